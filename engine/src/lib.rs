@@ -1,0 +1,8 @@
+//! Frames in, records out.
+//!
+//! The lower half (peel, fragments, duplicates, flows, reassembly, streams: one
+//! [`shard`]) turns frames into [`observation`]s; the upper half (the ledger)
+//! turns observations and time into devices, findings and the report. All of it
+//! is pure: it sees no clock, file, socket, environment or thread.
+
+pub mod observation;

@@ -1,0 +1,29 @@
+//! Bytes in, facts out.
+//!
+//! A parser reads one protocol and says what was said, in the words of
+//! [`vocabulary`]. It knows neither time nor place: when a fact was seen, and
+//! in which frame, is added by the engine. [`ALL`] is the whole registry.
+//!
+//! Every byte comes from a network that may be hostile: a parser never panics,
+//! never allocates without a bound and never loops without shrinking its input.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+pub mod protocols;
+pub mod time;
+pub mod vocabulary;
+
+pub use time::{Span, Time};
+pub use vocabulary::*;
+
+/// Every parser, in the order in which their probes are asked.
+pub const ALL: &[&Parser] = &[];

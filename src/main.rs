@@ -1,0 +1,2 @@
+//! Spanwatch.
+fn main() {}
