@@ -1,1 +1,3 @@
 //! One file per protocol.
+
+pub mod arp;
