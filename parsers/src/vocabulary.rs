@@ -183,6 +183,10 @@ pub enum Fact {
     Clock(Clock),
     /// A stream was ended on purpose.
     StreamEnded { ssrc: Option<u32>, by: Ended },
+    /// Packets with this SSRC that the subject sent over UDP are RTP beyond doubt, those
+    /// already given to [`Sink::media`] included; without it they may be anything. Media
+    /// inside an RTSP connection ([`Media::channel`]) needs no such proof.
+    MediaProved { ssrc: u32 },
     /// The message broke its specification.
     Malformed(Malformed),
 
@@ -774,7 +778,8 @@ pub trait Session: Send {
     /// number where it is known.
     fn gap(&mut self, way: Way, missing: Option<u64>, sink: &mut Sink);
 
-    /// Says that the flow is over (FIN, RST, idle or evicted).
+    /// Says that the flow is over (FIN, RST, idle or evicted). What is said here and in
+    /// [`Session::gap`] belongs to no message: [`About::Sender`] is the originator.
     fn end(&mut self, _sink: &mut Sink) {}
 }
 
