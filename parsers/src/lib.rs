@@ -26,4 +26,4 @@ pub use time::{Span, Time};
 pub use vocabulary::*;
 
 /// Every parser, in the order in which their probes are asked.
-pub const ALL: &[&Parser] = &[&protocols::arp::ARP];
+pub const ALL: &[&Parser] = &[&protocols::arp::ARP, &protocols::nd::ND];

@@ -1,3 +1,4 @@
 //! One file per protocol.
 
 pub mod arp;
+pub mod nd;
