@@ -26,4 +26,5 @@ pub use time::{Span, Time};
 pub use vocabulary::*;
 
 /// Every parser, in the order in which their probes are asked.
-pub const ALL: &[&Parser] = &[&protocols::arp::ARP, &protocols::nd::ND];
+pub const ALL: &[&Parser] =
+    &[&protocols::arp::ARP, &protocols::nd::ND, &protocols::rtcp::RTCP, &protocols::rtp::RTP];

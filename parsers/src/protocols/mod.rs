@@ -2,3 +2,5 @@
 
 pub mod arp;
 pub mod nd;
+pub mod rtcp;
+pub mod rtp;
