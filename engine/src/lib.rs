@@ -5,4 +5,6 @@
 //! turns observations and time into devices, findings and the report. All of it
 //! is pure: it sees no clock, file, socket, environment or thread.
 
+pub mod bounded;
+pub mod hash;
 pub mod observation;

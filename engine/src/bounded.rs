@@ -1,0 +1,343 @@
+//! [`Expiring`], the table for everything that traffic can make grow.
+//!
+//! It takes its capacity and its idle time at birth. When it is full the oldest
+//! entry goes and is handed to the caller, who says what was lost; [`Expiring::expire`]
+//! hands out what was idle too long. Entries stand in a line:
+//!
+//! ```text
+//! oldest ──► … ──► newest      found by key through a hash table of slot numbers
+//! ```
+//!
+//! A use only notes the time; an entry that was used since it took its place is
+//! sent to the end of the line when its turn to go has come (second chance). So
+//! the order depends on what happened alone, never on a hash, and a use costs no
+//! more than the lookup.
+
+use std::hash::Hash;
+
+use hashbrown::HashTable;
+use spanwatch_parsers::{Span, Time};
+
+use crate::hash::Keyed;
+
+/// A table that holds at most `capacity` entries, and none much longer than it is idle.
+#[derive(Debug)]
+pub struct Expiring<K, V> {
+    index: HashTable<u32>,
+    slots: Vec<Slot<K, V>>,
+    free: Vec<u32>,
+    oldest: u32,
+    newest: u32,
+    capacity: usize,
+    idle: Span,
+    keyed: Keyed,
+    evicted: u64,
+}
+
+#[derive(Debug)]
+struct Slot<K, V> {
+    entry: Option<(K, V)>,
+    hash: u64,
+    used: Time,
+    queued: Time,
+    older: u32,
+    newer: u32,
+}
+
+impl<K: Hash + Eq, V> Expiring<K, V> {
+    /// A table for at most `capacity` entries (at least one), each kept for `idle` after its last use.
+    #[must_use]
+    pub fn new(capacity: usize, idle: Span, seed: u64) -> Self {
+        Self {
+            index: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            oldest: NONE,
+            newest: NONE,
+            capacity: capacity.clamp(1, NONE as usize),
+            idle,
+            keyed: Keyed::new(seed),
+            evicted: 0,
+        }
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// The most entries it holds.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How many entries had to go for want of room, since it was made.
+    #[must_use]
+    pub const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// The entry of `key`, without counting as a use.
+    #[must_use]
+    pub fn peek(&self, key: &K) -> Option<&V> {
+        let slot = self.find(key)?;
+        self.slots.get(slot)?.entry.as_ref().map(|(_, value)| value)
+    }
+
+    /// The entry of `key`, used at `now`.
+    pub fn get(&mut self, key: &K, now: Time) -> Option<&mut V> {
+        let slot = self.find(key)?;
+        self.touch(slot, now)
+    }
+
+    /// The slot of `key`: where it stays until it is removed.
+    #[must_use]
+    pub fn find(&self, key: &K) -> Option<usize> {
+        let hash = self.keyed.of(key);
+        let slots = &self.slots;
+        self.index.find(hash, |slot| slot_key(slots, *slot) == Some(key)).map(|slot| *slot as usize)
+    }
+
+    /// The entry in a slot, used at `now`.
+    pub fn touch(&mut self, slot: usize, now: Time) -> Option<&mut V> {
+        let slot = self.slots.get_mut(slot)?;
+        slot.used = slot.used.max(now);
+        slot.entry.as_mut().map(|(_, value)| value)
+    }
+
+    /// The entry in a slot, without counting as a use.
+    pub fn at(&mut self, slot: usize) -> Option<(&K, &mut V)> {
+        self.slots.get_mut(slot)?.entry.as_mut().map(|(key, value)| (&*key, value))
+    }
+
+    /// Adds an entry and tells its slot, and what had to go: the entry of the
+    /// same key, or the oldest where there was no room.
+    pub fn insert(&mut self, key: K, value: V, now: Time) -> (usize, Option<(K, V)>) {
+        let gone = match self.find(&key) {
+            Some(slot) => self.take(slot),
+            None if self.len() >= self.capacity => {
+                self.evicted = self.evicted.saturating_add(1);
+                self.pop_oldest()
+            }
+            None => None,
+        };
+        let hash = self.keyed.of(&key);
+        let slot = Slot { entry: Some((key, value)), hash, used: now, queued: now, older: NONE, newer: NONE };
+        let number = match self.free.pop() {
+            Some(number) => {
+                if let Some(place) = self.slots.get_mut(number as usize) {
+                    *place = slot;
+                }
+                number
+            }
+            None => {
+                self.slots.push(slot);
+                u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
+            }
+        };
+        let slots = &self.slots;
+        self.index.insert_unique(hash, number, |slot| slot_hash(slots, *slot));
+        self.queue(number);
+        (number as usize, gone)
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let slot = self.find(key)?;
+        self.take(slot).map(|(_, value)| value)
+    }
+
+    /// Takes the entry of a slot out.
+    pub fn take(&mut self, slot: usize) -> Option<(K, V)> {
+        let number = u32::try_from(slot).ok()?;
+        let entry = self.slots.get_mut(slot)?.entry.take()?;
+        let hash = slot_hash(&self.slots, number);
+        if let Ok(found) = self.index.find_entry(hash, |other| *other == number) {
+            found.remove();
+        }
+        self.unqueue(number);
+        self.free.push(number);
+        Some(entry)
+    }
+
+    /// Takes out one entry that was idle too long at `now`; call it until it says `None`.
+    ///
+    /// An entry stays for the idle time at least and twice that at most.
+    pub fn expire(&mut self, now: Time) -> Option<(K, V)> {
+        self.pass_used();
+        let oldest = self.slots.get(self.oldest as usize)?;
+        if now.0.saturating_sub(oldest.used.0) > self.idle.0 { self.take(self.oldest as usize) } else { None }
+    }
+
+    /// Takes the entry out whose turn it is to go.
+    pub fn pop_oldest(&mut self) -> Option<(K, V)> {
+        self.pass_used();
+        self.take(self.oldest as usize)
+    }
+
+    /// Everything in it, in the order of the line.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        let mut next = self.oldest;
+        std::iter::from_fn(move || {
+            let slot = self.slots.get(next as usize)?;
+            next = slot.newer;
+            slot.entry.as_ref().map(|(key, value)| (key, value))
+        })
+    }
+
+    /// Sends what was used since it took its place to the end, until the oldest is one that was not.
+    fn pass_used(&mut self) {
+        for _ in 0..self.len() {
+            let number = self.oldest;
+            let Some(oldest) = self.slots.get_mut(number as usize) else { return };
+            if oldest.used <= oldest.queued {
+                return;
+            }
+            oldest.queued = oldest.used;
+            self.unqueue(number);
+            self.queue(number);
+        }
+    }
+
+    fn queue(&mut self, number: u32) {
+        let newest = std::mem::replace(&mut self.newest, number);
+        if let Some(slot) = self.slots.get_mut(number as usize) {
+            (slot.older, slot.newer) = (newest, NONE);
+        }
+        match self.slots.get_mut(newest as usize) {
+            Some(slot) => slot.newer = number,
+            None => self.oldest = number,
+        }
+    }
+
+    fn unqueue(&mut self, number: u32) {
+        let Some(slot) = self.slots.get(number as usize) else { return };
+        let (older, newer) = (slot.older, slot.newer);
+        match self.slots.get_mut(older as usize) {
+            Some(slot) => slot.newer = newer,
+            None => self.oldest = newer,
+        }
+        match self.slots.get_mut(newer as usize) {
+            Some(slot) => slot.older = older,
+            None => self.newest = older,
+        }
+    }
+}
+
+fn slot_key<K, V>(slots: &[Slot<K, V>], number: u32) -> Option<&K> {
+    slots.get(number as usize)?.entry.as_ref().map(|(key, _)| key)
+}
+
+fn slot_hash<K, V>(slots: &[Slot<K, V>], number: u32) -> u64 {
+    slots.get(number as usize).map_or(0, |slot| slot.hash)
+}
+
+/// No slot: the end of the line.
+const NONE: u32 = u32::MAX;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn second(s: i64) -> Time {
+        Time(s * 1_000_000_000)
+    }
+
+    fn table(capacity: usize) -> Expiring<u32, &'static str> {
+        Expiring::new(capacity, Span::seconds(10), 1)
+    }
+
+    #[test]
+    fn full_table_gives_back_its_oldest_and_counts_it() {
+        let mut table = table(2);
+        table.insert(1, "a", second(0));
+        table.insert(2, "b", second(1));
+        let (_, gone) = table.insert(3, "c", second(2));
+        assert_eq!((gone, table.len(), table.evicted()), (Some((1, "a")), 2, 1));
+    }
+
+    #[test]
+    fn entry_in_use_outlives_one_that_is_not() {
+        let mut table = table(2);
+        table.insert(1, "a", second(0));
+        table.insert(2, "b", second(1));
+        table.get(&1, second(2));
+        assert_eq!(table.insert(3, "c", second(3)).1, Some((2, "b")));
+    }
+
+    #[test]
+    fn replaced_entry_is_given_back_and_not_counted() {
+        let mut table = table(2);
+        table.insert(1, "a", second(0));
+        assert_eq!(table.insert(1, "b", second(0)).1, Some((1, "a")));
+        assert_eq!((table.len(), table.evicted()), (1, 0));
+    }
+
+    #[test]
+    fn idle_entries_expire_after_their_time() {
+        let mut table = table(8);
+        table.insert(1, "a", second(0));
+        table.insert(2, "b", second(0));
+        table.get(&1, second(5));
+        assert_eq!(table.expire(second(10)), None);
+        assert_eq!(table.expire(second(11)), Some((2, "b")));
+        assert_eq!(table.expire(second(11)), None);
+        assert_eq!(table.expire(second(16)), Some((1, "a")));
+        assert!(table.is_empty());
+    }
+
+    proptest! {
+        /// Against a queue that is searched from end to end.
+        #[test]
+        fn it_behaves_like_a_simple_queue(steps in prop::collection::vec((0_u8..4, 0_u32..12), 0..300)) {
+            let mut table: Expiring<u32, u64> = Expiring::new(5, Span::seconds(1_000), 3);
+            let mut model: VecDeque<(u32, u64, bool)> = VecDeque::new();
+            for (time, (step, key)) in (0_u64..).zip(steps) {
+                let now = second(i64::try_from(time).unwrap());
+                let known = model.iter().position(|(other, ..)| *other == key);
+                match step {
+                    0 | 1 => {
+                        let mut gone = None;
+                        if let Some(place) = known {
+                            gone = model.remove(place).map(|(key, value, _)| (key, value));
+                        } else if model.len() == 5 {
+                            while model[0].2 {
+                                let (key, value, _) = model.pop_front().unwrap();
+                                model.push_back((key, value, false));
+                            }
+                            gone = model.pop_front().map(|(key, value, _)| (key, value));
+                        }
+                        model.push_back((key, time, false));
+                        prop_assert_eq!(table.insert(key, time, now).1, gone);
+                    }
+                    2 => {
+                        let found = table.get(&key, now).copied();
+                        prop_assert_eq!(found, known.map(|place| model[place].1));
+                        if let Some(place) = known {
+                            model[place].2 = true;
+                        }
+                    }
+                    _ => {
+                        let gone = known.and_then(|place| model.remove(place)).map(|(_, value, _)| value);
+                        prop_assert_eq!(table.remove(&key), gone);
+                    }
+                }
+                let line: Vec<_> = table.iter().map(|(key, value)| (*key, *value)).collect();
+                let expected: Vec<_> = model.iter().map(|(key, value, _)| (*key, *value)).collect();
+                prop_assert_eq!(line, expected);
+            }
+        }
+    }
+}
