@@ -26,5 +26,10 @@ pub use time::{Span, Time};
 pub use vocabulary::*;
 
 /// Every parser, in the order in which their probes are asked.
-pub const ALL: &[&Parser] =
-    &[&protocols::arp::ARP, &protocols::nd::ND, &protocols::rtcp::RTCP, &protocols::rtp::RTP];
+pub const ALL: &[&Parser] = &[
+    &protocols::arp::ARP,
+    &protocols::nd::ND,
+    &protocols::dhcp::DHCP,
+    &protocols::rtcp::RTCP,
+    &protocols::rtp::RTP,
+];

@@ -1,6 +1,7 @@
 //! One file per protocol.
 
 pub mod arp;
+pub mod dhcp;
 pub mod nd;
 pub mod rtcp;
 pub mod rtp;
