@@ -149,6 +149,7 @@ impl fmt::Debug for Text {
 ///
 /// The first half is said by parsers, the second half by the engine itself
 /// (flows, streams, ICMP errors), in the same words.
+#[allow(missing_docs)] // Each variant says what its fields are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
     /// `mac` holds `ip`.
@@ -220,6 +221,7 @@ pub enum BindingBy {
 }
 
 /// What a fact is about, as seen from the message that said it.
+#[allow(missing_docs)] // Each variant says what its fields are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum About {
     /// Who sent the message.
