@@ -6,5 +6,11 @@
 //! is pure: it sees no clock, file, socket, environment or thread.
 
 pub mod bounded;
+pub mod clock;
+pub mod detectors;
+pub mod finding;
 pub mod hash;
+pub mod ledger;
 pub mod observation;
+pub mod report;
+pub mod verdict;

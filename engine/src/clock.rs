@@ -1,0 +1,203 @@
+//! The one clock of a replay: packet time, made monotonic.
+//!
+//! ```text
+//! frame stamps   10.2  10.9  11.1  10.8  14.0          40.0
+//! clock          10.2  10.9  11.1  11.1  14.0          40.0      the running maximum
+//! events                     Tick 11     Tick 14       Gap 14.0-40.0, Tick 40
+//! ```
+//!
+//! A *tick* comes with the first frame at or past a whole second. Time that no
+//! input covers, or in which nothing arrived from any source for more than
+//! [`SILENCE`], is a *gap*: nobody watched, so nobody was absent. A leap of more
+//! than [`LEAP`] inside one input is no time at all but a broken clock, and the
+//! clock is based anew.
+
+use spanwatch_parsers::{Span, Time};
+
+/// What the next frame means for time, to be heeded before the frame itself, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // Each variant says what its fields are.
+pub enum Moment {
+    /// Stamps leapt inside one input: `from` is the clock before, `to` the new base.
+    Leap { from: Time, to: Time },
+    /// Nothing was captured between the two.
+    Gap { from: Time, to: Time, why: GapReason },
+    /// A whole second of the clock is over: every frame before it has been seen.
+    Tick(Time),
+}
+
+/// Why nothing was captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GapReason {
+    /// No input covers that time.
+    BetweenInputs,
+    /// An input covers it, and nothing arrived from any source.
+    Silence,
+}
+
+/// Packet time over all inputs.
+#[derive(Debug, Default)]
+pub struct Clock {
+    now: Option<Time>,
+    /// The stamp of the last frame of each input.
+    last_of_input: Vec<Option<Time>>,
+    /// Inputs that have begun and not ended.
+    open: Vec<bool>,
+    /// Whether some input was open ever since the last frame.
+    is_covered: bool,
+}
+
+impl Clock {
+    /// A clock that has seen nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Says that `input` covers time from here on.
+    pub fn input_opened(&mut self, input: u32) {
+        let index = input as usize;
+        if self.open.len() <= index {
+            self.open.resize(index + 1, false);
+            self.last_of_input.resize(index + 1, None);
+        }
+        self.open[index] = true;
+    }
+
+    /// Says that `input` has no more frames.
+    pub fn input_ended(&mut self, input: u32) {
+        if let Some(open) = self.open.get_mut(input as usize) {
+            *open = false;
+        }
+        self.is_covered &= self.open.contains(&true);
+    }
+
+    /// Takes the stamp of the next frame and adds to `moments` what it means.
+    pub fn frame(&mut self, at: Time, input: u32, moments: &mut Vec<Moment>) {
+        let index = input as usize;
+        if self.last_of_input.len() <= index {
+            self.input_opened(input);
+        }
+        let Some(now) = self.now else {
+            self.now = Some(at);
+            self.last_of_input[index] = Some(at);
+            self.is_covered = true;
+            return;
+        };
+        let before = self.last_of_input[index].replace(at);
+        let leapt = before.is_some_and(|before| (at - before).0.unsigned_abs() > LEAP.0.unsigned_abs());
+        if leapt && (at - now).0.unsigned_abs() > LEAP.0.unsigned_abs() {
+            moments.push(Moment::Leap { from: now, to: at });
+            self.now = Some(at);
+            self.is_covered = true;
+            return;
+        }
+        let passed = at - now;
+        let (longest, why) =
+            if self.is_covered { (SILENCE, GapReason::Silence) } else { (HOLE, GapReason::BetweenInputs) };
+        if passed > longest {
+            moments.push(Moment::Gap { from: now, to: at, why });
+        }
+        if at.floor_second() > now.floor_second() {
+            moments.push(Moment::Tick(at.floor_second()));
+        }
+        self.now = Some(now.max(at));
+        self.is_covered = true;
+    }
+
+    /// The running maximum; `None` before the first frame.
+    #[must_use]
+    pub const fn now(&self) -> Option<Time> {
+        self.now
+    }
+}
+
+/// Stamps of one input this far apart are a broken clock, not time passing.
+pub const LEAP: Span = Span::seconds(86_400);
+
+/// Nothing from any source for longer than this is time in which we were blind.
+pub const SILENCE: Span = Span::seconds(10);
+
+/// Between two inputs, less than this is the ordinary distance of two frames of a rotated capture.
+pub const HOLE: Span = Span::seconds(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: i64) -> Time {
+        Time(ms * 1_000_000)
+    }
+
+    fn moments(frames: &[(i64, u32)]) -> Vec<Moment> {
+        let (mut clock, mut out) = (Clock::new(), Vec::new());
+        for &(at, input) in frames {
+            clock.frame(ms(at), input, &mut out);
+        }
+        out
+    }
+
+    #[test]
+    fn a_tick_comes_with_the_first_frame_past_a_whole_second() {
+        assert_eq!(
+            moments(&[(10_200, 0), (10_900, 0), (11_100, 0), (10_800, 0), (11_900, 0), (14_000, 0)]),
+            [Moment::Tick(ms(11_000)), Moment::Tick(ms(14_000))]
+        );
+    }
+
+    #[test]
+    fn silence_of_everything_is_a_gap_before_the_tick() {
+        let gap = Moment::Gap { from: ms(1_000), to: ms(12_000), why: GapReason::Silence };
+        assert_eq!(moments(&[(1_000, 0), (12_000, 0)]), [gap, Moment::Tick(ms(12_000))]);
+    }
+
+    #[test]
+    fn ten_quiet_seconds_are_not_a_gap() {
+        assert_eq!(moments(&[(1_000, 0), (11_000, 0)]), [Moment::Tick(ms(11_000))]);
+    }
+
+    #[test]
+    fn a_hole_between_two_inputs_is_not_silence() {
+        let mut clock = Clock::new();
+        let mut out = Vec::new();
+        clock.frame(ms(1_000), 0, &mut out);
+        clock.input_ended(0);
+        clock.input_opened(1);
+        clock.frame(ms(4_500), 1, &mut out);
+        let gap = Moment::Gap { from: ms(1_000), to: ms(4_500), why: GapReason::BetweenInputs };
+        assert_eq!(out, [gap, Moment::Tick(ms(4_000))]);
+    }
+
+    #[test]
+    fn a_rotated_capture_has_no_hole() {
+        let mut clock = Clock::new();
+        let mut out = Vec::new();
+        clock.frame(ms(1_100), 0, &mut out);
+        clock.input_ended(0);
+        clock.input_opened(1);
+        clock.frame(ms(1_300), 1, &mut out);
+        assert_eq!(out, []);
+    }
+
+    #[test]
+    fn an_input_that_stays_open_covers_the_hole_of_another() {
+        let mut clock = Clock::new();
+        let mut out = Vec::new();
+        clock.frame(ms(1_000), 0, &mut out);
+        clock.frame(ms(1_001), 1, &mut out);
+        clock.input_ended(0);
+        clock.frame(ms(8_000), 1, &mut out);
+        assert_eq!(out, [Moment::Tick(ms(8_000))]);
+    }
+
+    #[test]
+    fn a_leap_of_more_than_a_day_bases_the_clock_anew_both_ways() {
+        let day = 86_400_000;
+        let up = Moment::Leap { from: ms(1_000), to: ms(3 * day) };
+        let down = Moment::Leap { from: ms(3 * day), to: ms(1_500) };
+        assert_eq!(
+            moments(&[(1_000, 0), (3 * day, 0), (1_500, 0), (2_000, 0)]),
+            [up, down, Moment::Tick(ms(2_000))]
+        );
+    }
+}

@@ -1,0 +1,296 @@
+//! `device-offline`: no sign of life from one device though it was expected.
+//!
+//! ## What it says
+//! A device that had sent media steadily for 10 s or more has been silent for longer than
+//! three times its longest normal pause (5 s at least), somebody who asked it got no answer
+//! (repeated ARP or neighbour requests, connection attempts, resent data, or a router's
+//! "host unreachable"), and other devices were heard meanwhile. The first sign of life ends it.
+//! The cause stays unknown unless the return tells it: a stream that simply goes on
+//! means that the device ran all the time and only its link was cut.
+//!
+//! ## Why it matters
+//! Nothing is seen or recorded from a camera that is gone. Whether its switch port has link and
+//! power takes IT a minute to see, and saves a trip to a camera that is fine.
+//!
+//! ## Where it is wrong
+//! Where the mirror lost only this device's port while its recorder reconnects for another
+//! reason. Devices that never streamed are not judged yet.
+//!
+//! ## State
+//! None of its own: [`crate::verdict`] judges, and this words what it judged.
+
+use spanwatch_parsers::Time;
+
+use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Owner, Revision, Severity, id};
+use crate::ledger::directory::{Directory, Number};
+use crate::report::time::{clock_time, length};
+use crate::verdict::Absence;
+use crate::verdict::witness::How;
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    id: "device-offline",
+    category: "availability",
+    severity: Severity::High,
+    source: include_str!("device_offline.rs"),
+};
+
+/// Puts an absence into words. `opened_as` is the device's id when it was detected, `now` the
+/// last packet's time.
+#[must_use]
+pub fn finding(
+    absence: &Absence,
+    opened_as: &str,
+    directory: &Directory,
+    switch: Option<String>,
+    now: Time,
+) -> Finding {
+    let title_of = |number: Number| {
+        directory.device(number).map_or_else(|| "a forgotten device".to_owned(), |device| device.title())
+    };
+    let name = title_of(absence.device);
+    let kind = directory.device(absence.device).map_or("unknown", |device| device.kind().0);
+    let what = if kind == "unknown" { "Device".to_owned() } else { capitalised(kind) };
+    let judgement = Judgement::of(absence);
+    let evidence = evidence(absence, directory);
+    let since = clock_time(absence.since);
+    let alone = absence.together.is_empty();
+
+    let went = match absence.ended {
+        None => format!("{what} {name} has given no sign of life since {since} UTC."),
+        Some((ended, _)) => format!(
+            "{what} {name} gave no sign of life from {since} to {} UTC ({}).",
+            clock_time(ended),
+            length(ended - absence.since)
+        ),
+    };
+    let neighbours = if alone {
+        format!("{} others on the network were heard meanwhile.", absence.others_heard)
+    } else {
+        let others: Vec<String> =
+            absence.together.iter().take(NAMED_MAX).map(|number| title_of(*number)).collect();
+        format!(
+            "{} more fell silent within seconds of it ({}{}): look for what they share.",
+            absence.together.len(),
+            others.join(", "),
+            if absence.together.len() > NAMED_MAX { ", ..." } else { "" }
+        )
+    };
+    let turn = match (judgement.cause.owner(), alone) {
+        (Owner::It, _) => "It is IT's turn: the device ran all the time, its connection was cut.",
+        (_, true) => {
+            "It is IT's turn first: check this camera's switch port for link and power, before a technician goes out."
+        }
+        (_, false) => "It is IT's turn first: check the switch they hang on, before anybody visits a camera.",
+    };
+    let first_check = (judgement.cause == Cause::Unknown).then(|| {
+        if alone {
+            "IT: read link, PoE and errors of the switch port; if link and power are there, physical security visits the device.".to_owned()
+        } else {
+            "IT: read the state of the switch and uplink that these devices share.".to_owned()
+        }
+    });
+    let asked = evidence
+        .iter()
+        .skip(1)
+        .take(absence.asks.len())
+        .map(|e| e.text.as_str())
+        .collect::<Vec<_>>()
+        .join("; ");
+    Finding {
+        id: id(KIND.id, opened_as, absence.since),
+        kind: &KIND,
+        severity: KIND.severity,
+        confidence: judgement.gone,
+        owner: judgement.cause.owner(),
+        first_check,
+        dispatch: Some(if absence.ended.is_some() { "no" } else { "wait" }),
+        devices: vec![absence.device],
+        switch,
+        cause: Some(judgement.cause),
+        alternatives: judgement.alternatives(absence, &evidence),
+        revisions: judgement.revisions(absence),
+        title: format!("{name}: no sign of life since {since} UTC"),
+        summary: format!("{went} {neighbours} {turn}"),
+        detail: format!(
+            "Media ran for {} before it stopped; silence of more than {} was not normal. Unanswered since: {asked}.",
+            length(absence.streamed),
+            length(absence.patience)
+        ),
+        remedy: "Look up the device's switch port: link state, PoE state, error counters. No link: cable or port. Link but no power draw: PoE or the device. Link and power: restart the device by switching PoE off and on.".to_owned(),
+        verify: "The device answers ARP again and its media runs on; this finding then gets an end.".to_owned(),
+        evidence,
+        first_seen: absence.since,
+        detected: absence.detected,
+        last_seen: absence.ended.map_or(now, |(ended, _)| ended),
+        ended: absence.ended.map(|(ended, _)| ended),
+        count: 1,
+    }
+}
+
+/// What the evidence allows to say.
+struct Judgement {
+    /// How sure we are that it was gone, in per cent.
+    gone: u8,
+    cause: Cause,
+}
+
+impl Judgement {
+    fn of(absence: &Absence) -> Self {
+        let mut ways: Vec<How> = absence.asks.iter().map(|ask| ask.how).collect();
+        ways.sort_unstable();
+        ways.dedup();
+        let gone = if ways.len() > 1 { TWO_REFUSALS } else { ONE_REFUSAL };
+        let cut_only = absence.resumed.is_some() && absence.restarted.is_none();
+        Self { gone, cause: if cut_only { Cause::Link } else { Cause::Unknown } }
+    }
+
+    fn alternatives(&self, absence: &Absence, evidence: &[Evidence]) -> Vec<Alternative> {
+        let refusals: Vec<usize> = (1..=absence.asks.len()).collect();
+        let others = vec![absence.asks.len() + 1];
+        let last: Vec<usize> = (others[0] + 1..evidence.len()).collect();
+        let weigh =
+            |cause, confidence, speaks_for: &[usize], speaks_against: &[usize], would_change| Alternative {
+                cause,
+                confidence,
+                speaks_for: speaks_for.to_vec(),
+                speaks_against: speaks_against.to_vec(),
+                would_change,
+            };
+        let port = "the switch port's state: link down says cable or device, no power draw says power";
+        if self.cause == Cause::Link {
+            vec![
+                weigh(Cause::Link, 70, &last, &[], "link flaps in the port's log"),
+                weigh(
+                    Cause::Switch,
+                    20,
+                    &last,
+                    &others,
+                    "other devices of the same switch silent at the same time",
+                ),
+            ]
+        } else if absence.restarted.is_some() {
+            vec![
+                weigh(Cause::Power, 45, &last, &[], "the port's PoE log"),
+                weigh(Cause::Device, 45, &last, &[], "the device's own log"),
+            ]
+        } else if absence.together.is_empty() {
+            vec![
+                weigh(Cause::Device, 40, &refusals, &[], port),
+                weigh(Cause::Power, 25, &refusals, &[], port),
+                weigh(Cause::Link, 25, &refusals, &[], port),
+                weigh(
+                    Cause::Switch,
+                    10,
+                    &refusals,
+                    &others,
+                    "other devices of the same switch falling silent too",
+                ),
+            ]
+        } else {
+            vec![
+                weigh(Cause::Switch, 55, &others, &[], "the switch answers and its port counters ran on"),
+                weigh(Cause::Power, 30, &others, &[], "the switch's own log"),
+                weigh(Cause::Device, 10, &refusals, &others, "the others returning without it"),
+            ]
+        }
+    }
+
+    fn revisions(&self, absence: &Absence) -> Vec<Revision> {
+        let first = Revision {
+            at: absence.detected,
+            cause: Cause::Unknown,
+            confidence: self.gone,
+            because: "silent and not answering; only its return or the switch can tell why".to_owned(),
+        };
+        let told = match (absence.resumed, absence.restarted) {
+            (Some((at, _)), None) => {
+                Some((at, "its stream went on as before: it never restarted, only its connection was cut"))
+            }
+            (_, Some((at, _))) => {
+                Some((at, "it asked for an address as after a start: it was without power or restarted"))
+            }
+            (None, None) => None,
+        };
+        let revised = told.map(|(at, because)| Revision {
+            at,
+            cause: self.cause,
+            confidence: if self.cause == Cause::Link { 70 } else { self.gone },
+            because: because.to_owned(),
+        });
+        std::iter::once(first).chain(revised).collect()
+    }
+}
+
+/// The last sign of life; each unanswered ask; that others were heard; then what the return showed.
+fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
+    let address = |number: Number| {
+        directory.device(number).map_or_else(
+            || "somebody".to_owned(),
+            |device| device.address().map_or_else(|| device.id(), |ip| ip.to_string()),
+        )
+    };
+    let mut evidence = vec![Evidence {
+        at: absence.since,
+        cite: Some(absence.last_frame),
+        protocol: None,
+        text: "last frame from the device".to_owned(),
+    }];
+    evidence.extend(absence.asks.iter().map(|ask| {
+        let by = address(ask.by);
+        let (protocol, text) = match ask.how {
+            How::Resolve => ("arp", format!("{by} asks for its hardware address again and gets no answer")),
+            How::Connect => {
+                ("tcp", format!("{by} tries to connect, attempt {}, and gets no answer", ask.attempt))
+            }
+            How::Resend => (
+                "tcp",
+                format!("{by} sends the same data again, attempt {}, and gets no answer", ask.attempt),
+            ),
+            How::HostUnreachable => {
+                ("icmp", format!("{by} says that the device does not answer on its link"))
+            }
+        };
+        Evidence { at: ask.at, cite: Some(ask.cite), protocol: Some(protocol), text }
+    }));
+    evidence.push(Evidence {
+        at: absence.detected,
+        cite: None,
+        protocol: None,
+        text: if absence.together.is_empty() {
+            format!(
+                "{} other devices were heard after its last frame: our view was whole",
+                absence.others_heard
+            )
+        } else {
+            format!(
+                "{} other streaming devices fell silent within 5 s, {} others were heard",
+                absence.together.len(),
+                absence.others_heard
+            )
+        },
+    });
+    let returned = absence.ended.map(|(at, cite)| (at, cite, None, "first frame after the silence"));
+    let restarted = absence
+        .restarted
+        .map(|(at, cite)| (at, cite, Some("dhcp"), "it asks for an address as after a start"));
+    let resumed = absence
+        .resumed
+        .map(|(at, cite)| (at, cite, Some("rtp"), "media of the same source as before goes on"));
+    evidence.extend([returned, restarted, resumed].into_iter().flatten().map(
+        |(at, cite, protocol, text)| Evidence { at, cite: Some(cite), protocol, text: text.to_owned() },
+    ));
+    evidence
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Media silence and one refused way of asking, in per cent (facts, offline_and_switch 7).
+const ONE_REFUSAL: u8 = 90;
+/// Media silence and two refused ways of asking, in per cent.
+const TWO_REFUSALS: u8 = 95;
+/// Names in one sentence.
+const NAMED_MAX: usize = 4;

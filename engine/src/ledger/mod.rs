@@ -1,0 +1,480 @@
+//! The ledger: observations and time in, devices and findings out.
+//!
+//! It takes observations in the order of their [`Place`](crate::observation::Place)
+//! and is one thread's work: joins across address pairs happen here alone.
+//! Nothing learned here flows back into a shard.
+
+pub mod device;
+pub mod directory;
+pub mod identity;
+pub mod session;
+pub mod stream;
+pub mod switch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use spanwatch_fingerprints::Fingerprints;
+use spanwatch_parsers::{
+    Activity, BindingBy, Concluded, Exchange, Fact, Key, Label, Lease, Mac, Neighbor, StreamActivity, Text,
+    Time,
+};
+
+use crate::clock::GapReason;
+use crate::detectors::limit_reached::Limit;
+use crate::detectors::mirror_lost::Pulse;
+use crate::detectors::{device_offline, limit_reached, mirror_clock};
+use crate::finding::Finding;
+use crate::observation::{Cite, Observation, Party};
+use crate::verdict::Verdict;
+use crate::verdict::witness::{Ask, How};
+use device::Attachment;
+use directory::{Bound, DEVICES_MAX, Directory, Number, is_device_address, is_site_address};
+use identity::{Attribute, Witness};
+use session::Sessions;
+use stream::Streams;
+use switch::Switches;
+
+/// A time in which nobody watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blind {
+    /// From the last frame before.
+    pub from: Time,
+    /// To the first frame after.
+    pub to: Time,
+    /// Why.
+    pub why: GapReason,
+}
+
+/// Everything that is known, as of the last frame.
+pub struct Ledger {
+    fingerprints: &'static Fingerprints,
+    /// Who is who.
+    pub directory: Directory,
+    /// Media.
+    pub streams: Streams,
+    /// Who asked whom for what.
+    pub sessions: Sessions,
+    /// Switches.
+    pub switches: Switches,
+    /// Availability.
+    pub verdict: Verdict,
+    /// When nobody watched.
+    pub blind: Vec<Blind>,
+    /// Caps that were reached.
+    pub limits: BTreeMap<&'static str, Limit>,
+    /// Malformed messages by protocol and field.
+    pub malformed: BTreeMap<(&'static str, &'static str), u64>,
+    findings: Vec<Finding>,
+    pulse: Pulse,
+    second: Option<Cite>,
+    /// Addresses that came from a MAC that was not witnessed as theirs.
+    carried: BTreeMap<Mac, BTreeSet<IpAddr>>,
+    /// Ids at the opening of the verdict's absences, by index.
+    opened_as: Vec<String>,
+    now: Time,
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ledger({} devices)", self.directory.devices().count())
+    }
+}
+
+impl Ledger {
+    /// An empty ledger that names vendors by `fingerprints`.
+    #[must_use]
+    pub fn new(fingerprints: &'static Fingerprints) -> Self {
+        Self {
+            fingerprints,
+            directory: Directory::default(),
+            streams: Streams::default(),
+            sessions: Sessions::default(),
+            switches: Switches::default(),
+            verdict: Verdict::default(),
+            blind: Vec::new(),
+            limits: BTreeMap::new(),
+            malformed: BTreeMap::new(),
+            findings: Vec::new(),
+            pulse: Pulse::default(),
+            second: None,
+            carried: BTreeMap::new(),
+            opened_as: Vec::new(),
+            now: Time::MIN,
+        }
+    }
+
+    /// Takes the next observation.
+    pub fn observe(&mut self, seen: &Observation) {
+        self.now = self.now.max(seen.at);
+        match &seen.fact {
+            Fact::Activity(activity) => self.activity(seen, activity),
+            Fact::Stream(stream) => self.stream(seen, stream),
+            Fact::Binding { mac, ip, by } => self.bind(*mac, *ip, *by, seen),
+            Fact::Asked { target } => self.asked(seen, *target, How::Resolve, 1),
+            Fact::Opening { target, attempt, .. } => self.asked(seen, *target, How::Connect, *attempt),
+            Fact::Retried { target, attempt } => self.asked(seen, *target, How::Resend, *attempt),
+            Fact::Unreachable { target, kind, code, .. } => {
+                if is_host_unreachable(*target, *kind, *code) {
+                    self.asked(seen, *target, How::HostUnreachable, 1);
+                }
+            }
+            Fact::Router => self.with_subject(seen, |device| device.is_router = true),
+            Fact::Attribute { key, value } => self.attribute(seen, *key, value),
+            Fact::Label(label) => self.label(seen, label),
+            Fact::Service { protocol } => {
+                let (transport, port) = (transport_name(seen.transport), seen.subject.port);
+                self.with_subject(seen, |device| device.serves(transport, port, protocol, seen.at));
+            }
+            Fact::Lease(lease) => self.lease(seen, lease),
+            Fact::Attached(attached) => {
+                let attachment = Attachment {
+                    switch: attached.switch.clone(),
+                    port: attached.port.clone(),
+                    source: "dhcp option 82",
+                    confidence: BY_OPTION_82,
+                };
+                self.attach(seen, attachment);
+            }
+            Fact::Neighbor(neighbor) => self.neighbor(seen, neighbor),
+            Fact::Exchange(exchange) => self.exchange(seen, exchange),
+            Fact::Login(login) => {
+                if let (Some(client), Some(server)) = (seen.peer.ip, seen.subject.ip) {
+                    self.sessions.logged_in(client, server, seen.source, login);
+                }
+            }
+            Fact::StreamAnnounced(announced) => {
+                if let (Some(server), Some(client)) = (seen.subject.ip, seen.peer.ip) {
+                    self.streams.announced(server, client, announced);
+                }
+            }
+            Fact::StreamEnded { .. } => {
+                if let Some(number) = self.directory.find(&seen.subject) {
+                    self.verdict.ended_on_purpose(number);
+                }
+            }
+            Fact::Malformed(malformed) => {
+                let count = self.malformed.entry((seen.source, malformed.field())).or_default();
+                *count = count.saturating_add(1);
+            }
+            Fact::Lost { what, cap, count } => self.limit(what, *cap, *count, seen.at),
+            // Read by the verdicts and detectors of later floors; none of this needs them.
+            Fact::LinkPower(_) | Fact::ReceiverReport(_) | Fact::Clock(_) | Fact::Refused { .. } => {}
+            #[allow(unreachable_patterns)]
+            _ => {}
+        }
+        self.forget_evicted();
+    }
+
+    /// Says that every shard has flushed all frames before `tick`.
+    pub fn complete(&mut self, tick: Time) {
+        if let Some(last) = self.second.take() {
+            self.pulse.heard(tick, last);
+        }
+        self.verdict.advance(tick);
+        self.name_absences();
+    }
+
+    /// Says that nothing was captured between the two; every shard has flushed.
+    pub fn gap(&mut self, from: Time, to: Time, why: GapReason) {
+        self.complete(from);
+        if why == GapReason::Silence
+            && let Some(finding) = self.pulse.silent(from, to)
+            && self.findings.len() < FINDINGS_MAX
+        {
+            self.findings.push(finding);
+        }
+        if self.blind.len() < BLIND_MAX {
+            self.blind.push(Blind { from, to, why });
+        } else {
+            self.limit("times without capture", BLIND_MAX as u64, 1, to);
+        }
+        self.verdict.unwatched(from, to);
+    }
+
+    /// Says that the stamps leapt, `cite` the first frame after; every shard has flushed.
+    pub fn leap(&mut self, from: Time, to: Time, cite: Cite) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(mirror_clock::finding(from, to, cite));
+        } else {
+            self.limit("findings", FINDINGS_MAX as u64, 1, to);
+        }
+        self.verdict.unwatched(from, to);
+        self.now = to;
+    }
+
+    /// All findings as of `now`, in no particular order.
+    #[must_use]
+    pub fn findings(&self, now: Time) -> Vec<Finding> {
+        let mut findings = self.findings.clone();
+        for (absence, opened_as) in self.verdict.absences().iter().zip(&self.opened_as) {
+            let device = self.directory.device(absence.device);
+            let switch =
+                device.and_then(|device| device.attachment.as_ref()).and_then(|it| it.switch.as_ref());
+            let switch = switch.map(|id| self.switches.id_of(id).as_str().to_owned());
+            findings.push(device_offline::finding(absence, opened_as, &self.directory, switch, now));
+        }
+        findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
+        findings
+    }
+
+    /// Every cap that was reached.
+    #[must_use]
+    pub fn all_limits(&self) -> BTreeMap<&'static str, Limit> {
+        let mut limits = self.limits.clone();
+        let own = [
+            ("devices", DEVICES_MAX as u64, self.directory.evicted),
+            ("streams in the report", stream::STREAMS_MAX as u64, self.streams.refused),
+            ("sessions in the report", session::SESSIONS_MAX as u64, self.sessions.refused),
+            ("switches", switch::SWITCHES_MAX as u64, self.switches.refused),
+            ("absences", crate::verdict::ABSENCES_MAX as u64, self.verdict.refused),
+        ];
+        for (what, cap, evicted) in own.into_iter().filter(|(_, _, evicted)| *evicted > 0) {
+            limits.insert(what, Limit { cap, evicted, first: self.now, last: self.now });
+        }
+        limits
+    }
+
+    fn activity(&mut self, seen: &Observation, activity: &Activity) {
+        self.second = Some(seen.cite);
+        self.carried(&seen.subject);
+        let is_remote = |party: &Party| party.ip.is_some_and(|ip| !is_site_address(ip));
+        let is_known = self.directory.find(&seen.subject).is_some();
+        if !is_known && is_remote(&seen.subject) && !is_remote(&seen.peer) && seen.peer.ip.is_some() {
+            return; // An Internet host that a device of the site talks to is no device of the site.
+        }
+        let is_link_scope = seen.subject.hop_limit == HOP_LIMIT_OF_THE_LINK;
+        if let (true, Some(mac), Some(ip)) = (is_link_scope, seen.subject.mac, seen.subject.ip) {
+            self.bind(mac, ip, BindingBy::LinkScope, seen);
+        }
+        let Some(number) = self.directory.find_or_add(&seen.subject, activity.first) else { return };
+        self.directory.heard(number, activity.first);
+        self.directory.heard(number, activity.last);
+        if let Some(device) = self.directory.device_mut(number) {
+            if activity.last >= device.last_seen {
+                device.last_frame = seen.cite;
+            }
+            device.packets = device.packets.saturating_add(activity.packets);
+            device.bytes = device.bytes.saturating_add(activity.bytes);
+            device.in_vlan(seen.subject.vlan);
+        }
+        self.verdict.heard(number, activity.first, activity.last, seen.cite);
+    }
+
+    fn stream(&mut self, seen: &Observation, second: &StreamActivity) {
+        let Some(ip) = seen.subject.ip else { return };
+        let Some(number) = self.directory.find_or_add(&seen.subject, second.first) else { return };
+        self.streams.measured(number, ip, second, seen.cite);
+        self.verdict.streamed(number, second.ssrc, second.first, second.last, second.longest_gap, seen.cite);
+    }
+
+    fn bind(&mut self, mac: Mac, ip: IpAddr, by: BindingBy, seen: &Observation) {
+        if by == BindingBy::LinkScope && self.directory.find_mac(mac).is_some_and(|n| self.forwards(n)) {
+            return;
+        }
+        let is_new = self.directory.find_mac(mac).is_none();
+        let bound = self.directory.bind(mac, ip, seen.subject.vlan, seen.at);
+        if let Some(Bound::Merged { kept, gone }) = bound {
+            self.verdict.renumber(gone, kept);
+            self.streams.renumber(gone, kept);
+            self.switches.renumber(gone, kept);
+        }
+        if is_new && bound.is_some() {
+            self.name_by_oui(mac, seen);
+        }
+    }
+
+    /// Learns routers: a MAC with an address of its own that also sends for many others.
+    fn carried(&mut self, party: &Party) {
+        let (Some(mac), Some(ip)) = (party.mac, party.ip) else { return };
+        let Some(number) = self.directory.find_mac(mac) else { return };
+        let Some(device) = self.directory.device(number).filter(|device| !device.is_router) else { return };
+        if !is_device_address(ip) || device.ips.is_empty() || device.ips.contains(&ip) {
+            return;
+        }
+        if self.carried.len() >= CARRIERS_MAX && !self.carried.contains_key(&mac) {
+            return;
+        }
+        let carried = self.carried.entry(mac).or_default();
+        carried.insert(ip);
+        if carried.len() >= CARRIES_MANY {
+            self.carried.remove(&mac);
+            if let Some(device) = self.directory.device_mut(number) {
+                device.is_router = true;
+            }
+        }
+    }
+
+    fn forwards(&self, number: Number) -> bool {
+        self.directory.device(number).is_some_and(|device| device.is_router)
+    }
+
+    fn name_by_oui(&mut self, mac: Mac, seen: &Observation) {
+        let Some(vendor) = self.fingerprints.vendor_of(mac) else { return };
+        let Some(device) = self.directory.find_mac(mac).and_then(|n| self.directory.device_mut(n)) else {
+            return;
+        };
+        let witness = Witness { strength: BY_OUI, at: seen.at, cite: seen.cite };
+        device.identity.add(Attribute::Vendor, Text::from(vendor), "mac.oui", witness);
+    }
+
+    fn asked(&mut self, seen: &Observation, target: IpAddr, how: How, attempt: u16) {
+        let Some(device) = self.directory.find_ip(target, seen.subject.vlan) else { return };
+        let Some(by) = self.directory.find(&seen.subject).filter(|by| *by != device) else { return };
+        self.verdict.asked(device, Ask { at: seen.at, cite: seen.cite, by, how, attempt });
+    }
+
+    fn attribute(&mut self, seen: &Observation, key: Key, value: &Text) {
+        let source = if key.is_outright() { seen.source } else { key.name() };
+        self.with_subject(seen, |device| device.identity.said(key, value, source, seen.at, seen.cite));
+    }
+
+    fn label(&mut self, seen: &Observation, label: &Label) {
+        let is_client_kind = label.attribute == Concluded::Kind && label.key == Key::RtspUserAgent;
+        self.with_subject(seen, |device| {
+            if !(is_client_kind && device.is_router) {
+                device.identity.labelled(label, seen.at, seen.cite);
+            }
+        });
+    }
+
+    fn lease(&mut self, seen: &Observation, lease: &Lease) {
+        let is_start =
+            lease.message == DHCP_DISCOVER || (lease.message == DHCP_REQUEST && lease.server.is_none());
+        let Some(number) =
+            self.directory.find(&seen.subject).or_else(|| self.directory.find_mac(seen.subject.mac?))
+        else {
+            return;
+        };
+        if is_start && !(lease.message == DHCP_REQUEST && seen.subject.ip.is_some()) {
+            self.verdict.started(number, seen.at, seen.cite);
+        }
+    }
+
+    fn attach(&mut self, seen: &Observation, attachment: Attachment) {
+        let Some(number) = self.subject(seen) else { return };
+        if let Some(switch) = &attachment.switch {
+            self.switches.attached(switch, attachment.port.as_ref(), number, attachment.source);
+        }
+        if let Some(device) = self.directory.device_mut(number) {
+            device.attachment = Some(attachment);
+        }
+    }
+
+    fn neighbor(&mut self, seen: &Observation, neighbor: &Neighbor) {
+        let is_bridge = neighbor.capabilities & LLDP_BRIDGE != 0;
+        let is_router = neighbor.capabilities & LLDP_ROUTER != 0;
+        if is_bridge {
+            self.switches.announced(neighbor);
+        }
+        // A switch sends from the MAC of a port; its chassis MAC is what it is known by.
+        let mac = neighbor.mac.filter(|_| is_bridge).or(seen.subject.mac);
+        let Some(mac) = mac.filter(|mac| mac.is_device()) else { return };
+        let is_new = self.directory.find_mac(mac).is_none();
+        let number = self.directory.mac_or_add(mac, seen.at);
+        if is_new {
+            self.name_by_oui(mac, seen);
+        }
+        if let Some(device) = self.directory.device_mut(number) {
+            device.is_bridge |= is_bridge;
+            device.is_router |= is_router;
+        }
+    }
+
+    fn exchange(&mut self, seen: &Observation, exchange: &Exchange) {
+        let (Some(client), Some(server)) = (seen.peer.ip, seen.subject.ip) else { return };
+        let key = session::Key { client, server, protocol: seen.source, target: exchange.target.clone() };
+        self.sessions.exchanged(key, seen.at);
+        let is_play = exchange.method.as_str() == "PLAY" && exchange.status == Some(200);
+        if is_play
+            && let Some(number) = self.directory.find_or_add(&seen.peer, seen.at)
+            && let Some(device) = self.directory.device_mut(number)
+            && device.pulled_from.len() < PULLED_MAX
+        {
+            device.pulled_from.insert(server);
+        }
+    }
+
+    fn subject(&mut self, seen: &Observation) -> Option<Number> {
+        let party = &seen.subject;
+        // A client that has no address yet, or is only named by its MAC, is known by the MAC.
+        let by_mac = party.ip.is_none_or(|ip| !is_device_address(ip));
+        let is_new = by_mac && party.mac.is_some_and(|mac| self.directory.find_mac(mac).is_none());
+        let number = if by_mac {
+            self.directory.mac_or_add(party.mac.filter(|mac| mac.is_device())?, seen.at)
+        } else {
+            self.directory.find_or_add(party, seen.at)?
+        };
+        if let Some(mac) = party.mac.filter(|_| is_new) {
+            self.name_by_oui(mac, seen);
+        }
+        Some(number)
+    }
+
+    fn with_subject(&mut self, seen: &Observation, change: impl FnOnce(&mut device::Device)) {
+        if let Some(device) = self.subject(seen).and_then(|number| self.directory.device_mut(number)) {
+            change(device);
+        }
+    }
+
+    fn limit(&mut self, what: &'static str, cap: u64, count: u64, at: Time) {
+        let limit = self.limits.entry(what).or_insert(Limit { cap, evicted: 0, first: at, last: at });
+        limit.evicted = limit.evicted.saturating_add(count);
+        limit.last = limit.last.max(at);
+    }
+
+    fn name_absences(&mut self) {
+        for absence in self.verdict.absences().iter().skip(self.opened_as.len()) {
+            let id = self.directory.device(absence.device).map_or_else(String::new, device::Device::id);
+            self.opened_as.push(id);
+        }
+    }
+
+    fn forget_evicted(&mut self) {
+        for number in self.directory.take_evicted() {
+            self.verdict.forget(number);
+            self.switches.forget(number);
+        }
+    }
+}
+
+/// Whether an ICMP error says that a router does not find the host on its link
+/// (RFC 792: type 3 code 1; RFC 4443, 3.1: type 1 code 3).
+const fn is_host_unreachable(target: IpAddr, kind: u8, code: u8) -> bool {
+    match target {
+        IpAddr::V4(_) => kind == 3 && code == 1,
+        IpAddr::V6(_) => kind == 1 && code == 3,
+    }
+}
+
+/// The report's name of an IP protocol number.
+#[must_use]
+pub const fn transport_name(protocol: Option<u8>) -> &'static str {
+    match protocol {
+        Some(6) => "tcp",
+        Some(17) => "udp",
+        Some(_) => "ip",
+        None => "link",
+    }
+}
+
+/// An OUI is the weakest witness, in per cent: modules and relabelled devices carry another's.
+const BY_OUI: u8 = 40;
+/// The switch itself says where the client hangs, in per cent.
+const BY_OPTION_82: u8 = 90;
+/// What no router has touched (RFC 5082, 3).
+const HOP_LIMIT_OF_THE_LINK: u8 = 255;
+/// Message types of RFC 2132, 9.6.
+const DHCP_DISCOVER: u8 = 1;
+const DHCP_REQUEST: u8 = 3;
+/// Enabled capabilities of IEEE 802.1AB-2016, table 8-4.
+const LLDP_BRIDGE: u16 = 1 << 2;
+const LLDP_ROUTER: u16 = 1 << 4;
+/// A MAC that sends for so many addresses that are not its own forwards for them.
+const CARRIES_MANY: usize = 3;
+/// MACs watched for that at once.
+const CARRIERS_MAX: usize = 4_096;
+const FINDINGS_MAX: usize = 16_384;
+const BLIND_MAX: usize = 4_096;
+/// Servers remembered of one client; a recorder has up to a few hundred channels.
+const PULLED_MAX: usize = 1_024;

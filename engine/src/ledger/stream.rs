@@ -1,0 +1,250 @@
+//! Streams: what the shards measured, joined with what was announced.
+//!
+//! The shards count in RTP ticks; codec and clock rate come from the SDP, or
+//! from the static payload types of RFC 3551, 6. A stream nobody announced is
+//! taken for video at 90 kHz where its payload type is dynamic, and says no codec.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use spanwatch_parsers::{Span, StreamActivity, StreamAnnounced, StreamTransport, Text, Time};
+
+use super::directory::Number;
+use crate::observation::Cite;
+
+/// A stream's number: its first frame, and its place among that frame's streams.
+pub type StreamId = (u64, u32);
+
+/// One stream, from its first packet to its last.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    /// Who sends it.
+    pub source: Number,
+    /// Where from.
+    pub source_ip: IpAddr,
+    /// Where to.
+    pub destination: IpAddr,
+    /// The last second's measure, in which what counts from the start counts from the start.
+    pub measured: StreamActivity,
+    /// First packet.
+    pub first_seen: Time,
+    /// Packets in all.
+    pub packets: u64,
+    /// RTP bytes in all.
+    pub bytes: u64,
+    /// Longest time between two packets.
+    pub longest_gap: Span,
+    /// The frame of the last packet.
+    pub last_frame: Cite,
+    /// The codec, where it was announced.
+    pub codec: Option<Text>,
+    /// RTP clock rate in Hz.
+    pub clock_hz: u32,
+    /// Whether it is SRTP.
+    pub is_encrypted: bool,
+}
+
+impl Stream {
+    /// Interarrival jitter in milliseconds times 1,000.
+    #[must_use]
+    pub fn jitter_us(&self) -> u64 {
+        let ticks_16 = self.measured.jitter_16ticks;
+        ticks_16.saturating_mul(1_000_000) / 16 / u64::from(self.clock_hz.max(1))
+    }
+
+    /// Mean rate from the first packet to the last, in bits per second; 0 for a single packet.
+    #[must_use]
+    pub fn bitrate_bps(&self) -> u64 {
+        let length_ns = (self.measured.last - self.first_seen).0;
+        match u128::try_from(length_ns) {
+            Ok(length_ns) if length_ns > 0 => {
+                u64::try_from(u128::from(self.bytes) * 8_000_000_000 / length_ns).unwrap_or(u64::MAX)
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// Where announced media will arrive.
+type Arrival = (IpAddr, Option<IpAddr>, Option<u16>, Option<u8>);
+
+/// All streams, [`STREAMS_MAX`] at most: further ones are counted, not kept.
+#[derive(Debug, Default)]
+pub struct Streams {
+    streams: BTreeMap<StreamId, Stream>,
+    announced: BTreeMap<Arrival, StreamAnnounced>,
+    /// Streams that were not kept.
+    pub refused: u64,
+}
+
+impl Streams {
+    /// Takes an announcement: `server` will send it to `client`, or to a group.
+    pub fn announced(&mut self, server: IpAddr, client: IpAddr, stream: &StreamAnnounced) {
+        if self.announced.len() >= ANNOUNCED_MAX {
+            self.announced.pop_first();
+        }
+        let to = match stream.transport {
+            StreamTransport::Multicast => stream.destination,
+            StreamTransport::Udp | StreamTransport::Interleaved => Some(client),
+        };
+        let port = match stream.transport {
+            StreamTransport::Interleaved => None,
+            StreamTransport::Udp | StreamTransport::Multicast => stream.destination_port,
+        };
+        self.announced.insert((server, to, port, stream.channel), stream.clone());
+    }
+
+    /// Takes one second of a stream.
+    pub fn measured(&mut self, source: Number, source_ip: IpAddr, second: &StreamActivity, cite: Cite) {
+        if self.streams.len() >= STREAMS_MAX && !self.streams.contains_key(&second.stream) {
+            self.refused = self.refused.saturating_add(1);
+            return;
+        }
+        let port = match second.transport {
+            StreamTransport::Interleaved => None,
+            StreamTransport::Udp | StreamTransport::Multicast => Some(second.ports.1),
+        };
+        let arrival = (source_ip, Some(second.destination), port, second.channel);
+        let announced = self.announced.get(&arrival);
+        let stream = self.streams.entry(second.stream).or_insert_with(|| {
+            let (codec, clock_hz) = static_payload_type(second.payload_type);
+            Stream {
+                source,
+                source_ip,
+                destination: second.destination,
+                measured: second.clone(),
+                first_seen: second.first,
+                packets: 0,
+                bytes: 0,
+                longest_gap: Span::ZERO,
+                last_frame: cite,
+                codec: codec.map(Text::from),
+                clock_hz,
+                is_encrypted: false,
+            }
+        });
+        if let Some(announced) =
+            announced.filter(|it| it.payload_type.is_none_or(|pt| pt == second.payload_type))
+        {
+            stream.codec = announced.codec.clone().or(stream.codec.take());
+            stream.clock_hz = announced.clock_hz.filter(|hz| *hz > 0).unwrap_or(stream.clock_hz);
+            stream.is_encrypted = announced.is_encrypted;
+        }
+        stream.source = source;
+        stream.first_seen = stream.first_seen.min(second.first);
+        stream.packets = stream.packets.saturating_add(second.packets);
+        stream.bytes = stream.bytes.saturating_add(second.bytes);
+        stream.longest_gap = stream.longest_gap.max(second.longest_gap);
+        stream.last_frame = cite;
+        stream.measured = second.clone();
+    }
+
+    /// Says that one device turned out to be another.
+    pub fn renumber(&mut self, gone: Number, kept: Number) {
+        for stream in self.streams.values_mut().filter(|stream| stream.source == gone) {
+            stream.source = kept;
+        }
+    }
+
+    /// Every stream, in the order of their first frames.
+    pub fn iter(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.values()
+    }
+}
+
+/// Encoding and clock rate of a payload type that needs no announcement (RFC 3551, tables 4 and 5).
+#[must_use]
+pub const fn static_payload_type(payload_type: u8) -> (Option<&'static str>, u32) {
+    match payload_type {
+        0 => (Some("PCMU"), 8_000),
+        3 => (Some("GSM"), 8_000),
+        4 => (Some("G723"), 8_000),
+        5 => (Some("DVI4"), 8_000),
+        6 => (Some("DVI4"), 16_000),
+        7 => (Some("LPC"), 8_000),
+        8 => (Some("PCMA"), 8_000),
+        9 => (Some("G722"), 8_000),
+        10 | 11 => (Some("L16"), 44_100),
+        12 => (Some("QCELP"), 8_000),
+        13 => (Some("CN"), 8_000),
+        14 => (Some("MPA"), 90_000),
+        15 => (Some("G728"), 8_000),
+        16 => (Some("DVI4"), 11_025),
+        17 => (Some("DVI4"), 22_050),
+        18 => (Some("G729"), 8_000),
+        25 => (Some("CelB"), 90_000),
+        26 => (Some("JPEG"), 90_000),
+        28 => (Some("nv"), 90_000),
+        31 => (Some("H261"), 90_000),
+        32 => (Some("MPV"), 90_000),
+        33 => (Some("MP2T"), 90_000),
+        34 => (Some("H263"), 90_000),
+        _ => (None, 90_000),
+    }
+}
+
+/// Streams kept; a site of 5,000 cameras has two or three each, and a recorder that reconnects makes new ones.
+pub const STREAMS_MAX: usize = 65_536;
+
+/// Announcements kept; the lowest addresses go first.
+const ANNOUNCED_MAX: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(packets: u64, first_s: i64, last_s: i64) -> StreamActivity {
+        StreamActivity {
+            stream: (1, 0),
+            transport: StreamTransport::Udp,
+            destination: "192.0.2.9".parse().unwrap(),
+            ports: (6970, 5000),
+            channel: None,
+            ssrc: 7,
+            payload_type: 96,
+            first: Time(first_s * 1_000_000_000),
+            last: Time(last_s * 1_000_000_000),
+            packets,
+            bytes: packets * 1000,
+            lost: 0,
+            out_of_order: 0,
+            duplicates: 0,
+            jitter_16ticks: 16 * 90,
+            longest_gap: Span::millis(20),
+        }
+    }
+
+    #[test]
+    fn seconds_add_up_to_a_stream_with_rate_and_jitter() {
+        let mut streams = Streams::default();
+        let source = "192.0.2.7".parse().unwrap();
+        streams.measured(Number(1), source, &second(10, 0, 1), Cite::default());
+        streams.measured(Number(1), source, &second(10, 1, 2), Cite::default());
+        let stream = streams.iter().next().unwrap();
+        assert_eq!((stream.packets, stream.bitrate_bps(), stream.jitter_us()), (20, 80_000, 1_000));
+        assert_eq!(stream.codec, None);
+    }
+
+    #[test]
+    fn an_announcement_names_codec_and_clock() {
+        let mut streams = Streams::default();
+        let (source, client) = ("192.0.2.7".parse().unwrap(), "192.0.2.9".parse().unwrap());
+        let announced = StreamAnnounced {
+            transport: StreamTransport::Udp,
+            destination: None,
+            source_port: Some(6970),
+            destination_port: Some(5000),
+            channel: None,
+            ssrc: None,
+            payload_type: Some(96),
+            codec: Some("H265".into()),
+            clock_hz: Some(48_000),
+            is_encrypted: false,
+        };
+        streams.announced(source, client, &announced);
+        streams.measured(Number(1), source, &second(10, 0, 1), Cite::default());
+        let stream = streams.iter().next().unwrap();
+        assert_eq!(stream.codec, Some("H265".into()));
+        assert_eq!(stream.clock_hz, 48_000);
+    }
+}

@@ -1,0 +1,425 @@
+//! From the ledger to the report.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+use spanwatch_parsers::{Outcome, StreamTransport, Time};
+
+use super::time::rfc3339;
+use super::{
+    Alternative, Attachment, Blind, Capture, CaptureCounts, CaptureInput, DataList, Decimal, Device,
+    Evidence, Finding, History, Identity, Input, Limit, Port, Report, Revision, Service, Session, Stream,
+    Summary, Switch,
+};
+use crate::clock::GapReason;
+use crate::detectors::input_damaged;
+use crate::finding::{self, Severity};
+use crate::ledger::Ledger;
+use crate::ledger::directory::Number;
+use crate::ledger::identity::Attribute;
+use crate::verdict::State;
+
+/// What the report says of the run beside what the ledger knows.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// The site's name.
+    pub site: Option<String>,
+    /// The options that can change the result, in a fixed order.
+    pub options: Vec<(&'static str, String)>,
+    /// Data lists: name, date, content.
+    pub lists: Vec<(String, String, Vec<u8>)>,
+    /// The inputs, in their order.
+    pub inputs: Vec<Input>,
+    /// What the lower half counted.
+    pub counts: CaptureCounts,
+    /// The end of time where it was given, else the last packet's time counts.
+    pub until: Option<Time>,
+    /// The clock at the end: the latest time stamp, leaps apart.
+    pub clock: Option<Time>,
+}
+
+/// Builds the report.
+#[must_use]
+pub fn report(ledger: &Ledger, run: &Run) -> Report {
+    let first = run.inputs.iter().filter_map(|input| input.first).min();
+    let last = run.inputs.iter().filter_map(|input| input.last).max();
+    let now = run.until.or(run.clock).or(last).unwrap_or_default();
+
+    let mut claims = ledger.findings(now);
+    claims.extend((0..).zip(&run.inputs).filter_map(|(index, input)| input_damaged::finding(index, input)));
+    claims.sort_by(|a, b| (a.severity, a.first_seen, &a.id).cmp(&(b.severity, b.first_seen, &b.id)));
+
+    let ids = ids(ledger);
+    let mut devices: Vec<Device> = ledger
+        .directory
+        .devices()
+        .map(|(number, device)| self::device(ledger, &claims, number, device, &ids, now))
+        .collect();
+    devices.sort_by(|a, b| a.id.cmp(&b.id));
+    let summary = summary(&devices, &claims);
+
+    Report {
+        schema: "spanwatch/report/1",
+        version: env!("CARGO_PKG_VERSION"),
+        site: run.site.clone(),
+        configuration: sha256(
+            run.options
+                .iter()
+                .flat_map(|(name, value)| [*name, "=", value, "\n"])
+                .collect::<String>()
+                .as_bytes(),
+        ),
+        data: run
+            .lists
+            .iter()
+            .map(|(name, date, content)| {
+                (name.clone(), DataList { date: date.clone(), sha256: sha256(content) })
+            })
+            .collect(),
+        capture: capture(ledger, run, first, last),
+        devices,
+        switches: switches(ledger, &ids),
+        streams: streams(ledger, &ids),
+        sessions: sessions(ledger),
+        findings: claims.iter().map(|claim| finding(claim, &ids)).collect(),
+        summary,
+    }
+}
+
+/// Public ids. Where two devices would bear the same, the later known bears its VLAN too.
+fn ids(ledger: &Ledger) -> BTreeMap<Number, String> {
+    let mut taken = std::collections::BTreeSet::new();
+    let mut ids = BTreeMap::new();
+    for (number, device) in ledger.directory.devices() {
+        let mut id = device.id();
+        if let (true, Some(vlan)) = (taken.contains(&id), device.vlans.first()) {
+            let _ = write!(id, "@{vlan}");
+        }
+        while !taken.insert(id.clone()) {
+            let _ = write!(id, "+");
+        }
+        ids.insert(number, id);
+    }
+    ids
+}
+
+fn capture(ledger: &Ledger, run: &Run, first: Option<Time>, last: Option<Time>) -> Capture {
+    let counts = &run.counts;
+    let dropped: Vec<u64> = run.inputs.iter().filter_map(|input| input.dropped).collect();
+    Capture {
+        inputs: run.inputs.iter().map(capture_input).collect(),
+        packets: counts.packets,
+        bytes: counts.bytes,
+        first: first.map(rfc3339),
+        last: last.map(rfc3339),
+        duplicates: counts.duplicates,
+        dropped: (!dropped.is_empty()).then(|| dropped.iter().sum()),
+        truncated: counts.truncated,
+        undecodable: counts.undecodable.clone(),
+        malformed: ledger
+            .malformed
+            .iter()
+            .map(|((protocol, field), count)| (format!("{protocol}: {field}"), *count))
+            .collect(),
+        encapsulations: counts.encapsulations.clone(),
+        vlans: counts.vlans.clone(),
+        one_way_share: Decimal::share(counts.one_way, counts.flows),
+        blind: ledger
+            .blind
+            .iter()
+            .map(|blind| Blind {
+                from: rfc3339(blind.from),
+                to: rfc3339(blind.to),
+                reason: match blind.why {
+                    GapReason::BetweenInputs => "no input covers it",
+                    GapReason::Silence => "nothing was heard from any source",
+                },
+            })
+            .collect(),
+        limits: ledger
+            .all_limits()
+            .iter()
+            .map(|(what, limit)| Limit {
+                what: (*what).to_owned(),
+                cap: limit.cap,
+                evicted: limit.evicted,
+                first: rfc3339(limit.first),
+            })
+            .collect(),
+    }
+}
+
+fn capture_input(input: &Input) -> CaptureInput {
+    CaptureInput {
+        name: input.name.clone(),
+        sha256: input.sha256.clone(),
+        bytes: input.bytes,
+        packets: input.packets,
+        format: input.format.clone(),
+        link_type: input.link_type.clone(),
+        first: input.first.map(rfc3339),
+        last: input.last.map(rfc3339),
+        error: input.error.clone(),
+    }
+}
+
+fn device(
+    ledger: &Ledger,
+    claims: &[finding::Finding],
+    number: Number,
+    device: &crate::ledger::device::Device,
+    ids: &BTreeMap<Number, String>,
+    now: Time,
+) -> Device {
+    let best = |attribute| device.identity.best(attribute).map(|(value, _)| value.as_str().to_owned());
+    let history = ledger.verdict.history(number, now);
+    let cause_at = |from: Time| {
+        let is_it =
+            |claim: &&finding::Finding| claim.first_seen == from && claim.devices.first() == Some(&number);
+        claims.iter().find(is_it).and_then(|claim| claim.cause).map(finding::Cause::name)
+    };
+    let ends = history.iter().skip(1).map(|(at, _)| Some(rfc3339(*at))).chain([None]);
+    let attachment = device.attachment.as_ref().map(|attachment| {
+        let id = attachment.switch.as_ref().map(|said| ledger.switches.id_of(said));
+        let name = id.as_ref().and_then(|id| ledger.switches.get(id)).and_then(|switch| switch.name.clone());
+        Attachment {
+            id: id.map(|id| id.as_str().to_owned()),
+            name: name.map(|name| name.as_str().to_owned()),
+            port: attachment.port.as_ref().map(|port| port.as_str().to_owned()),
+            source: attachment.source,
+            confidence: Decimal::confidence(attachment.confidence),
+        }
+    });
+    let others = device.macs.iter().skip(1).map(ToString::to_string);
+    Device {
+        id: ids.get(&number).cloned().unwrap_or_default(),
+        aliases: others.chain(device.former_ips.iter().map(ToString::to_string)).collect(),
+        mac: device.macs.first().map(ToString::to_string),
+        ips: device.ips.iter().map(ToString::to_string).collect(),
+        vlans: device.vlans.iter().copied().collect(),
+        kind: device.kind().0.to_owned(),
+        vendor: best(Attribute::Vendor),
+        model: best(Attribute::Model),
+        firmware: best(Attribute::Firmware),
+        serial: best(Attribute::Serial),
+        name: best(Attribute::Name),
+        hostname: best(Attribute::Hostname),
+        confidence: Decimal::confidence(device.confidence()),
+        identity: device
+            .identity
+            .witnesses()
+            .map(|(attribute, value, source, witness)| Identity {
+                attribute: attribute.name(),
+                value: value.as_str().to_owned(),
+                confidence: Decimal::confidence(witness.strength),
+                source: source.to_owned(),
+                time: rfc3339(witness.at),
+                input: witness.cite.input,
+                frame: witness.cite.frame,
+            })
+            .collect(),
+        services: device
+            .services
+            .iter()
+            .map(|((transport, port, protocol), (first, last))| Service {
+                transport,
+                port: *port,
+                protocol,
+                first_seen: rfc3339(*first),
+                last_seen: rfc3339(*last),
+            })
+            .collect(),
+        state: history.last().map_or(State::Unknown, |(_, state)| *state).name(),
+        history: history
+            .iter()
+            .zip(ends)
+            .map(|((from, state), to)| History {
+                from: rfc3339(*from),
+                to,
+                state: state.name(),
+                cause: (*state == State::Offline).then(|| cause_at(*from)).flatten(),
+            })
+            .collect(),
+        switch: attachment,
+        first_seen: rfc3339(device.first_seen),
+        last_seen: rfc3339(device.last_seen),
+        packets: device.packets,
+        bytes: device.bytes,
+    }
+}
+
+fn switches(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Switch> {
+    let named = |numbers: &std::collections::BTreeSet<Number>| {
+        let mut named: Vec<String> = numbers.iter().filter_map(|number| ids.get(number).cloned()).collect();
+        named.sort_unstable();
+        named
+    };
+    ledger
+        .switches
+        .iter()
+        .map(|(id, switch)| Switch {
+            id: id.as_str().to_owned(),
+            name: switch.name.as_ref().map(|name| name.as_str().to_owned()),
+            ports: switch
+                .ports
+                .iter()
+                .map(|(name, devices)| Port { name: name.as_str().to_owned(), devices: named(devices) })
+                .collect(),
+            members: named(&switch.members),
+            source: switch.source,
+        })
+        .collect()
+}
+
+fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Stream> {
+    let mut streams: Vec<_> = ledger.streams.iter().collect();
+    streams.sort_by_key(|stream| {
+        (
+            stream.source_ip,
+            stream.destination,
+            stream.measured.ssrc,
+            stream.first_seen,
+            stream.measured.stream,
+        )
+    });
+    let id_of =
+        |number: Number, ip: std::net::IpAddr| ids.get(&number).cloned().unwrap_or_else(|| ip.to_string());
+    streams
+        .into_iter()
+        .map(|stream| Stream {
+            source: id_of(stream.source, stream.source_ip),
+            destination: ledger
+                .directory
+                .find_ip(stream.destination, None)
+                .map_or_else(|| stream.destination.to_string(), |number| id_of(number, stream.destination)),
+            transport: match stream.measured.transport {
+                StreamTransport::Udp => "udp",
+                StreamTransport::Interleaved => "interleaved",
+                StreamTransport::Multicast => "multicast",
+            },
+            protocol: if stream.is_encrypted { "srtp" } else { "rtp" },
+            codec: stream.codec.as_ref().map(|codec| codec.as_str().to_owned()),
+            payload_type: stream.measured.payload_type,
+            ssrc: stream.measured.ssrc,
+            packets: stream.packets,
+            lost: stream.measured.lost,
+            out_of_order: stream.measured.out_of_order,
+            duplicates: stream.measured.duplicates,
+            jitter_ms: Decimal::milliseconds(stream.jitter_us()),
+            bitrate_bps: stream.bitrate_bps(),
+            longest_gap_ms: Decimal::milliseconds(u64::try_from(stream.longest_gap.0 / 1_000).unwrap_or(0)),
+            first_seen: rfc3339(stream.first_seen),
+            last_seen: rfc3339(stream.measured.last),
+        })
+        .collect()
+}
+
+fn sessions(ledger: &Ledger) -> Vec<Session> {
+    ledger
+        .sessions
+        .iter()
+        .map(|(key, session)| Session {
+            client: key.client.to_string(),
+            server: key.server.to_string(),
+            protocol: key.protocol,
+            account: session
+                .login
+                .as_ref()
+                .and_then(|login| login.account.as_ref())
+                .map(|it| it.as_str().to_owned()),
+            scheme: session.login.as_ref().map(|login| login.scheme),
+            outcome: session.login.as_ref().map(|login| match login.outcome {
+                Outcome::Accepted => "accepted",
+                Outcome::Rejected => "rejected",
+                Outcome::Unknown => "unknown",
+            }),
+            target: key.target.as_ref().map(|target| target.as_str().to_owned()),
+            first_seen: rfc3339(session.first_seen),
+            last_seen: rfc3339(session.last_seen),
+        })
+        .collect()
+}
+
+fn finding(claim: &finding::Finding, ids: &BTreeMap<Number, String>) -> Finding {
+    Finding {
+        id: claim.id.clone(),
+        kind: claim.kind.id,
+        category: claim.kind.category,
+        severity: claim.severity.name(),
+        confidence: Decimal::confidence(claim.confidence),
+        owner: claim.owner.name(),
+        first_check: claim.first_check.clone(),
+        dispatch: claim.dispatch,
+        devices: claim.devices.iter().filter_map(|number| ids.get(number).cloned()).collect(),
+        switch: claim.switch.clone(),
+        cause: claim.cause.map(finding::Cause::name),
+        alternatives: claim
+            .alternatives
+            .iter()
+            .map(|it| Alternative {
+                cause: it.cause.name(),
+                confidence: Decimal::confidence(it.confidence),
+                speaks_for: it.speaks_for.clone(),
+                speaks_against: it.speaks_against.clone(),
+                would_change: it.would_change,
+            })
+            .collect(),
+        revisions: claim
+            .revisions
+            .iter()
+            .map(|it| Revision {
+                time: rfc3339(it.at),
+                cause: it.cause.name(),
+                confidence: Decimal::confidence(it.confidence),
+                because: it.because.clone(),
+            })
+            .collect(),
+        title: claim.title.clone(),
+        summary: claim.summary.clone(),
+        detail: claim.detail.clone(),
+        remedy: claim.remedy.clone(),
+        verify: claim.verify.clone(),
+        evidence: claim
+            .evidence
+            .iter()
+            .map(|it| Evidence {
+                time: rfc3339(it.at),
+                input: it.cite.map(|cite| cite.input),
+                frame: it.cite.map(|cite| cite.frame),
+                protocol: it.protocol,
+                text: it.text.clone(),
+            })
+            .collect(),
+        first_seen: rfc3339(claim.first_seen),
+        detected: rfc3339(claim.detected),
+        last_seen: rfc3339(claim.last_seen),
+        ended: claim.ended.map(rfc3339),
+        count: claim.count,
+    }
+}
+
+fn summary(devices: &[Device], claims: &[finding::Finding]) -> Summary {
+    let in_state = |state: &str| devices.iter().filter(|device| device.state == state).count() as u64;
+    Summary {
+        devices: devices.len() as u64,
+        online: in_state("online"),
+        degraded: in_state("degraded"),
+        offline: in_state("offline"),
+        unknown: in_state("unknown"),
+        findings: Severity::ALL
+            .into_iter()
+            .map(|severity| {
+                (severity.name(), claims.iter().filter(|it| it.severity == severity).count() as u64)
+            })
+            .collect(),
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

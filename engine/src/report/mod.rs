@@ -1,0 +1,456 @@
+//! The report: everything a replay knows, in the contract's words and order.
+//!
+//! [`Report`] is the schema `spanwatch/report/1` as Rust types; [`build`] fills it
+//! from the ledger; the formats ([`json`], [`jsonl`], [`csv`], [`table`]) write it.
+
+pub mod build;
+pub mod csv;
+pub mod json;
+pub mod jsonl;
+pub mod table;
+pub mod time;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use spanwatch_parsers::Time;
+
+/// What a reader says of one input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Input {
+    /// Relative to the argument it came from.
+    pub name: String,
+    /// Of the file as given, in hex.
+    pub sha256: String,
+    /// Of the file as given.
+    pub bytes: u64,
+    /// Packets in it, before any filter.
+    pub packets: u64,
+    /// `pcap`, `pcapng`, `pcap+gzip`, ...
+    pub format: String,
+    /// Link types by name.
+    pub link_type: String,
+    /// Earliest packet.
+    pub first: Option<Time>,
+    /// Latest packet.
+    pub last: Option<Time>,
+    /// Packets that the capturing host says it lost.
+    pub dropped: Option<u64>,
+    /// What is wrong with it and where.
+    pub error: Option<String>,
+}
+
+/// What the lower half counted over all inputs.
+#[derive(Debug, Clone, Default)]
+pub struct CaptureCounts {
+    /// Frames analysed, after any filter.
+    pub packets: u64,
+    /// Their bytes on the wire.
+    pub bytes: u64,
+    /// Copies that the mirror made.
+    pub duplicates: u64,
+    /// Frames that the capture cut short.
+    pub truncated: u64,
+    /// Frames that could not be decoded, by reason.
+    pub undecodable: BTreeMap<String, u64>,
+    /// Encapsulations met, by name.
+    pub encapsulations: BTreeMap<String, u64>,
+    /// VLAN ids met.
+    pub vlans: Vec<u16>,
+    /// Flows with both directions expected, and those of them seen one way only.
+    pub flows: u64,
+    /// Of those, seen one way only.
+    pub one_way: u64,
+}
+
+/// The report.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// `spanwatch/report/1`.
+    pub schema: &'static str,
+    /// Of Spanwatch.
+    pub version: &'static str,
+    /// The site's name, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// SHA-256 of the options that can change the result.
+    pub configuration: String,
+    /// The data lists used.
+    pub data: BTreeMap<String, DataList>,
+    /// What was read and how good it was.
+    pub capture: Capture,
+    /// Sorted by id.
+    pub devices: Vec<Device>,
+    /// Sorted by id.
+    pub switches: Vec<Switch>,
+    /// Sorted by source, destination, SSRC and first time.
+    pub streams: Vec<Stream>,
+    /// Sorted by client, server, protocol and target.
+    pub sessions: Vec<Session>,
+    /// Sorted by severity, first time and id.
+    pub findings: Vec<Finding>,
+    /// Counts.
+    pub summary: Summary,
+}
+
+/// Date and hash of a data list.
+#[derive(Debug, Serialize)]
+pub struct DataList {
+    /// ISO 8601.
+    pub date: String,
+    /// In hex.
+    pub sha256: String,
+}
+
+/// The `capture` object.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)] // The contract names and explains these fields.
+pub struct Capture {
+    pub inputs: Vec<CaptureInput>,
+    pub packets: u64,
+    pub bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    pub duplicates: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<u64>,
+    pub truncated: u64,
+    pub undecodable: BTreeMap<String, u64>,
+    /// Messages that broke their specification, by protocol and field.
+    pub malformed: BTreeMap<String, u64>,
+    pub encapsulations: BTreeMap<String, u64>,
+    pub vlans: Vec<u16>,
+    pub one_way_share: Decimal,
+    pub blind: Vec<Blind>,
+    pub limits: Vec<Limit>,
+}
+
+/// One of `capture.inputs`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct CaptureInput {
+    pub name: String,
+    pub sha256: String,
+    pub bytes: u64,
+    pub packets: u64,
+    pub format: String,
+    pub link_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// One of `capture.blind`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Blind {
+    pub from: String,
+    pub to: String,
+    pub reason: &'static str,
+}
+
+/// One of `capture.limits`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Limit {
+    pub what: String,
+    pub cap: u64,
+    pub evicted: u64,
+    pub first: String,
+}
+
+/// One of `devices`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Device {
+    pub id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    pub ips: Vec<String>,
+    pub vlans: Vec<u16>,
+    pub kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    pub confidence: Decimal,
+    pub identity: Vec<Identity>,
+    pub services: Vec<Service>,
+    pub state: &'static str,
+    pub history: Vec<History>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub switch: Option<Attachment>,
+    pub first_seen: String,
+    pub last_seen: String,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+/// One of `identity`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Identity {
+    pub attribute: &'static str,
+    pub value: String,
+    pub confidence: Decimal,
+    pub source: String,
+    pub time: String,
+    pub input: u32,
+    pub frame: u64,
+}
+
+/// One of `services`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Service {
+    pub transport: &'static str,
+    pub port: u16,
+    pub protocol: &'static str,
+    pub first_seen: String,
+    pub last_seen: String,
+}
+
+/// One of `history`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct History {
+    pub from: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    pub state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'static str>,
+}
+
+/// A device's `switch`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Attachment {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    pub source: &'static str,
+    pub confidence: Decimal,
+}
+
+/// One of `switches`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Switch {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    pub ports: Vec<Port>,
+    pub members: Vec<String>,
+    pub source: &'static str,
+}
+
+/// One of a switch's `ports`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Port {
+    pub name: String,
+    pub devices: Vec<String>,
+}
+
+/// One of `streams`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Stream {
+    pub source: String,
+    pub destination: String,
+    pub transport: &'static str,
+    pub protocol: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
+    pub payload_type: u8,
+    pub ssrc: u32,
+    pub packets: u64,
+    pub lost: u64,
+    pub out_of_order: u64,
+    pub duplicates: u64,
+    pub jitter_ms: Decimal,
+    pub bitrate_bps: u64,
+    pub longest_gap_ms: Decimal,
+    pub first_seen: String,
+    pub last_seen: String,
+}
+
+/// One of `sessions`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Session {
+    pub client: String,
+    pub server: String,
+    pub protocol: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    pub first_seen: String,
+    pub last_seen: String,
+}
+
+/// One of `findings`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Finding {
+    pub id: String,
+    pub kind: &'static str,
+    pub category: &'static str,
+    pub severity: &'static str,
+    pub confidence: Decimal,
+    pub owner: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_check: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dispatch: Option<&'static str>,
+    pub devices: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub switch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<Revision>,
+    pub title: String,
+    pub summary: String,
+    pub detail: String,
+    pub remedy: String,
+    pub verify: String,
+    pub evidence: Vec<Evidence>,
+    pub first_seen: String,
+    pub detected: String,
+    pub last_seen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    pub count: u64,
+}
+
+/// One of `alternatives`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Alternative {
+    pub cause: &'static str,
+    pub confidence: Decimal,
+    #[serde(rename = "for")]
+    pub speaks_for: Vec<usize>,
+    #[serde(rename = "against")]
+    pub speaks_against: Vec<usize>,
+    pub would_change: &'static str,
+}
+
+/// One of `revisions`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Revision {
+    pub time: String,
+    pub cause: &'static str,
+    pub confidence: Decimal,
+    pub because: String,
+}
+
+/// One of `evidence`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Evidence {
+    pub time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<&'static str>,
+    pub text: String,
+}
+
+/// The `summary` object.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Summary {
+    pub devices: u64,
+    pub online: u64,
+    pub degraded: u64,
+    pub offline: u64,
+    pub unknown: u64,
+    pub findings: BTreeMap<&'static str, u64>,
+}
+
+/// A number with a fixed count of decimals, made of an integer, so that it is the same everywhere.
+#[derive(Debug)]
+pub struct Decimal {
+    scaled: u64,
+    decimals: usize,
+}
+
+impl Decimal {
+    /// A confidence of so many per cent, as 0.00 to 1.00.
+    #[must_use]
+    pub fn confidence(percent: u8) -> Self {
+        Self { scaled: u64::from(percent.min(100)), decimals: 2 }
+    }
+
+    /// `part` of `whole` with two decimals; 0 of nothing.
+    #[must_use]
+    pub fn share(part: u64, whole: u64) -> Self {
+        Self { scaled: part.saturating_mul(100).checked_div(whole).unwrap_or(0), decimals: 2 }
+    }
+
+    /// Microseconds as milliseconds with three decimals.
+    #[must_use]
+    pub const fn milliseconds(microseconds: u64) -> Self {
+        Self { scaled: microseconds, decimals: 3 }
+    }
+}
+
+impl std::fmt::Display for Decimal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let unit = 10_u64.pow(u32::try_from(self.decimals).unwrap_or(0));
+        write!(f, "{}.{:0width$}", self.scaled / unit, self.scaled % unit, width = self.decimals)
+    }
+}
+
+impl Serialize for Decimal {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(self.to_string()).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_fixed() {
+        assert_eq!(Decimal::confidence(90).to_string(), "0.90");
+        assert_eq!(Decimal::confidence(5).to_string(), "0.05");
+        assert_eq!(Decimal::share(1, 3).to_string(), "0.33");
+        assert_eq!(Decimal::share(0, 0).to_string(), "0.00");
+        assert_eq!(Decimal::milliseconds(1_234_007).to_string(), "1234.007");
+        assert_eq!(serde_json::to_string(&Decimal::confidence(90)).unwrap(), "0.90");
+    }
+}

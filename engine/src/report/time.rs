@@ -1,0 +1,59 @@
+//! Times as the report writes them.
+
+use jiff::Timestamp;
+use spanwatch_parsers::{Span, Time};
+
+/// RFC 3339 in UTC with nanoseconds.
+#[must_use]
+pub fn rfc3339(time: Time) -> String {
+    format!("{:.9}", timestamp(time))
+}
+
+/// The time of day, for sentences: `09:14:03`.
+#[must_use]
+pub fn clock_time(time: Time) -> String {
+    timestamp(time).strftime("%H:%M:%S").to_string()
+}
+
+/// The day and the time of day, for tables: `2026-11-22 09:14:03`.
+#[must_use]
+pub fn day_time(time: Time) -> String {
+    timestamp(time).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// A length of time for sentences: `1.5 s`, `75 s`, `12 min`, `3 h 20 min`.
+#[must_use]
+pub fn length(span: Span) -> String {
+    let tenths = span.0.max(0) / 100_000_000;
+    match tenths {
+        ..100 => format!("{}.{} s", tenths / 10, tenths % 10),
+        ..1_200 => format!("{} s", tenths / 10),
+        ..36_000 => format!("{} min", tenths / 600),
+        _ => format!("{} h {} min", tenths / 36_000, tenths / 600 % 60),
+    }
+}
+
+fn timestamp(time: Time) -> Timestamp {
+    // Every i64 of nanoseconds lies between 1677 and 2262, which jiff holds.
+    Timestamp::from_nanosecond(i128::from(time.0)).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_nine_decimals() {
+        assert_eq!(rfc3339(Time(0)), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(rfc3339(Time(1_700_000_000_123_456_789)), "2023-11-14T22:13:20.123456789Z");
+        assert_eq!(rfc3339(Time(-1)), "1969-12-31T23:59:59.999999999Z");
+        assert_eq!(rfc3339(Time::MIN), "1677-09-21T00:12:43.145224192Z");
+        assert_eq!(rfc3339(Time::MAX), "2262-04-11T23:47:16.854775807Z");
+    }
+
+    #[test]
+    fn lengths_read_well() {
+        let lengths = [Span::millis(1_540), Span::seconds(75), Span::seconds(720), Span::seconds(12_000)];
+        assert_eq!(lengths.map(length), ["1.5 s", "75 s", "12 min", "3 h 20 min"]);
+    }
+}

@@ -1,0 +1,148 @@
+//! What a device led us to expect: the pace of its media, learned per source.
+
+use std::collections::BTreeMap;
+
+use spanwatch_parsers::{Span, Time};
+
+/// The media of one device as far as it ran without a pause.
+#[derive(Debug, Default)]
+pub struct Expectation {
+    sources: BTreeMap<u32, Pace>,
+}
+
+/// The pace of one RTP source.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    first: Time,
+    last: Time,
+    longest_gap: Span,
+}
+
+impl Expectation {
+    /// Takes media of `ssrc` from `first` to `last`, with its longest silence in between.
+    pub fn media(&mut self, ssrc: u32, first: Time, last: Time, gap: Span) {
+        if self.sources.len() >= SOURCES_MAX
+            && !self.sources.contains_key(&ssrc)
+            && let Some(oldest) =
+                self.sources.iter().min_by_key(|(ssrc, pace)| (pace.last, **ssrc)).map(|(s, _)| *s)
+        {
+            self.sources.remove(&oldest);
+        }
+        let pace = self.sources.entry(ssrc).or_insert(Pace { first, last, longest_gap: gap });
+        if first - pace.last > PAUSE {
+            // It paused and began again: what ran before is no measure of what runs now.
+            *pace = Pace { first, last, longest_gap: Span::ZERO };
+        } else {
+            pace.longest_gap = pace.longest_gap.max(gap);
+            pace.last = pace.last.max(last);
+        }
+    }
+
+    /// Whether media of this source was seen.
+    #[must_use]
+    pub fn knows(&self, ssrc: u32) -> bool {
+        self.sources.contains_key(&ssrc)
+    }
+
+    /// Whether media ran long enough to be expected to go on.
+    #[must_use]
+    pub fn is_learned(&self) -> bool {
+        self.learned().next().is_some()
+    }
+
+    /// How long the device may be silent before that is strange. The liveliest source sets the pace.
+    #[must_use]
+    pub fn patience(&self) -> Span {
+        let pace = self.learned().map(|pace| pace.longest_gap).min().unwrap_or(PATIENCE_MIN);
+        pace.times(PATIENCE_GAPS).max(PATIENCE_MIN)
+    }
+
+    /// Whether so long a silence is out of the ordinary, though perhaps not yet beyond patience.
+    #[must_use]
+    pub fn is_strange(&self, silence: Span) -> bool {
+        let pace = self.learned().map(|pace| pace.longest_gap.times(PATIENCE_GAPS)).min();
+        pace.is_some_and(|pace| silence > pace.max(STRANGE_MIN))
+    }
+
+    /// How long its longest source ran.
+    #[must_use]
+    pub fn length(&self) -> Span {
+        self.sources.values().map(|pace| pace.last - pace.first).max().unwrap_or(Span::ZERO)
+    }
+
+    fn learned(&self) -> impl Iterator<Item = &Pace> {
+        let newest = self.sources.values().map(|pace| pace.last).max().unwrap_or(Time::MIN);
+        self.sources
+            .values()
+            .filter(move |pace| pace.last - pace.first >= LEARNED && newest - pace.last <= PAUSE)
+    }
+}
+
+/// Media is expected to go on once it ran this long.
+const LEARNED: Span = Span::seconds(10);
+
+/// A source silent for longer than this has paused.
+const PAUSE: Span = Span::seconds(30);
+
+/// No silence shorter than this is ever strange: products take 5 to 10 s (facts, offline_and_switch 1).
+const PATIENCE_MIN: Span = Span::seconds(5);
+
+/// Shorter silences may only be the second that is not yet summed up.
+const STRANGE_MIN: Span = Span::seconds(1);
+
+/// Otherwise this many times the longest gap that was normal.
+const PATIENCE_GAPS: i64 = 3;
+
+/// Sources kept of one device; a multi-sensor camera has about a dozen.
+const SOURCES_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(s: i64) -> Time {
+        Time(s * 1_000_000_000)
+    }
+
+    #[test]
+    fn media_is_expected_after_ten_seconds() {
+        let mut expectation = Expectation::default();
+        expectation.media(1, s(0), s(9), Span::millis(200));
+        assert!(!expectation.is_learned());
+        expectation.media(1, s(9), s(10), Span::millis(200));
+        assert!(expectation.is_learned());
+        assert_eq!(expectation.patience(), Span::seconds(5));
+    }
+
+    #[test]
+    fn a_slow_stream_is_given_more_patience() {
+        let mut expectation = Expectation::default();
+        expectation.media(1, s(0), s(60), Span::seconds(4));
+        assert_eq!(expectation.patience(), Span::seconds(12));
+    }
+
+    #[test]
+    fn the_liveliest_source_sets_the_pace() {
+        let mut expectation = Expectation::default();
+        expectation.media(1, s(0), s(60), Span::seconds(20));
+        expectation.media(2, s(0), s(60), Span::millis(100));
+        assert_eq!(expectation.patience(), Span::seconds(5));
+    }
+
+    #[test]
+    fn a_pause_begins_the_learning_anew() {
+        let mut expectation = Expectation::default();
+        expectation.media(1, s(0), s(60), Span::millis(100));
+        expectation.media(1, s(600), s(605), Span::millis(100));
+        assert!(!expectation.is_learned());
+    }
+
+    #[test]
+    fn sources_are_bounded() {
+        let mut expectation = Expectation::default();
+        for ssrc in 0..1_000 {
+            expectation.media(ssrc, s(0), s(11), Span::ZERO);
+        }
+        assert_eq!(expectation.sources.len(), SOURCES_MAX);
+    }
+}

@@ -1,0 +1,159 @@
+use super::witness::How;
+use super::*;
+
+const CAMERA: Number = Number(1);
+const RECORDER: Number = Number(2);
+
+fn s(s: i64) -> Time {
+    Time(s * 1_000_000_000)
+}
+
+fn cite(frame: u64) -> Cite {
+    Cite { input: 0, frame }
+}
+
+/// A camera that streamed from 0 to `last` s, and a recorder that is heard on.
+fn streaming(last: i64) -> Verdict {
+    let mut verdict = Verdict::default();
+    for at in 0..=last {
+        verdict.heard(CAMERA, s(at), s(at), cite(at.unsigned_abs()));
+        verdict.streamed(CAMERA, 7, s(at), s(at), Span::millis(200), cite(at.unsigned_abs()));
+        verdict.heard(RECORDER, s(at), s(at), cite(at.unsigned_abs()));
+        verdict.advance(s(at));
+    }
+    verdict
+}
+
+fn connects(verdict: &mut Verdict, seconds: &[i64]) {
+    for (n, at) in (1..).zip(seconds) {
+        verdict.heard(RECORDER, s(*at), s(*at), cite(0));
+        verdict.asked(CAMERA, Ask { at: s(*at), cite: cite(0), by: RECORDER, how: How::Connect, attempt: n });
+    }
+}
+
+#[test]
+fn a_camera_that_stops_and_answers_nothing_is_offline() {
+    let mut verdict = streaming(60);
+    connects(&mut verdict, &[62, 63, 65]);
+    verdict.advance(s(65));
+    let [absence] = verdict.absences() else { panic!("one absence") };
+    assert_eq!((absence.since, absence.detected, absence.ended), (s(60), s(65), None));
+    assert_eq!(verdict.history(CAMERA, s(65)), [(s(0), State::Online), (s(60), State::Offline)]);
+}
+
+#[test]
+fn its_return_ends_it_with_the_first_sign_of_life() {
+    let mut verdict = streaming(60);
+    connects(&mut verdict, &[62, 63, 65]);
+    verdict.advance(s(65));
+    verdict.heard(CAMERA, s(90), s(91), cite(900));
+    assert_eq!(verdict.absences()[0].ended, Some((s(90), cite(900))));
+    assert_eq!(verdict.history(CAMERA, s(91)).last(), Some(&(s(90), State::Online)));
+}
+
+#[test]
+fn one_long_jump_says_the_same_as_many_ticks() {
+    let mut jump = streaming(60);
+    let mut ticks = streaming(60);
+    connects(&mut jump, &[62, 63, 65]);
+    connects(&mut ticks, &[62, 63, 65]);
+    jump.advance(s(100));
+    (61..=100).for_each(|at| ticks.advance(s(at)));
+    assert_eq!(format!("{:?}", jump.absences()), format!("{:?}", ticks.absences()));
+    assert_eq!(jump.absences().len(), 1);
+}
+
+#[test]
+fn silence_that_nobody_asked_about_is_unknown() {
+    let mut verdict = streaming(60);
+    verdict.heard(RECORDER, s(200), s(200), cite(0));
+    verdict.advance(s(200));
+    assert!(verdict.absences().is_empty());
+    assert_eq!(verdict.history(CAMERA, s(200)).last(), Some(&(s(60), State::Unknown)));
+}
+
+#[test]
+fn a_refused_ask_settles_a_silence_that_was_given_up() {
+    let mut verdict = streaming(60);
+    verdict.heard(RECORDER, s(200), s(200), cite(0));
+    verdict.advance(s(200));
+    connects(&mut verdict, &[201, 202, 204]);
+    verdict.advance(s(205));
+    assert_eq!(verdict.absences().len(), 1);
+    assert_eq!(verdict.absences()[0].since, s(60));
+}
+
+#[test]
+fn nobody_is_offline_while_everybody_is_silent() {
+    let mut verdict = streaming(60);
+    verdict.advance(s(69));
+    assert!(verdict.absences().is_empty());
+}
+
+#[test]
+fn nobody_is_offline_across_a_hole() {
+    let mut verdict = streaming(60);
+    verdict.unwatched(s(60), s(3_000));
+    connects(&mut verdict, &[3_001, 3_002, 3_004]);
+    verdict.advance(s(3_004));
+    assert!(verdict.absences().is_empty());
+    verdict.heard(CAMERA, s(3_004), s(3_004), cite(9));
+    let history = verdict.history(CAMERA, s(3_005));
+    assert_eq!(history, [(s(0), State::Online), (s(60), State::Unknown), (s(3_004), State::Online)]);
+}
+
+#[test]
+fn a_hole_moves_the_deadline_and_does_not_remove_it() {
+    let mut verdict = streaming(60);
+    verdict.unwatched(s(60), s(3_000));
+    connects(&mut verdict, &[3_001, 3_002, 3_004]);
+    verdict.advance(s(3_006));
+    assert_eq!(verdict.absences().len(), 1);
+    assert_eq!(verdict.absences()[0].detected, s(3_005));
+}
+
+#[test]
+fn media_that_was_ended_on_purpose_is_not_missed() {
+    let mut verdict = streaming(60);
+    verdict.ended_on_purpose(CAMERA);
+    connects(&mut verdict, &[62, 63, 65]);
+    verdict.advance(s(100));
+    assert!(verdict.absences().is_empty());
+}
+
+#[test]
+fn a_camera_that_still_says_anything_lives() {
+    let mut verdict = streaming(60);
+    connects(&mut verdict, &[62, 63, 65]);
+    verdict.heard(CAMERA, s(64), s(64), cite(1));
+    verdict.advance(s(65));
+    assert!(verdict.absences().is_empty());
+}
+
+#[test]
+fn silences_that_begin_together_name_each_other() {
+    let mut verdict = streaming(60);
+    for (number, last) in [(Number(3), 61), (Number(4), 40)] {
+        for at in 0..=last {
+            verdict.heard(number, s(at), s(at), cite(0));
+            verdict.streamed(number, 9, s(at), s(at), Span::millis(200), cite(0));
+        }
+    }
+    connects(&mut verdict, &[62, 63, 65]);
+    verdict.advance(s(66));
+    assert_eq!(verdict.absences()[0].together, [Number(3)]);
+}
+
+#[test]
+fn a_stream_that_goes_on_and_a_new_start_are_told_apart() {
+    let mut verdict = streaming(60);
+    connects(&mut verdict, &[62, 63, 65]);
+    verdict.advance(s(65));
+    verdict.started(CAMERA, s(89), cite(5));
+    verdict.heard(CAMERA, s(90), s(90), cite(6));
+    verdict.streamed(CAMERA, 8, s(91), s(91), Span::ZERO, cite(7));
+    assert_eq!(verdict.absences()[0].restarted, Some((s(89), cite(5))));
+    assert_eq!(verdict.absences()[0].resumed, None);
+    verdict.streamed(CAMERA, 7, s(92), s(92), Span::ZERO, cite(8));
+    assert_eq!(verdict.absences()[0].resumed, Some((s(92), cite(8))));
+}
