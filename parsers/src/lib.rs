@@ -18,6 +18,7 @@
     )
 )]
 
+pub mod identifier;
 pub mod protocols;
 pub mod time;
 pub mod vocabulary;

@@ -30,10 +30,10 @@
 //!
 //! Source for those: Cisco's configuration guides, "DHCP option 82 data insertion".
 
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use super::options::{SubOption, sub_options};
+use crate::identifier::Identifier;
 use crate::vocabulary::{Attached, Mac, Malformed, Text};
 
 /// The whole option, borrowed from the message.
@@ -45,9 +45,9 @@ pub struct RelayInfo<'v> {
     pub damage: Option<Malformed>,
 }
 
-/// A circuit or remote id, as far as its form is known.
+/// A circuit id, as far as its form is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Identifier<'v> {
+pub enum Circuit<'v> {
     /// A port by VLAN, module (or stack member) and number.
     Port {
         /// The client's VLAN.
@@ -57,12 +57,8 @@ pub enum Identifier<'v> {
         /// The port on it.
         port: u8,
     },
-    /// A MAC.
-    Mac(Mac),
-    /// Text.
-    Text(&'v [u8]),
-    /// Anything else.
-    Opaque(&'v [u8]),
+    /// A name.
+    Named(Identifier<'v>),
 }
 
 impl<'v> RelayInfo<'v> {
@@ -91,26 +87,27 @@ impl<'v> RelayInfo<'v> {
 
     /// The port that the client hangs on.
     #[must_use]
-    pub fn circuit_id(&self) -> Option<Identifier<'v>> {
-        self.first(CIRCUIT_ID).filter(|value| !value.is_empty()).map(Identifier::circuit)
+    pub fn circuit_id(&self) -> Option<Circuit<'v>> {
+        self.first(CIRCUIT_ID).filter(|value| !value.is_empty()).map(circuit)
     }
 
     /// The switch that the client hangs on.
     #[must_use]
     pub fn remote_id(&self) -> Option<Identifier<'v>> {
-        self.first(REMOTE_ID).filter(|value| !value.is_empty()).map(Identifier::remote)
+        self.first(REMOTE_ID).filter(|value| !value.is_empty()).map(remote)
     }
 
     /// Where the client hangs; `None` where neither port nor switch is said.
     #[must_use]
     pub fn attached(&self) -> Option<Attached> {
-        let (port, switch) = (self.circuit_id(), self.remote_id());
-        let vlan = match port {
-            Some(Identifier::Port { vlan, .. }) => Some(vlan),
-            _ => None,
+        let switch = self.remote_id().map(|id| id.shown()).filter(|text| !text.is_empty());
+        let (port, vlan) = match self.circuit_id() {
+            Some(Circuit::Port { vlan, module, port }) => {
+                (Some(Text::from(format!("{module}/{port}").as_str())), Some(vlan))
+            }
+            Some(Circuit::Named(id)) => (Some(id.shown()).filter(|text| !text.is_empty()), None),
+            None => (None, None),
         };
-        let port = port.map(|id| Text::from(id.to_string().as_str())).filter(|text| !text.is_empty());
-        let switch = switch.map(|id| Text::from(id.to_string().as_str())).filter(|text| !text.is_empty());
         (port.is_some() || switch.is_some()).then_some(Attached { switch, port, vlan })
     }
 
@@ -124,56 +121,33 @@ impl<'v> RelayInfo<'v> {
     }
 }
 
-impl<'v> Identifier<'v> {
-    /// Recognises the form of a circuit id.
-    #[must_use]
-    pub fn circuit(value: &'v [u8]) -> Self {
-        match *value {
-            [0, 4, high, low, module, port] => {
-                Self::Port { vlan: u16::from_be_bytes([high, low]), module, port }
-            }
-            _ => Self::any(value),
+fn circuit(value: &[u8]) -> Circuit<'_> {
+    match *value {
+        [0, 4, high, low, module, port] => {
+            Circuit::Port { vlan: u16::from_be_bytes([high, low]), module, port }
         }
-    }
-
-    /// Recognises the form of a remote id. A MAC that begins with 00:04 is a MAC here.
-    #[must_use]
-    pub fn remote(value: &'v [u8]) -> Self {
-        match value {
-            [0, 6, mac @ ..] if mac.len() == 6 => Self::any(mac),
-            _ => Self::any(value),
-        }
-    }
-
-    fn any(value: &'v [u8]) -> Self {
-        match value {
-            [1, length, text @ ..] if usize::from(*length) == text.len() && is_text(text) => Self::Text(text),
-            text if is_text(text) => Self::Text(text),
-            _ => Mac::from_slice(value).map_or(Self::Opaque(value), Self::Mac),
-        }
+        _ => Circuit::Named(named(value)),
     }
 }
 
-impl fmt::Display for Identifier<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Port { module, port, .. } => write!(f, "{module}/{port}"),
-            Self::Mac(mac) => write!(f, "{mac}"),
-            Self::Text(text) => f.write_str(&String::from_utf8_lossy(text)),
-            Self::Opaque(bytes) => {
-                f.write_str("0x")?;
-                // Two digits a byte; what is past the longest text would be cut anyway.
-                bytes.iter().take(Text::MAX / 2).try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
-        }
+/// A MAC that begins with 00:04 is a MAC here.
+fn remote(value: &[u8]) -> Identifier<'_> {
+    match value {
+        [0, 6, mac @ ..] if mac.len() == 6 => named(mac),
+        _ => named(value),
     }
 }
 
-/// Whether every byte can be printed, but for zeros at the end.
-fn is_text(value: &[u8]) -> bool {
-    let end = value.iter().rposition(|byte| *byte != 0);
-    end.and_then(|end| value.get(..=end))
-        .is_some_and(|text| text.iter().all(|byte| matches!(byte, b' '..=b'~')))
+fn named(value: &[u8]) -> Identifier<'_> {
+    let text = match value {
+        [1, length, text @ ..] if usize::from(*length) == text.len() => text,
+        _ => value,
+    };
+    match (Identifier::text_or_opaque(text), Mac::from_slice(value)) {
+        (Identifier::Opaque(_), Some(mac)) => Identifier::Mac(mac),
+        (Identifier::Opaque(_), None) => Identifier::Opaque(value),
+        (text, _) => text,
+    }
 }
 
 /// The port.
@@ -222,14 +196,14 @@ mod tests {
     fn text_is_read_with_and_without_its_form_and_length() {
         let value = b"\x01\x07\x01\x05port7\x02\x08switch-a";
         assert_eq!(attached(value), Some((some("switch-a"), some("port7"), None)));
-        assert_eq!(Identifier::circuit(b"Gi1/0/7\0"), Identifier::Text(b"Gi1/0/7\0"));
+        assert_eq!(circuit(b"Gi1/0/7\0"), Circuit::Named(Identifier::Text(b"Gi1/0/7")));
     }
 
     #[test]
     fn raw_mac_is_a_mac_even_where_it_begins_like_a_port() {
-        assert_eq!(Identifier::remote(&SWITCH.0), Identifier::Mac(SWITCH));
+        assert_eq!(remote(&SWITCH.0), Identifier::Mac(SWITCH));
         let cisco = [0, 4, 0x9a, 0, 0, 1];
-        assert_eq!(Identifier::remote(&cisco), Identifier::Mac(Mac(cisco)));
+        assert_eq!(remote(&cisco), Identifier::Mac(Mac(cisco)));
     }
 
     #[test]
@@ -254,7 +228,7 @@ mod tests {
     #[test]
     fn damaged_sub_option_does_not_hide_the_earlier() {
         let info = RelayInfo::parse(b"\x01\x02p7\x02\x09s");
-        assert_eq!(info.circuit_id(), Some(Identifier::Text(b"p7")));
+        assert_eq!(info.circuit_id(), Some(Circuit::Named(Identifier::Text(b"p7"))));
         assert_eq!(info.damage, Some(Malformed::Truncated { field: "sub-option" }));
     }
 
