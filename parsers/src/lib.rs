@@ -31,6 +31,7 @@ pub const ALL: &[&Parser] = &[
     &protocols::arp::ARP,
     &protocols::nd::ND,
     &protocols::dhcp::DHCP,
+    &protocols::lldp::LLDP,
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,
 ];

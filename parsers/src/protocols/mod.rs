@@ -2,6 +2,7 @@
 
 pub mod arp;
 pub mod dhcp;
+pub mod lldp;
 pub mod nd;
 pub mod rtcp;
 pub mod rtp;
