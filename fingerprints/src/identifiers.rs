@@ -4,9 +4,8 @@
 //! date  = "2026-11-22"
 //! kinds = ["camera", "encoder"]
 //!
-//! [[vendor]]
-//! name    = "Axis"
-//! aliases = ["Axis Communications AB"]
+//! [vendors]
+//! Axis = ["Axis Communications AB"]       # the one name, and what else it is called
 //! ```
 //!
 //! Names are compared without case.
@@ -41,13 +40,13 @@ impl Identifiers {
             Problem::in_file(file, error.to_string(), "write it as the shipped identifiers.toml is")
         })?;
         let mut identifiers = Self { date: said.date, kinds: said.kinds, ..Self::default() };
-        for (place, vendor) in said.vendor.into_iter().enumerate() {
-            for name in vendor.aliases.iter().chain([&vendor.name]) {
-                if identifiers.vendors.insert(name.to_lowercase(), place).is_some() {
-                    identifiers.contested.push(name.clone());
+        for (place, (name, aliases)) in said.vendors.into_iter().enumerate() {
+            for called in aliases.iter().chain([&name]) {
+                if identifiers.vendors.insert(called.to_lowercase(), place).is_some() {
+                    identifiers.contested.push(called.clone());
                 }
             }
-            identifiers.names.push(vendor.name);
+            identifiers.names.push(name);
         }
         Ok(identifiers)
     }
@@ -74,14 +73,5 @@ impl Identifiers {
 struct Said {
     date: String,
     kinds: Vec<String>,
-    #[serde(default)]
-    vendor: Vec<SaidVendor>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SaidVendor {
-    name: String,
-    #[serde(default)]
-    aliases: Vec<String>,
+    vendors: BTreeMap<String, Vec<String>>,
 }

@@ -4,7 +4,27 @@
 pub const IDENTIFIERS: (&str, &str) = ("identifiers.toml", include_str!("../data/identifiers.toml"));
 
 /// The entries, one file a key.
-pub const ENTRIES: &[(&str, &str)] = &[("rtsp.server.toml", include_str!("../data/rtsp.server.toml"))];
+pub const ENTRIES: &[(&str, &str)] = &[
+    ("dhcp.hostname.toml", include_str!("../data/dhcp.hostname.toml")),
+    ("dhcp.option-order.toml", include_str!("../data/dhcp.option-order.toml")),
+    ("dhcp.parameter-list.toml", include_str!("../data/dhcp.parameter-list.toml")),
+    ("dhcp.vendor-class.toml", include_str!("../data/dhcp.vendor-class.toml")),
+    ("lldp.description.toml", include_str!("../data/lldp.description.toml")),
+    ("lldp.name.toml", include_str!("../data/lldp.name.toml")),
+    ("rtsp.date.toml", include_str!("../data/rtsp.date.toml")),
+    ("rtsp.path.toml", include_str!("../data/rtsp.path.toml")),
+    ("rtsp.public.toml", include_str!("../data/rtsp.public.toml")),
+    ("rtsp.realm.toml", include_str!("../data/rtsp.realm.toml")),
+    ("rtsp.server.toml", include_str!("../data/rtsp.server.toml")),
+    ("rtsp.session.toml", include_str!("../data/rtsp.session.toml")),
+    ("rtsp.user-agent.toml", include_str!("../data/rtsp.user-agent.toml")),
+    ("sdp.attribute.toml", include_str!("../data/sdp.attribute.toml")),
+    ("sdp.media.toml", include_str!("../data/sdp.media.toml")),
+    ("sdp.session.toml", include_str!("../data/sdp.session.toml")),
+];
 
 /// Address blocks of the makers whose names the vocabulary has.
 pub const OUI: (&str, &str) = ("oui.tsv", include_str!("../data/oui.tsv"));
+
+/// All other address blocks.
+pub const OUI_IEEE: (&str, &str) = ("oui-ieee.tsv", include_str!("../data/oui-ieee.tsv"));
