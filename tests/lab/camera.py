@@ -1,0 +1,92 @@
+"""A camera: GStreamer's RTSP server, dressed as the plan says.
+
+Run inside the camera's namespace as `/usr/bin/python3 camera.py NAME`. Each client gets a
+pipeline of its own, so that a session which a power cut or a dead switch left behind never
+holds back the next one. The server's own responses are edited on their way out
+(`send-message`): Server, Public, the SDP's names. Everything else is the library's.
+"""
+
+import re
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+
+import plan  # noqa: E402
+
+FRAMES_PER_S = 5
+KEY_FRAME_EVERY = 15
+VIDEO_KBIT_PER_S = 14
+ROLE = "viewer"
+
+
+def main() -> None:
+    rtsp = plan.device(sys.argv[1]).rtsp
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer.new()
+    server.set_service("554")
+    factory = video(rtsp)
+    if rtsp.auth != "none":
+        server.set_auth(login(rtsp))
+        permissions = GstRtspServer.RTSPPermissions.new()
+        for permission in ("media.factory.access", "media.factory.construct"):
+            permissions.add_permission_for_role(ROLE, permission, True)
+        factory.set_permissions(permissions)
+    server.get_mount_points().add_factory(rtsp.path, factory)
+    server.connect("client-connected", lambda _server, client: client.connect("send-message", dress, rtsp))
+    if server.attach(None) == 0:
+        sys.exit("camera.py: port 554 cannot be opened")
+    GLib.MainLoop().run()
+
+
+def video(rtsp: plan.Rtsp) -> GstRtspServer.RTSPMediaFactory:
+    factory = GstRtspServer.RTSPMediaFactory.new()
+    factory.set_launch(
+        f"( videotestsrc is-live=true pattern={rtsp.pattern}"
+        f" ! video/x-raw,width=160,height=90,framerate={FRAMES_PER_S}/1"
+        f" ! x264enc bitrate={VIDEO_KBIT_PER_S} speed-preset=veryfast tune=zerolatency aud=false threads=1"
+        f" key-int-max={KEY_FRAME_EVERY} ! rtph264pay name=pay0 pt=96 config-interval=1 )"
+    )
+    factory.set_shared(False)
+    factory.connect("media-configure", lambda _factory, media: media.get_stream(0).set_control(rtsp.control))
+    return factory
+
+
+def login(rtsp: plan.Rtsp) -> GstRtspServer.RTSPAuth:
+    auth = GstRtspServer.RTSPAuth.new()
+    auth.set_realm(rtsp.realm)
+    token = GstRtspServer.RTSPToken.new()
+    token.set_string("media.factory.role", ROLE)
+    if rtsp.auth == "basic":
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(rtsp.account, rtsp.password), token)
+    else:
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(rtsp.account, rtsp.password, token)
+    return auth
+
+
+def dress(_client, _context, message, rtsp: plan.Rtsp) -> None:
+    """Gives a response the maker's look just before it is sent."""
+    header = GstRtsp.RTSPHeaderField
+    if message.type != GstRtsp.RTSPMsgType.RESPONSE:
+        return
+    message.remove_header(header.SERVER, -1)
+    if rtsp.server:
+        message.add_header(header.SERVER, rtsp.server)
+    if rtsp.public and message.remove_header(header.PUBLIC, -1) == GstRtsp.RTSPResult.OK:
+        message.add_header(header.PUBLIC, rtsp.public)
+    _, body = message.get_body()
+    if body.startswith(b"v=0") and rtsp.session_name:
+        body = re.sub(rb"(?m)^s=.*\r$", b"s=" + rtsp.session_name.encode() + b"\r", body)
+        if rtsp.server != "GStreamer RTSP server":
+            body = re.sub(rb"(?m)^(i=rtsp-server|a=tool:GStreamer)\r\n", b"", body)
+        message.set_body(body)
+
+
+if __name__ == "__main__":
+    main()

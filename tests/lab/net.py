@@ -1,0 +1,224 @@
+"""Namespaces, cables, switches and the mirror port, with iproute2 alone.
+
+Every namespace bears the prefix `swlab-`, so that whatever is left of an earlier run can be
+found and removed, and nothing else is ever touched.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import plan
+
+PREFIX = "swlab-"
+TAP = "tap"
+MIRROR = "span0"
+CHASSIS = "chassis"
+LOCK = "lock"
+RUN_DIR = Path("/run/spanwatch-lab")
+# STP may not pass a frame before two forward delays of FORWARD_DELAY_S.
+HELLO_S, FORWARD_DELAY_S, MAX_AGE_S = 2, 4, 6
+STP_READY_S = 2 * FORWARD_DELAY_S + 1
+POLL_S = 0.1
+OFFLOADS = "rx off tx off sg off tso off gso off gro off".split()
+# BPDUs and LLDP both go to 01:80:c2:00:00:xx; offsets count from the network header.
+LINK_LOCAL_MAC = "match u16 0x0180 0xffff at -14 match u32 0xc2000000 0xffffff00 at -12".split()
+
+
+class LabError(Exception):
+    """The lab cannot be built or did not come up; the text says what is wrong."""
+
+
+def run(*argv: str) -> str:
+    """Runs a program to its end and gives its output."""
+    done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise LabError(f"`{' '.join(argv)}` failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def inside(name: str, *argv: str) -> str:
+    """Runs a program to its end in a namespace of the lab."""
+    return run("ip", "netns", "exec", PREFIX + name, *argv)
+
+
+def ip(name: str, arguments: str) -> str:
+    """Runs `ip` in a namespace of the lab."""
+    return run("ip", "-n", PREFIX + name, *arguments.split())
+
+
+def ip_batch(name: str, lines: list[str]) -> None:
+    """Runs many `ip` commands in a namespace of the lab, as close together as can be."""
+    argv = ["ip", "-n", PREFIX + name, "-batch", "-"]
+    done = subprocess.run(argv, input="\n".join(lines) + "\n", capture_output=True, text=True)
+    if done.returncode != 0:
+        raise LabError(f"in {name}, of {lines}: {done.stderr.strip()}")
+
+
+def start(name: str, argv: list[str], log: str) -> subprocess.Popen:
+    """Starts a program that goes on running in a namespace; its words go to RUN_DIR/log."""
+    with open(RUN_DIR / log, "ab") as out:
+        return subprocess.Popen(
+            ["ip", "netns", "exec", PREFIX + name, *argv],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+        )
+
+
+def existing() -> list[str]:
+    """The lab's namespaces on this machine, without their prefix."""
+    lines = run("ip", "netns", "list").splitlines()
+    names = (line.split()[0] for line in lines if line.strip())
+    return [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+
+
+def kill_all(name: str) -> None:
+    """Kills, without a last word, every process of one namespace of the lab."""
+    for pid in run("ip", "netns", "pids", PREFIX + name).split():
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def remove_all() -> None:
+    """Ends and removes everything of the lab."""
+    for name in existing():
+        kill_all(name)
+    for name in existing():
+        run("ip", "netns", "delete", PREFIX + name)
+
+
+def forget_logs() -> None:
+    """Removes an earlier run's logs, leases and sockets; the lock stays."""
+    for file in RUN_DIR.iterdir():
+        if file.name != LOCK:
+            file.unlink()
+
+
+def add_namespace(name: str) -> None:
+    """A namespace that is up and behaves alike whatever this machine's own settings are."""
+    run("ip", "netns", "add", PREFIX + name)
+    ip(name, "link set lo up")
+    for key in ("arptables", "iptables", "ip6tables"):
+        set_sysctl(name, f"net/bridge/bridge-nf-call-{key}", "0")
+
+
+def set_sysctl(name: str, key: str, value: str) -> None:
+    """Sets a kernel setting of a namespace, where this kernel has it."""
+    inside(name, "sh", "-c", f"test ! -e /proc/sys/{key} || echo {value} > /proc/sys/{key}")
+
+
+def plug(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
+    """A cable between two (namespace, interface, MAC), without offloads and still down."""
+    (a, a_if, a_mac), (b, b_if, b_mac) = one, other
+    run(
+        "ip", "link", "add", a_if, "address", a_mac, "netns", PREFIX + a, "type", "veth",
+        "peer", "name", b_if, "address", b_mac, "netns", PREFIX + b,
+    )
+    for name, interface in ((a, a_if), (b, b_if)):
+        inside(name, "ethtool", "-K", interface, *OFFLOADS)
+
+
+def port_mac(switch: plan.Switch, port: str) -> str:
+    """A switch port's own MAC: the switch's, with the port's number as its last byte."""
+    return f"{switch.port_macs}{int(port.removeprefix('ge')):02x}"
+
+
+def build() -> None:
+    """Makes all namespaces, cables, bridges and the mirror; nothing speaks yet but STP."""
+    add_namespace(TAP)
+    set_sysctl(TAP, "net/ipv6/conf/default/disable_ipv6", "1")
+    for switch in plan.SWITCHES:
+        add_namespace(switch.name)
+        for scope in ("all", "default"):
+            set_sysctl(switch.name, f"net/ipv6/conf/{scope}/disable_ipv6", "1")
+        # lldpd takes a chassis id from a cable-like interface, never from a bridge.
+        plug((switch.name, CHASSIS, switch.mac), (TAP, switch.name, f"02:{switch.mac[3:]}"))
+        ip(
+            switch.name,
+            f"link add br0 address {switch.mac} type bridge stp_state 1 priority {switch.bridge_priority}"
+            f" hello_time {HELLO_S}00 forward_delay {FORWARD_DELAY_S}00 max_age {MAX_AGE_S}00 mcast_snooping 0",
+        )
+    for device in plan.DEVICES:
+        add_namespace(device.name)
+        switch = plan.switch(device.switch)
+        port = (switch.name, device.port, port_mac(switch, device.port))
+        plug(port, (device.name, "eth0", device.mac))
+    core = plan.switch(plan.CORE)
+    for switch in plan.SWITCHES:
+        if switch.uplink_port:
+            plug(
+                (core.name, switch.uplink_port, port_mac(core, switch.uplink_port)),
+                (switch.name, plan.UPLINK, port_mac(switch, plan.UPLINK)),
+            )
+            plug_in = f"address add {switch.ip}/{plan.PREFIX_BITS} dev br0"
+            ip(switch.name, plug_in)
+    for switch in plan.SWITCHES:
+        for port in ports(switch):
+            ip(switch.name, f"link set {port} master br0")
+    add_mirror(core)
+    for device in plan.DEVICES:
+        ip(device.name, "link set eth0 up")
+    for switch in plan.SWITCHES:
+        switch_on(switch)
+
+
+def ports(switch: plan.Switch) -> list[str]:
+    """The ports of a switch that have a cable, uplink first."""
+    found = [device.port for device in plan.behind(switch.name)]
+    if switch.name == plan.CORE:
+        return [other.uplink_port for other in plan.SWITCHES if other.uplink_port] + found
+    return [plan.UPLINK, *found]
+
+
+def switch_on(switch: plan.Switch) -> None:
+    """Brings a switch and its ports up; STP listens and learns from here."""
+    ip_batch(switch.name, ["link set br0 up"] + [f"link set {port} up" for port in ports(switch)])
+
+
+def switch_off(switch: plan.Switch) -> None:
+    """All ports of a switch lose their link at once, uplink first, then it is dead."""
+    ip_batch(switch.name, [f"link set {port} down" for port in ports(switch)] + ["link set br0 down"])
+    kill_all(switch.name)
+
+
+def add_mirror(core: plan.Switch) -> None:
+    """The SPAN port: what comes in on each core port, and the core's own BPDUs and LLDP."""
+    plug((core.name, plan.MIRROR_PORT, port_mac(core, plan.MIRROR_PORT)), (TAP, MIRROR, "02:00:00:00:00:01"))
+    ip(core.name, f"link set {plan.MIRROR_PORT} up")
+    ip(TAP, f"link set {MIRROR} up promisc on")
+    copy = f"action mirred egress mirror dev {plan.MIRROR_PORT}".split()
+    for port in ports(core):
+        inside(core.name, "tc", "qdisc", "add", "dev", port, "clsact")
+        everything = "protocol all prio 1 u32 match u32 0 0".split()
+        inside(core.name, "tc", "filter", "add", "dev", port, "ingress", *everything, *copy)
+        own_words = ["protocol", "all", "prio", "1", "u32", *LINK_LOCAL_MAC]
+        inside(core.name, "tc", "filter", "add", "dev", port, "egress", *own_words, *copy)
+
+
+def new_body(device: plan.Device) -> None:
+    """Gives a device's interface a fresh namespace: no socket, address or neighbour survives a power cut."""
+    ip(device.name, f"link set eth0 netns {PREFIX}{TAP} name limbo")
+    run("ip", "netns", "delete", PREFIX + device.name)
+    add_namespace(device.name)
+    ip(TAP, f"link set limbo netns {PREFIX}{device.name} name eth0")
+
+
+def received(device: plan.Device) -> int:
+    """Frames that a device's switch port has received from it."""
+    counter = f"/sys/class/net/{device.port}/statistics/rx_packets"
+    return int(inside(device.switch, "cat", counter))
+
+
+def wait_for(what: str, ready, limit_s: float) -> None:
+    """Waits until `ready()` is true.
+
+    Raises LabError when it is not in time.
+    """
+    end = time.monotonic() + limit_s
+    while not ready():
+        if time.monotonic() > end:
+            raise LabError(f"{what}: not within {limit_s:.0f} s; see the logs in {RUN_DIR}")
+        time.sleep(POLL_S)
