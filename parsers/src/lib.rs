@@ -34,4 +34,5 @@ pub const ALL: &[&Parser] = &[
     &protocols::lldp::LLDP,
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,
+    &protocols::rtsp::RTSP,
 ];

@@ -6,3 +6,5 @@ pub mod lldp;
 pub mod nd;
 pub mod rtcp;
 pub mod rtp;
+pub mod rtsp;
+pub mod sdp;

@@ -129,11 +129,11 @@ impl<'a> Packet<'a> {
         Ok(reports)
     }
 
-    /// Source, item kind and text of each item, of a source description.
+    /// The items, of a source description.
     ///
     /// # Errors
     /// `Truncated` where a chunk or an item is longer than the packet.
-    pub fn descriptions(&self) -> Result<Vec<(u32, u8, &'a [u8])>, Malformed> {
+    pub fn descriptions(&self) -> Result<Vec<Item<'a>>, Malformed> {
         let mut items = Vec::new();
         let mut rest = if self.kind == Type::SDES { self.body } else { &[] };
         let chunks = if self.kind == Type::SDES { self.count } else { 0 };
@@ -150,7 +150,7 @@ impl<'a> Packet<'a> {
                     break;
                 }
                 rest = after;
-                items.push((ssrc, kind, text));
+                items.push(Item { ssrc, kind, text });
             }
         }
         Ok(items)
@@ -171,6 +171,17 @@ impl<'a> Packet<'a> {
         }
         Ok(sources)
     }
+}
+
+/// One item of a source description (RFC 3550, 6.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item<'a> {
+    /// The source it describes.
+    pub ssrc: u32,
+    /// 1 canonical name, 2 name, 3 e-mail, 4 phone, 5 location, 6 tool, 7 note, 8 private.
+    pub kind: u8,
+    /// The text, UTF-8 by the specification.
+    pub text: &'a [u8],
 }
 
 /// Whether `bytes` are RTCP beyond reasonable doubt: a report without padding first,
@@ -219,7 +230,7 @@ pub fn observe(compound: &[u8], sink: &mut Sink) -> Result<(), Malformed> {
         for report in packet.reports()? {
             sink.fact(About::Sender, Fact::ReceiverReport(report));
         }
-        for (_, kind, text) in packet.descriptions()? {
+        for Item { kind, text, .. } in packet.descriptions()? {
             match kind {
                 ITEM_CNAME => sink.attribute(About::Sender, Key::RtcpCname, text),
                 ITEM_TOOL => sink.attribute(About::Sender, Key::RtcpTool, text),
@@ -339,7 +350,9 @@ mod tests {
         let (rest, report) = Packet::parse(bytes).unwrap();
         assert_eq!(report.ssrc(), Some(1));
         let (_, description) = Packet::parse(rest).unwrap();
-        assert_eq!(description.descriptions(), Ok(vec![(1, 1, &b"one"[..]), (2, 1, &b"hi"[..])]));
+        let one = Item { ssrc: 1, kind: 1, text: b"one" };
+        let two = Item { ssrc: 2, kind: 1, text: b"hi" };
+        assert_eq!(description.descriptions(), Ok(vec![one, two]));
     }
 
     #[test]

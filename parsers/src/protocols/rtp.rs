@@ -293,12 +293,12 @@ fn plausible(datagram: &[u8]) -> Option<Fixed> {
 
 /// STUN (RFC 8489, 5), DTLS (RFC 6347, 4.1) and ZRTP (RFC 6189, 5).
 fn shares_ports_with_media(datagram: &[u8]) -> bool {
-    match datagram {
-        [0..=3, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] => true,
-        [20..=63, 0xfe, 0xfd | 0xff, ..] => true,
-        [0x10..=0x13, _, _, _, b'Z', b'R', b'T', b'P', ..] => true,
-        _ => false,
-    }
+    matches!(
+        datagram,
+        [0..=3, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..]
+            | [20..=63, 0xfe, 0xfd | 0xff, ..]
+            | [0x10..=0x13, _, _, _, b'Z', b'R', b'T', b'P', ..]
+    )
 }
 
 fn fixed(i: &[u8]) -> IResult<&[u8], (Fixed, u8)> {
