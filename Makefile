@@ -1,0 +1,73 @@
+# Spanwatch: `make demo` shows what it does, `make test` proves it. Each installs what it needs
+# on Debian and Ubuntu; elsewhere it says what to install.
+
+SAMPLE   := pcaps/site-camera-then-switch.pcapng
+BINARY   := target/release/spanwatch
+BUILDS   := build-essential pkg-config libpcap-dev
+TESTS    := tshark tcpdump python3 iproute2 $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
+BENCHES  := tcpdump tshark libndpi-bin python3
+
+.PHONY: help demo test check unit product lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
+
+help:
+	@echo "make demo     build, replay the sample, show what went dark and whose turn it is"
+	@echo "make test     everything a commit must pass, a small lab included (needs root for the lab)"
+	@echo "make lab      the whole lab: makes the sample anew and replays it"
+	@echo "make verdicts replay the lab's captures against their truth"
+	@echo "make soak     the hostile generators for an hour"
+	@echo "make fuzz     every parser and both readers, 20 minutes in all"
+	@echo "make bench    processor time and memory beside tcpdump, ndpiReader and tshark"
+	@echo "make deny     licences and who may depend on what, by cargo-deny"
+
+demo: build
+	@echo
+	@$(BINARY) replay $(SAMPLE) --format table --no-progress
+	@echo
+	@$(BINARY) replay $(SAMPLE) --format json --no-progress | python3 tests/demo.py
+
+build: install-build
+	cargo build --release --locked < /dev/null
+
+test: install-build install-test check unit product
+
+check:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings < /dev/null
+
+unit:
+	cargo test --locked --workspace --exclude spanwatch < /dev/null
+
+product: build
+	cargo test --locked -p spanwatch < /dev/null
+
+lab: build install-test
+	tests/lab/lab.py sample $(SAMPLE) $(SAMPLE:.pcapng=.truth.json) < /dev/null
+	$(MAKE) verdicts
+
+verdicts: build
+	SPANWATCH_ALL=1 cargo test --locked -p spanwatch --test lab -- --nocapture < /dev/null
+
+soak: build
+	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch --test hostile -- --nocapture < /dev/null
+
+fuzz: install-build install-fuzz
+	fuzz/run
+
+bench: build install-bench
+	tests/bench.py $(BINARY) $(SAMPLE) < /dev/null
+
+deny:
+	cargo deny --locked check licenses bans sources < /dev/null
+
+install-build:
+	@tools/install $(BUILDS)
+	@command -v cargo > /dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
+
+install-test:
+	@tools/install $(TESTS)
+
+install-bench:
+	@tools/install $(BENCHES)
+
+install-fuzz:
+	@command -v cargo-fuzz > /dev/null || cargo install --locked cargo-fuzz < /dev/null
