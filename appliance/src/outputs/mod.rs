@@ -1,0 +1,3 @@
+//! Where a report goes.
+
+pub mod file;
