@@ -72,6 +72,12 @@ impl Clock {
         self.is_covered &= self.open.contains(&true);
     }
 
+    /// Says that frames of `input` are missing before its next one: it is no witness of that time.
+    pub fn input_damaged(&mut self, input: u32) {
+        let others = self.open.iter().enumerate().filter(|(index, _)| *index != input as usize);
+        self.is_covered &= others.map(|(_, open)| *open).any(|open| open);
+    }
+
     /// Takes the stamp of the next frame and adds to `moments` what it means.
     pub fn frame(&mut self, at: Time, input: u32, moments: &mut Vec<Moment>) {
         let index = input as usize;

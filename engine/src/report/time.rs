@@ -9,6 +9,13 @@ pub fn rfc3339(time: Time) -> String {
     format!("{:.9}", timestamp(time))
 }
 
+/// Reads RFC 3339; `None` where it is not that, or lies outside 1677 to 2262.
+#[must_use]
+pub fn parse(text: &str) -> Option<Time> {
+    let timestamp: Timestamp = text.parse().ok()?;
+    i64::try_from(timestamp.as_nanosecond()).ok().map(Time)
+}
+
 /// The time of day, for sentences: `09:14:03`.
 #[must_use]
 pub fn clock_time(time: Time) -> String {
@@ -49,6 +56,16 @@ mod tests {
         assert_eq!(rfc3339(Time(-1)), "1969-12-31T23:59:59.999999999Z");
         assert_eq!(rfc3339(Time::MIN), "1677-09-21T00:12:43.145224192Z");
         assert_eq!(rfc3339(Time::MAX), "2262-04-11T23:47:16.854775807Z");
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        for time in [Time(0), Time(1_700_000_000_123_456_789), Time(-1), Time::MIN, Time::MAX] {
+            assert_eq!(parse(&rfc3339(time)), Some(time));
+        }
+        assert_eq!(parse("2023-11-14T23:13:20+01:00"), Some(Time(1_700_000_000_000_000_000)));
+        assert_eq!(parse("yesterday"), None);
+        assert_eq!(parse("9999-01-01T00:00:00Z"), None);
     }
 
     #[test]
