@@ -256,7 +256,13 @@ impl Ledger {
             }
             device.packets = device.packets.saturating_add(activity.packets);
             device.bytes = device.bytes.saturating_add(activity.bytes);
-            device.in_vlan(seen.subject.vlan);
+            // What a router passed on bears its MAC, and the VLAN is not the device's.
+            if device.macs.is_empty() || seen.subject.mac.is_some_and(|mac| device.macs.contains(&mac)) {
+                device.in_vlan(seen.subject.vlan);
+            }
+        }
+        if let (Some(protocol), Some(one), Some(other)) = (activity.protocol, seen.subject.ip, seen.peer.ip) {
+            self.sessions.carried((one, other), protocol, activity.bytes);
         }
         self.verdict.heard(number, activity.first, activity.last, seen.cite);
     }

@@ -26,6 +26,8 @@ pub struct Key {
 pub struct Session {
     /// Account, scheme and outcome of the last login.
     pub login: Option<Login>,
+    /// Bytes of the connections it ran over, both ways, as on the wire.
+    pub bytes: u64,
     /// First exchange.
     pub first_seen: Time,
     /// Last exchange.
@@ -38,6 +40,8 @@ pub struct Sessions {
     sessions: BTreeMap<Key, Session>,
     /// Logins by client, server and protocol: they come beside the exchange that they allow.
     logins: BTreeMap<(IpAddr, IpAddr, &'static str), Login>,
+    /// What was asked for last, by client, server and protocol.
+    latest: BTreeMap<(IpAddr, IpAddr, &'static str), Option<Text>>,
     /// Sessions that were not kept.
     pub refused: u64,
 }
@@ -49,12 +53,30 @@ impl Sessions {
             self.refused = self.refused.saturating_add(1);
             return;
         }
+        self.latest.insert((key.client, key.server, key.protocol), key.target.clone());
         let login = self.logins.get(&(key.client, key.server, key.protocol)).cloned();
-        let session =
-            self.sessions.entry(key).or_insert(Session { login: None, first_seen: at, last_seen: at });
+        let session = self.sessions.entry(key).or_insert(Session {
+            login: None,
+            bytes: 0,
+            first_seen: at,
+            last_seen: at,
+        });
         session.first_seen = session.first_seen.min(at);
         session.last_seen = session.last_seen.max(at);
         session.login = login.or(session.login.take());
+    }
+
+    /// Says that two sent each other `bytes` in `protocol`: they count for what was asked for last.
+    pub fn carried(&mut self, ends: (IpAddr, IpAddr), protocol: &'static str, bytes: u64) {
+        let (one, other) = ends;
+        for (client, server) in [(one, other), (other, one)] {
+            let Some(target) = self.latest.get(&(client, server, protocol)) else { continue };
+            let key = Key { client, server, protocol, target: target.clone() };
+            if let Some(session) = self.sessions.get_mut(&key) {
+                session.bytes = session.bytes.saturating_add(bytes);
+            }
+            return;
+        }
     }
 
     /// Takes a login of `client` at `server`; an accepted one is not displaced by one without answer.
@@ -84,3 +106,38 @@ impl Sessions {
 
 /// Sessions kept.
 pub const SESSIONS_MAX: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9));
+    const SERVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+
+    fn key(target: &str) -> Key {
+        Key { client: CLIENT, server: SERVER, protocol: "rtsp", target: Some(target.into()) }
+    }
+
+    #[test]
+    fn a_login_counts_for_what_was_asked_before_and_after_it() {
+        let mut sessions = Sessions::default();
+        let login = Login { account: Some("viewer".into()), scheme: "basic", outcome: Outcome::Accepted };
+        sessions.exchanged(key("/one"), Time(1));
+        sessions.logged_in(CLIENT, SERVER, "rtsp", &login);
+        sessions.exchanged(key("/two"), Time(2));
+        let logins: Vec<_> = sessions.iter().map(|(_, session)| session.login.clone()).collect();
+        assert_eq!(logins, [Some(login.clone()), Some(login)]);
+    }
+
+    #[test]
+    fn bytes_count_for_what_was_asked_last_whoever_sent_them() {
+        let mut sessions = Sessions::default();
+        sessions.exchanged(key("/one"), Time(1));
+        sessions.exchanged(key("/two"), Time(2));
+        sessions.carried((CLIENT, SERVER), "rtsp", 100);
+        sessions.carried((SERVER, CLIENT), "rtsp", 1_000);
+        sessions.carried((SERVER, CLIENT), "http", 5);
+        let bytes: Vec<_> = sessions.iter().map(|(_, session)| session.bytes).collect();
+        assert_eq!(bytes, [0, 1_100]);
+    }
+}

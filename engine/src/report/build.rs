@@ -335,6 +335,7 @@ fn sessions(ledger: &Ledger) -> Vec<Session> {
                 Outcome::Unknown => "unknown",
             }),
             target: key.target.as_ref().map(|target| target.as_str().to_owned()),
+            bytes: session.bytes,
             first_seen: rfc3339(session.first_seen),
             last_seen: rfc3339(session.last_seen),
         })

@@ -310,6 +310,7 @@ pub struct Session {
     pub outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    pub bytes: u64,
     pub first_seen: String,
     pub last_seen: String,
 }
