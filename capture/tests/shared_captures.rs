@@ -1,41 +1,11 @@
 //! Every public capture that lies beside the project, against what others count in it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod support;
 
-use spanwatch_capture::{Batch, FrameHead, InputReport, Inputs, Reader};
+use std::path::Path;
+use std::process::Command;
 
-/// The folder of public captures; `None`, said loudly, where it is not there.
-fn captures() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/pcaps");
-    if folder.join("INDEX.tsv").is_file() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none(), "the public captures are missing");
-    println!("SKIPPED: the public captures are missing");
-    None
-}
-
-/// Path below the folder, and packets, of every row of the index.
-fn index(folder: &Path) -> Vec<(String, u64)> {
-    let index = fs::read_to_string(folder.join("INDEX.tsv")).unwrap();
-    let rows = index.lines().skip(1).map(|line| {
-        let fields: Vec<_> = line.split('\t').collect();
-        (fields[0].to_owned(), fields[5].parse().unwrap())
-    });
-    rows.collect()
-}
-
-fn read(path: &Path) -> (Vec<(FrameHead, Vec<u8>)>, InputReport) {
-    let inputs = Inputs::find(&[path]).unwrap_or_else(|error| panic!("{error}"));
-    let mut reader = Reader::new(inputs, None);
-    let mut batch = Batch::default();
-    let mut frames = Vec::new();
-    while reader.fill(&mut batch).unwrap() {
-        frames.extend(batch.frames().map(|(head, bytes)| (*head, bytes.to_vec())));
-    }
-    (frames, reader.finish().unwrap().remove(0))
-}
+use support::{captures, index, read_file};
 
 /// Captures of which the index counts other packets than we do, with ours.
 const DIFFERENCES: &[(&str, u64, &str)] = &[
@@ -60,8 +30,9 @@ fn packets_are_as_many_as_the_index_says() {
     let Some(folder) = captures() else { return };
     let mut wrong = Vec::new();
     for (path, packets) in index(&folder) {
-        let (frames, report) = read(&folder.join(&path));
-        assert_eq!(frames.len() as u64, report.packets, "{path}");
+        let all = read_file(&folder.join(&path));
+        let report = &all.reports[0];
+        assert_eq!(all.frames.len() as u64, report.packets, "{path}");
         let difference = DIFFERENCES.iter().find(|(known, ..)| *known == path);
         let expected = difference.map_or(packets, |(_, packets, _)| *packets);
         if expected != report.packets {
@@ -69,4 +40,75 @@ fn packets_are_as_many_as_the_index_says() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What tshark says of one frame: number, time, length on the wire and captured.
+fn told_by_tshark(path: &Path) -> Vec<(u64, Option<i64>, u32, usize)> {
+    let fields = ["frame.number", "frame.time_epoch", "frame.len", "frame.cap_len"];
+    let mut tshark = Command::new("tshark");
+    tshark.args(["-n", "-T", "fields"]).args(fields.iter().flat_map(|field| ["-e", field]));
+    let output = tshark.arg("-r").arg(path).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let frames = lines.lines().map(|line| {
+        let fields: Vec<_> = line.split('\t').collect();
+        let [number, at, wire, captured] = fields[..] else { panic!("{line}") };
+        (number.parse().unwrap(), nanoseconds(at), wire.parse().unwrap(), captured.parse().unwrap())
+    });
+    frames.collect()
+}
+
+fn nanoseconds(text: &str) -> Option<i64> {
+    let (seconds, fraction) = text.split_once('.')?;
+    let sign = if seconds.starts_with('-') { -1 } else { 1 };
+    let whole = seconds.parse::<i64>().unwrap().saturating_mul(1_000_000_000);
+    Some(whole.saturating_add(sign * fraction.parse::<i64>().unwrap()))
+}
+
+fn differs_from_tshark(folder: &Path, path: &str) -> Option<String> {
+    let told = told_by_tshark(&folder.join(path));
+    let all = read_file(&folder.join(path));
+    for (head, bytes) in &all.frames {
+        let ours = (head.frame, Some(head.at.0), head.wire_length, bytes.len());
+        let Some(theirs) = told.iter().find(|(number, ..)| *number == head.frame) else {
+            return Some(format!("{path}: tshark has no frame {}", head.frame));
+        };
+        // Zeros where a record header should stand have no time here.
+        let at = theirs.1.filter(|at| (*at, theirs.2) != (0, 0));
+        let theirs = (theirs.0, at.or(ours.1), theirs.2, theirs.3);
+        if ours != theirs {
+            return Some(format!("{path}: {ours:?} here, {theirs:?} there"));
+        }
+    }
+    None
+}
+
+/// Compares every capture that `is_chosen` says, two at a time.
+fn compare_with_tshark(is_chosen: impl Fn(usize, &str) -> bool) {
+    let Some(folder) = captures() else { return };
+    if !support::has_program("tshark") {
+        return;
+    }
+    let is_known = |path: &str| DIFFERENCES.iter().any(|(known, _, why)| *known == path && *why == UNKNOWN);
+    let paths = index(&folder).into_iter().map(|(path, _)| path).enumerate();
+    let paths: Vec<_> = paths.filter(|(row, path)| is_chosen(*row, path) && !is_known(path)).collect();
+    let (one, other) = paths.split_at(paths.len() / 2);
+    let compare = |paths: &[(usize, String)]| {
+        paths.iter().filter_map(|(_, path)| differs_from_tshark(&folder, path)).collect::<Vec<_>>()
+    };
+    let wrong = std::thread::scope(|scope| {
+        let other = scope.spawn(|| compare(other));
+        [compare(one), other.join().unwrap()].concat()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn frames_of_the_pcapng_generator_and_a_sample_of_others_are_as_tshark_says() {
+    compare_with_tshark(|row, path| path.starts_with("hadrielk__") || row % 40 == 0);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn frames_of_all_captures_are_as_tshark_says() {
+    compare_with_tshark(|_, _| true);
 }
