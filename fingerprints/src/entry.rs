@@ -289,5 +289,5 @@ fn groups(parts: &[Part]) -> impl Iterator<Item = &str> {
 
 const ATTRIBUTES_FIX: &str = "use vendor, model, firmware, serial, name or kind";
 
-/// A compiled pattern's most memory: ten times what the largest shipped one takes.
+/// A compiled pattern's most memory: five times what the largest shipped one takes.
 const PATTERN_BYTES_MAX: usize = 1 << 20;

@@ -23,6 +23,7 @@ mod oui;
 mod problem;
 mod shipped;
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use spanwatch_parsers::{Key, Label, Mac};
@@ -95,7 +96,7 @@ impl Fingerprints {
                     Ok(read) => identifiers = read,
                     Err(problem) => problems.push(problem),
                 }
-                sources.push(Source::new(file, &identifiers.date, text));
+                sources.push(Source::new(file, &identifiers.date, text.to_owned()));
                 continue;
             }
             match KeyList::read(file, text) {
@@ -103,13 +104,13 @@ impl Fingerprints {
                     Problem::in_file(file, "there is a file for this key already", "join the two files"),
                 ),
                 Ok(list) => {
-                    sources.push(Source::new(file, &list.date, text));
+                    sources.push(Source::new(file, &list.date, text.to_owned()));
                     lists.push(list);
                 }
                 Err(found) => problems.extend(found),
             }
         }
-        sources.sort_by(|a, b| a.file.cmp(&b.file));
+        sources.sort_by(|a, b| a.name.cmp(&b.name));
         if problems.is_empty() { Ok(Self { lists, identifiers, sources }) } else { Err(problems) }
     }
 
@@ -151,7 +152,7 @@ impl Fingerprints {
     /// The files behind all this, in the order of their names.
     pub fn lists(&self) -> impl Iterator<Item = List<'_>> {
         self.sources.iter().map(|source| List {
-            name: source.file.rsplit_once('.').map_or(source.file.as_str(), |(name, _)| name),
+            name: &source.name,
             date: &source.date,
             bytes: source.text.as_bytes(),
         })
@@ -161,13 +162,15 @@ impl Fingerprints {
 /// A file that was read.
 #[derive(Debug)]
 struct Source {
-    file: String,
+    /// The file's name less its ending.
+    name: String,
     date: String,
-    text: String,
+    text: Cow<'static, str>,
 }
 
 impl Source {
-    fn new(file: &str, date: &str, text: &str) -> Self {
-        Self { file: file.to_owned(), date: date.to_owned(), text: text.to_owned() }
+    fn new(file: &str, date: &str, text: impl Into<Cow<'static, str>>) -> Self {
+        let name = file.rsplit_once('.').map_or(file, |(name, _)| name);
+        Self { name: name.to_owned(), date: date.to_owned(), text: text.into() }
     }
 }

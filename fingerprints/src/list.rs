@@ -87,11 +87,7 @@ impl KeyList {
 
 /// The first [`Text::MAX`] bytes, less what would be half a character.
 fn cut(value: &str) -> &str {
-    let mut end = value.len().min(Text::MAX);
-    while !value.is_char_boundary(end) {
-        end -= 1; // 0 is a boundary
-    }
-    &value[..end]
+    (0..=value.len().min(Text::MAX)).rev().find_map(|end| value.get(..end)).unwrap_or_default()
 }
 
 #[derive(Deserialize)]
@@ -102,5 +98,5 @@ struct SaidList {
     entry: Vec<SaidEntry>,
 }
 
-/// The most memory of a list's patterns together: ten times what the largest shipped list takes.
+/// The most memory of a list's patterns together: forty times what the largest shipped list takes.
 const PATTERNS_BYTES_MAX: usize = 16 << 20;
