@@ -7,6 +7,7 @@ pub mod build;
 pub mod csv;
 pub mod json;
 pub mod jsonl;
+pub mod mirror_check;
 pub mod table;
 pub mod time;
 
@@ -62,6 +63,16 @@ pub struct CaptureCounts {
     pub flows: u64,
     /// Of those, seen one way only.
     pub one_way: u64,
+    /// Of those, with VLAN tags on one direction only.
+    pub tagged_one_way: u64,
+    /// Frames to a single receiver.
+    pub unicast: u64,
+    /// Frames larger than any cable carries.
+    pub oversized: u64,
+    /// Frames that the mirror cut.
+    pub cut_by_mirror: u64,
+    /// Frames missing by the mirror's own sequence numbers.
+    pub lost_by_mirror: u64,
 }
 
 /// The report.
