@@ -331,6 +331,8 @@ impl Ledger {
     }
 
     fn attribute(&mut self, seen: &Observation, key: Key, value: &Text) {
+        let canonical = if key == Key::Vendor { self.fingerprints.vendor_named(value.as_str()) } else { None };
+        let value = &canonical.map_or_else(|| value.clone(), Text::from);
         let source = if key.is_outright() { seen.source } else { key.name() };
         self.with_subject(seen, |device| device.identity.said(key, value, source, seen.at, seen.cite));
     }
