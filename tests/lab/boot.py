@@ -20,7 +20,7 @@ def all_on() -> None:
     """Boots everything in an order that leaves no needless noise, until all cameras stream."""
     gateway()
     for switch in plan.SWITCHES:
-        speak_lldp(switch)
+        run_switch(switch)
     fixed_address(plan.RECORDER, gateway=plan.GATEWAY)
     with_lease = [device for device in plan.DEVICES if device.dhcp]
     for device in with_lease:
@@ -149,6 +149,9 @@ def run_services(device: plan.Device) -> None:
     """What a device does once it has its address."""
     if device.rtsp:
         net.start(device.name, [PYTHON, str(HERE / "camera.py"), device.name], f"{device.name}.log")
+    if device.onvif:
+        speak = [PYTHON, str(HERE / "discovery.py"), "answer", device.name]
+        net.start(device.name, speak, f"{device.name}.discovery.log")
     if device.lldp:
         speak_lldp_med(device)
     if device is plan.ACCESS_SERVER:
@@ -171,6 +174,8 @@ def record() -> None:
         ]
         forever = f"while :; do {shlex.join(pull)}; sleep {RECORDER_PAUSE_S}; done"
         net.start(plan.RECORDER.name, ["sh", "-c", forever], f"recorder.{camera.name}.log")
+    look = [PYTHON, str(HERE / "discovery.py"), "ask", str(plan.PROBE_S)]
+    net.start(plan.RECORDER.name, look, "recorder.discovery.log")
 
 
 def wait_for_streams(cameras: list[plan.Device]) -> dict[str, float]:
@@ -198,6 +203,15 @@ def wait_for_streams(cameras: list[plan.Device]) -> dict[str, float]:
 
     net.wait_for("not all of " + ", ".join(steady) + " stream", all_stream, STREAM_LIMIT_S)
     return since
+
+
+def run_switch(switch: plan.Switch) -> None:
+    """What a switch does besides switching: LLDP, and on some a DHCP relay."""
+    speak_lldp(switch)
+    if switch.relays_dhcp:
+        down = [argument for device in plan.behind(switch.name) for argument in ("-id", device.port)]
+        relay = ["dhcrelay", "-4", "-d", "-a", *down, "-iu", "br0", "-pf", f"{net.RUN_DIR / switch.name}.relay.pid"]
+        net.start(switch.name, [*relay, plan.GATEWAY], f"{switch.name}.relay.log")
 
 
 def speak_lldp(switch: plan.Switch) -> None:

@@ -8,6 +8,7 @@ holds back the next one. The server's own responses are edited on their way out
 
 import re
 import sys
+import time
 
 import gi
 
@@ -22,6 +23,7 @@ FRAMES_PER_S = 5
 KEY_FRAME_EVERY = 15
 VIDEO_KBIT_PER_S = 14
 ROLE = "viewer"
+GSTREAMER = "GStreamer RTSP server"
 
 
 def main() -> None:
@@ -80,12 +82,24 @@ def dress(_client, _context, message, rtsp: plan.Rtsp) -> None:
         message.add_header(header.SERVER, rtsp.server)
     if rtsp.public and message.remove_header(header.PUBLIC, -1) == GstRtsp.RTSPResult.OK:
         message.add_header(header.PUBLIC, rtsp.public)
+    if rtsp.month_first and message.remove_header(header.DATE, -1) == GstRtsp.RTSPResult.OK:
+        message.add_header(header.DATE, time.strftime("%a, %b %d %Y %H:%M:%S GMT", time.gmtime()))
     _, body = message.get_body()
-    if body.startswith(b"v=0") and rtsp.session_name:
-        body = re.sub(rb"(?m)^s=.*\r$", b"s=" + rtsp.session_name.encode() + b"\r", body)
-        if rtsp.server != "GStreamer RTSP server":
-            body = re.sub(rb"(?m)^(i=rtsp-server|a=tool:GStreamer)\r\n", b"", body)
-        message.set_body(body)
+    if body.startswith(b"v=0"):
+        message.set_body(dress_sdp(body.decode(), rtsp).encode())
+
+
+def dress_sdp(sdp: str, rtsp: plan.Rtsp) -> str:
+    """The same description with the maker's session name and lines; addresses and codec stay."""
+    if rtsp.server != GSTREAMER:
+        sdp = re.sub(r"(?m)^(i=rtsp-server|a=tool:GStreamer)\r\n", "", sdp)
+    if rtsp.session_name:
+        sdp = re.sub(r"(?m)^s=.*\r$", f"s={rtsp.session_name}\r", sdp)
+    # RFC 4566: e= stands before t=, attributes after it.
+    before_time = "".join(f"{line}\r\n" for line in rtsp.sdp_session if line.startswith("e="))
+    attributes = "".join(f"{line}\r\n" for line in rtsp.sdp_session if line.startswith("a="))
+    sdp = sdp.replace("\r\nt=", f"\r\n{before_time}t=", 1).replace("\r\nm=", f"\r\n{attributes}m=", 1)
+    return sdp + "".join(f"{line}\r\n" for line in rtsp.sdp_media)
 
 
 if __name__ == "__main__":

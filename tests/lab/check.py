@@ -19,7 +19,8 @@ FIELDS = [
     "frame.number", "frame.time_epoch", "frame.len", "frame.cap_len", "frame.protocols", "frame.md5_hash", "eth.src",
     "ip.src", "_ws.malformed", "ip.checksum.status", "tcp.checksum.status", "udp.checksum.status", "rtp.ssrc",
     "rtp.p_type", "dhcp.hw.mac_addr", "dhcp.option.vendor_class_id", "dhcp.option.hostname",
-    "dhcp.option.request_list_item", "lldp.tlv.system.name", "lldp.media.model", "lldp.media.sn", "stp.root.hw",
+    "dhcp.option.request_list_item", "dhcp.type", "dhcp.option.agent_information_option.agent_circuit_id",
+    "udp.payload", "lldp.tlv.system.name", "lldp.media.model", "lldp.media.sn", "stp.root.hw",
     "tcp.srcport", "tcp.payload",
 ]
 OPTIONS = [
@@ -94,9 +95,10 @@ def announced(frames, truth):
     said = defaultdict(lambda: defaultdict(set))
     for frame in frames:
         mac = frame["dhcp.hw.mac_addr"].split(";")[0]
-        if mac and frame["eth.src"] == mac:
+        if mac and frame["dhcp.type"] == DHCP_REQUEST:
             for option, name in DHCP_OPTIONS.items():
                 said[mac][option] |= {frame[name].replace(";", ",")} - {""}
+            said[mac]["circuit"] |= {frame[CIRCUIT]} - {""}
     for device in truth["devices"]:
         for option in DHCP_OPTIONS:
             expected = device.get("dhcp", {}).get(option)
@@ -105,8 +107,14 @@ def announced(frames, truth):
                 yield f"{device['name']} sent {option} {sorted(got)}, not {expected!r}"
             if "dhcp" in device and not expected and got and option != "option55":
                 yield f"{device['name']} sent {option} {sorted(got)} though it should not"
+        circuit = device.get("dhcp", {}).get("option82", {}).get("circuit_id")
+        expected = {circuit.encode().hex()} if circuit else set()
+        if said[device["mac"]]["circuit"] != expected:
+            yield f"{device['name']} is relayed with circuit ids {said[device['mac']]['circuit']}, not {circuit!r}"
 
 
+DHCP_REQUEST = "1"
+CIRCUIT = "dhcp.option.agent_information_option.agent_circuit_id"
 DHCP_OPTIONS = {
     "option12": "dhcp.option.hostname", "option60": "dhcp.option.vendor_class_id",
     "option55": "dhcp.option.request_list_item",
@@ -114,14 +122,23 @@ DHCP_OPTIONS = {
 
 
 def looks(frames, truth):
-    """RTSP servers answer with the realm and the Server header of the truth."""
+    """RTSP servers answer with the realm and Server header of the truth, WS-Discovery with its scopes."""
     answers = defaultdict(bytes)
     for frame in frames:
         if frame["tcp.srcport"] == "554" and "rtsp" in frame["frame.protocols"]:
             payload = bytes.fromhex(frame["tcp.payload"].split(";")[0])
             if payload.startswith(b"RTSP/"):
                 answers[frame["ip.src"]] += payload
+    discovered = defaultdict(bytes)
+    for frame in frames:
+        if frame["udp.payload"]:
+            payload = bytes.fromhex(frame["udp.payload"].split(";")[0])
+            if b"discovery/Hello<" in payload or b"discovery/ProbeMatches<" in payload:
+                discovered[frame["ip.src"]] += payload
     for device in truth["devices"]:
+        for scope in device.get("onvif", {}).get("scopes", []):
+            if f"onvif://www.onvif.org/{scope}".encode() not in discovered[device["ip"]]:
+                yield f"{device['name']} does not say the scope {scope} by WS-Discovery"
         rtsp, words = device.get("rtsp"), answers[device["ip"]]
         if not rtsp:
             continue

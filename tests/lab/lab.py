@@ -13,6 +13,7 @@ Needs root and the packages of packages.txt. OUT is pcapng, TRUTH is JSON.
 
 import argparse
 import fcntl
+import os
 import signal
 import sys
 import time
@@ -27,7 +28,7 @@ import plan
 import truth
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 
 def main() -> int:
@@ -37,9 +38,11 @@ def main() -> int:
     try:
         if arguments.command == "check":
             return check.report(arguments.capture, arguments.truth)
-        lacking = needs.lacking()
+        if arguments.command == "down" and os.geteuid() != 0:
+            raise net.LabError(needs.NOT_ROOT)
+        lacking = [] if arguments.command == "down" else needs.lacking()
         if lacking or arguments.command == "doctor":
-            print("\n".join(lacking) if lacking else "Nothing is lacking: the lab can run here.")
+            print("\n".join(lacking) if lacking else "Nothing is lacking: the lab can run here.", file=sys.stderr)
             return EXIT_FAILED if lacking else 0
         with the_only_lab():
             return COMMANDS[arguments.command](arguments)
@@ -48,7 +51,7 @@ def main() -> int:
         return EXIT_FAILED
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)
-        return 130
+        return EXIT_INTERRUPTED
 
 
 def parse() -> argparse.Namespace:
@@ -82,8 +85,12 @@ class the_only_lab:
 
 
 def up(_) -> int:
-    come_up()
-    boot.all_on()
+    try:
+        come_up()
+        boot.all_on()
+    except BaseException:
+        net.remove_all()
+        raise
     say(f"up: capture with `ip netns exec {net.PREFIX}{net.TAP} tcpdump -i {net.MIRROR}`; end with `lab.py down`")
     return 0
 
@@ -106,6 +113,9 @@ COMMANDS = {"up": up, "down": down, "sample": sample, "short": short}
 
 def record(arguments: argparse.Namespace, timeline) -> int:
     """Builds the site, captures a timeline, writes the truth, removes the site, checks the result."""
+    for path in (arguments.out, arguments.truth):
+        if not path.parent.is_dir():
+            raise net.LabError(f"there is no folder {path.parent} to write {path.name} into")
     story = truth.Truth(arguments.truth, arguments.out.name)
     try:
         come_up()
@@ -165,7 +175,7 @@ def switch_dies(story: truth.Truth, switch: plan.Switch, away_s: float) -> None:
     time.sleep(away_s)
     truth.note(event, link_up=time.time())
     net.switch_on(switch)
-    boot.speak_lldp(switch)
+    boot.run_switch(switch)
     streaming = boot.wait_for_streams([device for device in members if device.rtsp])
     event["streaming"] = {name: truth.utc(at) for name, at in streaming.items()}
     truth.note(event, to=max(streaming.values()))

@@ -6,10 +6,12 @@ import subprocess
 from pathlib import Path
 
 PROBE = "swlab-probe"
+NOT_ROOT = "The lab makes network namespaces: run it as root."
 PROGRAMS = {
     "busybox": "busybox",
     "dhclient": "isc-dhcp-client",
     "dhcpcd": "dhcpcd-base",
+    "dhcrelay": "isc-dhcp-relay",
     "dnsmasq": "dnsmasq-base",
     "dumpcap": "wireshark-common",
     "ethtool": "ethtool",
@@ -17,6 +19,7 @@ PROGRAMS = {
     "ip": "iproute2",
     "lldpcli": "lldpd",
     "lldpd": "lldpd",
+    "nft": "nftables",
     "tc": "iproute2",
     "tshark": "tshark",
     "udhcpc": "udhcpc",
@@ -24,6 +27,10 @@ PROGRAMS = {
 # Each step needs what the steps before it made; the second text is what fails without it.
 KERNEL_STEPS = [
     (["ip", "netns", "add", PROBE], "network namespaces cannot be made (a container needs CAP_SYS_ADMIN for it)"),
+    (
+        ["ip", "netns", "exec", PROBE, "sh", "-c", "f=/proc/sys/net/ipv4/conf/all/arp_notify; cat $f > $f"],
+        "a namespace's /proc/sys/net cannot be written (a container has it read-only)",
+    ),
     (["ip", "-n", PROBE, "link", "add", "p0", "type", "veth", "peer", "name", "p1"], "veth cables cannot be made"),
     (["ip", "-n", PROBE, "link", "add", "br0", "type", "bridge", "stp_state", "1"], "bridges with STP cannot be made"),
     (["ip", "-n", PROBE, "link", "set", "p0", "master", "br0"], "a veth cannot be put into a bridge"),
@@ -33,6 +40,10 @@ KERNEL_STEPS = [
         ["ip", "netns", "exec", PROBE, "tc", "filter", "add", "dev", "p0", "ingress", "protocol", "all", "prio", "1",
          "u32", "match", "u32", "0", "0", "action", "mirred", "egress", "mirror", "dev", "p1"],
         "tc has no u32 filter or no mirred action (cls_u32, act_mirred)",
+    ),
+    (
+        ["ip", "netns", "exec", PROBE, "nft", "table bridge t { chain c { type filter hook forward priority 0; }; }"],
+        "nft cannot filter on a bridge (nf_tables_bridge)",
     ),
     (
         ["ip", "netns", "exec", PROBE, "sh", "-c", "mkdir -p /run/lldpd && mount -t tmpfs probe /run/lldpd"],
@@ -53,14 +64,14 @@ raise SystemExit("GStreamer has no " + ", ".join(missing) if missing else 0)
 def lacking() -> list[str]:
     """One sentence for each thing that is missing; empty where the lab can run."""
     if os.geteuid() != 0:
-        return ["The lab makes network namespaces: run it as root."]
+        return [NOT_ROOT]
     missing = sorted(name for name in PROGRAMS if not shutil.which(name))
     said = []
     if missing:
         packages = " ".join(sorted({PROGRAMS[name] for name in missing}))
         said.append(f"Programs are missing: {', '.join(missing)}. On Debian: apt-get install {packages}")
     said += [sentence for sentence in [gstreamer()] if sentence]
-    if not {"ip", "tc", "ethtool"} & set(missing):
+    if not {"ip", "tc", "ethtool", "nft"} & set(missing):
         said += [sentence for sentence in [kernel()] if sentence]
     return said
 

@@ -75,11 +75,13 @@ def existing() -> list[str]:
 
 def kill_all(name: str) -> None:
     """Kills, without a last word, every process of one namespace of the lab."""
-    for pid in run("ip", "netns", "pids", PREFIX + name).split():
-        try:
-            os.kill(int(pid), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    while pids := run("ip", "netns", "pids", PREFIX + name).split():
+        for pid in pids:
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.01)
 
 
 def remove_all() -> None:
@@ -153,16 +155,26 @@ def build() -> None:
                 (core.name, switch.uplink_port, port_mac(core, switch.uplink_port)),
                 (switch.name, plan.UPLINK, port_mac(switch, plan.UPLINK)),
             )
-            plug_in = f"address add {switch.ip}/{plan.PREFIX_BITS} dev br0"
-            ip(switch.name, plug_in)
+            ip(switch.name, f"address add {switch.ip}/{plan.PREFIX_BITS} dev br0")
     for switch in plan.SWITCHES:
         for port in ports(switch):
             ip(switch.name, f"link set {port} master br0")
+        if switch.relays_dhcp:
+            intercept_dhcp(switch)
     add_mirror(core)
     for device in plan.DEVICES:
         ip(device.name, "link set eth0 up")
     for switch in plan.SWITCHES:
         switch_on(switch)
+
+
+def intercept_dhcp(switch: plan.Switch) -> None:
+    """Passes no client's DHCP broadcast on, as snooping does: the relay takes up those of its own devices."""
+    # dhcrelay serves only interfaces that have an address; the switch's own does for each.
+    for device in plan.behind(switch.name):
+        ip(switch.name, f"address add {switch.ip}/32 dev {device.port}")
+    rule = "ip daddr 255.255.255.255 udp dport 67 drop"
+    inside(switch.name, "nft", f"table bridge dhcp {{ chain out {{ type filter hook forward priority 0; {rule}; }}; }}")
 
 
 def ports(switch: plan.Switch) -> list[str]:

@@ -30,7 +30,11 @@ UPLINK = "ge9"
 
 @dataclass(frozen=True)
 class Switch:
-    """A bridge with STP and an LLDP speaker; `uplink_port` is the core's port it hangs on."""
+    """A bridge with STP and an LLDP speaker; `uplink_port` is the core's port it hangs on.
+
+    One that relays DHCP keeps its devices' broadcasts off the uplink and asks the server
+    in their name, with the port as circuit id (option 82).
+    """
 
     name: str
     mac: str
@@ -38,6 +42,7 @@ class Switch:
     ports: int
     bridge_priority: int
     ip: str | None = None
+    relays_dhcp: bool = False
     uplink_port: str | None = None
     vendor: str = "HPE/Aruba"
     model: str = ""
@@ -73,6 +78,9 @@ class Rtsp:
     server: str | None = None  # None: no Server header at all
     public: str | None = None  # None: as GStreamer orders it
     session_name: str | None = None
+    sdp_session: tuple[str, ...] = ()  # lines for the SDP's session part
+    sdp_media: tuple[str, ...] = ()  # and for its media part
+    month_first: bool = False  # Date: Sun, Nov 22 2026 ..., unlike RFC 1123
     control: str = "trackID=1"
     pattern: str = "ball"
 
@@ -97,6 +105,7 @@ class Device:
     serial: str = ""
     dhcp: Dhcp | None = None
     rtsp: Rtsp | None = None
+    onvif: tuple[str, ...] = ()  # WS-Discovery scopes below onvif://www.onvif.org/
     lldp: bool = False
 
 
@@ -111,7 +120,7 @@ SWITCHES = [
     ),
     Switch(
         "sw-dock", "f8:b4:6a:5d:77:00", "Aruba J9774A 2530-8G-PoE+ Switch, revision YA.16.10.0012", 9, 32768,
-        ip=f"{NETWORK}.3", uplink_port="ge2", model="J9774A", firmware="YA.16.10.0012",
+        ip=f"{NETWORK}.3", relays_dhcp=True, uplink_port="ge2", model="J9774A", firmware="YA.16.10.0012",
     ),
 ]
 
@@ -133,9 +142,15 @@ CAMERAS = [
         "cam-lobby", "camera", "Hikvision", "DS-2CD2143G2-I", "44:19:b6:7c:20:e5", f"{NETWORK}.52", "sw-hall", "ge2",
         firmware="V5.7.3 build 220112", serial="C12144190",
         dhcp=Dhcp("udhcpc", "udhcp 1.24.1", "DS-2CD2143G2-I"),
+        onvif=(
+            "type/video_encoder", "Profile/Streaming", "MAC/44:19:b6:7c:20:e5", "hardware/DS-2CD2143G2-I",
+            "name/HIKVISION%20DS-2CD2143G2-I", "location/country/none",
+        ),
         rtsp=Rtsp(
             "/Streaming/Channels/101", transport="tcp", realm="IP Camera(C1214)", account="recorder",
-            password="Lab-lobby-52", public=HIKVISION_PUBLIC, session_name="Media Presentation", pattern="smpte",
+            password="Lab-lobby-52", public=HIKVISION_PUBLIC, session_name="Media Presentation",
+            sdp_session=("e=NONE",),
+            sdp_media=("a=x-dimensions:160,90", "a=appversion:1.0"), month_first=True, pattern="smpte",
         ),
     ),
     Device(
@@ -151,16 +166,23 @@ CAMERAS = [
         "cam-ramp", "camera", "Dahua", "IPC-HFW2431S", "3c:ef:8c:0b:d6:42", f"{NETWORK}.54", "sw-dock", "ge1",
         firmware="2.820.0000000.48.R,build:2022-06-14", serial="6K0A2BCPAJ9F31D",
         dhcp=Dhcp("dhclient", None, "6K0A2BCPAJ9F31D", "1,3,4,5,6,12,15,28,42"),
+        onvif=(
+            "location/country/none", "name/Dahua", "hardware/IPC-HFW2431S", "Profile/Streaming",
+            "type/Network_Video_Transmitter", "extension/unique_identifier/1",
+        ),
         rtsp=Rtsp(
             "/cam/realmonitor", "?channel=1&subtype=0", transport="tcp", realm="Login to 6K0A2BCPAJ9F31D",
             account="recorder", password="Lab-ramp-54", server="Dahua Rtsp Server", session_name="Media Server",
-            control="trackID=0", pattern="smpte75",
+            sdp_session=("a=packetization-supported:DH", "a=rtppayload-supported:DH"), control="trackID=0", pattern="smpte75",
         ),
     ),
     Device(
         "cam-yard", "camera", "Hanwha", "XNO-6080R", "00:09:18:61:2f:c8", f"{NETWORK}.55", "sw-dock", "ge2",
         firmware="1.41.08_20220516_R324",
         dhcp=Dhcp("dhcpcd", "dhcpcd-6.11.5:Linux-4.9.37:armv7l:WN7", "XNO-6080R", ""),
+        onvif=(
+            "type/video_encoder", "Profile/Streaming", "hardware/XNO-6080R", "name/Hanwha%20Techwin", "location/country/none",
+        ),
         rtsp=Rtsp(
             "/profile1/media.smp", realm="iPOLiS", account="recorder", password="Lab-yard-55",
             session_name="Media Presentation", control="trackID=v", pattern="pinwheel",
@@ -201,6 +223,7 @@ DEVICES = [GATEWAY_DEVICE, RECORDER, ACCESS_SERVER, DOOR_CONTROLLER, *CAMERAS]
 
 HOST_LINK_PORT = 3001
 HEARTBEAT_S = 5
+PROBE_S = 60
 
 
 def device(name: str) -> Device:

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime, timezone
 from pathlib import Path
+from urllib.parse import unquote
 
 import net
 import plan
@@ -90,7 +91,7 @@ def device(one: plan.Device) -> dict:
         facts["hostname"] = one.dhcp.hostname
         facts["dhcp"] = filled({
             "client": one.dhcp.client, "option12": one.dhcp.hostname, "option60": one.dhcp.vendor_class,
-            "option55": one.dhcp.options,
+            "option55": one.dhcp.options, "option82": option82(one),
         })
     if one.rtsp:
         rtsp = one.rtsp
@@ -99,9 +100,17 @@ def device(one: plan.Device) -> dict:
             "auth": rtsp.auth, "realm": rtsp.realm, "account": rtsp.account, "server": rtsp.server,
             "session_name": rtsp.session_name, "codec": "H264",
         })
+    if one.onvif:
+        facts["onvif"] = {"scopes": list(one.onvif)}
     if one.lldp:
         facts["lldp"] = {"med": True, "interval_s": plan.LLDP_INTERVAL_S}
     return filled(facts)
+
+
+def option82(one: plan.Device) -> dict | None:
+    """What its switch adds when it relays the device's questions."""
+    via = plan.switch(one.switch)
+    return {"circuit_id": one.port, "relay": via.ip} if via.relays_dhcp else None
 
 
 def announced(one: plan.Device) -> dict:
@@ -110,6 +119,7 @@ def announced(one: plan.Device) -> dict:
     spoken = {
         "dhcp": " ".join(filter(None, [one.dhcp.vendor_class, one.dhcp.hostname])) if one.dhcp else "",
         "rtsp": one.rtsp.realm if one.rtsp else "",
+        "ws-discovery": unquote(" ".join(one.onvif)),
         "lldp": f"{one.model} {one.firmware} {one.serial}" if one.lldp else "",
     }
     for attribute in ("model", "firmware", "serial"):
