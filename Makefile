@@ -38,14 +38,14 @@ unit:
 	cargo test --locked --workspace --exclude spanwatch < /dev/null
 
 product: build
-	cargo test --locked -p spanwatch < /dev/null
+	cargo test --release --locked -p spanwatch < /dev/null
 
 lab: build install-test
 	tests/lab/lab.py sample $(SAMPLE) $(SAMPLE:.pcapng=.truth.json) < /dev/null
 	$(MAKE) verdicts
 
 verdicts: build
-	SPANWATCH_ALL=1 cargo test --locked -p spanwatch --test lab -- --nocapture < /dev/null
+	SPANWATCH_ALL=1 cargo test --release --locked -p spanwatch --test lab -- --nocapture < /dev/null
 
 soak: build
 	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch --test hostile -- --nocapture < /dev/null
