@@ -73,6 +73,14 @@ impl Format {
     }
 }
 
+/// Why the stream ends before `wanted` bytes of `what`.
+pub(crate) fn cut<R: Read>(window: &Window<R>, wanted: usize, what: &str) -> String {
+    match window.failure() {
+        Some(failure) => failure.to_owned(),
+        None => format!("the file ends inside {what}: {} of {wanted} bytes are there", window.in_view()),
+    }
+}
+
 /// How far reading looks behind damage for a place to go on, in bytes: 64 of
 /// the largest frames.
 pub(crate) const RESYNC_MAX: usize = 16 << 20;

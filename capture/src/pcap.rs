@@ -25,7 +25,7 @@ use spanwatch_parsers::{LinkType, Time};
 use crate::FRAME_MAX;
 use crate::block::Window;
 use crate::bytes::Order;
-use crate::format::{Frame, RESYNC_MAX};
+use crate::format::{Frame, RESYNC_MAX, cut};
 use crate::harm::Harm;
 use crate::link_type;
 
@@ -124,11 +124,11 @@ impl Pcap {
 
     /// Reads the next frame; its bytes lie in the window's block until the next call.
     ///
-    /// A header that cannot be is damage, and so is one that looks odd (lengths
-    /// that contradict each other, a fraction above a second) where no header
-    /// follows it, unless the file has shown that the oddity is its habit. Behind
-    /// damage the next place is taken from which three records in a row, or all
-    /// up to the end of the file, are beyond doubt.
+    /// A header that cannot be is damage. So is one that looks odd (lengths that
+    /// contradict each other, a fraction above a second) where no header follows
+    /// it and sound ones begin elsewhere, unless the oddity is the file's habit.
+    /// Behind damage the next place is taken from which three records in a row, or
+    /// all up to the end of the file, are beyond doubt.
     pub(crate) fn next<R: Read>(&mut self, window: &mut Window<R>, harm: &mut Harm) -> Option<Frame> {
         loop {
             match self.record(window) {
@@ -156,6 +156,12 @@ impl Pcap {
                     });
                 }
                 Err(Fault::End) => return None,
+                Err(Fault::Cut(text)) => {
+                    harm.note(window.offset(), text);
+                    harm.skip(window.in_view() as u64);
+                    window.pass(window.in_view());
+                    return None;
+                }
                 Err(Fault::Damage(text)) => {
                     let offset = window.offset();
                     harm.note(offset, text);
@@ -172,14 +178,9 @@ impl Pcap {
     /// Judges the record at the window and brings it in view.
     fn record<R: Read>(&mut self, window: &mut Window<R>) -> Result<(Record, usize), Fault> {
         let Some(record) = self.peek_record(window, 0) else {
-            let there = window.in_view();
-            return Err(match window.failure() {
-                Some(failure) => Fault::Damage(failure.to_owned()),
-                None if there == 0 => Fault::End,
-                None => Fault::Damage(format!(
-                    "the file ends inside a record header: {there} of {} bytes are there",
-                    self.header
-                )),
+            return Err(match window.in_view() {
+                0 if window.failure().is_none() => Fault::End,
+                _ => Fault::Cut(cut(window, self.header, "a record header")),
             });
         };
         if record.captured > FRAME_MAX {
@@ -190,24 +191,13 @@ impl Pcap {
         }
         let length = record.captured as usize;
         let whole = self.header.saturating_add(length);
-        if window.peek(whole).is_none() {
-            let there = window.in_view();
-            return Err(Fault::Damage(match window.failure() {
-                Some(failure) => failure.to_owned(),
-                None => format!("the file ends inside a record: {there} of {whole} bytes are there"),
-            }));
-        }
         let oddities = self.oddities(record);
+        if window.peek(whole).is_none() {
+            let text = cut(window, whole, "a record");
+            return Err(if oddities & !self.habits == 0 { Fault::Cut(text) } else { Fault::Damage(text) });
+        }
         if oddities & !self.habits != 0 {
-            let follows = match self.peek_record(window, whole) {
-                Some(next) => {
-                    next.captured <= FRAME_MAX
-                        && self.oddities(next) & ODD_FRACTION & !oddities == 0
-                        && !self.is_blank(next)
-                }
-                None => true,
-            };
-            if !follows {
+            if !self.continues(window, whole, record) && self.is_other_place_better(window) {
                 let Record { captured, original, fraction, .. } = record;
                 return Err(Fault::Damage(format!(
                     "a record header cannot be true: {captured} bytes captured of {original}, fraction \
@@ -277,7 +267,7 @@ impl Pcap {
         for _ in 0..RESYNC_MAX {
             window.pass(1);
             let Some(record) = self.peek_record(window, 0) else { break };
-            if self.is_beyond_doubt(record, self.second) && self.chains(window) {
+            if self.is_beyond_doubt(record, self.second) && self.chains(window, 0, self.second) {
                 return true;
             }
         }
@@ -285,12 +275,30 @@ impl Pcap {
         false
     }
 
-    fn chains<R: Read>(&self, window: &mut Window<R>) -> bool {
-        let mut ahead = 0_usize;
-        let mut second = self.second;
-        for _ in 0..CHAIN {
+    /// Whether what stands behind an odd record, `whole` bytes long, could be the next one.
+    fn continues<R: Read>(&self, window: &mut Window<R>, whole: usize, record: Record) -> bool {
+        let Some(next) = self.peek_record(window, whole) else { return true };
+        let is_odder = self.oddities(next) & ODD_FRACTION & !self.oddities(record) != 0;
+        let is_possible = next.captured <= FRAME_MAX && !is_odder && !self.is_blank(next);
+        is_possible && is_near(next, record.second) || self.chains(window, whole, None)
+    }
+
+    /// Whether sound records begin where an odd record, if it is damaged, could really end.
+    fn is_other_place_better<R: Read>(&self, window: &mut Window<R>) -> bool {
+        (self.header..=self.header.saturating_add(FRAME_MAX as usize)).any(|ahead| {
+            let record = self.peek_record(window, ahead);
+            record.is_some_and(|record| self.is_beyond_doubt(record, self.second))
+                && self.chains(window, ahead, self.second)
+        })
+    }
+
+    /// Whether records in a row that are beyond doubt begin `ahead` bytes from here, the first one near `second`.
+    fn chains<R: Read>(&self, window: &mut Window<R>, mut ahead: usize, mut second: Option<u32>) -> bool {
+        // Without a time to be near to, one record up to the end of the file proves nothing.
+        let least = if second.is_some() { 1 } else { 2 };
+        for links in 0..CHAIN {
             let Some(record) = self.peek_record(window, ahead) else {
-                return ahead > 0 && ahead == window.in_view();
+                return links >= least && ahead == window.in_view();
             };
             if !self.is_beyond_doubt(record, second) {
                 return false;
@@ -303,10 +311,7 @@ impl Pcap {
 
     fn is_beyond_doubt(&self, record: Record, before: Option<u32>) -> bool {
         let Record { second, fraction, captured, original } = record;
-        let is_near = before.is_none_or(|before| {
-            (before.saturating_sub(RESYNC_BACK_S)..=before.saturating_add(RESYNC_AHEAD_S)).contains(&second)
-        });
-        is_near
+        before.is_none_or(|before| is_near(record, before))
             && second != 0
             && fraction < self.second_length()
             && (1..=FRAME_MAX).contains(&captured)
@@ -316,9 +321,18 @@ impl Pcap {
     }
 }
 
+/// Whether a record's time can follow that of another.
+fn is_near(record: Record, before: u32) -> bool {
+    record.second.abs_diff(before) <= NEAR_S
+}
+
 /// Why there is no record.
 enum Fault {
+    /// No more records.
     End,
+    /// The stream ends within a record whose header is sound.
+    Cut(String),
+    /// Where the next record begins is in doubt.
     Damage(String),
 }
 
@@ -333,10 +347,8 @@ const LINK_MASK: u32 = 0x03ff_ffff;
 
 /// Records in a row that prove a place to be a record's beginning.
 const CHAIN: usize = 3;
-/// How far a found record's time may lie before the last good one, in seconds.
-const RESYNC_BACK_S: u32 = 60;
-/// How far a found record's time may lie behind the last good one, in seconds.
-const RESYNC_AHEAD_S: u32 = 86_400;
+/// How far the time of a record in doubt may be from the one in front of it, in seconds.
+const NEAR_S: u32 = 86_400;
 
 const ODD_FRACTION: u8 = 1;
 const ODD_LONGER: u8 = 2;

@@ -31,7 +31,7 @@ use spanwatch_parsers::LinkType;
 use crate::FRAME_MAX;
 use crate::block::Window;
 use crate::bytes::Order;
-use crate::format::{Frame, RESYNC_MAX};
+use crate::format::{Frame, RESYNC_MAX, cut};
 use crate::harm::Harm;
 use interface::{Interface, options};
 
@@ -84,6 +84,12 @@ impl Pcapng {
                 Ok(Some(frame)) => return Some(frame),
                 Ok(None) => {}
                 Err(Fault::End) => return None,
+                Err(Fault::Cut(text)) => {
+                    harm.note(offset, text);
+                    window.pass(window.in_view());
+                    harm.skip(window.offset().saturating_sub(offset));
+                    return None;
+                }
                 Err(Fault::Body(text, length)) => {
                     harm.note(offset, text);
                     window.pass(length);
@@ -103,10 +109,17 @@ impl Pcapng {
 
     /// Reads one block; gives the frame that is in it.
     fn block<R: Read>(&mut self, window: &mut Window<R>) -> Result<Option<Frame>, Fault> {
-        let Some(head) = window.peek(HEAD) else { return Err(cut(window, HEAD, "a block header")) };
+        let Some(head) = window.peek(HEAD) else {
+            return Err(match window.in_view() {
+                0 if window.failure().is_none() => Fault::End,
+                _ => Fault::Cut(cut(window, HEAD, "a block header")),
+            });
+        };
         let is_section = head.starts_with(&SECTION_MAGIC);
         let (order, kind) = if is_section {
-            let Some(head) = window.peek(12) else { return Err(cut(window, 12, "a section header")) };
+            let Some(head) = window.peek(12) else {
+                return Err(Fault::Cut(cut(window, 12, "a section header")));
+            };
             let unordered = || Fault::Lengths("a section header tells no byte order".to_owned());
             (section_order(head).ok_or_else(unordered)?, SECTION)
         } else {
@@ -123,7 +136,12 @@ impl Pcapng {
         if !is_ours && length > HELD_MAX {
             return step_over(window, order, total).map(|()| None);
         }
-        let Some(block) = window.peek(length) else { return Err(cut(window, length, "a block")) };
+        if window.peek(length).is_none() {
+            let is_sound = is_packet(window, order, kind, length);
+            let text = cut(window, length, "a block");
+            return Err(if is_sound { Fault::Cut(text) } else { Fault::Lengths(text) });
+        }
+        let block = window.peek(length).unwrap_or_default();
         if order.u32(block, length.saturating_sub(4)) != Some(total) {
             return Err(Fault::Lengths(format!(
                 "a block of type {kind:#x} says {total} bytes in front and something else at its end"
@@ -302,9 +320,9 @@ impl Pcapng {
 /// Passes a block that is too long to be held.
 fn step_over<R: Read>(window: &mut Window<R>, order: Order, total: u32) -> Result<(), Fault> {
     if !window.skip((total as usize).saturating_sub(4)) {
-        return Err(cut(window, 4, "a block"));
+        return Err(Fault::Cut(cut(window, 4, "a block")));
     }
-    let Some(end) = window.peek(4) else { return Err(cut(window, 4, "a block")) };
+    let Some(end) = window.peek(4) else { return Err(Fault::Cut(cut(window, 4, "a block"))) };
     if order.u32(end, 0) != Some(total) {
         return Err(Fault::Lengths(format!(
             "a block says {total} bytes in front and something else at its end"
@@ -314,14 +332,15 @@ fn step_over<R: Read>(window: &mut Window<R>, order: Order, total: u32) -> Resul
     Ok(())
 }
 
-/// The fault of a stream that ends before `wanted` bytes of `what`.
-fn cut<R: Read>(window: &Window<R>, wanted: usize, what: &str) -> Fault {
-    let there = window.in_view();
-    match window.failure() {
-        Some(failure) => Fault::Lengths(failure.to_owned()),
-        None if there == 0 && wanted == HEAD => Fault::End,
-        None => Fault::Lengths(format!("the file ends inside {what}: {there} of {wanted} bytes are there")),
-    }
+/// Whether the block that is cut here tells of a packet that it has room for, so that its length can be believed.
+fn is_packet<R: Read>(window: &mut Window<R>, order: Order, kind: u32, length: usize) -> bool {
+    let captured = window.peek(HEAD.saturating_add(PACKET)).and_then(|head| order.u32(head, 20));
+    let longest = length.saturating_sub(PACKET.saturating_add(EMPTY));
+    matches!(kind, ENHANCED | OLD)
+        && captured.is_some_and(|captured| {
+            let captured = captured as usize;
+            captured <= longest && longest.saturating_sub(captured) <= OPTIONS_LIKELY
+        })
 }
 
 /// The byte order that a section header, from its type on, tells.
@@ -344,6 +363,8 @@ fn add_drops<'a>(before: Option<u64>, interfaces: impl Iterator<Item = &'a Inter
 enum Fault {
     /// No more blocks.
     End,
+    /// The stream ends within a block.
+    Cut(String),
     /// Where the next block begins is in doubt.
     Lengths(String),
     /// The block, of this length, is framed well and makes no sense.
@@ -378,5 +399,7 @@ const CHAIN: usize = 3;
 const HELD_MAX: usize = 2 * FRAME_MAX as usize;
 /// The longest block that is stepped over, as in Wireshark.
 const BLOCK_MAX: usize = 16 << 20;
+/// Bytes of options that a packet usually has at most.
+const OPTIONS_LIKELY: usize = 4096;
 /// The most interfaces of a section: what the old packet block can number.
 const INTERFACES_MAX: usize = 65_536;
