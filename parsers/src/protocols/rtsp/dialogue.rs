@@ -121,9 +121,6 @@ impl Dialogue {
         for (name, key) in ATTRIBUTES {
             self.say(About::Sender, *key, message.header(name), sink);
         }
-        if let Some(date) = message.header(b"date") {
-            sink.attribute(About::Sender, Key::RtspDate, date);
-        }
         let challenges: Vec<_> = message.all(b"www-authenticate").flat_map(Challenge::parse_all).collect();
         for challenge in &challenges {
             self.say(About::Sender, Key::RtspRealm, Some(&challenge.realm), sink);
@@ -145,7 +142,8 @@ impl Dialogue {
         if !is_success {
             return;
         }
-        if asked.url != b"*" {
+        // OPTIONS is answered for paths that do not exist.
+        if asked.url != b"*" && asked.method.as_str() != "OPTIONS" {
             self.say(About::Sender, Key::RtspPath, Some(url::path(&asked.url)), sink);
         }
         match asked.method.as_str() {
@@ -286,8 +284,12 @@ impl Credentials {
     }
 }
 
-const ATTRIBUTES: &[(&[u8], Key)] =
-    &[(b"server", Key::RtspServer), (b"public", Key::RtspPublic), (b"session", Key::RtspSession)];
+const ATTRIBUTES: &[(&[u8], Key)] = &[
+    (b"server", Key::RtspServer),
+    (b"public", Key::RtspPublic),
+    (b"session", Key::RtspSession),
+    (b"date", Key::RtspDate),
+];
 
 /// ONVIF Streaming Specification, 5.3.1.
 const BACK_CHANNEL: &[u8] = b"/backchannel";

@@ -1,0 +1,373 @@
+//! RTSP and what it interleaves against tshark, over real dialogues.
+
+mod wire;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use spanwatch_parsers::protocols::rtsp::RTSP;
+use spanwatch_parsers::protocols::rtsp::message::{Message, Start, head_length};
+use spanwatch_parsers::{
+    About, Ended, Envelope, Fact, Outcome, Progress, Session, Sink, Start as How, StreamTransport, Text, Way,
+};
+use wire::{Ordered, Packet, Piece, number};
+
+const CAPTURES: &[&str] = &[
+    "own/rtsp-dialogues.pcap",
+    "own/site-camera-then-switch.pcapng",
+    "ntop__nDPI/tests/cfgs/default/pcap/rtsp.pcap",
+    "ntop__nDPI/tests/cfgs/default/pcap/rtsp_setup_http.pcapng",
+];
+
+/// One direction of a connection.
+type Direction = ((IpAddr, u16), (IpAddr, u16));
+
+/// One connection as it was heard.
+#[derive(Default)]
+struct Heard {
+    session: Option<Box<dyn Session>>,
+    /// Messages as lines, and media as numbers, by the way they went.
+    messages: [Vec<Vec<String>>; 2],
+    media: [Vec<[i64; 5]>; 2],
+    facts: Vec<(Way, About, Fact)>,
+    kept: [Vec<u8>; 2],
+    ahead: [usize; 2],
+    ordered: [Ordered; 2],
+}
+
+impl Heard {
+    fn add(&mut self, way: Way, packet: &Packet) {
+        let mut pieces = Vec::new();
+        self.ordered[way as usize].add(packet, &mut pieces);
+        self.take(way, pieces);
+    }
+
+    fn take(&mut self, way: Way, pieces: Vec<Piece>) {
+        let side = way as usize;
+        for piece in pieces {
+            match piece {
+                Piece::Bytes { bytes, .. } => {
+                    let skipped = self.ahead[side].min(bytes.len());
+                    self.ahead[side] -= skipped;
+                    self.kept[side].extend(&bytes[skipped..]);
+                    self.read(way);
+                }
+                // What would be thrown away anyway is not missed.
+                Piece::Gap { missing } if missing as usize <= self.ahead[side] => {
+                    self.ahead[side] -= missing as usize
+                }
+                Piece::Gap { missing } => {
+                    self.ahead[side] = 0;
+                    self.kept[side].clear();
+                    self.session.as_mut().unwrap().gap(way, Some(missing), &mut Sink::default());
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, way: Way) {
+        let side = way as usize;
+        while !self.kept[side].is_empty() {
+            let mut sink = Sink::default();
+            let progress = self.session.as_mut().unwrap().data(way, &self.kept[side], &mut sink);
+            self.facts.extend(sink.facts.into_iter().map(|(about, fact)| (way, about, fact)));
+            self.media[side].extend(sink.media.iter().map(|media| {
+                let marker = i64::from(media.marker);
+                [
+                    media.ssrc.into(),
+                    media.sequence.into(),
+                    media.timestamp.into(),
+                    media.payload_type.into(),
+                    marker,
+                ]
+            }));
+            let Progress::Consumed(count) = progress else { break };
+            let head = head_length(&self.kept[side]).filter(|length| *length <= count);
+            let message = head.and_then(|length| Message::parse(&self.kept[side], length).ok());
+            self.messages[side].extend(message.map(|message| lines(&message)));
+            let here = count.min(self.kept[side].len());
+            self.kept[side].drain(..here);
+            self.ahead[side] = count - here;
+        }
+    }
+
+    fn end(&mut self) {
+        for way in [Way::Orig, Way::Resp] {
+            let mut pieces = Vec::new();
+            self.ordered[way as usize].finish(&mut pieces);
+            self.take(way, pieces);
+        }
+        let mut sink = Sink::default();
+        self.session.as_mut().unwrap().end(&mut sink);
+        self.facts.extend(sink.facts.into_iter().map(|(about, fact)| (Way::Orig, about, fact)));
+    }
+}
+
+/// Every connection that the probe takes, by the direction of its originator.
+fn heard(packets: &[Packet]) -> Vec<(Direction, Heard)> {
+    let mut open: BTreeMap<Direction, usize> = BTreeMap::new();
+    let mut all: Vec<(Direction, Heard)> = Vec::new();
+    let How::Session(start) = RTSP.start else { unreachable!() };
+    for packet in packets.iter() {
+        let Some((_, flags)) = packet.tcp else { continue };
+        let (there, back) = ((packet.from, packet.to), (packet.to, packet.from));
+        if flags & 0x12 == 0x02 {
+            open.remove(&there);
+            open.remove(&back);
+        }
+        let (at, way) = match (open.get(&there), open.get(&back)) {
+            (Some(at), _) => (*at, Way::Orig),
+            (_, Some(at)) => (*at, Way::Resp),
+            _ => {
+                let envelope = Envelope {
+                    source_port: packet.from.1,
+                    destination_port: packet.to.1,
+                    ..Envelope::default()
+                };
+                all.push((there, Heard { session: Some(start(&envelope)), ..Heard::default() }));
+                open.insert(there, all.len() - 1);
+                (all.len() - 1, Way::Orig)
+            }
+        };
+        all[at].1.add(way, packet);
+    }
+    all.iter_mut().for_each(|(_, heard)| heard.end());
+    all.retain(|(_, heard)| !heard.facts.is_empty() || heard.media.iter().any(|media| !media.is_empty()));
+    all
+}
+
+/// A message as tshark shows it: the start line, then `name: value` with the name in lower case.
+fn lines(message: &Message<'_>) -> Vec<String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let version = text(message.version);
+    let mut lines = vec![match message.start {
+        Start::Request { method, url } => format!("{} {} RTSP/{version}", text(method), text(url)),
+        Start::Answer { status, reason } => format!("RTSP/{version} {status} {}", text(reason)),
+    }];
+    let header = |name: &[u8], value: &[u8]| format!("{}: {}", text(name).to_ascii_lowercase(), text(value));
+    lines.extend(message.headers.iter().map(|each| header(each.name, &each.value)));
+    lines
+}
+
+/// The messages that tshark shows, by direction.
+fn expected_messages(path: &Path) -> BTreeMap<Direction, Vec<Vec<String>>> {
+    let filter = "(rtsp.request or rtsp.response) and !tcp.analysis.retransmission";
+    let shown = wire::tshark(path, &["-Y", filter, "-O", "rtsp"]);
+    let mut all: BTreeMap<Direction, Vec<Vec<String>>> = BTreeMap::new();
+    let (mut addresses, mut direction, mut is_inside) = (None, None, false);
+    for line in shown.lines() {
+        if let Some(rest) = line.strip_prefix("Internet Protocol Version 4, Src: ") {
+            let (from, to) = rest.split_once(", Dst: ").unwrap();
+            addresses = Some((from.parse().unwrap(), to.parse().unwrap()));
+        } else if let Some(rest) = line.strip_prefix("Transmission Control Protocol, Src Port: ") {
+            let mut ports =
+                rest.split(", ").map(|field| field.rsplit(' ').next().unwrap().parse().unwrap_or(0));
+            let (from, to): (IpAddr, IpAddr) = addresses.unwrap();
+            direction = Some(((from, ports.next().unwrap()), (to, ports.next().unwrap())));
+        } else if !line.starts_with(' ') {
+            is_inside = line == "Real Time Streaming Protocol";
+        } else if is_inside && !line.starts_with("     ") {
+            let line = line.trim().trim_end_matches("\\n").trim_end_matches("\\r").trim();
+            let messages = all.entry(direction.unwrap()).or_default();
+            if let Some(start) = line.strip_prefix("Request: ").or_else(|| line.strip_prefix("Response: ")) {
+                messages.push(vec![start.to_owned()]);
+            } else if let Some((name, value)) = line.split_once(':') {
+                let message = messages.last_mut().unwrap();
+                message.push(format!("{}: {}", name.to_ascii_lowercase(), value.trim()));
+            }
+        }
+    }
+    all
+}
+
+fn path_of(folder: &Path, name: &str) -> PathBuf {
+    name.strip_prefix("own/").map_or_else(|| folder.join(name), wire::own_capture)
+}
+
+#[test]
+fn messages_are_what_tshark_reads() {
+    let Some(folder) = wire::shared_captures() else { return };
+    let mut messages = 0;
+    for name in CAPTURES {
+        let path = path_of(&folder, name);
+        let mut ours: BTreeMap<Direction, Vec<Vec<String>>> = BTreeMap::new();
+        for ((from, to), heard) in heard(&wire::packets(&path)) {
+            let [orig, resp] = heard.messages;
+            ours.entry((from, to)).or_default().extend(orig);
+            ours.entry((to, from)).or_default().extend(resp);
+        }
+        ours.retain(|_, messages| !messages.is_empty());
+        let expected = expected_messages(&path);
+        assert_eq!(ours, expected, "{name}");
+        messages += ours.values().map(Vec::len).sum::<usize>();
+    }
+    assert!(messages > 300, "{messages} messages");
+}
+
+#[test]
+fn interleaved_media_is_what_tshark_reads() {
+    let Some(folder) = wire::shared_captures() else { return };
+    let fields = [
+        "ip.src",
+        "tcp.srcport",
+        "ip.dst",
+        "tcp.dstport",
+        "rtp.ssrc",
+        "rtp.seq",
+        "rtp.timestamp",
+        "rtp.p_type",
+        "rtp.marker",
+    ];
+    let mut packets = 0;
+    for name in CAPTURES {
+        let path = path_of(&folder, name);
+        let mut ours: BTreeMap<Direction, Vec<[i64; 5]>> = BTreeMap::new();
+        for ((from, to), heard) in heard(&wire::packets(&path)) {
+            let [orig, resp] = heard.media;
+            ours.entry((from, to)).or_default().extend(orig);
+            ours.entry((to, from)).or_default().extend(resp);
+        }
+        ours.retain(|_, media| !media.is_empty());
+        let mut expected: BTreeMap<Direction, Vec<[i64; 5]>> = BTreeMap::new();
+        for row in wire::tshark_fields(&path, "tcp && rtp && !tcp.analysis.retransmission", &[], &fields) {
+            let media = expected.entry(direction_of(&row)).or_default();
+            media.extend(
+                (0..row[4].len()).map(|n| [4, 5, 6, 7, 8].map(|field: usize| number(&row[field][n]))),
+            );
+        }
+        assert_eq!(ours, expected, "{name}");
+        packets += ours.values().map(Vec::len).sum::<usize>();
+    }
+    assert!(packets > 1000, "{packets} packets");
+}
+
+#[test]
+fn interleaved_reports_are_what_tshark_reads() {
+    let Some(folder) = wire::shared_captures() else { return };
+    let fields = [
+        "ip.src",
+        "tcp.srcport",
+        "ip.dst",
+        "tcp.dstport",
+        "rtcp.timestamp.ntp.msw",
+        "rtcp.timestamp.ntp.lsw",
+        "rtcp.timestamp.rtp",
+        "rtcp.ssrc.fraction",
+        "rtcp.ssrc.cum_nr",
+        "rtcp.ssrc.ext_high",
+        "rtcp.ssrc.jitter",
+    ];
+    let mut directions = 0;
+    for name in CAPTURES {
+        let path = path_of(&folder, name);
+        let mut ours: BTreeMap<Direction, [Vec<Vec<i64>>; 2]> = BTreeMap::new();
+        for ((from, to), heard) in heard(&wire::packets(&path)) {
+            for (way, _, fact) in &heard.facts {
+                let direction = if *way == Way::Orig { (from, to) } else { (to, from) };
+                if let Some((kind, numbers)) = numbers(fact) {
+                    ours.entry(direction).or_default()[kind].push(numbers);
+                }
+            }
+        }
+        let mut expected: BTreeMap<Direction, [Vec<Vec<i64>>; 2]> = BTreeMap::new();
+        for row in wire::tshark_fields(&path, "tcp && rtcp && !tcp.analysis.retransmission", &[], &fields) {
+            let [clocks, blocks] = expected.entry(direction_of(&row)).or_default();
+            let columns = |from: usize, to: usize, n: usize| {
+                row[from..to].iter().map(|values| number(&values[n])).collect::<Vec<_>>()
+            };
+            clocks.extend((0..row[4].len()).map(|n| columns(4, 7, n)));
+            blocks.extend((0..row[7].len()).map(|n| columns(7, 11, n)));
+        }
+        expected.retain(|_, [clocks, blocks]| !clocks.is_empty() || !blocks.is_empty());
+        assert_eq!(ours, expected, "{name}");
+        directions += ours.len();
+    }
+    assert!(directions > 10, "{directions} directions");
+}
+
+fn numbers(fact: &Fact) -> Option<(usize, Vec<i64>)> {
+    match fact {
+        Fact::Clock(clock) => {
+            let (seconds, fraction) = ((clock.ntp >> 32) as i64, (clock.ntp & 0xffff_ffff) as i64);
+            Some((0, vec![seconds, fraction, clock.rtp_ticks.into()]))
+        }
+        Fact::ReceiverReport(report) => {
+            let (fraction, lost) = (report.fraction_lost.into(), report.lost.into());
+            Some((1, vec![fraction, lost, report.highest_sequence.into(), report.jitter_ticks.into()]))
+        }
+        _ => None,
+    }
+}
+
+fn direction_of(row: &[Vec<String>]) -> Direction {
+    let end = |n: usize| (row[n][0].parse().unwrap(), row[n + 1][0].parse().unwrap());
+    (end(0), end(2))
+}
+
+/// What the script beside the capture makes the players do, in order.
+#[test]
+fn dialogues_give_their_logins_and_streams() {
+    let heard = heard(&wire::packets(&wire::own_capture("rtsp-dialogues.pcap")));
+    let mut logins = Vec::new();
+    let mut streams = Vec::new();
+    let mut ended = 0;
+    for (_, _, fact) in heard.iter().flat_map(|(_, heard)| &heard.facts) {
+        match fact {
+            Fact::Login(login) => {
+                assert_eq!(login.account.as_ref().map(Text::as_str), Some("operator"));
+                logins.push((login.scheme, login.outcome));
+            }
+            Fact::StreamAnnounced(stream) => {
+                streams.push((stream.transport, stream.codec.as_ref().map(ToString::to_string)));
+            }
+            Fact::StreamEnded { by: Ended::Teardown, .. } => ended += 1,
+            Fact::Malformed(fault) => panic!("{fault:?}"),
+            _ => {}
+        }
+    }
+    use Outcome::{Accepted, Rejected};
+    let (md5, basic) = ("digest-md5", "basic");
+    let expected = [
+        (md5, Accepted),
+        (md5, Accepted),
+        (md5, Rejected),
+        (basic, Accepted),
+        (md5, Accepted),
+        (basic, Accepted),
+        (md5, Accepted),
+        (md5, Accepted),
+    ];
+    assert_eq!(logins, expected);
+    use StreamTransport::{Interleaved, Multicast, Udp};
+    let video = |transport| (transport, Some("H264".to_owned()));
+    let both = |transport| [video(transport), (transport, Some("PCMA".to_owned()))];
+    let played = |transports: &[_]| transports.iter().copied().flat_map(both).collect::<Vec<_>>();
+    let before = played(&[Udp, Interleaved, Interleaved, Multicast]);
+    assert_eq!(streams, [before, vec![video(Interleaved)], played(&[Interleaved, Udp])].concat());
+    assert!(ended > 8, "{ended} ended");
+}
+
+#[test]
+fn dialogues_say_the_same_however_they_are_cut() {
+    let packets = wire::packets(&wire::own_capture("rtsp-dialogues.pcap"));
+    let whole = heard(&packets);
+    let cut = heard(&packets.iter().flat_map(byte_by_byte).collect::<Vec<_>>());
+    assert_eq!(whole.len(), cut.len());
+    for ((direction, whole), (_, cut)) in whole.iter().zip(&cut) {
+        assert_eq!(whole.facts, cut.facts, "{direction:?}");
+        assert_eq!(whole.media, cut.media, "{direction:?}");
+    }
+}
+
+fn byte_by_byte(packet: &Packet) -> Vec<Packet> {
+    let Some((sequence, flags)) = packet.tcp.filter(|_| !packet.payload.is_empty()) else {
+        return vec![packet.clone()];
+    };
+    let piece = |(n, &byte): (usize, &u8)| Packet {
+        tcp: Some((sequence.wrapping_add(n as u32), flags)),
+        payload: vec![byte],
+        ..packet.clone()
+    };
+    packet.payload.iter().enumerate().map(piece).collect()
+}
