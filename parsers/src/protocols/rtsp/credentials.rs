@@ -64,7 +64,7 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// Reads the value of a `WWW-Authenticate` header, at most [`CHALLENGES_MAX`] of it.
+    /// Reads the value of a `WWW-Authenticate` header, at most eight challenges of it.
     #[must_use]
     pub fn parse_all(value: &[u8]) -> Vec<Self> {
         let mut challenges: Vec<Self> = Vec::new();
