@@ -33,8 +33,10 @@ EXIT_INTERRUPTED = 130
 
 def main() -> int:
     arguments = parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_FAILED))
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(EXIT_FAILED))
+    # A shell starts background jobs with SIGINT ignored; the lab must clean up after it all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ended)
     try:
         if arguments.command == "check":
             return check.report(arguments.capture, arguments.truth)
@@ -52,6 +54,10 @@ def main() -> int:
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def ended(number: int, _frame) -> None:
+    raise net.LabError(f"ended by {signal.Signals(number).name}")
 
 
 def parse() -> argparse.Namespace:
