@@ -173,7 +173,8 @@ CAMERAS = [
         rtsp=Rtsp(
             "/cam/realmonitor", "?channel=1&subtype=0", transport="tcp", realm="Login to 6K0A2BCPAJ9F31D",
             account="recorder", password="Lab-ramp-54", server="Dahua Rtsp Server", session_name="Media Server",
-            sdp_session=("a=packetization-supported:DH", "a=rtppayload-supported:DH"), control="trackID=0", pattern="smpte75",
+            sdp_session=("a=packetization-supported:DH", "a=rtppayload-supported:DH"),
+            control="trackID=0", pattern="smpte75",
         ),
     ),
     Device(
@@ -181,7 +182,8 @@ CAMERAS = [
         firmware="1.41.08_20220516_R324",
         dhcp=Dhcp("dhcpcd", "dhcpcd-6.11.5:Linux-4.9.37:armv7l:WN7", "XNO-6080R", ""),
         onvif=(
-            "type/video_encoder", "Profile/Streaming", "hardware/XNO-6080R", "name/Hanwha%20Techwin", "location/country/none",
+            "type/video_encoder", "Profile/Streaming", "hardware/XNO-6080R", "name/Hanwha%20Techwin",
+            "location/country/none",
         ),
         rtsp=Rtsp(
             "/profile1/media.smp", realm="iPOLiS", account="recorder", password="Lab-yard-55",
