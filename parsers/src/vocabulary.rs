@@ -203,6 +203,10 @@ pub enum Fact {
     Refused { port: u16 },
     /// The subject sent again what its peer, `target`, did not acknowledge, for the `attempt`th time.
     Retried { target: IpAddr, attempt: u16 },
+    /// Copies of frames that the mirror, or a loop, made since the last tick, and the most of one frame.
+    Copies { count: u64, most: u32 },
+    /// The subject sent these packets around other traffic: a mirror's or an overlay's tunnel, `by` its name.
+    Tunnel { by: &'static str, activity: Activity },
     /// Something was dropped because a cap was reached.
     Lost { what: &'static str, cap: u64, count: u64 },
 }
