@@ -1,0 +1,221 @@
+//! Which parser reads what: [`Dispatch`], made of the registry.
+//!
+//! Ports and types order the probes, parsers of any port come after them, the
+//! registry's order breaks ties; the probe decides.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use spanwatch_parsers::{On, Parser, Session};
+
+/// The registry, sorted by where its parsers look.
+#[derive(Debug)]
+pub struct Dispatch {
+    parsers: &'static [&'static Parser],
+    ethertypes: BTreeMap<u16, Vec<u16>>,
+    llc: BTreeMap<u8, Vec<u16>>,
+    udp: BTreeMap<u16, Vec<u16>>,
+    tcp: BTreeMap<u16, Vec<u16>>,
+    icmpv6: Vec<u16>,
+    any_udp: Vec<u16>,
+    any_tcp: Vec<u16>,
+    rtp: Option<u16>,
+}
+
+/// Where a message was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Payload of a frame with this EtherType.
+    EtherType(u16),
+    /// Payload of an LLC frame.
+    Llc(u8, u8),
+    /// An ICMPv6 message.
+    Icmpv6,
+    /// A datagram between these ports.
+    Udp(u16, u16),
+    /// A stream between these ports.
+    Tcp(u16, u16),
+}
+
+/// What reads a flow's messages.
+#[derive(Default)]
+pub enum App {
+    /// Nobody yet; so many messages were tried in vain.
+    #[default]
+    Nobody,
+    /// Nobody found anything in so many messages: asked again ever more seldom.
+    Unknown(u32),
+    /// A parser without memory said yes to the last message.
+    Messages(u16),
+    /// A parser with memory reads all.
+    Session(Running),
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody => f.write_str("Nobody"),
+            Self::Unknown(tried) => write!(f, "Unknown({tried})"),
+            Self::Messages(parser) => write!(f, "Messages({parser})"),
+            Self::Session(running) => write!(f, "Session({})", running.parser),
+        }
+    }
+}
+
+/// A session at work.
+pub struct Running {
+    /// Its parser's place in the registry.
+    pub parser: u16,
+    /// Its memory.
+    pub session: Box<dyn Session>,
+    /// Whether its parser was unsure: others are still asked.
+    pub is_on_trial: bool,
+}
+
+impl Dispatch {
+    /// Sorts a registry.
+    #[must_use]
+    pub fn new(parsers: &'static [&'static Parser]) -> Self {
+        let mut dispatch = Self {
+            parsers,
+            ethertypes: BTreeMap::new(),
+            llc: BTreeMap::new(),
+            udp: BTreeMap::new(),
+            tcp: BTreeMap::new(),
+            icmpv6: Vec::new(),
+            any_udp: Vec::new(),
+            any_tcp: Vec::new(),
+            rtp: None,
+        };
+        for (number, parser) in (0_u16..).zip(parsers) {
+            if parser.name == RTP {
+                dispatch.rtp = Some(number);
+            }
+            for on in parser.on {
+                match *on {
+                    On::EtherType(kind) => dispatch.ethertypes.entry(kind).or_default(),
+                    On::Llc(access_point) => dispatch.llc.entry(access_point).or_default(),
+                    On::Udp(port) => dispatch.udp.entry(port).or_default(),
+                    On::Tcp(port) => dispatch.tcp.entry(port).or_default(),
+                    On::Icmpv6 => &mut dispatch.icmpv6,
+                    On::AnyUdp => &mut dispatch.any_udp,
+                    On::AnyTcp => &mut dispatch.any_tcp,
+                }
+                .push(number);
+            }
+        }
+        dispatch
+    }
+
+    /// A parser by its place in the registry.
+    #[must_use]
+    pub fn parser(&self, number: u16) -> Option<&'static Parser> {
+        self.parsers.get(usize::from(number)).copied()
+    }
+
+    /// The parser of announced media.
+    #[must_use]
+    pub const fn rtp(&self) -> Option<u16> {
+        self.rtp
+    }
+
+    /// Who is to be asked about a message, in order.
+    #[must_use]
+    pub fn candidates(&self, channel: Channel) -> Candidates<'_> {
+        let none: &[u16] = &[];
+        let (first, second, any) = match channel {
+            Channel::EtherType(kind) => (list(&self.ethertypes, kind), none, none),
+            Channel::Llc(dsap, ssap) if dsap == ssap => (list(&self.llc, dsap), none, none),
+            Channel::Llc(..) => (none, none, none),
+            Channel::Icmpv6 => (&*self.icmpv6, none, none),
+            Channel::Udp(a, b) => (list(&self.udp, a), list(&self.udp, b), &*self.any_udp),
+            Channel::Tcp(a, b) => (list(&self.tcp, a), list(&self.tcp, b), &*self.any_tcp),
+        };
+        Candidates { first, second, any }
+    }
+}
+
+fn list<K: Ord>(lists: &BTreeMap<K, Vec<u16>>, key: K) -> &[u16] {
+    lists.get(&key).map_or(&[], Vec::as_slice)
+}
+
+/// Parsers to be asked, each once.
+#[derive(Debug, Clone)]
+pub struct Candidates<'a> {
+    first: &'a [u16],
+    second: &'a [u16],
+    any: &'a [u16],
+}
+
+impl Candidates<'_> {
+    /// Whether there is nobody to ask.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.first.is_empty() && self.second.is_empty() && self.any.is_empty()
+    }
+}
+
+impl Iterator for Candidates<'_> {
+    type Item = u16;
+
+    fn next(&mut self) -> Option<u16> {
+        let next = match (self.first.first(), self.second.first()) {
+            (Some(a), Some(b)) => *a.min(b),
+            (Some(one), None) | (None, Some(one)) => *one,
+            (None, None) => {
+                let (next, rest) = self.any.split_first()?;
+                self.any = rest;
+                return Some(*next);
+            }
+        };
+        for list in [&mut self.first, &mut self.second] {
+            if let Some((first, rest)) = list.split_first()
+                && *first == next
+            {
+                *list = rest;
+            }
+        }
+        Some(next)
+    }
+}
+
+/// The name of the parser that reads media, announced or not.
+const RTP: &str = "rtp";
+
+#[cfg(test)]
+mod tests {
+    use spanwatch_parsers::{Probe, Start};
+
+    use super::*;
+
+    const fn parser(name: &'static str, on: &'static [On]) -> Parser {
+        Parser { name, about: "", on, probe: |_, _| Probe::No, start: Start::Datagram(|_, _, _| Ok(())) }
+    }
+
+    static ANY: Parser = parser("any", &[On::AnyUdp]);
+    static DNS: Parser = parser("dns", &[On::Udp(53), On::Udp(5353)]);
+    static LLDP: Parser = parser("lldp", &[On::EtherType(0x88cc)]);
+    static SIP: Parser = parser("sip", &[On::Udp(5060), On::Udp(5353), On::AnyUdp]);
+    static STP: Parser = parser("stp", &[On::Llc(0x42)]);
+    static ALL: &[&Parser] = &[&ANY, &DNS, &LLDP, &SIP, &STP];
+
+    fn asked(channel: Channel) -> Vec<&'static str> {
+        let dispatch = Dispatch::new(ALL);
+        dispatch.candidates(channel).filter_map(|number| dispatch.parser(number)).map(|p| p.name).collect()
+    }
+
+    #[test]
+    fn ports_come_first_and_the_registry_breaks_ties() {
+        assert_eq!(asked(Channel::Udp(5060, 53)), ["dns", "sip", "any", "sip"]);
+        assert_eq!(asked(Channel::Udp(5353, 5353)), ["dns", "sip", "any", "sip"]);
+        assert_eq!(asked(Channel::Udp(1, 2)), ["any", "sip"]);
+    }
+
+    #[test]
+    fn frames_without_ip_go_by_their_type() {
+        assert_eq!(asked(Channel::EtherType(0x88cc)), ["lldp"]);
+        assert_eq!(asked(Channel::Llc(0x42, 0x42)), ["stp"]);
+        assert!(asked(Channel::Llc(0x42, 0x43)).is_empty());
+        assert!(asked(Channel::Icmpv6).is_empty());
+    }
+}

@@ -1,0 +1,320 @@
+//! Copies that the mirror made: [`Copies`] tells them from what was really sent twice.
+//!
+//! A mirror of several ports, of a VLAN, or on both sides of a router shows one
+//! packet two times and more. What forwarding keeps identifies it: addresses,
+//! protocol, identification, length and the first bytes of the transport (without
+//! IP: both MACs, type and payload). Everything that forwarding may change is its
+//! *face*: tags, hop limit, MACs, interface, direction, tunnel.
+//!
+//! ```text
+//!                         face not seen of this packet          face seen before
+//! identification ≠ 0      copy, within HORIZON                  copy, within the mirror's delay
+//! none (IPv6), or 0       copy, if moved by a switch (same      copy, within the mirror's delay,
+//!                         MACs) or a router (other hop limit)   a shorter one for TCP
+//! ```
+//!
+//! A retransmission shows a face that was seen, later than the delay: it is kept,
+//! and its own copies are told by their other faces. The delay begins at a default
+//! and is *learned*: where at least a third of the packets come again within a certain
+//! time, that time is the mirror's ([`Delay`]). It stays far below 200 ms, the
+//! least that hosts wait before they send again.
+//!
+//! Of the payload only the first [`HASHED`] bytes and the length count: video is
+//! not touched beyond its headers, and the transport's checksum covers the rest.
+
+mod delay;
+mod recent;
+
+use std::hash::BuildHasher;
+use std::hash::Hasher;
+
+use spanwatch_parsers::{Span, Time};
+
+use crate::hash::Keyed;
+use crate::observation::Cite;
+use crate::peel::{Layers, Network, Peeled};
+use delay::Delay;
+use recent::{Entry, Recent};
+
+/// What was seen in the last moments, of one shard.
+#[derive(Debug)]
+pub struct Copies {
+    recent: Recent,
+    delay: Delay,
+    keyed: Keyed,
+    counts: Counts,
+    /// Copies since the last tick, and the most of one packet.
+    round: (u64, u32),
+}
+
+/// Copies dropped, by what tells them from the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// All.
+    pub copies: u64,
+    /// The tags differ.
+    pub by_tags: u64,
+    /// The hop limit differs: both sides of a router.
+    pub by_hop_limit: u64,
+    /// A MAC differs, and nothing above.
+    pub by_mac: u64,
+    /// They came by another interface, tunnel or direction.
+    pub by_interface: u64,
+    /// Nothing differs: ingress and egress of one VLAN, or a loop.
+    pub by_delay: u64,
+    /// The most copies of one packet.
+    pub most: u32,
+}
+
+impl Counts {
+    /// Adds what another shard counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, count) in [
+            (&mut self.copies, other.copies),
+            (&mut self.by_tags, other.by_tags),
+            (&mut self.by_hop_limit, other.by_hop_limit),
+            (&mut self.by_mac, other.by_mac),
+            (&mut self.by_interface, other.by_interface),
+            (&mut self.by_delay, other.by_delay),
+        ] {
+            *sum = sum.saturating_add(count);
+        }
+        self.most = self.most.max(other.most);
+    }
+}
+
+/// How a frame reached us.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// When.
+    pub at: Time,
+    /// Where it lies.
+    pub cite: Cite,
+    /// By which interface.
+    pub interface: u32,
+}
+
+impl Copies {
+    /// One that has seen nothing.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            recent: Recent::new(),
+            delay: Delay::default(),
+            keyed: Keyed::new(seed),
+            counts: Counts::default(),
+            round: (0, 0),
+        }
+    }
+
+    /// What was dropped so far.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Packets forgotten while a copy could still have come, since it was made, and the cap.
+    #[must_use]
+    pub const fn forgotten(&self) -> (u64, usize) {
+        (self.recent.forgotten(), Recent::CAPACITY)
+    }
+
+    /// The copies since it was last asked, and the most of one packet.
+    pub fn take_round(&mut self) -> (u64, u32) {
+        std::mem::take(&mut self.round)
+    }
+
+    /// Whether the frame is a copy of one that was there before.
+    pub fn is_copy(&mut self, peeled: &Peeled, bytes: &[u8], arrival: &Arrival) -> bool {
+        let layers = &peeled.layers;
+        let (key, kind) = self.identify(layers, bytes);
+        let face = Face::of(peeled, arrival, self.keyed);
+        let Some(entry) = self.recent.find(key) else {
+            self.delay.first(kind);
+            self.recent.insert(key, Entry::new(arrival.at, face), HORIZON);
+            return false;
+        };
+        let apart = Span((arrival.at - entry.last).0.saturating_abs());
+        let is_new_face = !entry.faces.contains(&face.all);
+        let is_copy = if apart > HORIZON {
+            false
+        } else if is_new_face {
+            kind == Kind::Identified || entry.first.is_moved_to(&face)
+        } else {
+            self.delay.repeated(kind, apart);
+            apart <= self.delay.of(kind)
+        };
+        if !is_copy {
+            *entry = Entry::new(arrival.at, face);
+            self.delay.first(kind);
+            return false;
+        }
+        entry.last = entry.last.max(arrival.at);
+        entry.copies = entry.copies.saturating_add(1);
+        if is_new_face {
+            entry.remember(face.all);
+        }
+        let copies = entry.copies;
+        let reason = entry.first.differs_by(&face);
+        self.count(reason, copies);
+        true
+    }
+
+    fn count(&mut self, reason: Reason, copies: u32) {
+        let counts = &mut self.counts;
+        let sum = match reason {
+            Reason::Tags => &mut counts.by_tags,
+            Reason::HopLimit => &mut counts.by_hop_limit,
+            Reason::Mac => &mut counts.by_mac,
+            Reason::Interface => &mut counts.by_interface,
+            Reason::Delay => &mut counts.by_delay,
+        };
+        *sum = sum.saturating_add(1);
+        counts.copies = counts.copies.saturating_add(1);
+        counts.most = counts.most.max(copies);
+        self.round = (self.round.0.saturating_add(1), self.round.1.max(copies));
+    }
+
+    /// The hash of what forwarding keeps.
+    fn identify(&self, layers: &Layers, bytes: &[u8]) -> (u64, Kind) {
+        let mut hash = self.keyed.build_hasher();
+        let from = layers.transport_at as usize;
+        let end = layers.end as usize;
+        let payload = bytes.get(from..end).unwrap_or_default();
+        hash.write_u64(payload.len() as u64);
+        let kind = match (layers.network, layers.ips) {
+            (Network::Ip, Some(ips)) => {
+                match ips.0 {
+                    std::net::IpAddr::V4(ip) => hash.write_u32(ip.to_bits()),
+                    std::net::IpAddr::V6(ip) => hash.write_u128(ip.to_bits()),
+                }
+                match ips.1 {
+                    std::net::IpAddr::V4(ip) => hash.write_u32(ip.to_bits()),
+                    std::net::IpAddr::V6(ip) => hash.write_u128(ip.to_bits()),
+                }
+                let identification = layers.identification.unwrap_or(0);
+                let part = layers.fragment.map_or(0, |part| part.offset.wrapping_add(1));
+                hash.write_u64(
+                    u64::from(identification) << 32 | u64::from(part) << 8 | u64::from(layers.protocol),
+                );
+                match (layers.protocol, identification) {
+                    (_, 1..) => Kind::Identified,
+                    (TCP, _) => Kind::of_tcp(payload),
+                    _ => Kind::Plain,
+                }
+            }
+            _ => {
+                let macs = [layers.source_mac, layers.destination_mac].map(|mac| mac.unwrap_or_default().0);
+                let [[a, b, c, d, e, f], [g, h, i, j, k, l]] = macs;
+                hash.write_u64(u64::from_le_bytes([a, b, c, d, e, f, 0, 1]));
+                hash.write_u64(u64::from_le_bytes([g, h, i, j, k, l, 0, 1]));
+                hash.write_u32(match layers.network {
+                    Network::EtherType(kind) => kind.into(),
+                    Network::Llc { dsap, ssap } => 1 << 16 | u32::from(dsap) << 8 | u32::from(ssap),
+                    _ => 1 << 17,
+                });
+                Kind::Plain
+            }
+        };
+        hash.write(payload.get(..HASHED).unwrap_or(payload));
+        (hash.finish(), kind)
+    }
+}
+
+/// How well a packet is told from its like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It has a number of its own.
+    Identified,
+    /// Only its content tells.
+    Plain,
+    /// Only its content tells, and hosts send the same again soon.
+    Stream,
+    /// A bare acknowledgement: hosts send the same again at once.
+    Acknowledgement,
+}
+
+impl Kind {
+    /// By the header of a TCP segment: flags in byte 13, header length in words in byte 12.
+    fn of_tcp(segment: &[u8]) -> Self {
+        let Some([.., length, flags]) = segment.first_chunk::<14>() else { return Self::Stream };
+        let header = usize::from(length >> 4).saturating_mul(4);
+        if flags & 0x07 == 0 && segment.len() <= header { Self::Acknowledgement } else { Self::Stream }
+    }
+}
+
+/// What forwarding may change of a frame.
+#[derive(Debug, Clone, Copy, Default)]
+struct Face {
+    /// All of it.
+    all: u32,
+    tags: u32,
+    macs: u32,
+    hop_limit: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Tags,
+    HopLimit,
+    Mac,
+    Interface,
+    Delay,
+}
+
+impl Face {
+    fn of(peeled: &Peeled, arrival: &Arrival, keyed: Keyed) -> Self {
+        let layers = &peeled.layers;
+        let tags = u32::from(layers.tags.outer().unwrap_or(0)) << 16
+            | u32::from(layers.tags.inner().or(layers.mirror_vlan).unwrap_or(0));
+        let [[a, b, c, d, e, f], [g, h, i, j, k, l]] =
+            [layers.source_mac, layers.destination_mac].map(|mac| mac.unwrap_or_default().0);
+        let mut hash = keyed.build_hasher();
+        hash.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        hash.write_u32(u32::from_le_bytes([i, j, k, l]));
+        let macs = hash.finish() as u32;
+        let mut hash = keyed.build_hasher();
+        let direction = layers.direction.map_or(0, |direction| 1 + direction as u64);
+        hash.write_u64(u64::from(tags) << 32 | u64::from(macs));
+        hash.write_u64(
+            u64::from(arrival.cite.input) << 40
+                ^ u64::from(arrival.interface) << 16
+                ^ u64::from(layers.hop_limit) << 8
+                ^ direction,
+        );
+        if let Some(outer) = &peeled.outer {
+            std::hash::Hash::hash(&(outer.by, outer.ips, outer.vlan), &mut hash);
+        }
+        Self { all: hash.finish() as u32, tags, macs, hop_limit: layers.hop_limit }
+    }
+
+    /// Whether a switch or a router could have made `other` of it.
+    const fn is_moved_to(&self, other: &Self) -> bool {
+        self.macs == other.macs || self.hop_limit != other.hop_limit
+    }
+
+    const fn differs_by(&self, other: &Self) -> Reason {
+        if self.tags != other.tags {
+            Reason::Tags
+        } else if self.hop_limit != other.hop_limit {
+            Reason::HopLimit
+        } else if self.macs != other.macs {
+            Reason::Mac
+        } else if self.all != other.all {
+            Reason::Interface
+        } else {
+            Reason::Delay
+        }
+    }
+}
+
+/// Bytes from the transport header on that identify a packet: headers and the start of what they carry.
+const HASHED: usize = 96;
+
+/// Copies come within this time even by long ways; nobody sends again before 200 ms.
+const HORIZON: Span = Span::millis(100);
+
+const TCP: u8 = 6;
+
+#[cfg(test)]
+mod tests;

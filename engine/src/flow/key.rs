@@ -1,0 +1,107 @@
+//! What makes two frames one flow: [`Key`].
+
+use std::net::IpAddr;
+
+use spanwatch_parsers::Mac;
+
+/// The two ends of a flow, the lower one first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    low: u128,
+    high: u128,
+    ports: (u16, u16),
+    kind: Kind,
+    segment: u16,
+}
+
+/// What the ends speak below the ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// IP, by protocol number.
+    Ip(u8),
+    /// No IP, by EtherType; one flow for each direction.
+    EtherType(u16),
+    /// No IP, by LLC service access points; one flow for each direction.
+    Llc(u8, u8),
+}
+
+impl Key {
+    /// The key of a packet, and whether its sender is the lower end. `source_mac` stands for a sender
+    /// without an address.
+    #[must_use]
+    pub fn ip(
+        ips: (IpAddr, IpAddr),
+        ports: (u16, u16),
+        protocol: u8,
+        source_mac: Option<Mac>,
+    ) -> (Self, bool) {
+        let source = if ips.0.is_unspecified() { mac_word(source_mac) } else { word(ips.0) };
+        let from = (source, ports.0);
+        let to = (word(ips.1), ports.1);
+        let is_low = from <= to;
+        let ((low, low_port), (high, high_port)) = if is_low { (from, to) } else { (to, from) };
+        (Self { low, high, ports: (low_port, high_port), kind: Kind::Ip(protocol), segment: 0 }, is_low)
+    }
+
+    /// The key of a frame without IP; its sender always is the lower end.
+    #[must_use]
+    pub fn link(source: Option<Mac>, destination: Option<Mac>, kind: Kind) -> Self {
+        Self { low: mac_word(source), high: mac_word(destination), ports: (0, 0), kind, segment: 0 }
+    }
+
+    /// Whether it is one of TCP.
+    #[must_use]
+    pub fn is_tcp(&self) -> bool {
+        self.kind == Kind::Ip(6)
+    }
+
+    /// The same ends in a VLAN of their own, where another flow has the plain key.
+    #[must_use]
+    pub fn in_segment(self, vlan: Option<u16>) -> Self {
+        Self { segment: vlan.unwrap_or(0).saturating_add(1), ..self }
+    }
+}
+
+fn word(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => V4 | u128::from(ip.to_bits()),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+fn mac_word(mac: Option<Mac>) -> u128 {
+    let [a, b, c, d, e, f] = mac.unwrap_or_default().0;
+    MAC | u128::from(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+}
+
+/// ::ffff:0:0/96, the place of IPv4 in IPv6 (RFC 4291, 2.5.5.2).
+const V4: u128 = 0xffff_0000_0000;
+
+/// 100::/64, which discards (RFC 6666): no host has such an address.
+const MAC: u128 = 0x0100 << 112;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_have_one_key() {
+        let (a, b): (IpAddr, IpAddr) = ("192.0.2.7".parse().unwrap(), "192.0.2.9".parse().unwrap());
+        let (there, there_low) = Key::ip((a, b), (5000, 80), 6, None);
+        let (back, back_low) = Key::ip((b, a), (80, 5000), 6, None);
+        assert_eq!((there, there_low), (back, !back_low));
+    }
+
+    #[test]
+    fn talk_to_oneself_has_directions_by_port() {
+        let a: IpAddr = "::1".parse().unwrap();
+        assert_ne!(Key::ip((a, a), (5000, 80), 6, None).1, Key::ip((a, a), (80, 5000), 6, None).1);
+    }
+
+    #[test]
+    fn sender_without_address_is_known_by_his_mac() {
+        let ips: (IpAddr, IpAddr) = ("0.0.0.0".parse().unwrap(), "255.255.255.255".parse().unwrap());
+        let of = |mac| Key::ip(ips, (68, 67), 17, Some(Mac([2, 0, 0, 0, 0, mac]))).0;
+        assert_ne!(of(1), of(2));
+    }
+}

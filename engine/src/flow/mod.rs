@@ -1,0 +1,276 @@
+//! Flows: conversations between two addresses, both directions together.
+//!
+//! A flow is known by its [`Key`]; a [`Flow`] holds what each side sent since the
+//! last tick and what reads it. Its number is the number of its first frame.
+//!
+//! **VLANs are not part of the key**: a mirror may tag one direction only, and a
+//! router's copy of a packet carries another tag. Only where two hosts of one
+//! address cannot be one, they are kept apart: same direction, *other MAC, other
+//! VLAN, same hop limit* (a router would have changed it). The later one's flow
+//! then has its VLAN in the key ([`Key::in_segment`]). A sender without an address
+//! (0.0.0.0, ::) is known by his MAC.
+
+mod key;
+
+use spanwatch_parsers::{Activity, Envelope, Mac, Span, Time, Way};
+
+pub use key::{Key, Kind};
+
+use crate::dispatch::App;
+use crate::observation::{Cite, Party};
+use crate::tcp::Tcp;
+
+/// One conversation.
+#[derive(Debug)]
+pub struct Flow {
+    /// Who and when.
+    pub head: Head,
+    /// What reads its datagrams.
+    pub app: App,
+    /// What puts its segments in order, for TCP.
+    pub tcp: Option<Box<Tcp>>,
+}
+
+/// What is known of a flow besides its content.
+#[derive(Debug)]
+pub struct Head {
+    /// The number of its first frame.
+    pub number: u64,
+    /// Whether its originator is the lower of the key's two ends.
+    pub orig_is_low: bool,
+    /// Originator and responder.
+    pub sides: [Side; 2],
+    /// What it speaks, where that is known.
+    pub protocol: Option<&'static str>,
+    /// IP protocol number.
+    pub transport: Option<u8>,
+    /// Whether it stands in the list of flows to be summed at the next tick.
+    pub is_listed: bool,
+    /// Whether a flow of the same addresses had to be kept apart from it.
+    pub has_rivals: bool,
+    /// Whether a SETUP announced media for it.
+    pub is_expected: bool,
+    /// How many announcements there were when that was last looked up.
+    pub announcements: u64,
+}
+
+/// One end of a flow.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Side {
+    /// Who it is, by the best frame of this round.
+    pub party: Party,
+    /// His last frame ever; `None` if he never spoke.
+    pub last: Option<Time>,
+    /// His last frame's place in its input.
+    pub cite: Cite,
+    /// What he sent since the last tick.
+    pub sum: Sum,
+    /// When his address was last said to be bound to his MAC.
+    pub bound: Option<Time>,
+}
+
+/// Frames since the last tick.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sum {
+    /// How many.
+    pub packets: u64,
+    /// Their bytes on the wire.
+    pub bytes: u64,
+    /// The first one's time.
+    pub first: Time,
+    /// The last one's time.
+    pub last: Time,
+    /// The longest time between two, the one before the first included.
+    pub longest_gap: Span,
+}
+
+impl Flow {
+    /// A flow that begins with a frame from `sender`.
+    #[must_use]
+    pub fn new(number: u64, orig_is_low: bool, transport: Option<u8>) -> Self {
+        let head = Head {
+            number,
+            orig_is_low,
+            sides: [Side::default(); 2],
+            protocol: None,
+            transport,
+            is_listed: false,
+            has_rivals: false,
+            is_expected: false,
+            announcements: 0,
+        };
+        Self { head, app: App::default(), tcp: None }
+    }
+}
+
+impl Head {
+    /// Who sends from the lower end, or from the higher.
+    #[must_use]
+    pub const fn way(&self, from_low: bool) -> Way {
+        if from_low == self.orig_is_low { Way::Orig } else { Way::Resp }
+    }
+
+    /// One side.
+    #[must_use]
+    pub const fn side(&self, way: Way) -> &Side {
+        let [orig, resp] = &self.sides;
+        match way {
+            Way::Orig => orig,
+            Way::Resp => resp,
+        }
+    }
+
+    /// One side.
+    pub const fn side_mut(&mut self, way: Way) -> &mut Side {
+        let [orig, resp] = &mut self.sides;
+        match way {
+            Way::Orig => orig,
+            Way::Resp => resp,
+        }
+    }
+
+    /// Whether `sender` cannot be who spoke this way before: another host with the same address.
+    #[must_use]
+    pub fn contradicts(&self, way: Way, sender: &Party) -> bool {
+        let known = self.side(way);
+        known.last.is_some()
+            && known.party.mac != sender.mac
+            && known.party.vlan != sender.vlan
+            && known.party.hop_limit == sender.hop_limit
+            && known.party.mac.is_some()
+            && sender.mac.is_some()
+    }
+
+    /// Counts one frame.
+    pub fn count(&mut self, way: Way, sender: &Party, receiver: &Party, frame: Counted) {
+        let other = self.side_mut(way.other());
+        if other.last.is_none() {
+            other.party = *receiver;
+        }
+        self.side_mut(way).count(sender, frame);
+    }
+
+    /// What a parser is told of a message sent this way.
+    #[must_use]
+    pub fn envelope(&self, way: Way, is_cut: bool) -> Envelope {
+        let (sender, receiver) = (&self.side(way).party, &self.side(way.other()).party);
+        Envelope {
+            source_port: sender.port,
+            destination_port: receiver.port,
+            hop_limit: sender.hop_limit,
+            source_mac: sender.mac,
+            source: sender.ip,
+            destination: receiver.ip,
+            is_cut,
+        }
+    }
+}
+
+/// What a frame adds to a [`Sum`].
+#[derive(Debug, Clone, Copy)]
+pub struct Counted {
+    /// Its time.
+    pub at: Time,
+    /// Its place.
+    pub cite: Cite,
+    /// Its bytes on the wire.
+    pub bytes: u32,
+}
+
+impl Side {
+    fn count(&mut self, sender: &Party, frame: Counted) {
+        // Of the copies on both sides of a router the one with the higher hop limit is the sender's own.
+        if self.sum.packets == 0 || sender.mac == self.party.mac || sender.hop_limit >= self.party.hop_limit {
+            self.party = *sender;
+        }
+        self.sum.add(self.last, frame);
+        self.last = self.last.max(Some(frame.at));
+        self.cite = frame.cite;
+    }
+}
+
+impl Sum {
+    /// Adds a frame; `before` is the time of the one before, ever.
+    pub fn add(&mut self, before: Option<Time>, frame: Counted) {
+        if self.packets == 0 {
+            (self.first, self.last) = (frame.at, frame.at);
+        }
+        if let Some(before) = before {
+            self.longest_gap = self.longest_gap.max(frame.at - before);
+        }
+        self.packets = self.packets.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(frame.bytes.into());
+        self.first = self.first.min(frame.at);
+        self.last = self.last.max(frame.at);
+    }
+
+    /// The sum as a fact of `flow`.
+    #[must_use]
+    pub const fn activity(&self, flow: u64, protocol: Option<&'static str>) -> Activity {
+        Activity {
+            flow,
+            protocol,
+            first: self.first,
+            last: self.last,
+            packets: self.packets,
+            bytes: self.bytes,
+            longest_gap: self.longest_gap,
+        }
+    }
+}
+
+/// The MAC, where one device can own it.
+#[must_use]
+pub fn device_mac(mac: Option<Mac>) -> Option<Mac> {
+    mac.filter(|mac| mac.is_device())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(mac: u8, vlan: Option<u16>, hop_limit: u8) -> Party {
+        Party { mac: Some(Mac([2, 0, 0, 0, 0, mac])), vlan, hop_limit, ..Party::default() }
+    }
+
+    fn frame(ms: i64) -> Counted {
+        Counted { at: Time(ms * 1_000_000), cite: Cite::default(), bytes: 100 }
+    }
+
+    fn heard(first: &Party) -> Head {
+        let mut flow = Flow::new(1, true, Some(17));
+        flow.head.count(Way::Orig, first, &party(9, None, 0), frame(0));
+        flow.head
+    }
+
+    #[test]
+    fn other_host_with_the_same_address_is_told_by_mac_vlan_and_hop_limit() {
+        let head = heard(&party(1, Some(10), 64));
+        assert!(head.contradicts(Way::Orig, &party(2, Some(20), 64)));
+        assert!(!head.contradicts(Way::Orig, &party(2, Some(20), 63)), "a router's copy");
+        assert!(!head.contradicts(Way::Orig, &party(1, None, 64)), "a tag on one side only");
+        assert!(!head.contradicts(Way::Orig, &party(2, Some(10), 64)), "another card in the same VLAN");
+        assert!(!head.contradicts(Way::Resp, &party(2, Some(20), 64)), "never heard before");
+    }
+
+    #[test]
+    fn higher_hop_limit_is_the_senders_own() {
+        let mut head = heard(&party(1, Some(10), 64));
+        head.count(Way::Orig, &party(2, Some(20), 63), &Party::default(), frame(1));
+        assert_eq!(head.side(Way::Orig).party, party(1, Some(10), 64));
+        let mut head = heard(&party(2, Some(20), 63));
+        head.count(Way::Orig, &party(1, Some(10), 64), &Party::default(), frame(1));
+        assert_eq!(head.side(Way::Orig).party, party(1, Some(10), 64));
+    }
+
+    #[test]
+    fn longest_gap_reaches_back_over_the_tick() {
+        let mut head = heard(&party(1, None, 64));
+        head.side_mut(Way::Orig).sum = Sum::default();
+        head.count(Way::Orig, &party(1, None, 64), &Party::default(), frame(700));
+        head.count(Way::Orig, &party(1, None, 64), &Party::default(), frame(600));
+        let sum = head.side(Way::Orig).sum;
+        assert_eq!((sum.packets, sum.bytes, sum.longest_gap), (2, 200, Span::millis(700)));
+        assert_eq!((sum.first, sum.last), (Time(600_000_000), Time(700_000_000)));
+    }
+}

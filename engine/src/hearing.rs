@@ -1,0 +1,137 @@
+//! [`Hearing`]: parsers are called here, and what they find goes its way.
+//!
+//! A parser that panics costs its message (and its session), never the capture.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use spanwatch_parsers::{About, Fact, Malformed, Parser, Sink, Start, Way};
+
+use crate::dispatch::{Dispatch, Running};
+use crate::flow::{Counted, Head};
+use crate::said::Said;
+use crate::scribe::{Scribe, Talk};
+use crate::stream::{Found, Streams};
+
+/// Everything a message needs besides its flow.
+#[derive(Debug)]
+pub struct Hearing<'a, 'o> {
+    /// The registry.
+    pub dispatch: &'a Dispatch,
+    /// Where parsers put what they find.
+    pub sink: &'a mut Sink,
+    /// What was said before.
+    pub said: &'a mut Said,
+    /// Media.
+    pub streams: &'a mut Streams,
+    /// What went wrong.
+    pub faults: &'a mut Faults,
+    /// The way up.
+    pub scribe: Scribe<'o>,
+    /// The frame.
+    pub frame: Counted,
+}
+
+/// What went wrong with messages.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// Messages that made their parser panic.
+    pub panicked: u64,
+    /// Facts and media packets that did not fit into the sink.
+    pub refused: u64,
+    /// Bytes of one direction that a session could not use before its buffer was full.
+    pub overfull: u64,
+    /// Bytes given up because a shard's connections held too many.
+    pub unheld: u64,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// It was read.
+    Read,
+    /// It breaks its specification.
+    Faulty(Malformed),
+    /// The parser panicked.
+    Nothing,
+}
+
+impl Hearing<'_, '_> {
+    /// Calls parser code.
+    pub fn call<R>(&mut self, parser: impl FnOnce(&mut Sink) -> R) -> Option<R> {
+        let sink = &mut *self.sink;
+        let result = catch_unwind(AssertUnwindSafe(|| parser(sink)));
+        if result.is_err() {
+            self.faults.panicked = self.faults.panicked.saturating_add(1);
+        }
+        result.ok()
+    }
+
+    /// Starts a session of a parser with memory.
+    pub fn start(&mut self, head: &Head, number: u16, is_on_trial: bool) -> Option<Running> {
+        let Start::Session(start) = self.dispatch.parser(number)?.start else { return None };
+        let envelope = head.envelope(Way::Orig, false);
+        let session = self.call(|_| start(&envelope))?;
+        Some(Running { parser: number, session, is_on_trial })
+    }
+
+    /// Passes on what a parser found in a message sent `way`; whether it proved media.
+    pub fn deliver(&mut self, head: &mut Head, way: Way, parser: &'static Parser) -> bool {
+        self.faults.refused = self.faults.refused.saturating_add(std::mem::take(&mut self.sink.refused));
+        let talk = talk(head, way, parser.name);
+        if !self.sink.media.is_empty() {
+            let found = Found {
+                flow: (head.number, way),
+                talk,
+                frame: (self.scribe.place().frame, self.frame),
+                is_expected: head.is_expected,
+            };
+            for media in self.sink.media.drain(..) {
+                self.streams.take(&found, &media);
+            }
+        }
+        let mut is_proved = false;
+        for (about, fact) in self.sink.facts.drain(..) {
+            match fact {
+                Fact::Attribute { key, value } => {
+                    self.said.attribute(&mut self.scribe, &talk, about, (key, value));
+                }
+                Fact::MediaProved { ssrc } => {
+                    self.streams.prove((head.number, way), ssrc, self.frame.at);
+                    is_proved = true;
+                }
+                Fact::StreamAnnounced(announced) => {
+                    let (sender, receiver) = talk.about(about);
+                    self.streams.announce(&Talk { sender, receiver, ..talk }, &announced, self.frame.at);
+                    self.scribe.write(&talk, about, Fact::StreamAnnounced(announced));
+                }
+                Fact::Malformed(fault) => self.said.malformed(&mut self.scribe, &talk, fault),
+                fact => self.scribe.write(&talk, about, fact),
+            }
+        }
+        is_proved
+    }
+
+    /// Says that a message sent `way` breaks its specification.
+    pub fn faulty(&mut self, head: &Head, way: Way, parser: &'static Parser, fault: Malformed) {
+        self.said.malformed(&mut self.scribe, &talk(head, way, parser.name), fault);
+    }
+
+    /// Writes a fact of the engine itself about who sent a frame `way`.
+    pub fn say(&mut self, head: &Head, way: Way, fact: Fact) {
+        self.scribe.write(&talk(head, way, SOURCE), About::Sender, fact);
+    }
+}
+
+/// Who speaks to whom in a flow.
+#[must_use]
+pub fn talk(head: &Head, way: Way, source: &'static str) -> Talk {
+    Talk {
+        sender: head.side(way).party,
+        receiver: head.side(way.other()).party,
+        transport: head.transport,
+        source,
+    }
+}
+
+/// The engine's own part in observations about flows.
+pub const SOURCE: &str = "flow";

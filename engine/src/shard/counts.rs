@@ -1,0 +1,41 @@
+//! What one shard counted: [`Counts`].
+
+use crate::duplicate;
+use crate::flow::Flow;
+
+/// Sums over the frames of a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Frames, copies included.
+    pub frames: u64,
+    /// Copies, which were dropped.
+    pub copies: duplicate::Counts,
+    /// Connections of which both sides were heard.
+    pub two_way: u64,
+    /// Connections, more than an opening, of which one side alone was heard.
+    pub one_way: u64,
+}
+
+impl Counts {
+    /// Adds what another shard counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, count) in [
+            (&mut self.frames, other.frames),
+            (&mut self.two_way, other.two_way),
+            (&mut self.one_way, other.one_way),
+        ] {
+            *sum = sum.saturating_add(count);
+        }
+        self.copies.merge(&other.copies);
+    }
+
+    /// Notes that a flow is no more.
+    pub(super) fn ended(&mut self, flow: &Flow) {
+        let Some(connection) = flow.tcp.as_ref().map(|tcp| &tcp.connection) else { return };
+        if connection.is_two_way() {
+            self.two_way = self.two_way.saturating_add(1);
+        } else if !connection.is_embryonic() {
+            self.one_way = self.one_way.saturating_add(1);
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The flows of a shard: [`Flows`].
+//!
+//! TCP connections and all others have a table each, so that a flood of datagrams
+//! cannot push out a connection. Openings that nobody answers and connections that
+//! ended leave before their time. What a flow sent since the last tick outlives it.
+
+use std::collections::VecDeque;
+
+use spanwatch_parsers::{About, Fact, Span, Time, Way};
+
+use crate::bounded::Expiring;
+use crate::flow::{Flow, Key, Sum};
+use crate::hearing::talk;
+use crate::observation::{Cite, Party};
+use crate::scribe::{Scribe, Talk};
+
+/// The flows of a shard.
+#[derive(Debug)]
+pub struct Flows {
+    connections: Expiring<Key, Flow>,
+    others: Expiring<Key, Flow>,
+    active: Vec<Handle>,
+    gone: Vec<Gone>,
+    unsummed: u64,
+    closed: VecDeque<Review>,
+    embryonic: VecDeque<Review>,
+    waiting: Vec<(Handle, u64)>,
+}
+
+/// Where a flow stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handle {
+    is_tcp: bool,
+    slot: usize,
+}
+
+/// What a flow that is no more had sent since the last tick.
+#[derive(Debug)]
+struct Gone {
+    talk: Talk,
+    cite: Cite,
+    flow: u64,
+    protocol: Option<&'static str>,
+    sum: Sum,
+}
+
+/// A flow to be looked at again.
+#[derive(Debug, Clone, Copy)]
+struct Review {
+    due: Time,
+    key: Key,
+    number: u64,
+}
+
+impl Flows {
+    /// No flows.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            connections: Expiring::new(CONNECTIONS_MAX, CONNECTION_IDLE, seed),
+            others: Expiring::new(OTHERS_MAX, OTHER_IDLE, seed),
+            active: Vec::new(),
+            gone: Vec::new(),
+            unsummed: 0,
+            closed: VecDeque::new(),
+            embryonic: VecDeque::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Caps and how often they were reached since it was made.
+    #[must_use]
+    pub const fn losses(&self) -> [(&'static str, usize, u64); 3] {
+        [
+            ("connections", CONNECTIONS_MAX, self.connections.evicted()),
+            ("flows", OTHERS_MAX, self.others.evicted()),
+            ("sums of flows", GONE_MAX, self.unsummed),
+        ]
+    }
+
+    /// Finds the flow of a packet from `sender`, `from_low` being his end of the key.
+    #[must_use]
+    pub fn find(&mut self, key: &Key, from_low: bool, sender: &Party) -> Option<(Handle, Key)> {
+        let is_tcp = key.is_tcp();
+        let slot = self.table(is_tcp).find(key)?;
+        let (_, flow) = self.table(is_tcp).at(slot)?;
+        let way = flow.head.way(from_low);
+        let is_rival = flow.head.contradicts(way, sender);
+        let may_be_rivals = flow.head.has_rivals && flow.head.side(way).party.vlan != sender.vlan;
+        if is_rival || may_be_rivals {
+            let apart = key.in_segment(sender.vlan);
+            if let Some(slot) = self.table(is_tcp).find(&apart) {
+                return Some((Handle { is_tcp, slot }, apart));
+            }
+            if is_rival {
+                return None;
+            }
+        }
+        Some((Handle { is_tcp, slot }, *key))
+    }
+
+    /// Puts a new flow in; what had to go for it is given back.
+    pub fn insert(&mut self, key: Key, flow: Flow, sender: &Party, at: Time) -> (Handle, Key, Option<Flow>) {
+        let is_tcp = key.is_tcp();
+        let table = self.table(is_tcp);
+        let key = match table.find(&key).and_then(|slot| table.at(slot)) {
+            Some((_, rival)) => {
+                rival.head.has_rivals = true;
+                key.in_segment(sender.vlan)
+            }
+            None => key,
+        };
+        let (slot, gone) = table.insert(key, flow, at);
+        (Handle { is_tcp, slot }, key, gone.map(|(_, flow)| flow))
+    }
+
+    /// A flow, in use at `at`.
+    pub fn get(&mut self, handle: Handle, at: Time) -> Option<&mut Flow> {
+        self.table(handle.is_tcp).touch(handle.slot, at)
+    }
+
+    /// Takes a flow out.
+    pub fn take(&mut self, handle: Handle) -> Option<Flow> {
+        self.table(handle.is_tcp).take(handle.slot).map(|(_, flow)| flow)
+    }
+
+    /// Lists a flow for the next tick; it must not be listed already.
+    pub fn list(&mut self, handle: Handle) -> bool {
+        let has_room = self.active.len() < ACTIVE_MAX;
+        if has_room {
+            self.active.push(handle);
+        }
+        has_room
+    }
+
+    /// Remembers to give up the holes of a connection in time.
+    pub fn wait(&mut self, handle: Handle, number: u64) {
+        if self.waiting.len() < CONNECTIONS_MAX {
+            self.waiting.push((handle, number));
+        }
+    }
+
+    /// The connections that wait for missing bytes.
+    pub fn take_waiting(&mut self) -> Vec<(Handle, u64)> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Remembers to forget a connection that ended.
+    pub fn review_closed(&mut self, key: Key, number: u64, at: Time) {
+        push(&mut self.closed, Review { due: at + CLOSED_FOR, key, number });
+    }
+
+    /// Remembers to forget an opening that nobody answers.
+    pub fn review_embryonic(&mut self, key: Key, number: u64, at: Time) {
+        push(&mut self.embryonic, Review { due: at + EMBRYONIC_FOR, key, number });
+    }
+
+    /// Takes out one flow whose time is over; call it until it says `None`.
+    pub fn expire(&mut self, now: Time) -> Option<Flow> {
+        while let Some(review) = self.closed.pop_front_if(|review| review.due <= now) {
+            if let Some(slot) = self.connections.find(&review.key)
+                && let Some((_, flow)) = self.connections.at(slot)
+                && flow.head.number == review.number
+            {
+                return self.connections.take(slot).map(|(_, flow)| flow);
+            }
+        }
+        while let Some(review) = self.embryonic.pop_front_if(|review| review.due <= now) {
+            if let Some(slot) = self.connections.find(&review.key)
+                && let Some((_, flow)) = self.connections.at(slot)
+                && flow.head.number == review.number
+                && flow.tcp.as_ref().is_some_and(|tcp| tcp.connection.is_embryonic())
+            {
+                let last = flow.head.sides.iter().filter_map(|side| side.last).max();
+                match last.map(|last| last + EMBRYONIC_FOR).filter(|due| *due > now) {
+                    Some(due) => push(&mut self.embryonic, Review { due, ..review }),
+                    None => return self.connections.take(slot).map(|(_, flow)| flow),
+                }
+            }
+        }
+        let expired = self.connections.expire(now).or_else(|| self.others.expire(now));
+        expired.map(|(_, flow)| flow)
+    }
+
+    /// Takes out any flow, the oldest first.
+    pub fn pop(&mut self) -> Option<Flow> {
+        let oldest = self.connections.pop_oldest().or_else(|| self.others.pop_oldest());
+        oldest.map(|(_, flow)| flow)
+    }
+
+    /// Keeps what a flow that is no more had sent since the last tick.
+    pub fn bury(&mut self, flow: &Flow) {
+        for way in [Way::Orig, Way::Resp] {
+            let side = flow.head.side(way);
+            if side.sum.packets == 0 {
+                continue;
+            }
+            if self.gone.len() >= GONE_MAX {
+                self.unsummed = self.unsummed.saturating_add(1);
+                continue;
+            }
+            self.gone.push(Gone {
+                talk: talk(&flow.head, way, SOURCE),
+                cite: side.cite,
+                flow: flow.head.number,
+                protocol: flow.head.protocol,
+                sum: side.sum,
+            });
+        }
+    }
+
+    /// Writes what each side of each flow sent since the last tick: flows that are no more, then the
+    /// others in the order in which they spoke.
+    pub fn sum(&mut self, scribe: &mut Scribe<'_>) {
+        for gone in self.gone.drain(..) {
+            let activity = gone.sum.activity(gone.flow, gone.protocol);
+            scribe.write_at(gone.cite, &gone.talk, About::Sender, Fact::Activity(activity));
+        }
+        for handle in std::mem::take(&mut self.active) {
+            let Some((_, flow)) = self.table(handle.is_tcp).at(handle.slot) else { continue };
+            flow.head.is_listed = false;
+            for way in [Way::Orig, Way::Resp] {
+                let talk = talk(&flow.head, way, SOURCE);
+                let side = flow.head.side_mut(way);
+                let sum = std::mem::take(&mut side.sum);
+                let cite = side.cite;
+                if sum.packets > 0 {
+                    let activity = sum.activity(flow.head.number, flow.head.protocol);
+                    scribe.write_at(cite, &talk, About::Sender, Fact::Activity(activity));
+                }
+            }
+        }
+    }
+
+    fn table(&mut self, is_tcp: bool) -> &mut Expiring<Key, Flow> {
+        if is_tcp { &mut self.connections } else { &mut self.others }
+    }
+}
+
+/// Adds a review; where there are too many the first comes due at once.
+fn push(reviews: &mut VecDeque<Review>, review: Review) {
+    reviews.push_back(review);
+    if reviews.len() > REVIEWS_MAX
+        && let Some(first) = reviews.front_mut()
+    {
+        first.due = Time::MIN;
+    }
+}
+
+/// The engine's part in observations of activity.
+const SOURCE: &str = "flow";
+
+/// Of one shard: a recorder of 1,000 cameras has some thousands in all.
+pub const CONNECTIONS_MAX: usize = 4_096;
+
+/// Hosts that keep a silent connection alive do so every two hours (RFC 9293, 3.8.4).
+const CONNECTION_IDLE: Span = Span::seconds(7_500);
+
+/// Of one shard: a busy DNS server makes about 50 a second.
+pub const OTHERS_MAX: usize = 8_192;
+const OTHER_IDLE: Span = Span::seconds(180);
+
+/// Segments that were under way when a connection ended still come.
+const CLOSED_FOR: Span = Span::seconds(5);
+
+/// Hosts try again after 1, 2, 4 … 32 s.
+const EMBRYONIC_FOR: Span = Span::seconds(65);
+
+/// Reviews in waiting: each connection may have ended and begun anew.
+const REVIEWS_MAX: usize = 4 * CONNECTIONS_MAX;
+
+/// Flows summed at one tick; what is left over is summed at a later one.
+const ACTIVE_MAX: usize = 4 * OTHERS_MAX;
+
+/// Sums of flows that are no more, waiting for the tick.
+pub const GONE_MAX: usize = 16_384;

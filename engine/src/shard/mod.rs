@@ -1,0 +1,289 @@
+//! A shard: one sixty-fourth of all address pairs, from frames to observations.
+//!
+//! ```text
+//! frame ─► copies? ─► fragments ─► flow ─► datagram ──────────► parser ─┬─► facts ─► Observation
+//!                                    │  └─► TCP in order ─► session ────┤
+//!                                    └─ sums ─┐                         └─► media ─► stream
+//! tick ───────────────────────────────────────┴──────────────────────────────────────┴─► Activity, Stream
+//! ```
+//!
+//! A [`Shard`] is a pure function of the frames and ticks that it is given: it
+//! shares nothing, reads no clock and starts no thread, so its observations are
+//! the same at any number of threads. Every table has a cap; what is evicted is
+//! counted and said at the next tick ([`Fact::Lost`](spanwatch_parsers::Fact::Lost)).
+//!
+//! Observations of a frame have a [`Place`] with an index from [`FIRST_OF_FRAME`] on;
+//! those of a tick, which comes before its frame, have smaller ones.
+
+mod counts;
+mod flows;
+mod ip;
+mod message;
+mod tick;
+
+#[cfg(test)]
+mod tests;
+
+use spanwatch_fingerprints::Fingerprints;
+use spanwatch_parsers::{ALL, Parser, Sink, Time, Way};
+
+pub use counts::Counts;
+
+use crate::dispatch::{Channel, Dispatch};
+use crate::duplicate::{Arrival, Copies};
+use crate::flow::{Counted, Flow, Key, Kind, device_mac};
+use crate::fragment::Fragments;
+use crate::hearing::{Faults, Hearing};
+use crate::observation::{Cite, Observation, Party, Place};
+use crate::peel::{Layers, Network, Peeled};
+use crate::said::Said;
+use crate::scribe::Scribe;
+use crate::stream::Streams;
+use crate::tcp::Listening;
+use flows::{Flows, Handle};
+
+/// A frame's place and time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FrameIn {
+    /// Its time stamp.
+    pub at: Time,
+    /// Its number over all inputs, from 1.
+    pub frame: u64,
+    /// Where to find it again.
+    pub cite: Cite,
+    /// By which interface of its input it came.
+    pub interface: u32,
+    /// Its bytes on the wire.
+    pub wire_length: u32,
+}
+
+/// One shard.
+#[derive(Debug)]
+pub struct Shard {
+    index: u8,
+    copies: Copies,
+    fragments: Fragments,
+    flows: Flows,
+    voice: Voice,
+    held: usize,
+    counts: Counts,
+    reported: tick::Reported,
+    ticked: Place,
+    last: FrameIn,
+}
+
+/// What messages need besides their flow, for as long as the shard lives.
+#[derive(Debug)]
+struct Voice {
+    dispatch: Dispatch,
+    sink: Sink,
+    said: Said,
+    streams: Streams,
+    faults: Faults,
+}
+
+/// Who sent a packet to whom.
+#[derive(Debug, Clone, Copy)]
+struct Parties {
+    sender: Party,
+    receiver: Party,
+}
+
+/// The index of a frame's first observation.
+pub const FIRST_OF_FRAME: u32 = 1 << 24;
+
+impl Shard {
+    /// Shard `index` with all parsers; `fingerprints` draw labels, `seed` keeps its tables unpredictable.
+    #[must_use]
+    pub fn new(index: u8, fingerprints: Option<&'static Fingerprints>, seed: u64) -> Self {
+        Self::with_parsers(index, fingerprints, seed, ALL)
+    }
+
+    /// The same with a registry of one's own.
+    #[must_use]
+    pub fn with_parsers(
+        index: u8,
+        fingerprints: Option<&'static Fingerprints>,
+        seed: u64,
+        parsers: &'static [&'static Parser],
+    ) -> Self {
+        Self {
+            index,
+            copies: Copies::new(seed),
+            fragments: Fragments::new(FRAGMENTED_MAX, FRAGMENTS_HELD_MAX, seed),
+            flows: Flows::new(seed),
+            voice: Voice {
+                dispatch: Dispatch::new(parsers),
+                sink: Sink::default(),
+                said: Said::new(fingerprints, seed),
+                streams: Streams::new(seed),
+                faults: Faults::default(),
+            },
+            held: 0,
+            counts: Counts::default(),
+            reported: tick::Reported::default(),
+            ticked: Place::default(),
+            last: FrameIn::default(),
+        }
+    }
+
+    /// What it counted so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts { copies: *self.copies.counts(), ..self.counts }
+    }
+
+    /// Takes the next frame of its pairs.
+    pub fn frame(&mut self, frame: &FrameIn, peeled: &Peeled, bytes: &[u8], out: &mut Vec<Observation>) {
+        let layers = &peeled.layers;
+        self.last = *frame;
+        if layers.is_absorbed || layers.network == Network::Unknown {
+            return;
+        }
+        self.counts.frames = self.counts.frames.saturating_add(1);
+        let bytes = peeled.bytes(bytes);
+        let arrival = Arrival { at: frame.at, cite: frame.cite, interface: frame.interface };
+        if self.copies.is_copy(peeled, bytes, &arrival) {
+            return;
+        }
+        let place = Place { frame: frame.frame, shard: self.index, index: FIRST_OF_FRAME };
+        let scribe = Scribe::new(out, place, frame.at, frame.cite);
+        match layers.network {
+            Network::Ip => self.packet(frame, layers, bytes, scribe),
+            Network::EtherType(kind) => {
+                self.link_message(
+                    frame,
+                    layers,
+                    bytes,
+                    (Kind::EtherType(kind), Channel::EtherType(kind)),
+                    scribe,
+                );
+            }
+            Network::Llc { dsap, ssap } => {
+                self.link_message(
+                    frame,
+                    layers,
+                    bytes,
+                    (Kind::Llc(dsap, ssap), Channel::Llc(dsap, ssap)),
+                    scribe,
+                );
+            }
+            Network::Unknown => {}
+        }
+    }
+
+    /// Takes a frame without IP.
+    fn link_message(
+        &mut self,
+        frame: &FrameIn,
+        layers: &Layers,
+        bytes: &[u8],
+        (kind, channel): (Kind, Channel),
+        scribe: Scribe<'_>,
+    ) {
+        let parties = Parties::of(layers, (0, 0));
+        let key = Key::link(layers.source_mac, layers.destination_mac, kind);
+        let counted = frame.counted();
+        let mut hearing = self.voice.hear(scribe, counted);
+        let (handle, _, gone) = self.flows.begin_or_find(key, true, &parties, frame, None);
+        if let Some(gone) = gone {
+            self.flows.bury(&gone);
+            self.counts.ended(&gone);
+            end(gone, &mut hearing);
+        }
+        let Some(flow) = self.flows.get(handle, frame.at) else { return };
+        flow.head.count(Way::Orig, &parties.sender, &parties.receiver, counted);
+        let payload = bytes.get(layers.transport_at as usize..layers.end as usize).unwrap_or_default();
+        let message = message::Message { way: Way::Orig, channel, payload, whole: whole_of(layers) };
+        message.read(flow, &mut hearing);
+        self.flows.relist(handle);
+    }
+}
+
+impl Flows {
+    /// The flow of a packet, made where there was none; what had to go for it is given back.
+    fn begin_or_find(
+        &mut self,
+        key: Key,
+        from_low: bool,
+        parties: &Parties,
+        frame: &FrameIn,
+        transport: Option<u8>,
+    ) -> (Handle, Key, Option<Flow>) {
+        match self.find(&key, from_low, &parties.sender) {
+            Some((handle, key)) => (handle, key, None),
+            None => self.insert(key, Flow::new(frame.frame, from_low, transport), &parties.sender, frame.at),
+        }
+    }
+
+    /// Lists a flow for the next tick, unless it is listed.
+    fn relist(&mut self, handle: Handle) {
+        let Some(flow) = self.get(handle, Time::MIN) else { return };
+        if !flow.head.is_listed {
+            let is_listed = self.list(handle);
+            if let Some(flow) = self.get(handle, Time::MIN) {
+                flow.head.is_listed = is_listed;
+            }
+        }
+    }
+}
+
+impl Voice {
+    fn hear<'a, 'o>(&'a mut self, scribe: Scribe<'o>, frame: Counted) -> Hearing<'a, 'o> {
+        Hearing {
+            dispatch: &self.dispatch,
+            sink: &mut self.sink,
+            said: &mut self.said,
+            streams: &mut self.streams,
+            faults: &mut self.faults,
+            scribe,
+            frame,
+        }
+    }
+}
+
+impl Parties {
+    fn of(layers: &Layers, ports: (u16, u16)) -> Self {
+        let vlan = layers.vlan();
+        let sender = Party {
+            mac: device_mac(layers.source_mac),
+            ip: layers.ips.map(|(source, _)| source),
+            vlan,
+            hop_limit: layers.hop_limit,
+            port: ports.0,
+        };
+        let receiver = Party {
+            mac: device_mac(layers.destination_mac),
+            ip: layers.ips.map(|(_, destination)| destination),
+            vlan,
+            hop_limit: 0,
+            port: ports.1,
+        };
+        Self { sender, receiver }
+    }
+}
+
+impl FrameIn {
+    const fn counted(&self) -> Counted {
+        Counted { at: self.at, cite: self.cite, bytes: self.wire_length }
+    }
+}
+
+/// Says goodbye to a flow: its session may still have something to tell.
+fn end(mut flow: Flow, hearing: &mut Hearing<'_, '_>) {
+    if let Some(mut tcp) = flow.tcp.take() {
+        let mut listening = Listening { reading: &mut tcp.reading, head: &mut flow.head, hearing };
+        tcp.connection.give_all_up(&mut listening);
+        listening.end();
+    }
+    message::end(&mut flow, hearing);
+}
+
+/// The length of the payload before the capture cut it.
+const fn whole_of(layers: &Layers) -> usize {
+    layers.whole_end.saturating_sub(layers.transport_at) as usize
+}
+
+/// Packets of a shard that wait for fragments, and their bytes.
+const FRAGMENTED_MAX: usize = 128;
+const FRAGMENTS_HELD_MAX: usize = 1 << 20;

@@ -1,0 +1,125 @@
+//! The end of a second in a shard: sums, flows whose time is over, and what was lost.
+
+use spanwatch_parsers::{About, Fact, Time};
+
+use super::{Shard, end};
+use crate::flow::{Counted, Flow};
+use crate::observation::{Observation, Party, Place};
+use crate::scribe::{Scribe, Talk};
+use crate::tcp::{Listening, Tcp};
+
+/// Losses that were said already.
+#[derive(Debug, Default)]
+pub(super) struct Reported(Vec<(&'static str, u64)>);
+
+impl Shard {
+    /// Ends a second at `at`, before frame `frame`: sums go out, what is idle is forgotten.
+    pub fn tick(&mut self, at: Time, frame: u64, out: &mut Vec<Observation>) {
+        let mut scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
+        let frame = Counted { at, cite: self.last.cite, bytes: 0 };
+        let waiting = self.flows.take_waiting();
+        let mut hearing = self.voice.hear(scribe, frame);
+        for (handle, number) in waiting {
+            let Some(Flow { head, tcp: Some(tcp), .. }) = self.flows.get(handle, Time::MIN) else { continue };
+            if head.number != number {
+                continue;
+            }
+            let before = tcp.held();
+            let Tcp { connection, reading, is_waiting } = &mut **tcp;
+            connection.tick(at, &mut Listening { reading, head, hearing: &mut hearing });
+            *is_waiting = connection.has_holes();
+            let must_wait = *is_waiting;
+            self.held = self.held.saturating_sub(before).saturating_add(tcp.held());
+            if must_wait {
+                self.flows.wait(handle, number);
+            }
+        }
+        while let Some(flow) = self.flows.expire(at) {
+            self.held = self.held.saturating_sub(flow.tcp.as_ref().map_or(0, |tcp| tcp.held()));
+            self.flows.bury(&flow);
+            self.counts.ended(&flow);
+            end(flow, &mut hearing);
+        }
+        scribe = hearing.scribe;
+        self.flows.sum(&mut scribe);
+        self.voice.streams.tick(&mut scribe);
+        self.voice.said.expire(at);
+        self.fragments.expire(at);
+        self.report(&mut scribe);
+        self.ticked = scribe.place();
+    }
+
+    /// Ends everything at `at`, before a frame `frame` that will not come.
+    pub fn finish(&mut self, at: Time, frame: u64, out: &mut Vec<Observation>) {
+        self.tick(at, frame, out);
+        let scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
+        let mut hearing = self.voice.hear(scribe, Counted { at, cite: self.last.cite, bytes: 0 });
+        while let Some(flow) = self.flows.pop() {
+            self.counts.ended(&flow);
+            end(flow, &mut hearing);
+        }
+        let mut scribe = hearing.scribe;
+        self.held = 0;
+        self.voice.streams.tick(&mut scribe);
+        self.report(&mut scribe);
+        self.ticked = scribe.place();
+    }
+
+    /// Where the observations of a tick begin: behind those of an earlier one before the same frame.
+    fn tick_place(&self, frame: u64) -> Place {
+        let index = if self.ticked.frame == frame { self.ticked.index } else { 0 };
+        Place { frame, shard: self.index, index }
+    }
+
+    /// Says which caps were reached, and how many copies were dropped, since the last tick.
+    fn report(&mut self, scribe: &mut Scribe<'_>) {
+        let (copies, most) = self.copies.take_round();
+        if copies > 0 {
+            scribe.write(&talk("duplicates"), About::Sender, Fact::Copies { count: copies, most });
+        }
+        let faults = self.voice.faults;
+        let (streams, streams_max) = self.voice.streams.evicted();
+        let (unsummed, unsummed_max) = self.voice.streams.unsummed();
+        let (forgotten, recent_max) = self.copies.forgotten();
+        let [connections, flows, sums] = self.flows.losses();
+        let losses = [
+            connections,
+            flows,
+            sums,
+            ("fragmented packets", self.fragments.capacity(), self.fragments.lost()),
+            ("streams", streams_max, streams),
+            ("sums of streams", unsummed_max, unsummed),
+            ("packets compared for copies", recent_max, forgotten),
+            ("facts of one message", spanwatch_parsers::Sink::MAX, faults.refused),
+            ("bytes of one message", crate::tcp::INBOX_MAX, faults.overfull),
+            ("bytes out of order", super::ip::HELD_MAX, faults.unheld),
+            ("parser panicked", 0, faults.panicked),
+        ];
+        for (what, cap, count) in losses {
+            let more = self.reported.more(what, count);
+            if more > 0 {
+                let fact = Fact::Lost { what, cap: cap as u64, count: more };
+                scribe.write(&talk("shard"), About::Sender, fact);
+            }
+        }
+    }
+}
+
+impl Reported {
+    /// By how much a count grew since it was last asked for.
+    fn more(&mut self, what: &'static str, count: u64) -> u64 {
+        match self.0.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, reported)) => count.saturating_sub(std::mem::replace(reported, count)),
+            None => {
+                self.0.push((what, count));
+                count
+            }
+        }
+    }
+}
+
+/// The shard speaks of itself.
+const fn talk(source: &'static str) -> Talk {
+    const NOBODY: Party = Party { mac: None, ip: None, vlan: None, hop_limit: 0, port: 0 };
+    Talk { sender: NOBODY, receiver: NOBODY, transport: None, source }
+}
