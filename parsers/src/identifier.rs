@@ -67,6 +67,13 @@ impl fmt::Display for Identifier<'_> {
     }
 }
 
+/// The text up to its first zero byte: fields of fixed length are filled up behind it,
+/// and not always with zeros (seen in `sg200.pcap` of lldpd).
+#[must_use]
+pub fn before_zero(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
 /// Whether it is UTF-8 without control characters.
 fn is_printable(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| !text.chars().any(char::is_control))
@@ -86,6 +93,13 @@ mod tests {
     fn other_bytes_are_shown_in_hexadecimal() {
         assert_eq!(Identifier::text_or_opaque(&[0, 7]).shown().as_str(), "0x0007");
         assert_eq!(Identifier::text_or_opaque(&[0, 0]).shown().as_str(), "0x0000");
+    }
+
+    #[test]
+    fn what_stands_behind_a_zero_is_not_text() {
+        assert_eq!(before_zero(b"M4\0\x0a\xff"), b"M4");
+        assert_eq!(before_zero(b"M4"), b"M4");
+        assert_eq!(before_zero(b"\0M4"), b"");
     }
 
     #[test]

@@ -69,9 +69,9 @@ pub struct Message<'a> {
     pub relay: Ipv4Addr,
     /// `chaddr`, all 16 bytes.
     pub hardware_address: &'a [u8],
-    /// `sname`, all 64 bytes; a name, or options where option 52 says so.
+    /// `sname`, all 64 bytes; a name, or options where option 52 says so; empty where it does not fit.
     pub server_name: &'a [u8],
-    /// `file`, all 128 bytes; a name, or options where option 52 says so.
+    /// `file`, all 128 bytes; a name, or options where option 52 says so; empty where it does not fit.
     pub boot_file: &'a [u8],
     /// What BOOTP has in the place of options, all of it; empty in DHCP.
     pub vendor_area: &'a [u8],
@@ -134,8 +134,8 @@ impl<'a> Message<'a> {
     /// told in [`Message::damage`].
     ///
     /// # Errors
-    /// `Truncated` where the fixed part does not fit; `Invalid` where it comes
-    /// neither from a client nor from a server.
+    /// `Truncated` where the message ends before `sname`; `Invalid` where it
+    /// comes neither from a client nor from a server.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let (rest, mut message) = fixed(bytes).map_err(|_| Malformed::Truncated { field: "header" })?;
         if !matches!(message.operation, Operation::REQUEST | Operation::REPLY) {
@@ -144,6 +144,11 @@ impl<'a> Message<'a> {
         if usize::from(message.hardware_length) > message.hardware_address.len() {
             message.damage = Some(Malformed::Invalid { field: "hlen" });
         }
+        let Ok((rest, (server_name, boot_file))) = names(rest) else {
+            message.damage = message.damage.or(Some(Malformed::Truncated { field: "file" }));
+            return Ok(message);
+        };
+        (message.server_name, message.boot_file) = (server_name, boot_file);
         match rest.strip_prefix(&COOKIE) {
             Some(rest) => {
                 let (options, damage) = Options::read(rest, message.boot_file, message.server_name);
@@ -191,8 +196,6 @@ fn fixed(i: &[u8]) -> IResult<&[u8], Message<'_>> {
     let (i, next_server) = be_u32(i)?;
     let (i, relay) = be_u32(i)?;
     let (i, hardware_address) = take(16usize)(i)?;
-    let (i, server_name) = take(64usize)(i)?;
-    let (i, boot_file) = take(128usize)(i)?;
     Ok((
         i,
         Message {
@@ -208,13 +211,19 @@ fn fixed(i: &[u8]) -> IResult<&[u8], Message<'_>> {
             next_server: next_server.into(),
             relay: relay.into(),
             hardware_address,
-            server_name,
-            boot_file,
+            server_name: &[],
+            boot_file: &[],
             vendor_area: &[],
             options: Options::default(),
             damage: None,
         },
     ))
+}
+
+fn names(i: &[u8]) -> IResult<&[u8], (&[u8], &[u8])> {
+    let (i, server_name) = take(64usize)(i)?;
+    let (i, boot_file) = take(128usize)(i)?;
+    Ok((i, (server_name, boot_file)))
 }
 
 /// With the cookie it is certain; without it old BOOTP and anything else look alike.
@@ -285,8 +294,10 @@ pub(crate) mod tests {
     fn fixed_part_that_does_not_fit_is_truncated() {
         let bytes = message(1, &[]);
         let truncated = Err(Malformed::Truncated { field: "header" });
-        assert_eq!(Message::parse(&bytes[..FIXED_BYTES - 1]), truncated);
+        assert_eq!(Message::parse(&bytes[..43]), truncated);
         assert_eq!(Message::parse(&[]), truncated);
+        let cut = Message::parse(&bytes[..FIXED_BYTES - 1]).unwrap();
+        assert_eq!((cut.mac(), cut.damage), (Some(MAC), Some(Malformed::Truncated { field: "file" })));
     }
 
     #[test]

@@ -154,9 +154,13 @@ impl<'a> Frame<'a> {
                 return Ok(frame);
             };
             rest = after;
+            let misplaced = frame.misplaced(kind);
+            frame.damage = frame.damage.or(misplaced);
+            if misplaced.is_some() && frame.tlvs.len() < MANDATORY.len() {
+                return Ok(frame);
+            }
             let read = tlv(kind, value);
             frame.damage = frame.damage.or(read.as_ref().err().copied());
-            frame.damage = frame.damage.or(frame.misplaced(kind));
             frame.tlvs.push(read.unwrap_or_else(|_| damaged(kind, value)));
             if kind == END {
                 break;
@@ -397,6 +401,8 @@ pub(crate) mod tests {
         assert_eq!(Frame::parse(b"\x04\x03\x05g1"), Err(Malformed::Invalid { field: "chassis id" }));
         let twice = Some(Malformed::Invalid { field: "mandatory TLVs" });
         assert_eq!(Frame::parse(&frame(b"\x06\x02\0\x01")).unwrap().damage, twice);
+        let early = Frame::parse(b"\x02\x03\x07s1\x0a\x02s1\x04\x03\x05g1\x06\x02\0\x78").unwrap();
+        assert_eq!((early.tlvs.len(), early.damage), (1, twice));
         let short = Some(Malformed::Truncated { field: "mandatory TLVs" });
         assert_eq!(Frame::parse(&HEAD[..9]).unwrap().damage, short);
     }

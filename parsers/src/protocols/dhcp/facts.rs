@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::options::{self, Area, Options};
 use super::value::{self, Value};
 use super::{Message, MessageType, Operation, vendor};
+use crate::identifier::before_zero;
 use crate::vocabulary::{About, BindingBy, Envelope, Fact, Key, Lease, Malformed, Sink, Text};
 
 /// Turns one message into facts.
@@ -103,9 +104,9 @@ fn attributes(message: &Message<'_>, client: About, is_cut: bool, sink: &mut Sin
     let is_order_whole = has_end || !(is_cut || matches!(message.damage, Some(Malformed::Truncated { .. })));
     let is_client_talking = message.operation == Operation::REQUEST;
     if let Some(name) = options.whole(options::HOST_NAME) {
-        sink.attribute(client, Key::Hostname, &name);
+        sink.attribute(client, Key::Hostname, before_zero(&name));
         if is_client_talking {
-            sink.attribute(client, Key::DhcpHostname, &name);
+            sink.attribute(client, Key::DhcpHostname, before_zero(&name));
         }
     }
     if let Some(bytes) = options.whole(options::FQDN)
@@ -133,7 +134,7 @@ fn attributes(message: &Message<'_>, client: About, is_cut: bool, sink: &mut Sin
 fn of_client(options: &Options<'_>, client: About, sink: &mut Sink) {
     let class = options.whole(options::VENDOR_CLASS);
     if let Some(class) = &class {
-        sink.attribute(client, Key::DhcpVendorClass, class);
+        sink.attribute(client, Key::DhcpVendorClass, before_zero(class));
     }
     if let Some(list) = options.whole(options::PARAMETER_LIST) {
         sink.attribute(client, Key::DhcpParameterList, codes(list.iter().copied()).as_bytes());
@@ -156,7 +157,7 @@ fn of_client(options: &Options<'_>, client: About, sink: &mut Sink) {
                     if let Some(vendor::Meaning::Attribute(key, value)) =
                         vendor::meaning(class.as_deref(), field)
                     {
-                        sink.attribute(client, key, value);
+                        sink.attribute(client, key, before_zero(value));
                     }
                 }
             }
@@ -169,7 +170,7 @@ fn of_client(options: &Options<'_>, client: About, sink: &mut Sink) {
                         }
                     }
                     for (key, value) in vendor::identified(&data) {
-                        sink.attribute(client, key, value);
+                        sink.attribute(client, key, before_zero(value));
                     }
                 }
             }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Frame, Management, Tlv, ieee, med};
+use crate::identifier::before_zero;
 use crate::vocabulary::{About, BindingBy, Envelope, Fact, Key, LinkPower, Malformed, Neighbor, Sink, Text};
 
 /// Turns one frame into facts.
@@ -38,8 +39,8 @@ fn neighbor(frame: &Frame<'_>) -> Option<Neighbor> {
     };
     for tlv in &frame.tlvs {
         match tlv {
-            Tlv::PortDescription(text) => neighbor.port_description = Text::some(text),
-            Tlv::SystemName(text) => neighbor.name = Text::some(text),
+            Tlv::PortDescription(text) => neighbor.port_description = Text::some(before_zero(text)),
+            Tlv::SystemName(text) => neighbor.name = Text::some(before_zero(text)),
             Tlv::Capabilities { enabled, .. } => neighbor.capabilities = *enabled,
             Tlv::Management(management) if neighbor.management.len() < MANAGEMENT_MAX => {
                 neighbor.management.extend(management.ip());
@@ -74,11 +75,10 @@ fn management_host(management: &Management<'_>) -> Option<IpAddr> {
 }
 
 fn attributes(frame: &Frame<'_>, sink: &mut Sink) {
-    let mut say = |key, value: &[u8]| sink.attribute(About::Sender, key, value);
-    let has_software = frame
-        .tlvs
-        .iter()
-        .any(|tlv| matches!(tlv, Tlv::Med(med::Tlv::Software(text)) if Text::some(text).is_some()));
+    let mut say = |key, value: &[u8]| sink.attribute(About::Sender, key, before_zero(value));
+    let has_software = frame.tlvs.iter().any(
+        |tlv| matches!(tlv, Tlv::Med(med::Tlv::Software(text)) if Text::some(before_zero(text)).is_some()),
+    );
     for tlv in &frame.tlvs {
         match tlv {
             Tlv::SystemName(text) => {
@@ -105,7 +105,8 @@ fn attributes(frame: &Frame<'_>, sink: &mut Sink) {
 /// The parts in the order sent, the country last.
 fn address(civic: &med::Civic<'_>) -> String {
     let parts = civic.parts.iter().map(|(_, text)| *text).chain([civic.country]);
-    let texts: Vec<_> = parts.filter_map(Text::some).map(|text| text.to_string()).collect();
+    let texts: Vec<_> =
+        parts.filter_map(|text| Text::some(before_zero(text))).map(|text| text.to_string()).collect();
     texts.join(", ")
 }
 
@@ -228,8 +229,13 @@ mod tests {
     }
 
     #[test]
+    fn what_a_switch_left_behind_a_zero_is_not_told() {
+        assert_eq!(facts(b"\xfe\x09\0\x12\xbb\x0b1\0\x0a\xff\0")[1..], [attribute(Key::Asset, "1")]);
+    }
+
+    #[test]
     fn civic_address_is_a_location() {
-        let tlvs = b"\xfe\x0e\0\x12\xbb\x03\x02\x07\x02DE\x03\x03Ulm\0\0";
+        let tlvs = b"\xfe\x0e\0\x12\xbb\x03\x02\x08\x02DE\x03\x03Ulm\0\0";
         assert_eq!(facts(tlvs)[1..], [attribute(Key::Location, "Ulm, DE")]);
     }
 

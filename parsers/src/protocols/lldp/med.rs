@@ -12,8 +12,8 @@
 //!                   | sort 4, resolution 6, altitude 30 | datum 8 |
 //! ```
 //!
-//! all numbers big-endian. Some switches count the fixed length of 256 bytes into
-//! a civic address; its own length decides (seen in `sg200.pcap` of lldpd).
+//! all numbers big-endian. The length of a civic address counts from `what` on; some
+//! switches fill the TLV up to 256 bytes behind it (seen in `sg200.pcap` of lldpd).
 //!
 //! Source: ANSI/TIA-1057, 10.2; RFC 4776, 3.1; RFC 3825, 2.
 
@@ -215,9 +215,8 @@ fn coordinates(i: &[u8]) -> IResult<&[u8], Location<'_>> {
 
 fn civic(i: &[u8]) -> IResult<&[u8], Location<'_>> {
     let (i, length) = be_u8(i)?;
-    // The length does not count `what` (RFC 4776, 3.1, as TIA-1057 took it over).
-    let (i, what) = be_u8(i)?;
     let (i, inside) = take(length)(i)?;
+    let (inside, what) = be_u8(inside)?;
     let (mut inside, country) = take(2usize)(inside)?;
     let mut parts = Vec::new();
     while !inside.is_empty() {
@@ -275,7 +274,7 @@ mod tests {
 
     #[test]
     fn civic_address_ends_by_its_own_length() {
-        let value = b"\x02\x0c\x02DE\x03\x03Ulm\x1c\x03217\0\0\0\0";
+        let value = b"\x02\x0d\x02DE\x03\x03Ulm\x1c\x03217\0\0\0\0";
         let parts = vec![(3, b"Ulm".as_slice()), (28, b"217")];
         assert_eq!(one(3, value), Tlv::Location(Location::Civic(Civic { what: 2, country: b"DE", parts })));
     }
@@ -310,7 +309,7 @@ mod tests {
         assert_eq!(read(1, &[0, 1]), invalid("LLDP-MED capabilities"));
         assert_eq!(read(2, &[0, 1, 2]), invalid("LLDP-MED policy"));
         assert_eq!(read(3, &[]), invalid("LLDP-MED location"));
-        assert_eq!(read(3, b"\x02\x09\x02DE\x03\x05Ulm"), invalid("LLDP-MED location"));
+        assert_eq!(read(3, b"\x02\x08\x02DE\x03\x05Ulm"), invalid("LLDP-MED location"));
         assert_eq!(read(3, &[1; 10]), invalid("LLDP-MED location"));
         assert_eq!(read(4, &[0]), invalid("LLDP-MED power"));
     }
