@@ -9,7 +9,8 @@ use crate::block::Block;
 /// What a capture says of one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FrameHead {
-    /// The frame's own time stamp; of a packet without one, that of the packet before it in its input.
+    /// The frame's own time stamp; of a packet without one, that of the packet before
+    /// it in its input, or behind it where it is the first.
     pub at: Time,
     /// Its number over all inputs in merged order, from 1, counted before any filter.
     pub number: u64,

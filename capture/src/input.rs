@@ -143,8 +143,8 @@ impl Input {
     /// Goes on to the next frame.
     ///
     /// The merge key is the input's clock, the running maximum of its stamps. A
-    /// stamp that leaps by more than a day moves the clock only if the stamp
-    /// behind it stays there: one wrong stamp must not hold back all that follows.
+    /// stamp that leaps by more than a day moves the clock unless the stamp behind
+    /// it leaps back: one wrong stamp must not hold back all that follows.
     pub(crate) fn advance(&mut self) {
         self.next = self.after_next.take().or_else(|| self.read());
         let Some(at) = self.next.as_ref().map(|next| next.at) else { return };
@@ -156,10 +156,19 @@ impl Input {
                 if let Some(next) = &mut self.next {
                     next.block = Some(block);
                 }
-                match (clock, self.after_next.as_ref().map(|next| next.at)) {
-                    (_, Some(after)) if is_near(at, after) => at,
-                    (Some(clock), _) => clock,
-                    (None, after) => after.unwrap_or(at),
+                let after = self.after_next.as_ref().map(|next| next.at);
+                if let (None, Some(next), Some(after)) = (clock, &mut self.next, after)
+                    && next.frame.at.is_none()
+                {
+                    next.at = after;
+                }
+                let at = self.next.as_ref().map_or(at, |next| next.at);
+                let falls_below =
+                    |limit: Time| after.filter(|after| *after < Time(limit.0.saturating_sub(LEAP.0)));
+                match clock {
+                    None => falls_below(at).unwrap_or(at),
+                    Some(clock) if at > clock => falls_below(at).map_or(at, |_| clock),
+                    Some(clock) => falls_below(clock).map_or(clock, |_| at),
                 }
             }
         };

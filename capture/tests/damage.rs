@@ -226,6 +226,20 @@ fn next_section_is_found_behind_damage() {
 }
 
 #[test]
+fn frames_behind_a_damaged_section_header_are_not_taken_for_the_old_sections() {
+    let order = Order::Little;
+    let old = [section(order), interface(order, 1, 0, &[]), enhanced(order, 0, 1, b"old", &[])].concat();
+    let new = [section(order), interface(order, 101, 0, &[]), enhanced(order, 0, 2, b"new", &[])].concat();
+    for place in 4..12 {
+        let mut new = new.clone();
+        new[place] ^= 0x10;
+        let all = read_bytes(&[old.clone(), new].concat());
+        let read: Vec<_> = all.frames.iter().map(|(head, bytes)| (head.link.0, bytes.as_slice())).collect();
+        assert_eq!(read, [(1, &b"old"[..]), (101, b"new")], "{place}");
+    }
+}
+
+#[test]
 fn cut_packed_capture_gives_both_places() {
     let Sample { file, frames, .. } = pcap_sample(Order::Little, 2_000);
     for packed in [gzip(&file), zstd(&file)] {

@@ -134,7 +134,7 @@ fn sections_and_interfaces_keep_what_is_theirs() {
 }
 
 #[test]
-fn simple_packets_carry_the_time_before_them_and_are_cut_at_the_snaplen() {
+fn simple_packets_carry_the_time_beside_them_and_are_cut_at_the_snaplen() {
     let order = Order::Little;
     let file = [
         section(order),
@@ -147,7 +147,7 @@ fn simple_packets_carry_the_time_before_them_and_are_cut_at_the_snaplen() {
     let all = read_bytes(&file);
     let read: Vec<_> =
         all.frames.iter().map(|(head, bytes)| (head.at.0, head.wire_length, bytes.as_slice())).collect();
-    assert_eq!(read, [(0, 3, &b"abc"[..]), (8_000, 5, b"later"), (8_000, 9, b"abcd")]);
+    assert_eq!(read, [(8_000, 3, &b"abc"[..]), (8_000, 5, b"later"), (8_000, 9, b"abcd")]);
     assert_eq!((all.reports[0].first, all.reports[0].last), (Some(Time(8_000)), Some(Time(8_000))));
 }
 

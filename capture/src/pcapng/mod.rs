@@ -22,6 +22,7 @@
 //! Source: draft-ietf-opsawg-pcapng; for the old packet block its appendix.
 
 mod interface;
+mod search;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -31,7 +32,7 @@ use spanwatch_parsers::LinkType;
 use crate::FRAME_MAX;
 use crate::block::Window;
 use crate::bytes::Order;
-use crate::format::{Frame, RESYNC_MAX, cut};
+use crate::format::{Frame, cut};
 use crate::harm::Harm;
 use interface::{Interface, options};
 
@@ -116,16 +117,20 @@ impl Pcapng {
             });
         };
         let is_section = head.starts_with(&SECTION_MAGIC);
-        let (order, kind) = if is_section {
+        let mut order = self.section.as_ref().map_or(Order::Little, |section| section.order);
+        let kind = order.u32(head, 0).unwrap_or_default();
+        if is_section {
             let Some(head) = window.peek(12) else {
                 return Err(Fault::Cut(cut(window, 12, "a section header")));
             };
-            let unordered = || Fault::Lengths("a section header tells no byte order".to_owned());
-            (section_order(head).ok_or_else(unordered)?, SECTION)
-        } else {
-            let order = self.section.as_ref().map_or(Order::Little, |section| section.order);
-            (order, order.u32(head, 0).unwrap_or_default())
-        };
+            let told = section_order(head);
+            order = told.unwrap_or(order);
+            // Even where the header is damaged: what follows must not be taken for the old section's.
+            self.open_section(order);
+            if told.is_none() {
+                return Err(Fault::Lengths("a section header tells no byte order".to_owned()));
+            }
+        }
         let total = window.peek(HEAD).and_then(|head| order.u32(head, 4)).unwrap_or_default();
         let length = total as usize;
         let is_ours = matches!(kind, SECTION | INTERFACE | OLD | SIMPLE | COUNTS | ENHANCED);
@@ -150,10 +155,6 @@ impl Pcapng {
         let body = block.get(HEAD..length.saturating_sub(4)).unwrap_or_default();
         let fault = |text: String| Fault::Body(text, length);
         let mut found = match kind {
-            SECTION => {
-                self.open_section(order);
-                None
-            }
             INTERFACE => {
                 self.add_interface(order, body).map_err(fault)?;
                 None
@@ -263,58 +264,6 @@ impl Pcapng {
     fn interface_mut(&mut self, id: u32) -> Option<&mut Interface> {
         self.section.as_mut()?.interfaces.get_mut(id as usize)
     }
-
-    /// Searches on from a damaged block; leaves the window on a good one, or says no.
-    fn resync<R: Read>(&self, window: &mut Window<R>) -> bool {
-        for _ in 0..RESYNC_MAX {
-            window.pass(1);
-            if window.peek(EMPTY).is_none() {
-                break;
-            }
-            if self.chains(window) {
-                return true;
-            }
-        }
-        window.pass(window.in_view());
-        false
-    }
-
-    fn chains<R: Read>(&self, window: &mut Window<R>) -> bool {
-        let mut order = self.section.as_ref().map(|section| section.order);
-        let mut ahead = 0_usize;
-        for _ in 0..CHAIN {
-            if ahead > 0 && window.peek(ahead.saturating_add(1)).is_none() {
-                return window.in_view() == ahead;
-            }
-            let Some((length, its_order)) = self.beyond_doubt(window, ahead, order) else { return false };
-            order = Some(its_order);
-            ahead = ahead.saturating_add(length);
-        }
-        true
-    }
-
-    /// The length of the block `ahead` bytes from here, if it is one beyond doubt.
-    fn beyond_doubt<R: Read>(
-        &self,
-        window: &mut Window<R>,
-        ahead: usize,
-        order: Option<Order>,
-    ) -> Option<(usize, Order)> {
-        let head = window.peek(ahead.checked_add(EMPTY)?)?.get(ahead..)?;
-        let order = if head.starts_with(&SECTION_MAGIC) { section_order(head)? } else { order? };
-        let kind = order.u32(head, 0)?;
-        let is_known = matches!(kind, SECTION | INTERFACE | OLD | SIMPLE | NAMES | COUNTS | ENHANCED);
-        let id = order.u32(head, 8)? as usize;
-        let total = order.u32(head, 4)?;
-        let length = total as usize;
-        let count = self.section.as_ref().map_or(0, |section| section.interfaces.len());
-        let names_nobody = kind == ENHANCED && ahead == 0 && id >= count;
-        if !is_known || names_nobody || !(EMPTY..=HELD_MAX).contains(&length) || !length.is_multiple_of(4) {
-            return None;
-        }
-        let block = window.peek(ahead.checked_add(length)?)?.get(ahead..)?;
-        (order.u32(block, length.saturating_sub(4)) == Some(total)).then_some((length, order))
-    }
 }
 
 /// Passes a block that is too long to be held.
@@ -393,8 +342,6 @@ const CUSTOM_NO_COPY: u32 = 0x4000_0bad;
 /// `epb_dropcount`: frames lost between this packet and the one before.
 const PACKET_DROPS: u16 = 4;
 
-/// Blocks in a row that prove a place to be a block's beginning.
-const CHAIN: usize = 3;
 /// The longest block that is read as one piece: the longest frame and as much again for options.
 const HELD_MAX: usize = 2 * FRAME_MAX as usize;
 /// The longest block that is stepped over, as in Wireshark.
