@@ -1,5 +1,6 @@
 //! ARP in tshark's words.
 
+use spanwatch_parsers::Malformed;
 use spanwatch_parsers::protocols::arp::Message;
 
 use super::{As, Column, Said, hex, number};
@@ -16,9 +17,9 @@ pub const COLUMNS: &[Column] = &[
     (&["arp.dst.proto", "arp.dst.proto_ipv4"], As::Bytes),
 ];
 
-pub fn said(bytes: &[u8]) -> Said {
-    let Ok(message) = Message::parse(bytes) else { return Said::new() };
-    vec![
+pub fn said(bytes: &[u8]) -> Result<Said, Malformed> {
+    let message = Message::parse(bytes)?;
+    Ok(vec![
         ("arp.hw.type", number(message.hardware)),
         ("arp.proto.type", number(message.protocol)),
         ("arp.hw.size", number(message.sender_hardware.len() as u64)),
@@ -28,5 +29,5 @@ pub fn said(bytes: &[u8]) -> Said {
         ("arp.src.proto", hex(message.sender_address)),
         ("arp.dst.hw", hex(message.target_hardware)),
         ("arp.dst.proto", hex(message.target_address)),
-    ]
+    ])
 }

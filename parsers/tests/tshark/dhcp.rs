@@ -1,5 +1,8 @@
 //! DHCP in tshark's words.
 
+use std::collections::BTreeSet;
+
+use spanwatch_parsers::Malformed;
 use spanwatch_parsers::protocols::dhcp::value::{self, Identified};
 use spanwatch_parsers::protocols::dhcp::{Message, RelayInfo, Value, options, relay, vendor};
 
@@ -18,7 +21,7 @@ pub const COLUMNS: &[Column] = &[
     (&["dhcp.ip.server"], As::Shown),
     (&["dhcp.ip.relay"], As::Shown),
     (&["dhcp.hw.mac_addr"], As::Bytes),
-    (&["dhcp.option.type"], As::Number),
+    (&["dhcp.option.type"], As::FirstByte),
     (&["dhcp.option.value"], As::Bytes),
     (&["dhcp.option.subnet_mask"], As::Shown),
     (&["dhcp.option.router"], As::Shown),
@@ -38,7 +41,7 @@ pub const COLUMNS: &[Column] = &[
     (&["dhcp.option.renewal_time_value"], As::Number),
     (&["dhcp.option.rebinding_time_value"], As::Number),
     (&["dhcp.option.vendor_class_id"], As::Bytes),
-    (&["dhcp.client_id.iaid"], As::Number),
+    (&["dhcp.client_id.iaid"], As::Bytes),
     (&["dhcp.option.tftp_server_name"], As::Bytes),
     (&["dhcp.option.bootfile_name"], As::Bytes),
     (&["dhcp.option.user_class.data"], As::Bytes),
@@ -58,6 +61,7 @@ pub const COLUMNS: &[Column] = &[
     (&["dhcp.option.agent_information_option.link_selection_cisco"], As::Shown),
     (&["dhcp.option.captive_portal"], As::Bytes),
     (&["dhcp.option.dhcp_dns_domain_search_list_fqdn"], As::Shown),
+    (&["dhcp.option.classless_static_route"], As::Bytes),
     (&["dhcp.option.vi_class.enterprise"], As::Number),
     (&["dhcp.option.vi_class.data"], As::Bytes),
     (&["dhcp.option.vi.enterprise"], As::Number),
@@ -72,8 +76,8 @@ pub const COLUMNS: &[Column] = &[
     (&["dhcp.option.private_proxy_autodiscovery"], As::Bytes),
 ];
 
-pub fn said(bytes: &[u8]) -> Said {
-    let Ok(message) = Message::parse(bytes) else { return Said::new() };
+pub fn said(bytes: &[u8]) -> Result<Said, Malformed> {
+    let message = Message::parse(bytes)?;
     let mut said = vec![
         ("dhcp.type", number(message.operation.0)),
         ("dhcp.hw.type", number(message.hardware)),
@@ -96,15 +100,14 @@ pub fn said(bytes: &[u8]) -> Said {
             said.push(("dhcp.option.value", hex(option.value)));
         }
     }
-    let mut codes: Vec<u8> = message.options.raw.iter().map(|option| option.code).collect();
-    codes.dedup();
-    for code in codes.into_iter().filter(|code| *code != options::END) {
+    let mut seen = BTreeSet::from([options::END]);
+    for code in message.options.raw.iter().map(|option| option.code).filter(|code| seen.insert(*code)) {
         let bytes = value::bytes(&message.options, code).unwrap();
         if let Some(value) = Value::read(code, &bytes) {
             value_said(code, &value, &message, &mut said);
         }
     }
-    said
+    Ok(said)
 }
 
 fn value_said(code: u8, value: &Value<'_>, message: &Message<'_>, said: &mut Said) {
@@ -124,7 +127,9 @@ fn value_said(code: u8, value: &Value<'_>, message: &Message<'_>, said: &mut Sai
             if let Some(mac) = id.mac() {
                 said.extend([("dhcp.hw.type", number(id.kind)), ("dhcp.hw.mac_addr", hex(&mac.0))]);
             }
-            said.extend(id.duid().map(|(interface, _)| ("dhcp.client_id.iaid", number(interface))));
+            said.extend(
+                id.duid().map(|(interface, _)| ("dhcp.client_id.iaid", hex(&interface.to_be_bytes()))),
+            );
         }
         Value::UserClasses(classes) => {
             said.extend(classes.iter().map(|class| ("dhcp.option.user_class.data", hex(class))));
@@ -156,7 +161,12 @@ fn value_said(code: u8, value: &Value<'_>, message: &Message<'_>, said: &mut Sai
                 }
             }
         }
-        Value::Routes(_) | Value::Opaque(_) => {}
+        Value::Routes(routes) => said.extend(routes.iter().map(|route| {
+            let destination = &route.destination.octets()[..usize::from(route.length.div_ceil(8))];
+            let bytes = [&[route.length], destination, &route.router.octets()].concat();
+            ("dhcp.option.classless_static_route", hex(&bytes))
+        })),
+        Value::Opaque(_) => {}
     }
 }
 
@@ -206,7 +216,9 @@ fn relay_said(info: &RelayInfo<'_>, said: &mut Said) {
             _ => continue,
         };
         let column = COLUMNS.iter().map(|(names, _)| names[0]);
-        let name = column.filter(|column| column.starts_with(PREFIX)).find(|column| column.ends_with(&format!(".{name}")));
+        let name = column
+            .filter(|column| column.starts_with(PREFIX))
+            .find(|column| column.ends_with(&format!(".{name}")));
         let value = match option.code {
             relay::CIRCUIT_ID | relay::REMOTE_ID | relay::SUBSCRIBER_ID => hex(option.value),
             relay::DEVICE_CLASS => number(u32::from_be_bytes(option.value.try_into().unwrap())),

@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use std::{env, fs};
 
 use serde_json::Value;
+use spanwatch_parsers::Malformed;
 
 /// One message that tshark read.
 pub struct Message {
@@ -40,8 +41,12 @@ pub enum As {
     Number,
     /// What tshark shows.
     Shown,
-    /// The bytes, in hexadecimal.
+    /// The bytes, in hexadecimal; empty ones do not count.
     Bytes,
+    /// The number in the first byte, where tshark marks more than that; 0, a pad, does not count.
+    FirstByte,
+    /// The lowest bits of a whole number, where tshark shows those above too.
+    Low(u32),
 }
 
 /// A field that both read: its names at tshark, and how to compare.
@@ -49,6 +54,9 @@ pub type Column = (&'static [&'static str], As);
 
 /// What we read: the first name of a column, and the value, in the order of the bytes.
 pub type Said = Vec<(&'static str, String)>;
+
+/// Stands for a column where we could read nothing of a message.
+const UNREADABLE: &str = "unreadable";
 
 /// A whole number as it is compared.
 pub fn number(value: impl Into<u64>) -> String {
@@ -62,35 +70,51 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Compares every message of `protocol`, column by column, and every difference
 /// with the checked-in list: no other may occur, and each on the list must.
-pub fn compare(protocol: &str, columns: &[Column], said: fn(&[u8]) -> Said) {
+pub fn compare(protocol: &str, columns: &[Column], said: fn(&[u8]) -> Result<Said, Malformed>) {
     let Some(messages) = messages(protocol) else { return };
     let known = known_differences(protocol);
     let mut seen = BTreeSet::new();
     let mut unknown = Vec::new();
-    let mut compared = 0;
+    let mut compared: BTreeMap<&str, usize> = columns.iter().map(|(names, _)| (names[0], 0)).collect();
     for message in messages {
-        let ours = said(&message.bytes);
-        for (names, how) in columns {
-            let ours: Vec<&str> =
-                ours.iter().filter(|(name, _)| *name == names[0]).map(|(_, value)| value.as_str()).collect();
-            let theirs = theirs(message, names, *how);
-            compared += ours.len().max(theirs.len());
-            if ours == theirs {
-                continue;
-            }
-            let key = |frame: String| (message.capture.clone(), frame, names[0].to_owned());
-            let listed = [key(message.frame.to_string()), key("*".to_owned())].into_iter().find(|key| known.contains(key));
-            match listed {
+        let mut differ = |column: &str, ours: String, theirs: String| {
+            let key = |frame: String| (message.capture.clone(), frame, column.to_owned());
+            let keys = [key(message.frame.to_string()), key("*".to_owned())];
+            match keys.into_iter().find(|key| known.contains(key)) {
                 Some(key) => drop(seen.insert(key)),
                 None => unknown.push(format!(
-                    "{}\t{}\t{}\t{}\n    ours   {ours:?}\n    tshark {theirs:?}",
-                    protocol, message.capture, message.frame, names[0]
+                    "{protocol}\t{}\t{}\t{column}\n    ours   {ours}\n    tshark {theirs}",
+                    message.capture, message.frame
                 )),
+            }
+        };
+        let said = match said(&message.bytes) {
+            Ok(said) => said,
+            Err(why) => {
+                differ(UNREADABLE, format!("{why:?}"), format!("{} fields", message.fields.len()));
+                continue;
+            }
+        };
+        for (names, how) in columns {
+            let ours = said.iter().filter(|(name, value)| *name == names[0] && !value.is_empty());
+            let ours: Vec<&str> = ours.map(|(_, value)| value.as_str()).collect();
+            let theirs = theirs(message, names, *how);
+            *compared.entry(names[0]).or_default() += theirs.len();
+            if ours != theirs {
+                differ(names[0], format!("{ours:?}"), format!("{theirs:?}"));
             }
         }
     }
-    println!("{protocol}: {} messages, {compared} values, {} known differences", messages.len(), seen.len());
-    assert!(unknown.is_empty(), "{} differences that nobody explained:\n{}", unknown.len(), unknown.join("\n"));
+    let values: usize = compared.values().sum();
+    println!("{protocol}: {} messages, {values} values, {} known differences", messages.len(), seen.len());
+    let idle: Vec<_> = compared.iter().filter(|(_, values)| **values == 0).map(|(name, _)| name).collect();
+    assert!(idle.is_empty(), "no capture shows {idle:?}");
+    assert!(
+        unknown.is_empty(),
+        "{} differences that nobody explained:\n{}",
+        unknown.len(),
+        unknown.join("\n")
+    );
     let gone: Vec<_> = known.difference(&seen).collect();
     assert!(gone.is_empty(), "differences that are on the list and do not occur: {gone:?}");
 }
@@ -98,15 +122,21 @@ pub fn compare(protocol: &str, columns: &[Column], said: fn(&[u8]) -> Said) {
 fn theirs(message: &Message, names: &[&str], how: As) -> Vec<String> {
     let mut fields: Vec<_> = names.iter().filter_map(|name| message.fields.get(*name)).flatten().collect();
     fields.sort_by_key(|field| field.position);
-    let value = |field: &&Field| match how {
-        As::Shown => field.show.clone(),
-        As::Bytes => field.hex.clone(),
-        As::Number => match field.show.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16).unwrap().to_string(),
-            None => field.show.clone(),
-        },
+    let number = |show: &str| match show.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => show.parse().ok(),
     };
-    fields.iter().map(value).collect()
+    let value = |field: &&Field| match how {
+        As::Shown => Some(field.show.clone()),
+        As::Bytes => Some(field.hex.clone()).filter(|hex| !hex.is_empty()),
+        As::Number => Some(number(&field.show).map_or(field.show.clone(), |value| value.to_string())),
+        As::FirstByte => {
+            let byte = u8::from_str_radix(field.hex.get(..2).unwrap_or(&field.hex), 16).ok();
+            byte.filter(|byte| *byte != 0).map(|byte| byte.to_string())
+        }
+        As::Low(bits) => Some((number(&field.show)? & ((1 << bits) - 1)).to_string()),
+    };
+    fields.iter().filter_map(value).collect()
 }
 
 /// `protocol, capture, frame or *, field, reason` by line; the reason is for people.
@@ -149,25 +179,30 @@ fn read_all() -> Result<BTreeMap<String, Vec<Message>>, String> {
             captures.push((row[0].to_owned(), shared.join(row[0])));
         }
     }
-    for own in ["lldp-power.pcap"] {
-        captures.push((own.to_owned(), root.join("pcaps").join(own)));
-    }
-    let crafted = scratch.join("crafted.pcap");
-    fs::write(&crafted, crafted::capture()).unwrap();
-    captures.push(("crafted".to_owned(), crafted));
+    let own = fs::read_dir(root.join("pcaps")).unwrap().map(|entry| entry.unwrap().path());
+    let mut own: Vec<_> =
+        own.filter(|path| path.extension().is_some_and(|kind| kind == "pcap" || kind == "pcapng")).collect();
+    own.sort();
+    captures
+        .extend(own.into_iter().map(|path| (format!("own/{}", path.file_name().unwrap().display()), path)));
+    let path = scratch.join("crafted.pcap");
+    fs::write(&path, crafted::capture(&crafted::frames())).unwrap();
+    captures.push(("crafted".to_owned(), path));
 
-    let paths = || captures.iter().map(|(_, path)| path);
+    // One frame before each capture tells where it begins in the merged file.
+    let mut paths = Vec::new();
+    for (n, (_, path)) in captures.iter().enumerate() {
+        let marker = scratch.join(format!("marker-{n}.pcap"));
+        fs::write(&marker, crafted::capture(&[crafted::marker()])).unwrap();
+        paths.extend([marker, path.clone()]);
+    }
     let merged = scratch.join("merged.pcapng");
-    run(Command::new("mergecap").arg("-a").arg("-w").arg(&merged).args(paths()))?;
-    let counts = run(Command::new("capinfos").args(["-T", "-M", "-r", "-c"]).args(paths()))?;
-    let counts: Vec<u64> =
-        counts.lines().map(|line| line.rsplit('\t').next().unwrap().trim().parse().unwrap()).collect();
-    assert_eq!(counts.len(), captures.len());
+    run(Command::new("mergecap").arg("-a").arg("-w").arg(&merged).args(&paths))?;
 
     let json = run(Command::new("tshark").arg("-r").arg(&merged).args([
         "-n",
         "-Y",
-        "arp || dhcp || lldp || (icmpv6.type >= 133 && icmpv6.type <= 137)",
+        "eth.type == 0x88b5 || arp || dhcp || lldp || (icmpv6.type >= 133 && icmpv6.type <= 137)",
         "-J",
         "frame arp dhcp lldp icmpv6",
         "-T",
@@ -177,35 +212,37 @@ fn read_all() -> Result<BTreeMap<String, Vec<Message>>, String> {
     ]))?;
     let packets: Vec<Value> = serde_json::from_str(&json).unwrap();
     let mut all: BTreeMap<String, Vec<Message>> = BTreeMap::new();
+    let mut following = captures.iter().map(|(name, _)| name.as_str());
+    let (mut capture, mut marker) = ("", 0);
     for packet in &packets {
         let layers = &packet["_source"]["layers"];
         let number: u64 = text(&layers["frame"]["frame.number"]).parse().unwrap();
-        let (capture, frame) = locate(number, &counts);
+        if text(&layers["frame"]["frame.protocols"]) == crafted::MARKER_PROTOCOLS {
+            marker = number;
+            capture = following.next().expect("as many markers as captures");
+            continue;
+        }
         for protocol in ["arp", "dhcp", "lldp", "icmpv6"] {
-            let (Some(layer), Some(bytes)) = (layers[protocol].as_object(), layers[format!("{protocol}_raw")][0].as_str())
+            let (Some(layer), Some(bytes)) =
+                (layers[protocol].as_object(), layers[format!("{protocol}_raw")][0].as_str())
             else {
                 continue;
             };
             let mut fields = BTreeMap::new();
             flatten(layer, &mut fields);
-            fields.values_mut().for_each(|fields: &mut Vec<Field>| fields.sort_by_key(|field| field.position));
-            let capture = captures[capture].0.clone();
-            all.entry(protocol.to_owned()).or_default().push(Message { capture, frame, bytes: unhex(bytes), fields });
+            fields
+                .values_mut()
+                .for_each(|fields: &mut Vec<Field>| fields.sort_by_key(|field| field.position));
+            let (capture, frame) = (capture.to_owned(), number - marker);
+            all.entry(protocol.to_owned()).or_default().push(Message {
+                capture,
+                frame,
+                bytes: unhex(bytes),
+                fields,
+            });
         }
     }
     Ok(all)
-}
-
-/// The capture that holds packet `number` of the merged file, and its number there.
-fn locate(number: u64, counts: &[u64]) -> (usize, u64) {
-    let mut frame = number;
-    for (capture, count) in counts.iter().enumerate() {
-        if frame <= *count {
-            return (capture, frame);
-        }
-        frame -= count;
-    }
-    panic!("packet {number} is past the last capture");
 }
 
 fn flatten(layer: &serde_json::Map<String, Value>, fields: &mut BTreeMap<String, Vec<Field>>) {

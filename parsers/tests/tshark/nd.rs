@@ -1,5 +1,6 @@
 //! Neighbour discovery in tshark's words.
 
+use spanwatch_parsers::Malformed;
 use spanwatch_parsers::protocols::nd::{Body, Message, NdOption};
 
 use super::{As, Column, Said, hex, number};
@@ -35,8 +36,8 @@ pub const COLUMNS: &[Column] = &[
     (&["icmpv6.opt.dnssl.lifetime"], As::Number),
 ];
 
-pub fn said(bytes: &[u8]) -> Said {
-    let Ok(message) = Message::parse(bytes) else { return Said::new() };
+pub fn said(bytes: &[u8]) -> Result<Said, Malformed> {
+    let message = Message::parse(bytes)?;
     let mut said = vec![
         ("icmpv6.type", number(bytes[0])),
         ("icmpv6.code", number(message.code)),
@@ -44,13 +45,14 @@ pub fn said(bytes: &[u8]) -> Said {
     ];
     match message.body {
         Body::RouterSolicitation => {}
-        Body::RouterAdvertisement { hop_limit, flags, lifetime_s, reachable_ms, retransmit_ms } => said.extend([
-            ("icmpv6.nd.ra.cur_hop_limit", number(hop_limit)),
-            ("icmpv6.nd.ra.flag", number(flags)),
-            ("icmpv6.nd.ra.router_lifetime", number(lifetime_s)),
-            ("icmpv6.nd.ra.reachable_time", number(reachable_ms)),
-            ("icmpv6.nd.ra.retrans_timer", number(retransmit_ms)),
-        ]),
+        Body::RouterAdvertisement { hop_limit, flags, lifetime_s, reachable_ms, retransmit_ms } => said
+            .extend([
+                ("icmpv6.nd.ra.cur_hop_limit", number(hop_limit)),
+                ("icmpv6.nd.ra.flag", number(flags)),
+                ("icmpv6.nd.ra.router_lifetime", number(lifetime_s)),
+                ("icmpv6.nd.ra.reachable_time", number(reachable_ms)),
+                ("icmpv6.nd.ra.retrans_timer", number(retransmit_ms)),
+            ]),
         Body::NeighborSolicitation { target } => {
             said.push(("icmpv6.nd.ns.target_address", target.to_string()));
         }
@@ -64,7 +66,7 @@ pub fn said(bytes: &[u8]) -> Said {
         ]),
     }
     message.options.iter().for_each(|option| option_said(option, &mut said));
-    said
+    Ok(said)
 }
 
 fn option_said(option: &NdOption<'_>, said: &mut Said) {

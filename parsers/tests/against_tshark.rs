@@ -1,0 +1,27 @@
+//! What we read of real traffic is what tshark reads, field by field.
+//!
+//! The captures are the public ones beside the project, our own, and frames
+//! made here for what those do not show. Where both readings differ, and ours
+//! is to stay, `tshark/differences.tsv` says why.
+
+mod tshark;
+
+#[test]
+fn arp_is_read_as_tshark_reads_it() {
+    tshark::compare("arp", tshark::arp::COLUMNS, tshark::arp::said);
+}
+
+#[test]
+fn neighbor_discovery_is_read_as_tshark_reads_it() {
+    tshark::compare("icmpv6", tshark::nd::COLUMNS, tshark::nd::said);
+}
+
+#[test]
+fn dhcp_is_read_as_tshark_reads_it() {
+    tshark::compare("dhcp", tshark::dhcp::COLUMNS, tshark::dhcp::said);
+}
+
+#[test]
+fn lldp_is_read_as_tshark_reads_it() {
+    tshark::compare("lldp", tshark::lldp::COLUMNS, tshark::lldp::said);
+}

@@ -1,0 +1,171 @@
+//! Frames made here, for what no public capture shows: every option and TLV that we read.
+
+/// What tshark calls its layers; nothing else that is asked for has only these.
+pub const MARKER_PROTOCOLS: &str = "eth:ethertype:data";
+
+/// A frame that occurs nowhere: EtherType 0x88b5 is for experiments (IEEE 802, 9.2.3).
+pub fn marker() -> Vec<u8> {
+    let mut frame = b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x88\xb5".to_vec();
+    frame.resize(60, 0);
+    frame
+}
+
+/// The frames as a capture file.
+pub fn capture(frames: &[Vec<u8>]) -> Vec<u8> {
+    // Magic, version 2.4, no zone, no accuracy, snaplen 65535, Ethernet: little-endian.
+    let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0".to_vec();
+    for frame in frames {
+        let length = (frame.len() as u32).to_le_bytes();
+        file.extend([0; 8]);
+        file.extend(length);
+        file.extend(length);
+        file.extend(frame);
+    }
+    file
+}
+
+/// A frame with every option and TLV that we read, somewhere.
+pub fn frames() -> Vec<Vec<u8>> {
+    let mut frames: Vec<Vec<u8>> =
+        DHCP.iter().map(|(operation, options)| dhcp(*operation, options)).collect();
+    frames.push(overloaded());
+    frames.extend(LLDP_IDS.iter().map(|tlvs| lldp(tlvs)));
+    frames.extend(LLDP.iter().map(|tlvs| lldp(&[LLDP_HEAD, tlvs].concat())));
+    frames.extend(ND.iter().map(|message| nd(message)));
+    frames
+}
+
+/// The operation and the options of each DHCP message.
+const DHCP: &[(u8, &[u8])] = &[
+    // A client that tells everything.
+    (
+        1,
+        b"\x35\x01\x01\x3d\x07\x01\x02\0\0\0\0\x07\x0c\x04cam7\x3c\x0cAXIS,M1,10.1\x37\x06\x01\x03\x06\x0c\x2b\x7d\
+        \x39\x02\x05\xdc\x32\x04\xc0\0\x02\x07\x4d\x07\x03abc\x02de\x51\x0b\x01\0\0cam.exam\xff",
+    ),
+    // The same name in DNS encoding; a client id that is a DUID; both by enterprise number.
+    (
+        1,
+        b"\x35\x01\x03\x51\x0f\x05\0\0\x03cam\x07example\0\x3d\x0f\xff\0\0\0\x09\0\x03\0\x01\x02\0\0\0\0\x07\
+        \x7c\x10\0\0\x01\x70\x05\x04Axis\0\0\0\x09\x01z\x7d\x13\0\0\x0d\xe9\x0e\x01\x06A1B2C3\x02\x01S\x03\x01M\xff",
+    ),
+    // A cable modem's own options.
+    (
+        1,
+        b"\x35\x01\x01\x3c\x09docsis3.0\x2b\x17\x02\x02CM\x04\x03S17\x05\x01H\x06\x02F2\x09\x02M9\x0a\x01A\xff",
+    ),
+    // A relay's words in Cisco's form, and every other sub-option.
+    (
+        1,
+        b"\x35\x01\x01\x52\x40\x01\x06\0\x04\0\x14\x01\x07\x02\x08\0\x06\x02\0\0\0\0\x5a\x04\x04\0\0\0\x02\
+        \x05\x04\xc0\0\x02\0\x06\x03sub\x0a\x01\x80\x0b\x04\xc0\0\x02\x01\x0c\x02id\x13\0\x96\x04\xc0\0\x02\0\
+        \x98\0\x97\x04\0vpn\xff",
+    ),
+    // The same as text, and a raw MAC.
+    (2, b"\x35\x01\x05\x52\x11\x01\x07\x01\x05port7\x02\x06\x02\0\0\0\0\x5a\xff"),
+    // A server that gives everything.
+    (
+        2,
+        b"\x35\x01\x05\x36\x04\xc0\0\x02\x01\x33\x04\0\0\x0e\x10\x3a\x04\0\0\x07\x08\x3b\x04\0\0\x0c\x4e\
+        \x01\x04\xff\xff\xff\0\x03\x08\xc0\0\x02\x01\xc0\0\x02\x02\x06\x04\xc0\0\x02\x03\x0f\x07example\
+        \x2a\x08\xc0\0\x02\x04\xc0\0\x02\x05\x42\x04tftp\x43\x04boot\x96\x04\xc0\0\x02\x06\
+        \x72\x11https://x.example\x77\x13\x04site\x07example\0\x02ab\xc0\x05\
+        \xfc\x12http://x/wpad.dat\0\x2b\x06\x01\x04\xc0\0\x02\x09\x79\x0d\x18\xc6\x33\x64\xc0\0\x02\x01\0\xc0\0\x02\x02\xff",
+    ),
+    // A refusal with its reason.
+    (2, b"\x35\x01\x06\x38\x09not yours\x36\x04\xc0\0\x02\x01\xff"),
+];
+
+/// What an LLDP frame begins with: chassis 02:00:00:00:00:5a, port `g1`, 120 s.
+const LLDP_HEAD: &[u8] = b"\x02\x07\x04\x02\0\0\0\0\x5a\x04\x03\x05g1\x06\x02\0\x78";
+
+/// Whole LLDP frames with ids of other sorts.
+const LLDP_IDS: &[&[u8]] = &[
+    b"\x02\x03\x07s1\x04\x06\x04\x01\xc0\0\x02\x05\x06\x02\0\x78\0\0",
+    b"\x02\x06\x05\x01\xc0\0\x02\x05\x04\x03\x07p1\x06\x02\0\x78\0\0",
+];
+
+/// What follows the mandatory part of each LLDP frame.
+const LLDP: &[&[u8]] = &[
+    b"\x08\x03up1\x0a\x02s1\x0c\x02OS\x0e\x04\0\x14\0\x04\x10\x0e\x05\x01\xc0\0\x02\x05\x02\0\0\0\x07\x02\x2b\x06\
+    \x10\x18\x11\x02\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x05\x03\0\0\0\x09\0\0\0",
+    b"\xfe\x06\0\x80\xc2\x01\0\x14\xfe\x07\0\x80\xc2\x02\x06\0\x1e\xfe\x0a\0\x80\xc2\x03\0\x14\x03cam\
+    \xfe\x07\0\x80\xc2\x04\x02\x88\x8e\xfe\x06\0\x80\xc2\x06\0\x63\0\0",
+    b"\xfe\x09\0\x12\x0f\x01\x03\x6c\x03\0\x10\xfe\x09\0\x12\x0f\x03\x03\0\0\0\x07\xfe\x06\0\x12\x0f\x04\x05\xf2\0\0",
+    b"\xfe\x07\0\x12\x0f\x02\x0f\x01\x04\0\0",
+    b"\xfe\x0c\0\x12\x0f\x02\x07\x01\x05\x51\0\x82\0\x7d\0\0",
+    b"\xfe\x1d\0\x12\x0f\x02\x07\x01\x05\x12\x01\x94\x01\x90\0\x64\0\x32\0\x5a\0\x28\xa4\xa6\x06\x01\xc2\x04\x74\0\x3c\0\0",
+    b"\xfe\x07\0\x12\xbb\x01\0\x2f\x03\xfe\x08\0\x12\xbb\x02\x07\x55\x79\x6e\xfe\x07\0\x12\xbb\x04\x42\0\x41\
+    \xfe\x15\0\x12\xbb\x03\x01\x48\x60\xcc\xcc\xcc\x4b\xec\x05\x1e\xb8\x14\0\x01\xdd\x80\x01\
+    \xfe\x12\0\x12\xbb\x03\x02\x0c\x02DE\x03\x03Ulm\x1c\x02ab\
+    \xfe\x0f\0\x12\xbb\x03\x031234567890\0\0",
+    b"\xfe\x06\0\x12\xbb\x05H1\xfe\x06\0\x12\xbb\x06B1\xfe\x06\0\x12\xbb\x07F2\xfe\x06\0\x12\xbb\x08S3\
+    \xfe\x06\0\x12\xbb\x09Ac\xfe\x06\0\x12\xbb\x0aM4\xfe\x06\0\x12\xbb\x0bA5\0\0",
+];
+
+/// ICMPv6 messages, their checksum wrong.
+const ND: &[&[u8]] = &[
+    b"\x86\0\0\0\x40\xc8\x07\x08\0\0\x75\x30\0\0\x03\xe8\
+    \x01\x01\x02\0\0\0\0\x01\x05\x01\0\0\0\0\x05\xdc\
+    \x03\x04\x40\xc0\0\0\x0e\x10\0\0\x07\x08\0\0\0\0\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\0\
+    \x18\x02\x30\x08\0\0\0\x3c\x20\x01\x0d\xb8\0\x07\0\0\
+    \x19\x05\0\0\0\0\0\x3c\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x53\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x54\
+    \x1f\x03\0\0\0\0\0\x3c\x07example\0\0\0\0\0\0\0\0",
+    b"\x87\0\0\0\0\0\0\0\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x0e\x01abcdef",
+    b"\x88\0\0\0\xe0\0\0\0\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x02\x01\x02\0\0\0\0\x01",
+    b"\x89\0\0\0\0\0\0\0\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x09\
+    \x02\x01\x02\0\0\0\0\x01",
+];
+
+fn dhcp(operation: u8, options: &[u8]) -> Vec<u8> {
+    datagram(&message(operation, &[], &[], options))
+}
+
+/// Options in all three fields.
+fn overloaded() -> Vec<u8> {
+    datagram(&message(2, b"\x3c\x02na\xff", b"\x43\x04boot\xff", b"\x35\x01\x02\x34\x01\x03\xff"))
+}
+
+fn message(operation: u8, server_name: &[u8], file: &[u8], options: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![operation, 1, 6, 1, 0xde, 0xad, 0xbe, 0xef, 0, 5, 0x80, 0];
+    bytes.extend(b"\xc0\0\x02\x01\xc0\0\x02\x02\xc0\0\x02\x03\xc0\0\x02\x04\x02\0\0\0\0\x07");
+    bytes.resize(44, 0);
+    bytes.extend(server_name);
+    bytes.resize(108, 0);
+    bytes.extend(file);
+    bytes.resize(236, 0);
+    bytes.extend(b"\x63\x82\x53\x63");
+    bytes.extend(options);
+    bytes
+}
+
+fn lldp(tlvs: &[u8]) -> Vec<u8> {
+    [b"\x01\x80\xc2\0\0\x0e\x02\0\0\0\0\x5a\x88\xcc", tlvs].concat()
+}
+
+/// UDP from port 68 to 67 in IPv4, checksums left out.
+fn datagram(payload: &[u8]) -> Vec<u8> {
+    let udp = (payload.len() as u16 + 8).to_be_bytes();
+    let ip = (payload.len() as u16 + 28).to_be_bytes();
+    [
+        b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x07\x08\0\x45\0".as_slice(),
+        &ip,
+        b"\0\0\0\0\x40\x11\0\0\xc0\0\x02\x07\xff\xff\xff\xff\0\x44\0\x43",
+        &udp,
+        b"\0\0",
+        payload,
+    ]
+    .concat()
+}
+
+/// ICMPv6 from fe80::7 to ff02::1.
+fn nd(message: &[u8]) -> Vec<u8> {
+    let length = (message.len() as u16).to_be_bytes();
+    [
+        b"\x33\x33\0\0\0\x01\x02\0\0\0\0\x07\x86\xdd\x60\0\0\0".as_slice(),
+        &length,
+        b"\x3a\xff\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\xff\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\x01",
+        message,
+    ]
+    .concat()
+}
