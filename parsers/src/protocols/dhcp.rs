@@ -163,7 +163,9 @@ impl<'a> Message<'a> {
     /// The client's MAC, where the message is about Ethernet and names one.
     #[must_use]
     pub fn mac(&self) -> Option<Mac> {
-        let (HARDWARE_ETHERNET, 6) = (self.hardware, self.hardware_length) else { return None };
+        let (HARDWARE_ETHERNET | HARDWARE_IEEE_802, 6) = (self.hardware, self.hardware_length) else {
+            return None;
+        };
         self.hardware_address.get(..6).and_then(Mac::from_slice).filter(|mac| mac.is_device())
     }
 
@@ -240,11 +242,14 @@ fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
 const FIXED_BYTES: usize = 236;
 /// RFC 2131, 3.
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
+/// IANA, "ARP Parameters".
 const HARDWARE_ETHERNET: u8 = 1;
+const HARDWARE_IEEE_802: u8 = 6;
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::vocabulary::Sink;
     use proptest::prelude::*;
 
     pub const MAC: Mac = Mac([2, 0, 0, 0, 0, 7]);
@@ -317,15 +322,28 @@ pub(crate) mod tests {
     fn every_prefix_is_answered_without_panic() {
         let bytes = message(1, b"\x35\x01\x01\x0c\x04cam7\x34\x01\x03\xff");
         for end in 0..bytes.len() {
-            let _ = Message::parse(&bytes[..end]);
+            let _ = facts::observe(&Envelope::default(), &bytes[..end], &mut Sink::default());
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_answered_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let _ = Message::parse(&bytes);
-            let _ = Message::parse(&message(1, &bytes));
+            let _ = facts::observe(&Envelope::default(), &bytes, &mut Sink::default());
+            for operation in [1, 2] {
+                let whole = message(operation, &bytes);
+                let _ = facts::observe(&Envelope::default(), &whole, &mut Sink::default());
+            }
+        }
+
+        #[test]
+        fn any_value_of_any_option_is_answered_without_panic(
+            code in any::<u8>(),
+            value in proptest::collection::vec(any::<u8>(), 0..255),
+        ) {
+            let length = u8::try_from(value.len()).unwrap();
+            let options = [b"\x35\x01\x01".as_slice(), &[code, length], &value, &[options::END]].concat();
+            let _ = facts::observe(&Envelope::default(), &message(1, &options), &mut Sink::default());
         }
     }
 }

@@ -316,6 +316,7 @@ const FAMILY_IPV6: u8 = 2;
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::vocabulary::{Envelope, Sink};
     use proptest::prelude::*;
 
     pub const MAC: Mac = Mac([2, 0, 0, 0, 0, 0x5a]);
@@ -418,15 +419,26 @@ pub(crate) mod tests {
     fn every_prefix_is_answered_without_panic() {
         let bytes = frame(b"\x0e\x04\0\x14\0\x04\xfe\x09\0\x12\x0f\x01\x03\x6c\x03\0\x10\0\0");
         for end in 0..bytes.len() {
-            let _ = Frame::parse(&bytes[..end]);
+            let _ = facts::observe(&Envelope::default(), &bytes[..end], &mut Sink::default());
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_answered_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = Frame::parse(&bytes);
-            let _ = Frame::parse(&frame(&bytes));
+            let _ = facts::observe(&Envelope::default(), &bytes, &mut Sink::default());
+            let _ = facts::observe(&Envelope::default(), &frame(&bytes), &mut Sink::default());
+        }
+
+        #[test]
+        fn any_value_of_any_known_tlv_is_answered_without_panic(
+            oui in prop_oneof![Just(ieee::OUI_8021), Just(ieee::OUI_8023), Just(med::OUI)],
+            subtype in 0u8..12,
+            value in proptest::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let length = u8::try_from(value.len()).unwrap() + 4;
+            let tlv = [&[0xfe, length], oui.as_slice(), &[subtype], &value].concat();
+            let _ = facts::observe(&Envelope::default(), &frame(&tlv), &mut Sink::default());
         }
     }
 }

@@ -43,7 +43,7 @@ pub fn observe(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(),
 fn client(message: &Message<'_>, envelope: &Envelope) -> Option<About> {
     let mac = message.mac();
     let given = host(message.yours).filter(|_| message.message_type() == Some(MessageType::ACK));
-    let ip = host(message.client).or(given);
+    let ip = given.or_else(|| host(message.client));
     let is_direct = message.operation == Operation::REQUEST && message.relay.is_unspecified();
     match (mac, ip) {
         (None, None) if is_direct && envelope.source_mac.is_some() => Some(About::Sender),
