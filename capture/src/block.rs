@@ -251,6 +251,32 @@ mod tests {
         assert_eq!(pool.free.lock().unwrap().len(), 1);
     }
 
+    /// Counts how often it is read from.
+    struct Counted<'a>(&'a [u8], usize);
+
+    impl Read for Counted<'_> {
+        fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+            self.1 += 1;
+            self.0.read(room)
+        }
+    }
+
+    #[test]
+    fn search_far_ahead_does_not_read_byte_by_byte() {
+        let bytes = [7; 10_000];
+        let mut window = Window::new(Counted(&bytes, 0), &Pool::new(64));
+        for n in 1..=5_000 {
+            assert!(window.peek(n).is_some());
+        }
+        assert!(window.source().1 < 1_000, "looking ever further took {} reads", window.source().1);
+        let before = window.source().1;
+        for _ in 0..5_000 {
+            window.pass(1);
+            assert!(window.peek(5_000).is_some());
+        }
+        assert!(window.source().1 - before < 1_000, "moving on took {} reads", window.source().1 - before);
+    }
+
     #[test]
     fn skip_says_whether_there_was_so_much() {
         let pool = Pool::new(4);

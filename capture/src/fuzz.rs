@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use crate::FRAME_MAX;
 use crate::block::{Pool, Window};
 use crate::format::{Format, Frame};
 use crate::harm::Harm;
@@ -29,6 +30,7 @@ fn drain<R: Read>(mut format: Format, mut window: Window<R>, mut harm: Harm) -> 
         frames = frames.saturating_add(1);
         let frame = window.block().slice(start, length);
         assert_eq!(frame.len(), length, "a frame lies in its block");
+        assert!(length <= FRAME_MAX as usize, "no frame has more than {FRAME_MAX} bytes");
         bytes = bytes.saturating_add(frame.len() as u64);
     }
     (frames, bytes)
