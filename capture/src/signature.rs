@@ -38,8 +38,9 @@ fn text(head: &[u8]) -> Option<&'static str> {
         return None;
     }
     let start = text.trim_start_matches('\u{feff}').trim_start();
+    let compact: String = start.chars().filter(|c| !c.is_whitespace()).take(2).collect();
     Some(match start.as_bytes() {
-        [b'{' | b'[', ..] => "JSON text",
+        _ if matches!(compact.as_str(), "{\"" | "{}" | "[{" | "[[" | "[\"" | "[]") => "JSON text",
         [b'<', b'!' | b'h' | b'H', ..] => "an HTML page",
         [b'<', ..] => "XML text",
         [b'#', b'!', ..] => "a script",
@@ -101,6 +102,7 @@ mod tests {
         assert_eq!(looks_like(b""), "is an empty file");
         assert_eq!(looks_like(&[0; 40]), "holds nothing but zeros");
         assert_eq!(looks_like(b"camera,address\n"), "looks like text");
+        assert_eq!(looks_like(b"[section]\nkey=1\n"), "looks like text");
         assert_eq!(looks_like(b"\xef\xbb\xbf {\"a\": 1}"), "looks like JSON text");
         assert_eq!(looks_like("Türöffner, Tür".as_bytes().split_last().unwrap().1), "looks like text");
     }

@@ -2,10 +2,13 @@
 
 mod support;
 
+use std::fs;
+use std::process::Command;
+
 use spanwatch_capture::FrameHead;
 use spanwatch_parsers::{LinkType, Time};
 use support::forge::*;
-use support::{Everything, read_bytes};
+use support::{Everything, folder, has_program, read_bytes};
 
 const BASE: u64 = 1_700_000_000;
 
@@ -91,6 +94,28 @@ fn packed_captures_of_any_kind() {
         let (front, back) = file.split_at(100);
         assert_same(&read_bytes(&[gzip(front), gzip(back)].concat()), &format!("{name}+gzip"));
         assert_same(&read_bytes(&[zstd(front), zstd(back)].concat()), &format!("{name}+zstd"));
+    }
+}
+
+#[test]
+fn forms_made_by_other_programs() {
+    if !has_program("editcap") || !has_program("gzip") || !has_program("zstd") {
+        return;
+    }
+    let folder = folder("other_programs");
+    let source = folder.join("source");
+    fs::write(&source, section_of(Order::Little, &[], |micro| micro)).unwrap();
+    for (form, format) in
+        [("pcap", "pcap"), ("modpcap", "pcap"), ("nsecpcap", "pcap-ns"), ("pcapng", "pcapng")]
+    {
+        let made = folder.join(form);
+        let mut editcap = Command::new("editcap");
+        assert!(editcap.args(["-F", form]).args([&source, &made]).output().unwrap().status.success());
+        assert_same(&read_bytes(&fs::read(&made).unwrap()), format);
+        for packing in ["gzip", "zstd"] {
+            let packed = Command::new(packing).arg("-c").arg(&made).output().unwrap().stdout;
+            assert_same(&read_bytes(&packed), &format!("{format}+{packing}"));
+        }
     }
 }
 
