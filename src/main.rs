@@ -1,2 +1,47 @@
-//! Spanwatch.
-fn main() {}
+//! `spanwatch`: passive watch over cameras, recorders and door controllers.
+//!
+//! Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 a finding reached `--fail-on`.
+
+mod commands;
+mod pipeline;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Passive watch over cameras, recorders and door controllers, from a mirror port or a capture
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Replay(commands::replay::Replay),
+    Doctor(commands::doctor::Doctor),
+    Protocols(commands::protocols::Protocols),
+    Kinds(commands::kinds::Kinds),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Replay(replay) => replay.run(),
+        Command::Doctor(doctor) => doctor.run(),
+        Command::Protocols(protocols) => protocols.run(),
+        Command::Kinds(kinds) => kinds.run(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("spanwatch: {failure}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Something could not be done; the sentence before says what.
+const FAILED: u8 = 1;

@@ -158,10 +158,14 @@ impl Ledger {
                 *count = count.saturating_add(1);
             }
             Fact::Lost { what, cap, count } => self.limit(what, *cap, *count, seen.at),
-            // Read by the verdicts and detectors of later floors; none of this needs them.
-            Fact::LinkPower(_) | Fact::ReceiverReport(_) | Fact::Clock(_) | Fact::Refused { .. } => {}
-            #[allow(unreachable_patterns)]
-            _ => {}
+            // What no detector reads yet.
+            Fact::LinkPower(_)
+            | Fact::ReceiverReport(_)
+            | Fact::Clock(_)
+            | Fact::Refused { .. }
+            | Fact::MediaProved { .. }
+            | Fact::Copies { .. }
+            | Fact::Tunnel { .. } => {}
         }
         self.forget_evicted();
     }
@@ -331,7 +335,8 @@ impl Ledger {
     }
 
     fn attribute(&mut self, seen: &Observation, key: Key, value: &Text) {
-        let canonical = if key == Key::Vendor { self.fingerprints.vendor_named(value.as_str()) } else { None };
+        let canonical =
+            if key == Key::Vendor { self.fingerprints.vendor_named(value.as_str()) } else { None };
         let value = &canonical.map_or_else(|| value.clone(), Text::from);
         let source = if key.is_outright() { seen.source } else { key.name() };
         self.with_subject(seen, |device| device.identity.said(key, value, source, seen.at, seen.cite));
@@ -393,6 +398,13 @@ impl Ledger {
         let (Some(client), Some(server)) = (seen.peer.ip, seen.subject.ip) else { return };
         let key = session::Key { client, server, protocol: seen.source, target: exchange.target.clone() };
         self.sessions.exchanged(key, seen.at);
+        // A client that closes right behind its TEARDOWN never sees the answer; it left all the same.
+        if exchange.method.as_str() == "TEARDOWN"
+            && exchange.status.is_none()
+            && let Some(number) = self.directory.find(&seen.subject)
+        {
+            self.verdict.ended_on_purpose(number);
+        }
         let is_play = exchange.method.as_str() == "PLAY" && exchange.status == Some(200);
         if is_play
             && let Some(number) = self.directory.find_or_add(&seen.peer, seen.at)

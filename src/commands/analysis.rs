@@ -1,0 +1,113 @@
+//! What every command that analyses packets does alike: options in, report out.
+
+use spanwatch_capture::{Filter, FilterError, InputReport, Inputs, Reader};
+use spanwatch_engine::report::build::{Run, report};
+use spanwatch_engine::report::{self, CaptureCounts, Input, Report};
+use spanwatch_fingerprints::Fingerprints;
+use spanwatch_parsers::Time;
+
+use super::Failure;
+use crate::pipeline::{Analysis, analyse};
+use crate::progress;
+
+/// Options of every analysis.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Analyse only packets that match this expression, as tcpdump's
+    #[arg(long, value_name = "BPF", value_parser = expression)]
+    filter: Option<String>,
+    /// Worker threads [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// The site's name, for the report
+    #[arg(long, value_name = "NAME")]
+    site: Option<String>,
+    /// Let time go on until then if the capture ends before, as 2026-11-22T09:14:03Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Time>,
+    /// Show no progress bar
+    #[arg(long)]
+    no_progress: bool,
+}
+
+/// Analyses the inputs as one site.
+///
+/// # Errors
+/// Where reading has to stop.
+pub fn analysed(inputs: Inputs, options: &Options) -> Result<(Report, CaptureCounts), Failure> {
+    let fingerprints = Fingerprints::builtin();
+    let filter = options.filter.as_deref().map(Filter::new).transpose()?;
+    let reader = Reader::new(inputs, filter);
+    let progress = reader.progress();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = options.threads.map_or(processors, usize::from);
+    let analysis = progress::during(&progress, !options.no_progress, || {
+        analyse(reader, threads, fingerprints, options.until)
+    })?;
+    for refusal in &analysis.filter_refusals {
+        eprintln!("spanwatch: {refusal}");
+    }
+    let run = Run {
+        site: options.site.clone(),
+        options: vec![
+            ("filter", options.filter.clone().unwrap_or_default()),
+            ("until", options.until.map_or_else(String::new, report::time::rfc3339)),
+        ],
+        lists: fingerprints
+            .lists()
+            .map(|list| (list.name.to_owned(), list.date.to_owned(), list.bytes.to_vec()))
+            .collect(),
+        inputs: analysis.inputs.iter().map(input).collect(),
+        counts: counts(&analysis),
+        until: options.until.filter(|until| Some(*until) > analysis.clock),
+        clock: analysis.clock,
+    };
+    Ok((report(&analysis.ledger, &run), run.counts))
+}
+
+fn input(report: &InputReport) -> Input {
+    Input {
+        name: report.name.clone(),
+        sha256: report.sha256.clone(),
+        bytes: report.bytes,
+        packets: report.packets,
+        format: report.format.clone(),
+        link_type: report.link_type.clone(),
+        first: report.first,
+        last: report.last,
+        dropped: report.dropped,
+        error: report.error.as_ref().map(ToString::to_string),
+    }
+}
+
+fn counts(analysis: &Analysis) -> CaptureCounts {
+    let (counts, shards) = (&analysis.peeled, &analysis.shards);
+    CaptureCounts {
+        packets: counts.frames,
+        bytes: counts.bytes,
+        duplicates: shards.copies.copies,
+        truncated: counts.truncated,
+        undecodable: counts.undecodable(),
+        encapsulations: counts
+            .encapsulations()
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), count))
+            .collect(),
+        vlans: counts.vlans(),
+        flows: shards.two_way + shards.one_way,
+        one_way: shards.one_way,
+        tagged_one_way: 0,
+        unicast: counts.unicast,
+        oversized: counts.oversized,
+        cut_by_mirror: counts.cut_by_mirror,
+        lost_by_mirror: counts.lost_by_mirror,
+    }
+}
+
+fn expression(text: &str) -> Result<String, FilterError> {
+    Filter::new(text).map(|_| text.to_owned())
+}
+
+fn time(text: &str) -> Result<Time, String> {
+    report::time::parse(text).ok_or_else(|| "write it as 2026-11-22T09:14:03Z".to_owned())
+}

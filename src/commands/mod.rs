@@ -1,0 +1,37 @@
+//! One file a subcommand.
+
+mod analysis;
+pub mod doctor;
+pub mod kinds;
+pub mod protocols;
+pub mod replay;
+
+use std::io;
+
+/// Why a command could not do its work; its text is what the user reads.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// No input could be read at all.
+    #[error(transparent)]
+    Input(#[from] spanwatch_capture::OpenError),
+    /// The filter expression.
+    #[error(transparent)]
+    Filter(#[from] spanwatch_capture::FilterError),
+    /// The output file.
+    #[error(transparent)]
+    Output(#[from] spanwatch_appliance::outputs::file::Unwritten),
+    /// Standard output.
+    #[error("cannot write to standard output: {0}")]
+    Stdout(#[from] io::Error),
+    /// The analysis could not go on.
+    #[error(transparent)]
+    Stopped(#[from] crate::pipeline::Stopped),
+}
+
+impl Failure {
+    /// Whether the reader of our output went away, as `head` does: no failure of ours.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

@@ -1,0 +1,41 @@
+//! `spanwatch protocols`: what can be read, from the registry itself.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use spanwatch_parsers::On;
+
+use super::Failure;
+
+/// List the protocols that Spanwatch reads
+///
+/// Example: spanwatch protocols
+#[derive(Debug, clap::Args)]
+pub struct Protocols {}
+
+impl Protocols {
+    /// Prints one line a protocol.
+    ///
+    /// # Errors
+    /// Those of standard output.
+    pub fn run(&self) -> Result<ExitCode, Failure> {
+        let mut out = std::io::stdout().lock();
+        for parser in spanwatch_parsers::ALL {
+            let on: Vec<String> = parser.on.iter().map(|on| place(*on)).collect();
+            writeln!(out, "{:<8} {:<34} {}", parser.name, on.join(", "), parser.about)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn place(on: On) -> String {
+    match on {
+        On::EtherType(ethertype) => format!("EtherType 0x{ethertype:04x}"),
+        On::Llc(sap) => format!("LLC 0x{sap:02x}"),
+        On::Icmpv6 => "ICMPv6".to_owned(),
+        On::Udp(port) => format!("UDP {port}"),
+        On::Tcp(port) => format!("TCP {port}"),
+        On::AnyUdp => "any UDP port".to_owned(),
+        On::AnyTcp => "any TCP port".to_owned(),
+    }
+}

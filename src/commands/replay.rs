@@ -1,0 +1,179 @@
+//! `spanwatch replay`: captures in, the report out.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use spanwatch_appliance::outputs::file;
+use spanwatch_capture::Inputs;
+use spanwatch_engine::finding::Severity;
+use spanwatch_engine::report::{Report, csv, json, jsonl, table};
+
+use super::Failure;
+use super::analysis::{Options, analysed};
+
+/// Read captures and report devices, streams and what went dark
+///
+/// Several inputs are one site, merged by packet time.
+///
+/// Examples:
+///   spanwatch replay office.pcapng
+///   spanwatch replay captures/ --format json -o report.json
+///   tcpdump -r big.pcap -w - port 554 | spanwatch replay -
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Replay {
+    /// Captures, folders of captures, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Report on each input by itself
+    #[arg(long)]
+    each: bool,
+    /// How to write the report [default: table on a terminal, json otherwise]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Which table csv writes
+    #[arg(long, value_enum, default_value_t = CsvTable::Devices)]
+    table: CsvTable,
+    /// Write to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Exit with 3 if a finding is at least this severe: critical, high, medium, low or info
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    fail_on: Option<Severity>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Jsonl,
+    Csv,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CsvTable {
+    Devices,
+    Findings,
+    Streams,
+}
+
+impl Replay {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Where no input can be read or the output cannot be written.
+    pub fn run(&self) -> Result<ExitCode, Failure> {
+        let inputs = Inputs::find(&self.paths)?;
+        for skipped in inputs.skipped() {
+            eprintln!("spanwatch: {} is left out: it {}", skipped.name, skipped.reason);
+        }
+        let parts = if self.each { inputs.each() } else { vec![inputs] };
+        let worst = match &self.output {
+            None => self.write_all(parts, &mut BufWriter::new(io::stdout().lock()))?,
+            Some(path) => {
+                let mut worst = None;
+                let mut failure = None;
+                let written = file::replace(path, |out| match self.write_all(parts, out) {
+                    Ok(found) => {
+                        worst = found;
+                        Ok(())
+                    }
+                    Err(Failure::Stdout(error)) => Err(error),
+                    Err(other) => {
+                        failure = Some(other);
+                        Err(io::Error::other("the analysis failed"))
+                    }
+                });
+                if let Some(failure) = failure {
+                    return Err(failure);
+                }
+                written?;
+                worst
+            }
+        };
+        let is_reached = self.fail_on.is_some_and(|limit| worst.is_some_and(|worst| worst <= limit));
+        Ok(if is_reached { ExitCode::from(REACHED) } else { ExitCode::SUCCESS })
+    }
+
+    /// Analyses and writes part by part, and says how severe the worst finding is.
+    fn write_all(&self, parts: Vec<Inputs>, out: &mut dyn Write) -> Result<Option<Severity>, Failure> {
+        let format = self.format();
+        let is_array = self.each && format == Format::Json;
+        let mut worst = None;
+        for (index, inputs) in parts.into_iter().enumerate() {
+            let name = inputs.names().next().unwrap_or_default().to_owned();
+            let (report, _) = analysed(inputs, &self.options)?;
+            let severities = report.findings.iter().filter_map(|finding| severity(finding.severity).ok());
+            worst = severities.chain(worst).min();
+            if is_array {
+                writeln!(out, "{}", if index == 0 { "[" } else { "," })?;
+            }
+            self.write(&report, format, &name, index, out)?;
+        }
+        if is_array {
+            writeln!(out, "]")?;
+        }
+        out.flush()?;
+        Ok(worst)
+    }
+
+    fn write(
+        &self,
+        report: &Report,
+        format: Format,
+        name: &str,
+        index: usize,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        match format {
+            Format::Json => json::write(report, out),
+            Format::Jsonl => jsonl::write(report, self.each.then_some(name), out),
+            Format::Csv => {
+                let table = match self.table {
+                    CsvTable::Devices => csv::Table::Devices,
+                    CsvTable::Findings => csv::Table::Findings,
+                    CsvTable::Streams => csv::Table::Streams,
+                };
+                csv::write(report, table, index == 0, out)
+            }
+            Format::Table => {
+                if self.each {
+                    writeln!(out, "== {name}")?;
+                }
+                table::write(report, style(self.is_shown()), out)
+            }
+        }
+    }
+
+    fn format(&self) -> Format {
+        self.format.unwrap_or(if self.is_shown() { Format::Table } else { Format::Json })
+    }
+
+    /// Whether a person sees the output as it comes.
+    fn is_shown(&self) -> bool {
+        self.output.is_none() && io::stdout().is_terminal()
+    }
+}
+
+fn style(is_shown: bool) -> table::Style {
+    let terminal = terminal_size::terminal_size().filter(|_| is_shown);
+    let width = terminal.map_or(PLAIN_WIDTH, |(width, _)| width.0.max(WIDTH_MIN));
+    let is_colour_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    table::Style { width, is_coloured: is_shown && is_colour_wanted }
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let names = Severity::ALL.map(Severity::name).join(", ");
+    Severity::ALL.into_iter().find(|it| it.name() == text).ok_or_else(|| format!("one of {names}"))
+}
+
+/// A finding reached `--fail-on`.
+const REACHED: u8 = 3;
+/// Columns where there is no terminal to ask.
+const PLAIN_WIDTH: u16 = 160;
+/// A narrower terminal breaks lines itself better than we do.
+const WIDTH_MIN: u16 = 60;

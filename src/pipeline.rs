@@ -1,0 +1,345 @@
+//! The one file with threads: capture → peel → shards → ledger.
+//!
+//! ```text
+//!  reader thread             workers (64 shards, dealt out)        caller's thread
+//!  fill a batch              each sees every round and takes       rounds in order, observations by
+//!  peel, clock  ──Arc<Round>──► its own shards' frames  ──Seen──►  Place, then what the clock said
+//! ```
+//!
+//! Every channel is bounded. With one thread everything runs in the caller's,
+//! by the same functions; the result is the same to the byte.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use spanwatch_capture::{Batch, EventKind, FrameHead, InputReport, Item, ReadError, Reader};
+use spanwatch_engine::clock::{Clock, Moment};
+use spanwatch_engine::ledger::Ledger;
+use spanwatch_engine::observation::{Cite, Observation};
+use spanwatch_engine::peel::{self, Peeled, Peeler};
+use spanwatch_engine::shard::{FrameIn, SHARDS, Shard, ShardCounts};
+use spanwatch_fingerprints::Fingerprints;
+use spanwatch_parsers::Time;
+
+/// What an analysis gives.
+#[derive(Debug)]
+pub struct Analysis {
+    /// Devices, streams, findings.
+    pub ledger: Ledger,
+    /// What the reader says of each input.
+    pub inputs: Vec<InputReport>,
+    /// Why packets of some link types could not pass the filter.
+    pub filter_refusals: Vec<String>,
+    /// What the peeler counted.
+    pub peeled: peel::Counts,
+    /// What the shards counted.
+    pub shards: ShardCounts,
+    /// The clock at the end.
+    pub clock: Option<Time>,
+}
+
+/// Why an analysis gives nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// The reader cannot go on.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A thread of ours died.
+    #[error("a thread of the analysis died")]
+    Died,
+}
+
+/// Frames of one batch, peeled, with what the clock says between them.
+struct Round {
+    batch: Batch,
+    peeled: Vec<Peeled>,
+    marks: Vec<Mark>,
+}
+
+/// What the clock says before the frame at `before`.
+struct Mark {
+    before: usize,
+    /// That frame's global number and place in its input.
+    frame: u64,
+    cite: Cite,
+    moments: Vec<Moment>,
+}
+
+/// What one worker saw in a round: at each mark what its shards had summed, and all it saw between.
+#[derive(Default)]
+struct Seen {
+    flushed: Vec<Vec<Observation>>,
+    own: Vec<Observation>,
+}
+
+/// Analyses all that `reader` gives, with `threads` workers, until `until` where that is later than
+/// the last frame.
+///
+/// # Errors
+/// Those of the reader; a dead thread.
+pub fn analyse(
+    reader: Reader,
+    threads: usize,
+    fingerprints: &'static Fingerprints,
+    until: Option<Time>,
+) -> Result<Analysis, Stopped> {
+    let workers = threads.clamp(1, SHARDS);
+    if workers == 1 {
+        alone(reader, fingerprints, until)
+    } else {
+        together(reader, workers, fingerprints, until)
+    }
+}
+
+fn alone(
+    reader: Reader,
+    fingerprints: &'static Fingerprints,
+    until: Option<Time>,
+) -> Result<Analysis, Stopped> {
+    let mut source = Source::new(reader);
+    let mut worker = Worker::new(0, 1, fingerprints);
+    let mut books = Books { ledger: Ledger::new(fingerprints) };
+    let mut spare = Batch::default();
+    while let Some(round) = source.next(spare)? {
+        books.enter(&round, vec![worker.see(&round)]);
+        spare = round.batch;
+    }
+    let (clock, last_frame) = (source.clock.now(), source.last_frame);
+    let end = clock.unwrap_or_default();
+    let (rest, shards) = worker.finish(end, last_frame.saturating_add(1));
+    books.close(vec![rest], clock, until);
+    source.finish(books.ledger, shards)
+}
+
+fn together(
+    reader: Reader,
+    workers: usize,
+    fingerprints: &'static Fingerprints,
+    until: Option<Time>,
+) -> Result<Analysis, Stopped> {
+    thread::scope(|scope| {
+        let (to_workers, from_reader): (Vec<Sender<Arc<Round>>>, Vec<Receiver<_>>) =
+            (0..workers).map(|_| bounded(ROUNDS)).unzip();
+        let (to_books, all_rounds) = bounded::<Arc<Round>>(ROUNDS);
+        let reading = scope.spawn(move || {
+            let mut source = Source::new(reader);
+            while let Some(round) = source.next(Batch::default())? {
+                let round = Arc::new(round);
+                // A channel is closed only where a thread died; joining it tells.
+                for worker in to_workers.iter().chain([&to_books]) {
+                    if worker.send(Arc::clone(&round)).is_err() {
+                        return Err(Stopped::Died);
+                    }
+                }
+            }
+            Ok(source)
+        });
+        let mut seen_by = Vec::new();
+        let mut working = Vec::new();
+        for (index, rounds) in from_reader.into_iter().enumerate() {
+            let (to_books, seen) = bounded::<Seen>(ROUNDS);
+            seen_by.push(seen);
+            working.push(scope.spawn(move || {
+                let mut worker = Worker::new(index, workers, fingerprints);
+                for round in rounds {
+                    if to_books.send(worker.see(&round)).is_err() {
+                        break;
+                    }
+                }
+                worker
+            }));
+        }
+        let mut books = Books { ledger: Ledger::new(fingerprints) };
+        for round in all_rounds {
+            let seen: Result<Vec<Seen>, _> = seen_by.iter().map(Receiver::recv).collect();
+            let Ok(seen) = seen else { break };
+            books.enter(&round, seen);
+        }
+        drop(seen_by);
+        let source = reading.join().map_err(|_| Stopped::Died)??;
+        let (clock, last_frame) = (source.clock.now(), source.last_frame);
+        let mut shards = ShardCounts::default();
+        let mut rest = Vec::new();
+        for worker in working {
+            let worker = worker.join().map_err(|_| Stopped::Died)?;
+            let (flushed, counts) = worker.finish(clock.unwrap_or_default(), last_frame.saturating_add(1));
+            shards.add(&counts);
+            rest.push(flushed);
+        }
+        books.close(rest, clock, until);
+        source.finish(books.ledger, shards)
+    })
+}
+
+/// The reader's side: batches, peeled, with the clock's marks.
+struct Source {
+    reader: Reader,
+    peeler: Peeler,
+    clock: Clock,
+    last_frame: u64,
+}
+
+impl Source {
+    fn new(reader: Reader) -> Self {
+        Self { reader, peeler: Peeler::new(), clock: Clock::new(), last_frame: 0 }
+    }
+
+    fn next(&mut self, mut batch: Batch) -> Result<Option<Round>, ReadError> {
+        batch.clear();
+        if !self.reader.fill(&mut batch)? {
+            return Ok(None);
+        }
+        let mut peeled = Vec::with_capacity(batch.len());
+        let mut marks = Vec::new();
+        let mut moments = Vec::new();
+        for item in batch.items() {
+            match item {
+                Item::Event(event) => match event.kind {
+                    EventKind::Opened => self.clock.input_opened(event.input),
+                    EventKind::Damaged { .. } => self.clock.input_damaged(event.input),
+                    EventKind::Ended => self.clock.input_ended(event.input),
+                },
+                Item::Frame(head, bytes) => {
+                    self.clock.frame(head.at, head.input, &mut moments);
+                    if !moments.is_empty() {
+                        let moments = std::mem::take(&mut moments);
+                        marks.push(Mark {
+                            before: peeled.len(),
+                            frame: head.number,
+                            cite: cite(head),
+                            moments,
+                        });
+                    }
+                    peeled.push(self.peeler.peel(head.link, head.at, bytes, head.wire_length));
+                    self.last_frame = head.number;
+                }
+            }
+        }
+        Ok(Some(Round { batch, peeled, marks }))
+    }
+
+    fn finish(self, ledger: Ledger, shards: ShardCounts) -> Result<Analysis, Stopped> {
+        let clock = self.clock.now();
+        let peeled = self.peeler.counts().clone();
+        let filter_refusals = self.reader.filter_refusals();
+        Ok(Analysis { ledger, inputs: self.reader.finish()?, filter_refusals, peeled, shards, clock })
+    }
+}
+
+/// Some of the 64 shards.
+struct Worker {
+    /// By shard number; `None` where another worker has it.
+    shards: Vec<Option<Shard>>,
+}
+
+impl Worker {
+    fn new(index: usize, workers: usize, fingerprints: &'static Fingerprints) -> Self {
+        // Against who would fill one bucket of a table; no result depends on it.
+        let seed = RandomState::new().build_hasher().finish();
+        let shard = |number: u8| {
+            let is_ours = usize::from(number) % workers == index;
+            is_ours.then(|| Shard::new(number, Some(fingerprints), seed))
+        };
+        Self { shards: (0..SHARDS).map(|number| u8::try_from(number).ok().and_then(shard)).collect() }
+    }
+
+    fn see(&mut self, round: &Round) -> Seen {
+        let mut seen = Seen::default();
+        let mut marks = round.marks.iter().peekable();
+        for (index, ((head, bytes), peeled)) in round.batch.frames().zip(&round.peeled).enumerate() {
+            if let Some(mark) = marks.next_if(|mark| mark.before == index) {
+                let mut flushed = Vec::new();
+                let at = mark.at();
+                for shard in self.shards.iter_mut().flatten() {
+                    shard.tick(at, mark.frame, &mut flushed);
+                }
+                seen.flushed.push(flushed);
+            }
+            if let Some(Some(shard)) = self.shards.get_mut(usize::from(peeled.layers.shard)) {
+                let frame = FrameIn {
+                    at: head.at,
+                    frame: head.number,
+                    cite: cite(head),
+                    interface: head.interface,
+                    wire_length: head.wire_length,
+                };
+                shard.frame(&frame, peeled, bytes, &mut seen.own);
+            }
+        }
+        seen
+    }
+
+    fn finish(self, at: Time, frame: u64) -> (Vec<Observation>, ShardCounts) {
+        let mut counts = ShardCounts::default();
+        let mut out = Vec::new();
+        for shard in self.shards.into_iter().flatten() {
+            counts.add(&shard.finish(at, frame, &mut out));
+        }
+        (out, counts)
+    }
+}
+
+impl Mark {
+    /// The time that sums are stamped with: that of the first thing the clock says.
+    fn at(&self) -> Time {
+        match self.moments.first() {
+            Some(Moment::Tick(at)) => *at,
+            Some(Moment::Gap { from, .. } | Moment::Leap { from, .. }) => *from,
+            None => Time::MIN,
+        }
+    }
+}
+
+/// The ledger's side: rounds in order.
+struct Books {
+    ledger: Ledger,
+}
+
+impl Books {
+    fn enter(&mut self, round: &Round, seen: Vec<Seen>) {
+        let mut own = Vec::new();
+        let mut flushed: Vec<Vec<Observation>> = round.marks.iter().map(|_| Vec::new()).collect();
+        for worker in seen {
+            own.extend(worker.own);
+            for (all, part) in flushed.iter_mut().zip(worker.flushed) {
+                all.extend(part);
+            }
+        }
+        own.sort_unstable_by_key(|seen| seen.place);
+        let mut own = own.iter().peekable();
+        for (mark, mut flushed) in round.marks.iter().zip(flushed) {
+            while let Some(seen) = own.next_if(|seen| seen.place.frame < mark.frame) {
+                self.ledger.observe(seen);
+            }
+            flushed.sort_unstable_by_key(|seen| seen.place);
+            flushed.iter().for_each(|seen| self.ledger.observe(seen));
+            for moment in &mark.moments {
+                match *moment {
+                    Moment::Tick(at) => self.ledger.complete(at),
+                    Moment::Gap { from, to, why } => self.ledger.gap(from, to, why),
+                    Moment::Leap { from, to } => self.ledger.leap(from, to, mark.cite),
+                }
+            }
+        }
+        own.for_each(|seen| self.ledger.observe(seen));
+    }
+
+    /// Takes what the shards still held. Nothing fires after the last frame's time, unless `until` is later.
+    fn close(&mut self, rest: Vec<Vec<Observation>>, clock: Option<Time>, until: Option<Time>) {
+        let mut rest: Vec<Observation> = rest.into_iter().flatten().collect();
+        rest.sort_unstable_by_key(|seen| seen.place);
+        rest.iter().for_each(|seen| self.ledger.observe(seen));
+        if let Some(end) = clock.max(until) {
+            self.ledger.complete(end);
+        }
+    }
+}
+
+const fn cite(head: &FrameHead) -> Cite {
+    Cite { input: head.input, frame: head.frame }
+}
+
+/// Rounds on their way between two threads; one is up to a megabyte.
+const ROUNDS: usize = 4;
