@@ -72,6 +72,8 @@ pub enum Cause {
     Power,
     /// The switch it hangs on.
     Switch,
+    /// What connects that switch to the rest.
+    Uplink,
     /// Its cable or port.
     Link,
     /// Our own mirror.
@@ -88,6 +90,7 @@ impl Cause {
             Self::Device => "device",
             Self::Power => "power",
             Self::Switch => "switch",
+            Self::Uplink => "uplink",
             Self::Link => "link",
             Self::Mirror => "mirror",
             Self::Unknown => "unknown",
@@ -99,7 +102,7 @@ impl Cause {
     pub const fn owner(self) -> Owner {
         match self {
             Self::Device => Owner::PhysicalSecurity,
-            Self::Power | Self::Switch | Self::Link | Self::Mirror => Owner::It,
+            Self::Power | Self::Switch | Self::Uplink | Self::Link | Self::Mirror => Owner::It,
             Self::Unknown => Owner::Unknown,
         }
     }

@@ -156,7 +156,7 @@ pub enum Fact {
     Binding { mac: Mac, ip: IpAddr, by: BindingBy },
     /// The subject asked the link who holds `target` (an ARP request, a neighbour solicitation).
     Asked { target: IpAddr },
-    /// The subject forwards packets for others (router advertisement).
+    /// The subject forwards packets for others: it says so itself (router advertisement), or DHCP does.
     Router,
     /// A property of the subject, as it was said.
     Attribute { key: Key, value: Text },

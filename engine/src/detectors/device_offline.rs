@@ -6,7 +6,8 @@
 //! (repeated ARP or neighbour requests, connection attempts, resent data, or a router's
 //! "host unreachable"), and other devices were heard meanwhile. The first sign of life ends it.
 //! The cause stays unknown unless the return tells it: a stream that simply goes on
-//! means that the device ran all the time and only its link was cut.
+//! means that the device ran all the time and only its link was cut, or the uplink where others
+//! were silent at the same time.
 //!
 //! ## Why it matters
 //! Nothing is seen or recorded from a camera that is gone. Whether its switch port has link and
@@ -77,7 +78,10 @@ pub fn finding(
         )
     };
     let turn = match (judgement.cause.owner(), alone) {
-        (Owner::It, _) => "It is IT's turn: the device ran all the time, its connection was cut.",
+        (Owner::It, true) => "It is IT's turn: the device ran all the time, its connection was cut.",
+        (Owner::It, false) => {
+            "It is IT's turn: they ran all the time, the switch they hang on or its uplink was cut off."
+        }
         (_, true) => {
             "It is IT's turn first: check this camera's switch port for link and power, before a technician goes out."
         }
@@ -141,8 +145,13 @@ impl Judgement {
         ways.sort_unstable();
         ways.dedup();
         let gone = if ways.len() > 1 { TWO_REFUSALS } else { ONE_REFUSAL };
-        let cut_only = absence.resumed.is_some() && absence.restarted.is_none();
-        Self { gone, cause: if cut_only { Cause::Link } else { Cause::Unknown } }
+        let ran_on = absence.resumed.is_some() && absence.restarted.is_none();
+        let cause = match (ran_on, absence.together.is_empty()) {
+            (true, true) => Cause::Link,
+            (true, false) => Cause::Uplink,
+            (false, _) => Cause::Unknown,
+        };
+        Self { gone, cause }
     }
 
     fn alternatives(&self, absence: &Absence, evidence: &[Evidence]) -> Vec<Alternative> {
@@ -160,13 +169,30 @@ impl Judgement {
         let port = "the switch port's state: link down says cable or device, no power draw says power";
         if self.cause == Cause::Link {
             vec![
-                weigh(Cause::Link, 70, &last, &[], "link flaps in the port's log"),
+                weigh(Cause::Link, CUT, &last, &[], "link flaps in the port's log"),
                 weigh(
                     Cause::Switch,
                     20,
                     &last,
                     &others,
                     "other devices of the same switch silent at the same time",
+                ),
+            ]
+        } else if self.cause == Cause::Uplink {
+            vec![
+                weigh(
+                    Cause::Uplink,
+                    CUT_TOGETHER,
+                    &last,
+                    &[],
+                    "the switch's log: it ran on, its uplink was down",
+                ),
+                weigh(
+                    Cause::Switch,
+                    40,
+                    &others,
+                    &last,
+                    "the switch's log: it was down, and its devices are powered elsewhere",
                 ),
             ]
         } else if absence.restarted.is_some() {
@@ -215,7 +241,11 @@ impl Judgement {
         let revised = told.map(|(at, because)| Revision {
             at,
             cause: self.cause,
-            confidence: if self.cause == Cause::Link { 70 } else { self.gone },
+            confidence: match self.cause {
+                Cause::Link => CUT,
+                Cause::Uplink => CUT_TOGETHER,
+                _ => self.gone,
+            },
             because: because.to_owned(),
         });
         std::iter::once(first).chain(revised).collect()
@@ -292,5 +322,9 @@ fn capitalised(word: &str) -> String {
 const ONE_REFUSAL: u8 = 90;
 /// Media silence and two refused ways of asking, in per cent.
 const TWO_REFUSALS: u8 = 95;
+/// One device ran on while it was away: its cable or port, in per cent.
+const CUT: u8 = 70;
+/// Several ran on while they were away: their uplink, or a switch that does not power them, in per cent.
+const CUT_TOGETHER: u8 = 50;
 /// Names in one sentence.
 const NAMED_MAX: usize = 4;

@@ -25,6 +25,10 @@ pub struct Device {
     pub is_router: bool,
     /// Whether it said over LLDP that it bridges.
     pub is_bridge: bool,
+    /// Whether it was seen sending media.
+    pub sends_media: bool,
+    /// Addresses that it named as its own management addresses.
+    pub management: BTreeSet<IpAddr>,
     /// First frame.
     pub first_seen: Time,
     /// Last frame.
@@ -70,6 +74,8 @@ impl Device {
             vlans: BTreeSet::new(),
             is_router: false,
             is_bridge: false,
+            sends_media: false,
+            management: BTreeSet::new(),
             first_seen: at,
             last_seen: at,
             last_frame: Cite::default(),
@@ -117,6 +123,10 @@ impl Device {
         if self.pulled_from.len() >= PULLS_FROM_MANY {
             return ("recorder", PULLS);
         }
+        let serves_rtsp = self.services.keys().any(|(_, _, protocol)| *protocol == "rtsp");
+        if self.sends_media && serves_rtsp && self.pulled_from.is_empty() {
+            return ("camera", SERVES_MEDIA);
+        }
         ("unknown", 0)
     }
 
@@ -150,7 +160,10 @@ impl Device {
 
     /// Takes over all that is known of a device that turned out to be this one.
     pub fn absorb(&mut self, other: Self) {
+        self.macs.extend(other.macs);
         self.ips.extend(other.ips);
+        self.management.extend(other.management);
+        self.sends_media |= other.sends_media;
         self.former_ips.extend(other.former_ips);
         self.ips_refused = self.ips_refused.saturating_add(other.ips_refused);
         self.vlans.extend(other.vlans);
@@ -195,6 +208,8 @@ const SAID_BY_LLDP: u8 = 90;
 const ROUTES: u8 = 70;
 /// It pulls media from several devices, as a recorder does and a viewing station may, in per cent.
 const PULLS: u8 = 50;
+/// It serves media that it does not pull from others; an encoder does so too, in per cent.
+const SERVES_MEDIA: u8 = 50;
 /// From how many.
 const PULLS_FROM_MANY: usize = 2;
 const VLANS_MAX: usize = 64;

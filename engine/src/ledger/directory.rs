@@ -153,6 +153,25 @@ impl Directory {
         std::mem::take(&mut self.untold)
     }
 
+    /// Says that `mac` is another port of a device. The device that bore it alone, where there is one,
+    /// merges into it.
+    pub fn join(&mut self, number: Number, mac: Mac) -> Option<Bound> {
+        if !mac.is_device() {
+            return None;
+        }
+        match self.find_mac(mac) {
+            Some(owner) if owner == number => None,
+            Some(gone) => {
+                self.merge(number, gone);
+                Some(Bound::Merged { kept: number, gone })
+            }
+            None => {
+                self.own_mac(number, mac);
+                Some(Bound::To(number))
+            }
+        }
+    }
+
     /// Says that a device was heard, which keeps it from being forgotten.
     pub fn heard(&mut self, number: Number, at: Time) {
         if let Some(device) = self.devices.get_mut(&number) {
@@ -182,7 +201,9 @@ impl Directory {
 
     fn own_mac(&mut self, number: Number, mac: Mac) {
         self.by_mac.insert(mac, number);
-        if let Some(device) = self.devices.get_mut(&number) {
+        if let Some(device) = self.devices.get_mut(&number)
+            && device.macs.len() < MACS_MAX
+        {
             device.macs.push(mac);
         }
     }
@@ -216,6 +237,9 @@ impl Directory {
     fn merge(&mut self, kept: Number, gone: Number) {
         let Some(absorbed) = self.devices.remove(&gone) else { return };
         self.by_last_seen.remove(&(absorbed.last_seen, gone));
+        for mac in &absorbed.macs {
+            self.by_mac.insert(*mac, kept);
+        }
         for ip in &absorbed.ips {
             for (_, number) in self.by_ip.get_mut(ip).into_iter().flatten() {
                 if *number == gone {
@@ -276,6 +300,9 @@ pub fn is_site_address(ip: IpAddr) -> bool {
 /// Devices held at once; a large campus has a few ten thousand.
 pub const DEVICES_MAX: usize = 65_536;
 
+/// MACs kept of one device; a switch shows one for each port.
+const MACS_MAX: usize = 1_024;
+
 /// Addresses kept of one device; a camera has two or three, a host with privacy addresses a dozen.
 const IPS_MAX: usize = 64;
 
@@ -324,6 +351,19 @@ mod tests {
         assert_eq!(directory.find_ip(IP, None), Some(b));
         assert!(directory.device(a).unwrap().ips.is_empty());
         assert!(directory.device(a).unwrap().former_ips.contains(&IP));
+    }
+
+    #[test]
+    fn ports_of_one_device_join_it() {
+        let mut directory = Directory::default();
+        directory.bind(B, IP, None, Time(1));
+        let number = directory.mac_or_add(A, Time(2));
+        let gone = directory.find_mac(B).unwrap();
+        assert_eq!(directory.join(number, B), Some(Bound::Merged { kept: number, gone }));
+        assert_eq!(directory.join(number, B), None);
+        assert_eq!((directory.find_mac(B), directory.find_ip(IP, None)), (Some(number), Some(number)));
+        assert_eq!(directory.device(number).unwrap().macs, [A, B]);
+        assert_eq!(directory.devices().count(), 1);
     }
 
     #[test]

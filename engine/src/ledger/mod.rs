@@ -70,6 +70,10 @@ pub struct Ledger {
     second: Option<Cite>,
     /// Addresses that came from a MAC that was not witnessed as theirs.
     carried: BTreeMap<Mac, BTreeSet<IpAddr>>,
+    /// Addresses that DHCP names as routers.
+    routers: BTreeSet<IpAddr>,
+    /// Bridges by what they call themselves where that is no MAC.
+    chassis: BTreeMap<Text, Number>,
     /// Ids at the opening of the verdict's absences, by index.
     opened_as: Vec<String>,
     now: Time,
@@ -99,6 +103,8 @@ impl Ledger {
             pulse: Pulse::default(),
             second: None,
             carried: BTreeMap::new(),
+            routers: BTreeSet::new(),
+            chassis: BTreeMap::new(),
             opened_as: Vec::new(),
             now: Time::MIN,
         }
@@ -119,7 +125,7 @@ impl Ledger {
                     self.asked(seen, *target, How::HostUnreachable, 1);
                 }
             }
-            Fact::Router => self.with_subject(seen, |device| device.is_router = true),
+            Fact::Router => self.router(seen),
             Fact::Attribute { key, value } => self.attribute(seen, *key, value),
             Fact::Label(label) => self.label(seen, label),
             Fact::Service { protocol } => {
@@ -258,6 +264,7 @@ impl Ledger {
             if activity.last >= device.last_seen {
                 device.last_frame = seen.cite;
             }
+            device.is_router |= seen.subject.ip.is_some_and(|ip| self.routers.contains(&ip));
             device.packets = device.packets.saturating_add(activity.packets);
             device.bytes = device.bytes.saturating_add(activity.bytes);
             // What a router passed on bears its MAC, and the VLAN is not the device's.
@@ -274,6 +281,9 @@ impl Ledger {
     fn stream(&mut self, seen: &Observation, second: &StreamActivity) {
         let Some(ip) = seen.subject.ip else { return };
         let Some(number) = self.directory.find_or_add(&seen.subject, second.first) else { return };
+        if let Some(device) = self.directory.device_mut(number) {
+            device.sends_media = true;
+        }
         self.streams.measured(number, ip, second, seen.cite);
         self.verdict.streamed(number, second.ssrc, second.first, second.last, second.longest_gap, seen.cite);
     }
@@ -283,12 +293,9 @@ impl Ledger {
             return;
         }
         let is_new = self.directory.find_mac(mac).is_none();
+        self.join_management(mac, ip, by, seen);
         let bound = self.directory.bind(mac, ip, seen.subject.vlan, seen.at);
-        if let Some(Bound::Merged { kept, gone }) = bound {
-            self.verdict.renumber(gone, kept);
-            self.streams.renumber(gone, kept);
-            self.switches.renumber(gone, kept);
-        }
+        self.merged(bound);
         if is_new && bound.is_some() {
             self.name_by_oui(mac, seen);
         }
@@ -312,6 +319,63 @@ impl Ledger {
             if let Some(device) = self.directory.device_mut(number) {
                 device.is_router = true;
             }
+        }
+    }
+
+    /// A switch names its management address from any port, and answers for it from one MAC:
+    /// that MAC is the switch's too, whichever of the two is heard first.
+    fn join_management(&mut self, mac: Mac, ip: IpAddr, by: BindingBy, seen: &Observation) {
+        let Some(holder) = self.directory.find_ip(ip, seen.subject.vlan) else {
+            if by == BindingBy::Management {
+                self.manages(mac, ip, seen);
+            }
+            return;
+        };
+        let bound = if by == BindingBy::Management {
+            let owner = self.manages(mac, ip, seen);
+            let macs = self.directory.device(holder).map_or_else(Vec::new, |device| device.macs.clone());
+            let is_other = owner != holder && self.is_bridge(owner);
+            macs.first().filter(|_| is_other).and_then(|mac| self.directory.join(owner, *mac))
+        } else {
+            let is_named =
+                self.directory.device(holder).is_some_and(|device| device.management.contains(&ip));
+            if is_named && self.is_bridge(holder) { self.directory.join(holder, mac) } else { None }
+        };
+        self.merged(bound);
+    }
+
+    fn manages(&mut self, mac: Mac, ip: IpAddr, seen: &Observation) -> Number {
+        let number = self.directory.mac_or_add(mac, seen.at);
+        if let Some(device) =
+            self.directory.device_mut(number).filter(|it| it.management.len() < MANAGEMENT_MAX)
+        {
+            device.management.insert(ip);
+        }
+        number
+    }
+
+    fn is_bridge(&self, number: Number) -> bool {
+        self.directory.device(number).is_some_and(|device| device.is_bridge)
+    }
+
+    /// Tells the other rooms that two devices turned out to be one.
+    fn merged(&mut self, bound: Option<Bound>) {
+        if let Some(Bound::Merged { kept, gone }) = bound {
+            self.verdict.renumber(gone, kept);
+            self.streams.renumber(gone, kept);
+            self.switches.renumber(gone, kept);
+        }
+    }
+
+    /// A router that says so itself, or one whose address DHCP names: that one may yet have to be heard.
+    fn router(&mut self, seen: &Observation) {
+        match seen.subject {
+            Party { mac: None, ip: Some(ip), .. } => {
+                if self.routers.len() < ROUTERS_MAX {
+                    self.routers.insert(ip);
+                }
+            }
+            _ => self.with_subject(seen, |device| device.is_router = true),
         }
     }
 
@@ -380,18 +444,37 @@ impl Ledger {
         if is_bridge {
             self.switches.announced(neighbor);
         }
-        // A switch sends from the MAC of a port; its chassis MAC is what it is known by.
-        let mac = neighbor.mac.filter(|_| is_bridge).or(seen.subject.mac);
-        let Some(mac) = mac.filter(|mac| mac.is_device()) else { return };
+        let Some(port) = seen.subject.mac.filter(|mac| mac.is_device()) else { return };
+        // A switch sends from the MAC of a port: its chassis is what tells it from others.
+        let named = switch::key(neighbor);
+        let known =
+            self.chassis.get(&named).copied().filter(|number| self.directory.device(*number).is_some());
+        let number = match (is_bridge, neighbor.mac.filter(|mac| mac.is_device()), known) {
+            (true, Some(chassis), _) => self.named_mac(chassis, seen),
+            (true, None, Some(number)) => number,
+            _ => self.named_mac(port, seen),
+        };
+        if let Some(device) = self.directory.device_mut(number) {
+            device.is_bridge |= is_bridge;
+            device.is_router |= is_router;
+        }
+        if is_bridge {
+            if self.chassis.len() < CHASSIS_MAX {
+                self.chassis.insert(named, number);
+            }
+            let bound = self.directory.join(number, port);
+            self.merged(bound);
+        }
+    }
+
+    /// The device that owns a MAC, its maker noted where it is new.
+    fn named_mac(&mut self, mac: Mac, seen: &Observation) -> Number {
         let is_new = self.directory.find_mac(mac).is_none();
         let number = self.directory.mac_or_add(mac, seen.at);
         if is_new {
             self.name_by_oui(mac, seen);
         }
-        if let Some(device) = self.directory.device_mut(number) {
-            device.is_bridge |= is_bridge;
-            device.is_router |= is_router;
-        }
+        number
     }
 
     fn exchange(&mut self, seen: &Observation, exchange: &Exchange) {
@@ -419,16 +502,11 @@ impl Ledger {
         let party = &seen.subject;
         // A client that has no address yet, or is only named by its MAC, is known by the MAC.
         let by_mac = party.ip.is_none_or(|ip| !is_device_address(ip));
-        let is_new = by_mac && party.mac.is_some_and(|mac| self.directory.find_mac(mac).is_none());
-        let number = if by_mac {
-            self.directory.mac_or_add(party.mac.filter(|mac| mac.is_device())?, seen.at)
+        if by_mac {
+            Some(self.named_mac(party.mac.filter(|mac| mac.is_device())?, seen))
         } else {
-            self.directory.find_or_add(party, seen.at)?
-        };
-        if let Some(mac) = party.mac.filter(|_| is_new) {
-            self.name_by_oui(mac, seen);
+            self.directory.find_or_add(party, seen.at)
         }
-        Some(number)
     }
 
     fn with_subject(&mut self, seen: &Observation, change: impl FnOnce(&mut device::Device)) {
@@ -494,6 +572,12 @@ const LLDP_ROUTER: u16 = 1 << 4;
 const CARRIES_MANY: usize = 3;
 /// MACs watched for that at once.
 const CARRIERS_MAX: usize = 4_096;
+/// Management addresses kept of one device.
+const MANAGEMENT_MAX: usize = 16;
+/// Routers that DHCP names.
+const ROUTERS_MAX: usize = 1_024;
+/// Bridges known by another name than a MAC.
+const CHASSIS_MAX: usize = 8_192;
 const FINDINGS_MAX: usize = 16_384;
 const BLIND_MAX: usize = 4_096;
 /// Servers remembered of one client; a recorder has up to a few hundred channels.

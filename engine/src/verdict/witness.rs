@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn asks_before_the_silence_do_not_count() {
         let mut asks = Asks::default();
-        [1, 2, 3].map(|s| asks.add(ask(s, 1, How::Resolve, 1)));
+        (1..=3).for_each(|s| asks.add(ask(s, 1, How::Resolve, 1)));
         assert_eq!(asks.refused(Time(1_000_000_000), Time(9_000_000_000)), []);
     }
 

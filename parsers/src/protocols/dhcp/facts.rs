@@ -31,6 +31,7 @@ pub fn observe(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(),
     let is_service = matches!(kind, Some(MessageType::OFFER | MessageType::ACK));
     if is_service && is_from_server(&message, envelope) {
         sink.fact(About::Sender, Fact::Service { protocol: "dhcp" });
+        routers(&message.options, sink);
     }
     match message.damage {
         Some(Malformed::Truncated { .. }) if envelope.is_cut => Ok(()),
@@ -97,6 +98,15 @@ fn is_from_server(message: &Message<'_>, envelope: &Envelope) -> bool {
     message.relay.is_unspecified() || envelope.destination == Some(message.relay.into())
 }
 
+/// The routers that a server names to a client (option 3).
+fn routers(options: &Options<'_>, sink: &mut Sink) {
+    let routers = options.whole(options::ROUTER);
+    for address in routers.iter().flat_map(|bytes| bytes.as_chunks::<4>().0).take(ROUTERS_MAX) {
+        let ip = Some(IpAddr::from(*address));
+        sink.fact(About::Named { mac: None, ip }, Fact::Router);
+    }
+}
+
 fn attributes(message: &Message<'_>, client: About, is_cut: bool, sink: &mut Sink) {
     let options = &message.options;
     let has_end =
@@ -124,8 +134,11 @@ fn attributes(message: &Message<'_>, client: About, is_cut: bool, sink: &mut Sin
     }
     if let Some(bytes) = options.whole(options::RELAY)
         && let Some(Value::Relay(info)) = Value::read(options::RELAY, &bytes)
-        && let Some(attached) = info.attached()
+        && let Some(mut attached) = info.attached()
     {
+        // A relay that names no remote id is known by the address it relays from.
+        let relay = Some(message.relay).filter(|relay| !relay.is_unspecified());
+        attached.switch = attached.switch.or(relay.map(|relay| Text::from(relay.to_string().as_str())));
         sink.fact(client, Fact::Attached(Box::new(attached)));
     }
 }
@@ -198,6 +211,9 @@ fn host(ip: Ipv4Addr) -> Option<Ipv4Addr> {
     let is_host = !(ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || ip.is_broadcast());
     is_host.then_some(ip)
 }
+
+/// Routers that one answer may name; honest ones name one or two.
+const ROUTERS_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -139,6 +139,8 @@ fn sub_option(i: &[u8]) -> IResult<&[u8], SubOption<'_>> {
 pub const PAD: u8 = 0;
 /// Ends a field, alone.
 pub const END: u8 = 255;
+/// Routers on the client's subnet (RFC 2132, 3.5).
+pub const ROUTER: u8 = 3;
 /// Host name.
 pub const HOST_NAME: u8 = 12;
 /// Whatever the maker of the client and the server agreed on.
