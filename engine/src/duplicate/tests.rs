@@ -30,7 +30,11 @@ fn media(sequence: u8) -> Sent {
 
 /// A TCP segment with these flags and payload; identification 0, as of IPv6.
 fn segment(flags: u8, payload: &[u8]) -> Sent {
-    packet(6, 0, &[b"\x13\x88\x17\x70\0\0\0\x01\0\0\0\x01\x50", &[flags][..], b"\0\0\0\0\0\0", payload].concat())
+    packet(
+        6,
+        0,
+        &[b"\x13\x88\x17\x70\0\0\0\x01\0\0\0\x01\x50", &[flags][..], b"\0\0\0\0\0\0", payload].concat(),
+    )
 }
 
 impl Sent {
@@ -152,7 +156,9 @@ fn loop_is_dropped_and_counted_by_its_turns() {
 fn reasons_are_told_apart() {
     let sent = packet(17, 7, b"\0\x01\0\x02\0\x0c\0\0data");
     let mut found = Copies::new(1);
-    for copy in [sent.clone(), sent.tagged(&[10]), sent.routed().tagged(&[]), sent.by_interface(2), sent.clone()] {
+    for copy in
+        [sent.clone(), sent.tagged(&[10]), sent.routed().tagged(&[]), sent.by_interface(2), sent.clone()]
+    {
         found.is_copy(&copy.peeled, &copy.bytes, &copy.arrival);
     }
     let expected = Counts {
@@ -170,7 +176,11 @@ fn reasons_are_told_apart() {
 #[test]
 fn frames_without_ip_are_told_by_their_content() {
     let arp = |target: u8| {
-        let bytes = [&b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x07\x08\x06\0\x01\x08\0\x06\x04\0\x01"[..], &[target; 20]].concat();
+        let bytes = [
+            &b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x07\x08\x06\0\x01\x08\0\x06\x04\0\x01"[..],
+            &[target; 20],
+        ]
+        .concat();
         let peeled = Peeler::new().peel(LinkType::ETHERNET, Time(0), &bytes, 0);
         Sent { peeled, bytes, arrival: Arrival { at: Time(0), cite: Cite::default(), interface: 0 } }
     };

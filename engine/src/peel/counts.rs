@@ -57,6 +57,8 @@ pub enum Encapsulation {
     Hsr,
     /// VXLAN with a protocol field.
     VxlanGpe,
+    /// Cisco's security group tag.
+    GroupTag,
     /// Ethernet directly inside IP, RFC 3378.
     Etherip,
 }
@@ -89,12 +91,13 @@ impl Encapsulation {
             Self::Vntag => "vntag",
             Self::Hsr => "hsr",
             Self::VxlanGpe => "vxlan-gpe",
+            Self::GroupTag => "group-tag",
             Self::Etherip => "etherip",
         }
     }
 
     /// Every encapsulation, in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Vlan,
         Self::Qinq,
         Self::Gre,
@@ -118,6 +121,7 @@ impl Encapsulation {
         Self::Vntag,
         Self::Hsr,
         Self::VxlanGpe,
+        Self::GroupTag,
         Self::Etherip,
     ];
 }

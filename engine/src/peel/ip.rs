@@ -121,7 +121,7 @@ impl Extensions {
         for _ in 0..EXTENSIONS_MAX {
             let mut ahead = *cursor;
             match self.protocol {
-                HOP_BY_HOP | ROUTING | DESTINATION | MOBILITY | HIP | SHIM6 => {
+                HOP_BY_HOP | ROUTING | DESTINATION | SHIM6 => {
                     let [next, length] = ahead.array().ok_or("ipv6 extension")?;
                     ahead
                         .skip(usize::from(length).saturating_mul(8).saturating_add(6))
@@ -159,8 +159,6 @@ const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AH: u8 = 51;
 const DESTINATION: u8 = 60;
-const MOBILITY: u8 = 135;
-const HIP: u8 = 139;
 const SHIM6: u8 = 140;
 
 /// RFC 8200 knows each header once, destination options twice.

@@ -5,6 +5,7 @@
 //! 802.3         0 destination   6 source   12 length ≤ 1500   14 LLC: dsap ssap control (1 or 2)
 //! SNAP          LLC aa aa 03, OUI (3), type (2)
 //! tag           0x8100, 0x88a8 or 0x9100 in place of the type, then priority and id (2), then the next type
+//! Cisco's       0x8909 in place of the type: version, length, option (2), group (2), then the next type
 //! cooked v1     0 packet type   2 ARPHRD   4 length of address   6 address (8)   14 protocol   16 payload
 //! cooked v2     0 protocol   4 interface   8 ARPHRD   10 packet type   11 length   12 address (8)   20 payload
 //! BSD loopback  0 address family (the payload's own version tells as much)   4 payload
@@ -75,6 +76,13 @@ impl Walk {
             let tag = cursor.u16().ok_or("vlan tag")?;
             kind = cursor.u16().ok_or("vlan tag")?;
             self.layers.tags.push(tag);
+            self.at = cursor.at();
+        }
+        if kind == TAG_GROUP {
+            let mut cursor = self.cursor(bytes);
+            cursor.skip(6).ok_or("security group tag")?;
+            kind = cursor.u16().ok_or("security group tag")?;
+            self.seen.add(Encapsulation::GroupTag);
             self.at = cursor.at();
         }
         match tags {
@@ -215,6 +223,7 @@ const RAW_OPENBSD: LinkType = LinkType(14);
 const TAG_C: u16 = 0x8100;
 const TAG_S: u16 = 0x88a8;
 const TAG_OLD_S: u16 = 0x9100;
+const TAG_GROUP: u16 = 0x8909;
 const TYPE_IPV4: u16 = 0x0800;
 const TYPE_IPV6: u16 = 0x86dd;
 

@@ -34,7 +34,7 @@ use link::Walk;
 use tunnel::{Found, Inside, Tunnel};
 
 /// How many shards there are, whatever the number of threads.
-pub const SHARDS: u8 = 64;
+pub const SHARDS: usize = 64;
 
 /// Walks frames; one for each reader.
 #[derive(Debug)]
@@ -236,7 +236,7 @@ fn shard_of(layers: &Layers) -> u8 {
         None => (layers.source_mac.map_or(0, word_of_mac), layers.destination_mac.map_or(0, word_of_mac)),
     };
     let mixed = fold(a.min(b) ^ MIX, a.max(b) ^ MIX.rotate_left(32));
-    u8::try_from(fold(mixed, MIX) >> 58).unwrap_or(0) % SHARDS
+    u8::try_from(fold(mixed, MIX) >> (u64::BITS - SHARDS.ilog2())).unwrap_or(0)
 }
 
 fn word_of_ip(ip: IpAddr) -> u64 {

@@ -306,7 +306,7 @@ fn both_directions_have_one_shard_and_pairs_spread() {
         let ips = (IpAddr::V4(a.into()), IpAddr::V4(b.into()));
         shard_of(&Layers { ips: Some(ips), ..Layers::default() })
     };
-    let mut filled = [0; SHARDS as usize];
+    let mut filled = [0; SHARDS];
     for host in 0..6_400 {
         assert_eq!(shard(0x0a00_0001, 0x0a00_0100 + host), shard(0x0a00_0100 + host, 0x0a00_0001));
         filled[shard(0x0a00_0001, 0x0a00_0100 + host) as usize] += 1;

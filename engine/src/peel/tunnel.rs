@@ -5,14 +5,16 @@
 //! ERSPAN I   GRE 0x88be without S, then the Ethernet frame
 //! ERSPAN II  GRE 0x88be with S, then
 //!            0 version:4 = 1, VLAN:12   2 CoS:3 En:2 T:1 session:10   4 reserved:12 index:20   8 frame
-//! ERSPAN III GRE 0x22eb with S, then
+//! ERSPAN III GRE 0x22eb, with S or without, then
 //!            0 version:4 = 2, VLAN:12   2 CoS:3 BSO:2 T:1 session:10   4 time stamp   8 SGT
 //!            10 P:1 FT:5 hardware:6 D:1 Gra:2 O:1   12 [O: platform header (8)]   frame
-//! VXLAN      UDP to 4789: 0 flags = 0x08   1 zero (3)   4 network (3)   7 zero   8 Ethernet frame
+//! VXLAN      UDP to 4789: 0 flags: G . . . I . . .   1 flags   2 group (with G)   4 network (3)   7 zero
+//!            8 Ethernet frame
+//! VXLAN-GPE  UDP to 4790, or 4789: the same with flags . . . . I P . .   3 next protocol: 1 IPv4, 2 IPv6, 3 Ethernet
 //! ```
 //!
-//! all big-endian. Source: RFC 2784 and 2890; RFC 7348, 5; draft-foschiano-erspan-03;
-//! the older UDP port 8472 from the Linux kernel. GRE opens for Ethernet (0x6558)
+//! all big-endian. Source: RFC 2784 and 2890; RFC 7348, 5; draft-smith-vxlan-group-policy-05;
+//! draft-ietf-nvo3-vxlan-gpe-12; draft-foschiano-erspan-03; the older UDP port 8472 from the Linux kernel. GRE opens for Ethernet (0x6558)
 //! and IP; other tunnels are counted by name and stay closed.
 
 use crate::peel::counts::Encapsulation;
@@ -100,13 +102,13 @@ fn gre(mut cursor: Cursor<'_>) -> Option<Found> {
         (GRE_ETHERNET, _) => Some(Found::Open(tunnel)),
         (GRE_IPV4 | GRE_IPV6, _) => Some(Found::Open(Tunnel { inside: Inside::Ip, ..tunnel })),
         (GRE_ERSPAN, None) => Some(Found::Open(Tunnel { by: Encapsulation::Erspan1, ..tunnel })),
-        (GRE_ERSPAN | GRE_ERSPAN3, Some(number)) => erspan(cursor, number).or(Some(Found::Nothing)),
+        (GRE_ERSPAN | GRE_ERSPAN3, number) => erspan(cursor, number).or(Some(Found::Nothing)),
         (0x8847 | 0x8848, _) => Some(Found::Closed(Encapsulation::Mpls)),
         _ => Some(Found::Closed(Encapsulation::Gre)),
     }
 }
 
-fn erspan(mut cursor: Cursor<'_>, number: u32) -> Option<Found> {
+fn erspan(mut cursor: Cursor<'_>, number: Option<u32>) -> Option<Found> {
     let first = cursor.u16()?;
     let second = cursor.u16()?;
     let session = u32::from(second & 0x03ff);
@@ -114,7 +116,7 @@ fn erspan(mut cursor: Cursor<'_>, number: u32) -> Option<Found> {
         by: Encapsulation::Erspan2,
         at: 0,
         inside: Inside::Ethernet,
-        sequence: Some((session, number)),
+        sequence: number.map(|number| (session, number)),
         vlan: None,
         is_cut: second & 0x0400 != 0,
     };
@@ -150,18 +152,20 @@ fn udp(mut cursor: Cursor<'_>) -> Option<Found> {
         return None;
     }
     cursor.skip(4)?;
-    let at = cursor.at().saturating_add(8);
+    let vxlan = Tunnel {
+        by: Encapsulation::Vxlan,
+        at: cursor.at().saturating_add(8),
+        inside: Inside::Ethernet,
+        sequence: None,
+        vlan: None,
+        is_cut: false,
+    };
     match (destination, cursor.array::<8>()?) {
-        (4789 | 8472, [VXLAN_FLAGS, 0, 0, 0, _, _, _, 0]) => Some(Found::Open(Tunnel {
-            by: Encapsulation::Vxlan,
-            at,
-            inside: Inside::Ethernet,
-            sequence: None,
-            vlan: None,
-            is_cut: false,
-        })),
-        (4790, [flags, 0, 0, _, _, _, _, 0]) if flags & 0x0c == 0x0c => {
-            Some(Found::Closed(Encapsulation::VxlanGpe))
+        (4789 | 8472, [0x08, 0, 0, 0, _, _, _, 0]) => Some(Found::Open(vxlan)),
+        (4789, [0x88, flags, _, _, _, _, _, 0]) if flags & 0xb7 == 0 => Some(Found::Open(vxlan)),
+        (4789 | 4790, [0x0c, 0, 0, next @ 1..=3, _, _, _, 0]) => {
+            let inside = if next == 3 { Inside::Ethernet } else { Inside::Ip };
+            Some(Found::Open(Tunnel { by: Encapsulation::VxlanGpe, inside, ..vxlan }))
         }
         (6081, [first, flags, kind, _, _, _, _, 0]) if first >> 6 == 0 && flags & 0x3f == 0 && kind >= 6 => {
             Some(Found::Closed(Encapsulation::Geneve))
@@ -178,7 +182,7 @@ fn udp(mut cursor: Cursor<'_>) -> Option<Found> {
 
 /// Whether this packet may be part of a tunnel, though only its first fragment could tell.
 pub(super) fn port_of_tunnel(transport: &[u8]) -> bool {
-    matches!(*transport, [_, _, 0x12, 0xb5, ..] | [_, _, 0x21, 0x18, ..])
+    matches!(*transport, [_, _, 0x12, 0xb5 | 0xb6, ..] | [_, _, 0x21, 0x18, ..])
 }
 
 /// IP protocol numbers.
@@ -198,5 +202,3 @@ const GRE_ERSPAN3: u16 = 0x22eb;
 
 /// The En field: 0 came untagged, 1 ISL, 2 802.1Q, 3 the tag is still in the frame.
 const ERSPAN_TAG_TAKEN: u16 = 2;
-
-const VXLAN_FLAGS: u8 = 0x08;

@@ -18,7 +18,7 @@ pub struct Counts {
 
 impl Counts {
     /// Adds what another shard counted.
-    pub fn merge(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         for (sum, count) in [
             (&mut self.frames, other.frames),
             (&mut self.two_way, other.two_way),

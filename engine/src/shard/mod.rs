@@ -27,7 +27,10 @@ mod tests;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{ALL, Parser, Sink, Time, Way};
 
-pub use counts::Counts;
+pub use crate::peel::SHARDS;
+pub use counts::Counts as ShardCounts;
+
+use counts::Counts;
 
 use crate::dispatch::{Channel, Dispatch};
 use crate::duplicate::{Arrival, Copies};

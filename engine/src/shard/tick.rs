@@ -2,7 +2,7 @@
 
 use spanwatch_parsers::{About, Fact, Time};
 
-use super::{Shard, end};
+use super::{Counts, Shard, end};
 use crate::flow::{Counted, Flow};
 use crate::observation::{Observation, Party, Place};
 use crate::scribe::{Scribe, Talk};
@@ -49,8 +49,8 @@ impl Shard {
         self.ticked = scribe.place();
     }
 
-    /// Ends everything at `at`, before a frame `frame` that will not come.
-    pub fn finish(&mut self, at: Time, frame: u64, out: &mut Vec<Observation>) {
+    /// Ends everything at `at`, before a frame `frame` that will not come, and tells what it counted.
+    pub fn finish(mut self, at: Time, frame: u64, out: &mut Vec<Observation>) -> Counts {
         self.tick(at, frame, out);
         let scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
         let mut hearing = self.voice.hear(scribe, Counted { at, cite: self.last.cite, bytes: 0 });
@@ -59,10 +59,9 @@ impl Shard {
             end(flow, &mut hearing);
         }
         let mut scribe = hearing.scribe;
-        self.held = 0;
         self.voice.streams.tick(&mut scribe);
         self.report(&mut scribe);
-        self.ticked = scribe.place();
+        self.counts()
     }
 
     /// Where the observations of a tick begin: behind those of an earlier one before the same frame.

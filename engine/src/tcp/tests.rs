@@ -206,7 +206,8 @@ fn reset_ends_an_open_connection_without_refusing() {
 #[test]
 fn reset_from_far_away_is_not_believed() {
     let mut connection = open(&mut Tape::default());
-    let outcome = connection.take(&segment(Way::Resp, RST, SERVER + 0x7000_0000, 0, b""), &mut Tape::default());
+    let outcome =
+        connection.take(&segment(Way::Resp, RST, SERVER + 0x7000_0000, 0, b""), &mut Tape::default());
     assert_eq!(outcome, Outcome::default());
 }
 
