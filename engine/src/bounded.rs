@@ -13,6 +13,11 @@
 //! the order depends on what happened alone, never on a hash, and a use costs no
 //! more than the lookup.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 use std::hash::Hash;
 
 use hashbrown::HashTable;

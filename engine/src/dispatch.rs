@@ -3,6 +3,11 @@
 //! Ports and types order the probes, parsers of any port come after them, the
 //! registry's order breaks ties; the probe decides.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -22,6 +22,11 @@
 //! Of the payload only the first [`HASHED`] bytes and the length count: video is
 //! not touched beyond its headers, and the transport's checksum covers the rest.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 mod delay;
 mod recent;
 

@@ -5,6 +5,17 @@
 //! for a bounded time; the oldest goes first. Of overlapping fragments the first
 //! bytes win. A packet longer than IP can be is dropped.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 use std::net::IpAddr;
 
 use spanwatch_parsers::{Span, Time};
@@ -31,6 +42,7 @@ pub struct Fragments {
     held: usize,
     held_max: usize,
     lost: u64,
+    incomplete: u64,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +56,7 @@ impl Fragments {
     /// A store for `packets` packets of `held_max` bytes in all.
     #[must_use]
     pub fn new(packets: usize, held_max: usize, seed: u64) -> Self {
-        Self { packets: Expiring::new(packets, TIMEOUT, seed), held: 0, held_max, lost: 0 }
+        Self { packets: Expiring::new(packets, TIMEOUT, seed), held: 0, held_max, lost: 0, incomplete: 0 }
     }
 
     /// Whether a part of this packet is here.
@@ -59,10 +71,16 @@ impl Fragments {
         self.packets.peek(key)?.ports
     }
 
-    /// Packets that were given up for want of room, for time, or as impossible, since it was made.
+    /// Packets that were given up for want of room since it was made.
     #[must_use]
     pub const fn lost(&self) -> u64 {
         self.lost
+    }
+
+    /// Packets of which a part never came, or that were impossible, since it was made.
+    #[must_use]
+    pub const fn incomplete(&self) -> u64 {
+        self.incomplete
     }
 
     /// The most packets, the cap that [`Fragments::lost`] is measured by.
@@ -78,15 +96,18 @@ impl Fragments {
             Some(slot) => slot,
             None => {
                 let (slot, gone) = self.packets.insert(key, Packet::default(), at);
-                self.forget(gone.map(|(_, packet)| packet));
+                if let Some((_, gone)) = gone {
+                    self.lost = self.lost.saturating_add(1);
+                    self.held = self.held.saturating_sub(gone.pieces.held());
+                }
                 slot
             }
         };
         let (_, packet) = self.packets.at(slot)?;
         let end = u64::from(part.offset).saturating_add(bytes.len() as u64);
         if end > PACKET_MAX {
-            let gone = self.packets.take(slot);
-            self.forget(gone.map(|(_, packet)| packet));
+            let (_, gone) = self.packets.take(slot)?;
+            self.give_up(&gone);
             return None;
         }
         if part.offset == 0 {
@@ -107,7 +128,8 @@ impl Fragments {
         }
         while self.held > self.held_max {
             let (_, gone) = self.packets.pop_oldest()?;
-            self.forget(Some(gone));
+            self.lost = self.lost.saturating_add(1);
+            self.held = self.held.saturating_sub(gone.pieces.held());
         }
         None
     }
@@ -115,15 +137,13 @@ impl Fragments {
     /// Gives up what waited too long.
     pub fn expire(&mut self, now: Time) {
         while let Some((_, packet)) = self.packets.expire(now) {
-            self.forget(Some(packet));
+            self.give_up(&packet);
         }
     }
 
-    fn forget(&mut self, packet: Option<Packet>) {
-        if let Some(packet) = packet {
-            self.held = self.held.saturating_sub(packet.pieces.held());
-            self.lost = self.lost.saturating_add(1);
-        }
+    fn give_up(&mut self, packet: &Packet) {
+        self.held = self.held.saturating_sub(packet.pieces.held());
+        self.incomplete = self.incomplete.saturating_add(1);
     }
 }
 
@@ -206,14 +226,14 @@ mod tests {
         let mut store = store();
         store.add(KEY, part(0, true), b"aaaaaaaa", Time(0));
         store.expire(Time(0) + TIMEOUT + Span(1));
-        assert_eq!((store.knows(&KEY), store.held, store.lost()), (false, 0, 1));
+        assert_eq!((store.knows(&KEY), store.held, store.incomplete()), (false, 0, 1));
     }
 
     #[test]
     fn impossible_length_is_dropped() {
         let mut store = store();
         assert_eq!(store.add(KEY, part(65_528, false), &[0; 100], Time(0)), None);
-        assert_eq!((store.knows(&KEY), store.held, store.lost()), (false, 0, 1));
+        assert_eq!((store.knows(&KEY), store.held, store.incomplete()), (false, 0, 1));
     }
 
     #[test]

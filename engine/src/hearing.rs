@@ -2,6 +2,11 @@
 //!
 //! A parser that panics costs its message (and its session), never the capture.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use spanwatch_parsers::{About, Fact, Malformed, Parser, Sink, Start, Way};

@@ -10,6 +10,17 @@
 //!
 //! Source: RFC 792; RFC 4443, 3.1 and 3.3. Extensions (RFC 4884) are left out.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 use std::net::IpAddr;
 
 use spanwatch_parsers::Fact;

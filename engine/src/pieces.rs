@@ -3,6 +3,17 @@
 //! Of bytes that come twice the first are kept: a later copy can fill holes, and
 //! change nothing.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 use std::collections::BTreeMap;
 
 /// Stretches of bytes by their offset.

@@ -5,6 +5,11 @@
 //! ([`AGAIN`]), so that what is known of it stays fresh. Raw properties are shown
 //! to the fingerprints, and their labels follow them.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{About, Fact, Key, Label, Malformed, Span, Text, Time};
 

@@ -92,7 +92,7 @@ fn headers_are_those_that_etherparse_reads() {
     let (mut same, mut wrong) = (0_u64, Vec::new());
     for path in captures_on(&folder, &[]) {
         let mut peeler = Peeler::new();
-        each_frame(&[path.clone()], |item| {
+        each_frame(std::slice::from_ref(&path), |item| {
             let Item::Frame(head, bytes) = item else { return };
             let peeled = peeler.peel(head.link, head.at, bytes, head.wire_length);
             if head.link != LinkType::ETHERNET || peeled.outer.is_some() || peeled.layers.is_absorbed {

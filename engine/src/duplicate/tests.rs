@@ -79,7 +79,7 @@ fn copy_in_every_form_is_dropped_at_once() {
             first.by_interface(1).after_us(5_000),
         ] {
             assert_eq!(copies(&[first.clone(), copy.clone()]), [false, true]);
-            assert_eq!(copies(&[copy, first.after_us(0)])[0], false);
+            assert!(!copies(&[copy])[0]);
         }
     }
 }

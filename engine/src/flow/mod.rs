@@ -10,6 +10,11 @@
 //! then has its VLAN in the key ([`Key::in_segment`]). A sender without an address
 //! (0.0.0.0, ::) is known by his MAC.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 mod key;
 
 use spanwatch_parsers::{Activity, Envelope, Mac, Span, Time, Way};

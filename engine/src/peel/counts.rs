@@ -171,8 +171,8 @@ pub struct Counts {
     pub outgoing: u64,
     /// IP fragments, innermost.
     pub fragments: u64,
-    /// Fragments of tunnels that had to go before their packet was whole.
-    pub tunnel_fragments_lost: u64,
+    /// Packets of tunnels of which fragments never came, or had to go before the others came.
+    pub tunnel_packets_incomplete: u64,
     encapsulations: [u64; Encapsulation::ALL.len()],
     vlans: Vlans,
     undecodable: BTreeMap<&'static str, u64>,
@@ -221,7 +221,7 @@ impl Counts {
             (&mut self.incoming, other.incoming),
             (&mut self.outgoing, other.outgoing),
             (&mut self.fragments, other.fragments),
-            (&mut self.tunnel_fragments_lost, other.tunnel_fragments_lost),
+            (&mut self.tunnel_packets_incomplete, other.tunnel_packets_incomplete),
         ] {
             *sum = sum.saturating_add(count);
         }

@@ -10,7 +10,16 @@
 //! earlier ones only where fragments of tunnels are joined. It never panics,
 //! whatever the bytes.
 
-#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 mod counts;
 mod ip;
@@ -143,10 +152,9 @@ impl Peeler {
         if !is_ours || layers.is_cut() {
             return;
         }
-        let lost = self.fragments.lost();
         let whole = self.fragments.add(key, part, transport, at);
-        let lost = self.fragments.lost().saturating_sub(lost);
-        self.counts.tunnel_fragments_lost = self.counts.tunnel_fragments_lost.saturating_add(lost);
+        self.counts.tunnel_packets_incomplete =
+            self.fragments.lost().saturating_add(self.fragments.incomplete());
         let Some(whole) = whole else {
             walk.layers.is_absorbed = true;
             return;
@@ -236,7 +244,7 @@ fn shard_of(layers: &Layers) -> u8 {
         None => (layers.source_mac.map_or(0, word_of_mac), layers.destination_mac.map_or(0, word_of_mac)),
     };
     let mixed = fold(a.min(b) ^ MIX, a.max(b) ^ MIX.rotate_left(32));
-    u8::try_from(fold(mixed, MIX) >> (u64::BITS - SHARDS.ilog2())).unwrap_or(0)
+    u8::try_from(fold(mixed, MIX) >> SHARD_SHIFT).unwrap_or(0)
 }
 
 fn word_of_ip(ip: IpAddr) -> u64 {
@@ -253,6 +261,8 @@ fn word_of_mac(mac: Mac) -> u64 {
     let [a, b, c, d, e, f] = mac.0;
     u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }
+
+const SHARD_SHIFT: u32 = u64::BITS - SHARDS.ilog2();
 
 /// The fraction of the golden ratio; fixed, for the shard of a pair is part of the order.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;

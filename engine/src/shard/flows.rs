@@ -157,7 +157,7 @@ impl Flows {
 
     /// Takes out one flow whose time is over; call it until it says `None`.
     pub fn expire(&mut self, now: Time) -> Option<Flow> {
-        while let Some(review) = self.closed.pop_front_if(|review| review.due <= now) {
+        while let Some(review) = pop_due(&mut self.closed, now) {
             if let Some(slot) = self.connections.find(&review.key)
                 && let Some((_, flow)) = self.connections.at(slot)
                 && flow.head.number == review.number
@@ -165,7 +165,7 @@ impl Flows {
                 return self.connections.take(slot).map(|(_, flow)| flow);
             }
         }
-        while let Some(review) = self.embryonic.pop_front_if(|review| review.due <= now) {
+        while let Some(review) = pop_due(&mut self.embryonic, now) {
             if let Some(slot) = self.connections.find(&review.key)
                 && let Some((_, flow)) = self.connections.at(slot)
                 && flow.head.number == review.number
@@ -245,6 +245,11 @@ fn push(reviews: &mut VecDeque<Review>, review: Review) {
     {
         first.due = Time::MIN;
     }
+}
+
+fn pop_due(reviews: &mut VecDeque<Review>, now: Time) -> Option<Review> {
+    let is_due = reviews.front().is_some_and(|review| review.due <= now);
+    if is_due { reviews.pop_front() } else { None }
 }
 
 /// The engine's part in observations of activity.

@@ -1,6 +1,8 @@
 //! IP packets in a shard: fragments, flows, and on to UDP, TCP and ICMP.
 
-use spanwatch_parsers::{About, Fact, Malformed, Time, Way};
+use std::net::IpAddr;
+
+use spanwatch_parsers::{About, BindingBy, Fact, Mac, Malformed, Time, Way};
 
 use super::{FrameIn, Parties, Shard, end, message, whole_of};
 use crate::dispatch::{App, Channel};
@@ -10,6 +12,7 @@ use crate::hearing::{Hearing, talk};
 use crate::icmp;
 use crate::peel::wire::Cursor;
 use crate::peel::{Extensions, Layers};
+use crate::said::AGAIN;
 use crate::scribe::Scribe;
 use crate::tcp::{Connection, Listening, Reading, Segment, Tcp};
 
@@ -87,6 +90,7 @@ impl Shard {
         let Some(flow) = self.flows.get(handle, frame.at) else { return };
         let way = flow.head.way(from_low);
         flow.head.count(way, &parties.sender, &parties.receiver, counted);
+        bind(flow, way, &mut hearing);
         if transport.is_readable {
             match transport.protocol {
                 UDP => udp(flow, way, transport, &mut hearing),
@@ -204,6 +208,41 @@ impl Shard {
         }
         self.flows.relist(handle);
     }
+}
+
+/// Says, once a minute, that a sender's address is bound to his MAC: what is sent to a group of the link
+/// (RFC 5771, 4; RFC 4291, 2.7), or from a link-local address, no router has forwarded.
+fn bind(flow: &mut Flow, way: Way, hearing: &mut Hearing<'_, '_>) {
+    let (sender, receiver) = (flow.head.side(way).party, flow.head.side(way.other()).party);
+    let is_of_the_link = match (sender.ip, receiver.ip) {
+        (Some(IpAddr::V4(from)), Some(IpAddr::V4(to))) => {
+            matches!(to.octets(), [224, 0, 0, _]) && !from.is_unspecified() && !from.is_multicast()
+        }
+        (Some(IpAddr::V6(from)), Some(IpAddr::V6(to))) => {
+            let is_group = matches!(to.segments(), [0xff02 | 0xff12, ..]);
+            from.is_unicast_link_local() || (is_group && !from.is_unspecified() && !from.is_multicast())
+        }
+        _ => false,
+    };
+    let (Some(mac), Some(ip)) = (sender.mac.filter(|mac| !is_shared(*mac)), sender.ip) else { return };
+    let now = hearing.frame.at;
+    let bound = &mut flow.head.side_mut(way).bound;
+    if is_of_the_link && bound.is_none_or(|before| now - before >= AGAIN || now < before) {
+        *bound = Some(now);
+        hearing.say(&flow.head, way, Fact::Binding { mac, ip, by: BindingBy::LinkScope });
+    }
+}
+
+/// MACs that stand for several routers: VRRP (RFC 9568, 7.3), HSRP, GLBP.
+const fn is_shared(mac: Mac) -> bool {
+    matches!(
+        mac.0,
+        [0, 0, 0x5e, 0, 1 | 2, _]
+            | [0, 0, 0x0c, 7, 0xac, _]
+            | [0, 0, 0x0c, 0x9f, 0xf0..=0xff, _]
+            | [0, 5, 0x73, 0xa0, 0..=0x0f, _]
+            | [0, 7, 0xb4, 0, ..]
+    )
 }
 
 /// Takes a datagram.

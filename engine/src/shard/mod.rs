@@ -15,11 +15,17 @@
 //! Observations of a frame have a [`Place`] with an index from [`FIRST_OF_FRAME`] on;
 //! those of a tick, which comes before its frame, have smaller ones.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 mod counts;
 mod flows;
 mod ip;
 mod message;
 mod tick;
+mod tunnels;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +50,7 @@ use crate::scribe::Scribe;
 use crate::stream::Streams;
 use crate::tcp::Listening;
 use flows::{Flows, Handle};
+use tunnels::Tunnels;
 
 /// A frame's place and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,6 +74,7 @@ pub struct Shard {
     copies: Copies,
     fragments: Fragments,
     flows: Flows,
+    tunnels: Tunnels,
     voice: Voice,
     held: usize,
     counts: Counts,
@@ -115,6 +123,7 @@ impl Shard {
             copies: Copies::new(seed),
             fragments: Fragments::new(FRAGMENTED_MAX, FRAGMENTS_HELD_MAX, seed),
             flows: Flows::new(seed),
+            tunnels: Tunnels::default(),
             voice: Voice {
                 dispatch: Dispatch::new(parsers),
                 sink: Sink::default(),
@@ -146,6 +155,9 @@ impl Shard {
         self.counts.frames = self.counts.frames.saturating_add(1);
         let bytes = peeled.bytes(bytes);
         let arrival = Arrival { at: frame.at, cite: frame.cite, interface: frame.interface };
+        if let Some(outer) = &peeled.outer {
+            self.tunnels.count(outer, frame.frame, frame.counted());
+        }
         if self.copies.is_copy(peeled, bytes, &arrival) {
             return;
         }

@@ -2,6 +2,7 @@
 
 use spanwatch_parsers::{About, Fact, Time};
 
+use super::tunnels::Tunnels;
 use super::{Counts, Shard, end};
 use crate::flow::{Counted, Flow};
 use crate::observation::{Observation, Party, Place};
@@ -42,6 +43,7 @@ impl Shard {
         }
         scribe = hearing.scribe;
         self.flows.sum(&mut scribe);
+        self.tunnels.sum(&mut scribe);
         self.voice.streams.tick(&mut scribe);
         self.voice.said.expire(at);
         self.fragments.expire(at);
@@ -86,6 +88,7 @@ impl Shard {
             flows,
             sums,
             ("fragmented packets", self.fragments.capacity(), self.fragments.lost()),
+            ("tunnels", Tunnels::CAPACITY, self.tunnels.refused()),
             ("streams", streams_max, streams),
             ("sums of streams", unsummed_max, unsummed),
             ("packets compared for copies", recent_max, forgotten),

@@ -13,6 +13,11 @@
 //! with dynamic payload types is taken for video, and who knows another clock
 //! rate (the ledger) knows that the jitter of such a stream is not to be used.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 pub mod statistics;
 
 use std::net::IpAddr;

@@ -144,7 +144,7 @@ impl Half {
         }
         let attempt = match self.sent_again {
             Some(again) if again.offset == start => again.attempt.saturating_add(1),
-            Some(again) if (stretch.at - again.at) < AGAIN_APART => return None,
+            Some(again) if apart(again.at, stretch.at) < AGAIN_APART => return None,
             _ => 1,
         };
         self.sent_again = Some(Again { offset: start, attempt, at: stretch.at });
@@ -185,7 +185,7 @@ impl Half {
     #[must_use]
     pub fn gives_up(&self, at: Time, is_answered: bool) -> bool {
         let (Some(hole), Some(first)) = (self.hole, self.pieces.first()) else { return false };
-        let waited = at - hole.since;
+        let waited = apart(hole.since, at);
         let is_acknowledged = self.acknowledged.is_some_and(|reached| reached >= first);
         let is_late = is_answered || hole.segments >= SWAPPED_MAX || waited >= SWAPPED_FOR;
         self.pieces.held() > HELD_MAX
@@ -241,6 +241,10 @@ impl Half {
         }
         self.hole = None;
     }
+}
+
+fn apart(before: Time, after: Time) -> Span {
+    Span(after.0.saturating_sub(before.0))
 }
 
 /// Bytes kept behind holes of one direction: half a second of a large camera's stream.

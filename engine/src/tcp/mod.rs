@@ -9,6 +9,17 @@
 //! of each. Checksums are not checked (RFC 9293, 3.1), as hosts leave them to the
 //! network card; urgent data and options are stepped over.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 mod half;
 mod listening;
 
