@@ -248,10 +248,8 @@ impl Ledger {
     fn activity(&mut self, seen: &Observation, activity: &Activity) {
         self.second = Some(seen.cite);
         self.carried(&seen.subject);
-        let is_remote = |party: &Party| party.ip.is_some_and(|ip| !is_site_address(ip));
-        let is_known = self.directory.find(&seen.subject).is_some();
-        if !is_known && is_remote(&seen.subject) && !is_remote(&seen.peer) && seen.peer.ip.is_some() {
-            return; // An Internet host that a device of the site talks to is no device of the site.
+        if self.is_foreign(seen) {
+            return;
         }
         let is_link_scope = seen.subject.hop_limit == HOP_LIMIT_OF_THE_LINK;
         if let (true, Some(mac), Some(ip)) = (is_link_scope, seen.subject.mac, seen.subject.ip) {
@@ -280,12 +278,24 @@ impl Ledger {
 
     fn stream(&mut self, seen: &Observation, second: &StreamActivity) {
         let Some(ip) = seen.subject.ip else { return };
-        let Some(number) = self.directory.find_or_add(&seen.subject, second.first) else { return };
+        let number = if self.is_foreign(seen) {
+            None
+        } else {
+            self.directory.find_or_add(&seen.subject, second.first)
+        };
+        self.streams.measured(number, ip, second, seen.cite);
+        let Some(number) = number else { return };
         if let Some(device) = self.directory.device_mut(number) {
             device.sends_media = true;
         }
-        self.streams.measured(number, ip, second, seen.cite);
         self.verdict.streamed(number, second.ssrc, second.first, second.last, second.longest_gap, seen.cite);
+    }
+
+    /// Whether the subject is an Internet host that a device of the site talks to: it is no device of the site.
+    fn is_foreign(&self, seen: &Observation) -> bool {
+        let is_remote = |ip: Option<IpAddr>| ip.is_some_and(|ip| !is_site_address(ip));
+        let is_local = |ip: Option<IpAddr>| ip.is_some_and(is_site_address);
+        is_remote(seen.subject.ip) && is_local(seen.peer.ip) && self.directory.find(&seen.subject).is_none()
     }
 
     fn bind(&mut self, mac: Mac, ip: IpAddr, by: BindingBy, seen: &Observation) {

@@ -18,8 +18,8 @@ pub type StreamId = (u64, u32);
 /// One stream, from its first packet to its last.
 #[derive(Debug, Clone)]
 pub struct Stream {
-    /// Who sends it.
-    pub source: Number,
+    /// Who sends it, where that is a device of the site.
+    pub source: Option<Number>,
     /// Where from.
     pub source_ip: IpAddr,
     /// Where to.
@@ -95,7 +95,13 @@ impl Streams {
     }
 
     /// Takes one second of a stream.
-    pub fn measured(&mut self, source: Number, source_ip: IpAddr, second: &StreamActivity, cite: Cite) {
+    pub fn measured(
+        &mut self,
+        source: Option<Number>,
+        source_ip: IpAddr,
+        second: &StreamActivity,
+        cite: Cite,
+    ) {
         if self.streams.len() >= STREAMS_MAX && !self.streams.contains_key(&second.stream) {
             self.refused = self.refused.saturating_add(1);
             return;
@@ -141,8 +147,8 @@ impl Streams {
 
     /// Says that one device turned out to be another.
     pub fn renumber(&mut self, gone: Number, kept: Number) {
-        for stream in self.streams.values_mut().filter(|stream| stream.source == gone) {
-            stream.source = kept;
+        for stream in self.streams.values_mut().filter(|stream| stream.source == Some(gone)) {
+            stream.source = Some(kept);
         }
     }
 
@@ -218,8 +224,8 @@ mod tests {
     fn seconds_add_up_to_a_stream_with_rate_and_jitter() {
         let mut streams = Streams::default();
         let source = "192.0.2.7".parse().unwrap();
-        streams.measured(Number(1), source, &second(10, 0, 1), Cite::default());
-        streams.measured(Number(1), source, &second(10, 1, 2), Cite::default());
+        streams.measured(Some(Number(1)), source, &second(10, 0, 1), Cite::default());
+        streams.measured(Some(Number(1)), source, &second(10, 1, 2), Cite::default());
         let stream = streams.iter().next().unwrap();
         assert_eq!((stream.packets, stream.bitrate_bps(), stream.jitter_us()), (20, 80_000, 1_000));
         assert_eq!(stream.codec, None);
@@ -242,7 +248,7 @@ mod tests {
             is_encrypted: false,
         };
         streams.announced(source, client, &announced);
-        streams.measured(Number(1), source, &second(10, 0, 1), Cite::default());
+        streams.measured(Some(Number(1)), source, &second(10, 0, 1), Cite::default());
         let stream = streams.iter().next().unwrap();
         assert_eq!(stream.codec, Some("H265".into()));
         assert_eq!(stream.clock_hz, 48_000);

@@ -283,16 +283,14 @@ fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Stream> {
             stream.measured.stream,
         )
     });
-    let id_of =
-        |number: Number, ip: std::net::IpAddr| ids.get(&number).cloned().unwrap_or_else(|| ip.to_string());
+    let id_of = |number: Option<Number>, ip: std::net::IpAddr| {
+        number.and_then(|it| ids.get(&it).cloned()).unwrap_or_else(|| ip.to_string())
+    };
     streams
         .into_iter()
         .map(|stream| Stream {
             source: id_of(stream.source, stream.source_ip),
-            destination: ledger
-                .directory
-                .find_ip(stream.destination, None)
-                .map_or_else(|| stream.destination.to_string(), |number| id_of(number, stream.destination)),
+            destination: id_of(ledger.directory.find_ip(stream.destination, None), stream.destination),
             transport: match stream.measured.transport {
                 StreamTransport::Udp => "udp",
                 StreamTransport::Interleaved => "interleaved",
