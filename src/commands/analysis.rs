@@ -65,6 +65,17 @@ pub fn analysed(inputs: Inputs, options: &Options) -> Result<(Report, CaptureCou
     Ok((report(&analysis.ledger, &run), run.counts))
 }
 
+/// Says on stderr which files of folders are no captures: the first by name, all by number.
+pub fn say_skipped(inputs: &Inputs) {
+    let skipped = inputs.skipped();
+    for file in skipped.iter().take(SKIPPED_SHOWN) {
+        eprintln!("spanwatch: {} is left out: it {}", file.name, file.reason);
+    }
+    if skipped.len() > SKIPPED_SHOWN {
+        eprintln!("spanwatch: {} more files are no captures and are left out", skipped.len() - SKIPPED_SHOWN);
+    }
+}
+
 fn input(report: &InputReport) -> Input {
     Input {
         name: report.name.clone(),
@@ -111,3 +122,6 @@ fn expression(text: &str) -> Result<String, FilterError> {
 fn time(text: &str) -> Result<Time, String> {
     report::time::parse(text).ok_or_else(|| "write it as 2026-11-22T09:14:03Z".to_owned())
 }
+
+/// Files left out that are named one by one.
+const SKIPPED_SHOWN: usize = 5;

@@ -42,6 +42,7 @@ impl Doctor {
     /// Where no input can be read.
     pub fn run(&self) -> Result<ExitCode, Failure> {
         let inputs = Inputs::find(&self.paths)?;
+        super::analysis::say_skipped(&inputs);
         let (report, counts) = analysed(inputs, &self.options)?;
         let remarks = remarks(&report, &counts);
         let mut out = io::stdout().lock();

@@ -68,9 +68,7 @@ impl Replay {
     /// Where no input can be read or the output cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
         let inputs = Inputs::find(&self.paths)?;
-        for skipped in inputs.skipped() {
-            eprintln!("spanwatch: {} is left out: it {}", skipped.name, skipped.reason);
-        }
+        super::analysis::say_skipped(&inputs);
         let parts = if self.each { inputs.each() } else { vec![inputs] };
         let worst = match &self.output {
             None => self.write_all(parts, &mut BufWriter::new(io::stdout().lock()))?,
