@@ -1,0 +1,146 @@
+//! Streams are measured as tshark measures them.
+//!
+//! Packets and loss against `tshark -z rtp,streams`, on our sample and on public captures; jitter against
+//! RFC 3550's formula (A.8) over the arrival times and time stamps that tshark reads.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use support::run::{replay, sample};
+use support::story::list;
+use support::{shared_captures, skipped};
+
+/// What tells streams apart: where from, where to, SSRC.
+type Key = (String, String, u32);
+
+fn tshark(path: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("tshark").arg("-r").arg(path).args(arguments).output();
+    let Ok(output) = output else {
+        skipped("tshark is missing");
+        return None;
+    };
+    Some(String::from_utf8(output.stdout).expect("tshark writes UTF-8"))
+}
+
+/// Packets and lost packets of each stream long enough to be told from chance.
+fn by_tshark(path: &Path) -> Option<BTreeMap<Key, (u64, u64)>> {
+    let text = tshark(path, &["-q", "-z", "rtp,streams"])?;
+    let mut streams = BTreeMap::new();
+    for line in text.lines() {
+        let Some((head, tail)) = line.split_once(" 0x") else { continue };
+        let head: Vec<&str> = head.split_whitespace().collect();
+        let [_, _, source, _, destination, _] = head[..] else { continue };
+        let ssrc = u32::from_str_radix(&tail[..8], 16).expect("an SSRC is hexadecimal");
+        // "... RTPType-96   167     0 (0.0%) ...": the packets and the lost stand before the bracket.
+        let before: Vec<&str> = tail.split_once('(').expect("a share of loss").0.split_whitespace().collect();
+        let [.., packets, lost] = before[..] else { panic!("no counts in {line}") };
+        let counts = (packets.parse().expect("a number"), lost.parse().expect("a number"));
+        streams.insert((source.to_owned(), destination.to_owned(), ssrc), counts);
+    }
+    streams.retain(|_, (packets, _)| *packets >= 8);
+    Some(streams)
+}
+
+fn by_spanwatch(report: &Value) -> BTreeMap<Key, &Value> {
+    let address_of = |id: &str| {
+        let device = list(report, "devices").find(|device| device["id"] == id);
+        device.and_then(|device| device["ips"][0].as_str()).unwrap_or(id).to_owned()
+    };
+    let key = |stream: &Value| {
+        let end = |name: &str| address_of(stream[name].as_str().expect("an end"));
+        let ssrc = stream["ssrc"].as_u64().and_then(|ssrc| u32::try_from(ssrc).ok());
+        (end("source"), end("destination"), ssrc.expect("an SSRC"))
+    };
+    list(report, "streams").map(|stream| (key(stream), stream)).collect()
+}
+
+fn assert_counts_agree(path: &Path) -> usize {
+    let Some(theirs) = by_tshark(path) else { return 0 };
+    let report = replay(path);
+    let ours = by_spanwatch(&report);
+    for (key, (packets, lost)) in &theirs {
+        let stream = ours.get(key).unwrap_or_else(|| panic!("{}: no stream {key:?}", path.display()));
+        let counts = (stream["packets"].as_u64(), stream["lost"].as_u64());
+        assert_eq!(counts, (Some(*packets), Some(*lost)), "{}: {key:?}", path.display());
+    }
+    theirs.len()
+}
+
+#[test]
+fn packets_and_loss_of_the_sample_are_tsharks() {
+    assert!(assert_counts_agree(&sample()) >= 8);
+}
+
+#[test]
+fn packets_and_loss_of_public_calls_are_tsharks() {
+    let Some(folder) = shared_captures() else { return };
+    let calls = folder.join("odedshimon__BruteShark/Pcap_Examples/Voip Calls (SIP, RTP)");
+    let mut compared = 0;
+    for call in CALLS {
+        compared += assert_counts_agree(&calls.join(call));
+    }
+    assert!(compared >= CALLS.len(), "{compared} streams compared");
+}
+
+#[test]
+fn jitter_of_the_sample_is_that_of_rfc_3550() {
+    let fields = ["frame.time_epoch", "ip.src", "ip.dst", "rtp.ssrc", "rtp.timestamp"];
+    let fields = fields.into_iter().flat_map(|field| ["-e", field]);
+    // Over UDP only: of the segments of a TCP stream tshark tells times by another rule.
+    let arguments: Vec<&str> = ["-Y", "rtp && udp", "-T", "fields"].into_iter().chain(fields).collect();
+    let Some(text) = tshark(&sample(), &arguments) else { return };
+    let mut streams: BTreeMap<Key, Jitter> = BTreeMap::new();
+    for line in text.lines() {
+        let [at, source, destination, ssrc, stamp] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("five fields in {line}")
+        };
+        let ssrc = u32::from_str_radix(ssrc.trim_start_matches("0x"), 16).expect("hexadecimal");
+        let key = (source.to_owned(), destination.to_owned(), ssrc);
+        let seconds: f64 = at.parse().expect("a time");
+        streams.entry(key).or_default().packet(seconds, stamp.parse().expect("a time stamp"));
+    }
+    let report = replay(&sample());
+    let mut compared = 0;
+    for (key, stream) in by_spanwatch(&report).iter().filter(|(_, stream)| stream["transport"] == "udp") {
+        let (ours, theirs) =
+            (stream["jitter_ms"].as_f64().expect("a number"), streams[key].jitter_s * 1_000.0);
+        assert!(
+            (ours - theirs).abs() < 0.02 + theirs / 1_000.0,
+            "{key:?}: {ours} ms, by the formula {theirs} ms"
+        );
+        compared += 1;
+    }
+    assert!(compared >= 5, "{compared} streams compared");
+}
+
+/// RFC 3550, A.8, in seconds, for a clock of 90 kHz.
+#[derive(Default)]
+struct Jitter {
+    last: Option<(f64, u32)>,
+    jitter_s: f64,
+}
+
+impl Jitter {
+    fn packet(&mut self, at: f64, stamp: u32) {
+        if let Some((last_at, last_stamp)) = self.last.replace((at, stamp)) {
+            let ticks = i64::from(stamp.wrapping_sub(last_stamp).cast_signed());
+            #[allow(clippy::cast_precision_loss)] // A difference of time stamps is far below 2^52.
+            let difference = (at - last_at) - ticks as f64 / 90_000.0;
+            self.jitter_s += (difference.abs() - self.jitter_s) / 16.0;
+        }
+    }
+}
+
+const CALLS: &[&str] = &[
+    "Asterisk_ZFONE_XLITE.pcap",
+    "MagicJack+_short_call.pcap",
+    "SIP_DTMF2.pcap",
+    "h263-over-rtp.pcap",
+    "sip-rtp-g711.pcap",
+    "sip-rtp-g722.pcap",
+    "sip-rtp-lpc.pcap",
+];

@@ -1,0 +1,293 @@
+//! Holds a report against what really was and really happened.
+//!
+//! The truth was written by the lab, which knows nothing of the product. Only
+//! frames, read by our own reader, are asked beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::capture::SECOND;
+use super::site::{Site, mac, text};
+use super::story::{list, nanoseconds};
+
+/// Everything in which `report` is not what the truth of `site` says.
+pub fn complaints(site: &Site, report: &Value) -> Vec<String> {
+    let judge = Judge::new(site, report);
+    let rules = [
+        Judge::devices,
+        Judge::nobody_else,
+        Judge::switches,
+        Judge::attachments,
+        Judge::streams,
+        Judge::logins,
+        Judge::dead_cameras,
+        Judge::dead_switches,
+        Judge::nothing_else,
+        Judge::secrets,
+    ];
+    rules.iter().flat_map(|rule| rule(&judge)).collect()
+}
+
+struct Judge<'a> {
+    site: &'a Site,
+    report: &'a Value,
+    /// Devices of the truth by name.
+    known: BTreeMap<&'a str, &'a Value>,
+    /// Devices of the report by id.
+    reported: BTreeMap<&'a str, &'a Value>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(site: &'a Site, report: &'a Value) -> Self {
+        let by =
+            |of: &'a Value, key| list(of, "devices").map(move |device| (text(device, key), device)).collect();
+        Self { site, report, known: by(&site.truth, "name"), reported: by(report, "id") }
+    }
+
+    /// Every device is there as it announced itself.
+    fn devices(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for device in self.known.values() {
+            let Some(reported) = self.reported.get(text(device, "mac")) else {
+                complaints.push(format!("{} is not reported", text(device, "name")));
+                continue;
+            };
+            let mut expect = |key: &str, expected: &Value| {
+                if reported[key] != *expected {
+                    let name = text(device, "name");
+                    complaints.push(format!("{name}: {key} is {}, in truth {expected}", reported[key]));
+                }
+            };
+            for key in ["mac", "vendor"] {
+                expect(key, &device[key]);
+            }
+            if device["kind"] != UNANNOUNCED_KIND || reported["kind"] != "unknown" {
+                expect("kind", &device["kind"]);
+            }
+            if device["hostname"].is_string() {
+                expect("hostname", &device["hostname"]);
+            }
+            for key in ["model", "firmware", "serial"] {
+                let said_by = device["announced"][key].as_array();
+                if said_by
+                    .is_some_and(|by| by.iter().any(|by| READ.contains(&by.as_str().unwrap_or_default())))
+                {
+                    expect(key, &device[key]);
+                }
+            }
+            if !list(reported, "ips").any(|ip| *ip == device["ip"]) {
+                expect("ips", &device["ip"]);
+            }
+        }
+        complaints
+    }
+
+    /// Nobody is reported who is not there.
+    fn nobody_else(&self) -> Vec<String> {
+        let there: BTreeSet<&str> = self.known.values().map(|device| text(device, "mac")).collect();
+        let switches: BTreeSet<&str> = self.truths("switches").map(|switch| text(switch, "mac")).collect();
+        let others = self.reported.keys().filter(|id| !there.contains(*id) && !switches.contains(*id));
+        others.map(|id| format!("{id} is reported, which is not there")).collect()
+    }
+
+    /// Every switch is there, by LLDP.
+    fn switches(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for switch in self.truths("switches") {
+            let (name, id) = (text(switch, "name"), text(switch, "mac"));
+            if !list(self.report, "switches").any(|it| it["name"] == name && it["id"] == id) {
+                complaints.push(format!("the switch {name} is not among the switches"));
+            }
+            match self.reported.get(id) {
+                Some(device) if device["kind"] == "switch" => {}
+                Some(device) => complaints.push(format!("{name} is a {}, in truth a switch", device["kind"])),
+                None => complaints.push(format!("the switch {name} is not among the devices")),
+            }
+        }
+        complaints
+    }
+
+    /// Where a switch said who hangs on its port, that is told; nobody is told to hang elsewhere.
+    fn attachments(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for (name, device) in &self.known {
+            let Some(reported) = self.reported.get(text(device, "mac")) else { continue };
+            let told = &reported["switch"];
+            let is_said = device["dhcp"]["option82"].is_object();
+            let is_right = told["name"] == device["switch"] && told["port"] == device["port"];
+            if !is_right && (is_said || told.is_object()) {
+                let (switch, port) = (text(device, "switch"), text(device, "port"));
+                complaints.push(format!("{name} hangs on {told}, in truth on {switch} port {port}"));
+            }
+        }
+        complaints
+    }
+
+    /// Every camera's video is there, the way it was pulled.
+    fn streams(&self) -> Vec<String> {
+        let recorder = self.known.values().find(|device| device["kind"] == "recorder").expect("a recorder");
+        let is_of = |stream: &Value, device: &Value| {
+            stream["source"] == device["mac"]
+                && stream["destination"] == recorder["mac"]
+                && stream["codec"] == device["rtsp"]["codec"]
+                && stream["transport"] == device["rtsp"]["transport"]
+        };
+        let cameras = self.known.iter().filter(|(_, device)| device["rtsp"].is_object());
+        let lacking = cameras.filter(|(_, device)| !list(self.report, "streams").any(|it| is_of(it, device)));
+        lacking.map(|(name, _)| format!("no video of {name} to the recorder")).collect()
+    }
+
+    /// Who logged in where is told, and how.
+    fn logins(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for (name, device) in &self.known {
+            let rtsp = &device["rtsp"];
+            let Some(account) = rtsp["account"].as_str().filter(|_| rtsp["auth"] != "none") else { continue };
+            let is_login = |session: &&Value| {
+                session["server"] == device["ip"]
+                    && session["account"] == account
+                    && session["outcome"] == "accepted"
+                    && session["scheme"].as_str().is_some_and(|it| it.starts_with(text(rtsp, "auth")))
+            };
+            if !list(self.report, "sessions").any(|session| is_login(&session)) {
+                complaints.push(format!("no {} login of {account} to {name}", rtsp["auth"]));
+            }
+        }
+        complaints
+    }
+
+    /// A camera without power is offline once, from its last frame to its next.
+    fn dead_cameras(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for event in self.events("power-lost") {
+            for name in list(event, "who").filter_map(Value::as_str) {
+                let offline = self.offline(name);
+                match offline[..] {
+                    [finding] => complaints.extend(self.absence(name, finding, event)),
+                    _ => complaints.push(format!("{name} is offline {} times, in truth once", offline.len())),
+                }
+            }
+        }
+        complaints
+    }
+
+    /// What streamed from behind a dead switch is offline once as well.
+    fn dead_switches(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for event in self.events("switch-died") {
+            for name in list(event, "members").filter_map(Value::as_str) {
+                let offline = self.offline(name);
+                match offline[..] {
+                    [finding] => complaints.extend(self.absence(name, finding, event)),
+                    [] if !self.known[name]["rtsp"].is_object() => {}
+                    _ => complaints.push(format!("{name} is offline {} times, in truth once", offline.len())),
+                }
+            }
+        }
+        complaints
+    }
+
+    /// The times of one absence, against the truth and against the frames themselves.
+    fn absence(&self, name: &str, finding: &Value, event: &Value) -> Vec<String> {
+        let time = |of: &Value, key: &str| of[key].as_str().map(nanoseconds);
+        let (died, powered) = (time(event, "from").expect("a time"), time(event, "link_up").expect("a time"));
+        let source = mac(text(self.known[name], "mac"));
+        let frames = self.site.frames.iter().filter(|frame| frame.source() == source);
+        let heard: Vec<i64> = frames.map(|frame| frame.at).collect();
+        let before = heard.iter().copied().filter(|at| *at < powered).max();
+        let after = heard.iter().copied().filter(|at| *at >= powered).min();
+        let mut complaints = Vec::new();
+        let mut expect = |what: &str, got: Option<i64>, expected: Option<i64>, tolerance: i64| {
+            let is_near = match (got, expected) {
+                (Some(got), Some(expected)) => (got - expected).abs() <= tolerance,
+                (got, expected) => got == expected,
+            };
+            if !is_near {
+                complaints.push(format!("{name}: {what} is {got:?}, in truth {expected:?}"));
+            }
+        };
+        expect("the power loss", time(finding, "first_seen"), Some(died), SECOND);
+        expect("the last sign of life", time(finding, "first_seen"), before, 0);
+        expect("the end", time(finding, "ended"), after, 0);
+        let detected = time(finding, "detected").expect("a time");
+        if detected <= died || detected >= powered {
+            complaints.push(format!("{name}: noticed at {detected}, not between {died} and {powered}"));
+        }
+        complaints
+    }
+
+    /// Nothing else went dark, and nothing else is claimed.
+    fn nothing_else(&self) -> Vec<String> {
+        let mut gone = BTreeSet::new();
+        for event in list(&self.site.truth, "events") {
+            let members = event["members"].as_array().into_iter().flatten();
+            gone.extend(list(event, "who").chain(members).filter_map(Value::as_str));
+        }
+        let switches = self.truths("switches").map(|switch| (text(switch, "mac"), text(switch, "name")));
+        let names: BTreeMap<&str, &str> =
+            self.known.iter().map(|(name, device)| (text(device, "mac"), *name)).chain(switches).collect();
+        let mut complaints = Vec::new();
+        for finding in list(self.report, "findings") {
+            if finding["kind"] != OFFLINE {
+                complaints.push(format!("a finding of kind {}: {}", finding["kind"], finding["title"]));
+            }
+            let who = list(finding, "devices").filter_map(|id| names.get(id.as_str()?)).next();
+            if who.is_none_or(|who| !gone.contains(who)) {
+                complaints.push(format!("{who:?} was never gone: {}", finding["title"]));
+            }
+        }
+        let wrong = |device: &&&Value| device["state"] == "offline";
+        complaints.extend(
+            self.reported.values().filter(wrong).map(|it| format!("{} is offline in the end", it["id"])),
+        );
+        complaints
+    }
+
+    /// No password of the lab is anywhere in the report, plain or as Basic carries it.
+    fn secrets(&self) -> Vec<String> {
+        let plan = std::fs::read_to_string(super::project("tests/lab/plan.py")).expect("the lab's plan");
+        let report = self.report.to_string();
+        let mut passwords =
+            plan.split("password=\"").skip(1).filter_map(|rest| rest.split('"').next()).peekable();
+        assert!(passwords.peek().is_some(), "the plan has no passwords: look for them elsewhere");
+        let shown = passwords.filter(|password| {
+            report.contains(*password) || report.contains(&base64(&format!("recorder:{password}")))
+        });
+        shown.map(|_| "a password is in the report".to_owned()).collect()
+    }
+
+    fn offline(&self, name: &str) -> Vec<&'a Value> {
+        let id = &self.known[name]["mac"];
+        list(self.report, "findings").filter(|it| it["kind"] == OFFLINE && it["devices"][0] == *id).collect()
+    }
+
+    fn events(&self, what: &str) -> impl Iterator<Item = &'a Value> {
+        self.truths("events").filter(move |event| event["what"] == what)
+    }
+
+    fn truths(&self, key: &str) -> std::slice::Iter<'a, Value> {
+        list(&self.site.truth, key)
+    }
+}
+
+/// RFC 4648, 4.
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = |part: &[u8]| {
+        let word = (0..3).fold(0_u32, |word, at| word << 8 | u32::from(*part.get(at).unwrap_or(&0)));
+        (0..4).map(move |at| (word >> (18 - 6 * at) & 63) as usize).take(part.len() + 1)
+    };
+    let mut out: String =
+        text.as_bytes().chunks(3).flat_map(digits).map(|digit| DIGITS[digit] as char).collect();
+    out.extend(std::iter::repeat_n('=', out.len().next_multiple_of(4) - out.len()));
+    out
+}
+
+/// Protocols of this product that tell model, firmware and serial number.
+const READ: &[&str] = &["dhcp", "rtsp", "lldp"];
+
+/// Nothing that a server sends tells its kind.
+const UNANNOUNCED_KIND: &str = "server";
+
+const OFFLINE: &str = "device-offline";

@@ -1,0 +1,122 @@
+//! Frames made by hand: Ethernet, tags, IPv4, UDP, TCP, and what mirrors wrap around frames.
+//!
+//! Sources: RFC 791, 768, 9293; RFC 2784 and 2890 (GRE); draft-foschiano-erspan;
+//! RFC 7348 (VXLAN); IEEE 802.1Q clause 9.
+
+use std::net::Ipv4Addr;
+
+/// A MAC address.
+pub type Mac = [u8; 6];
+
+/// One end of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct End {
+    /// MAC address.
+    pub mac: Mac,
+    /// IPv4 address.
+    pub ip: Ipv4Addr,
+    /// TCP or UDP port.
+    pub port: u16,
+}
+
+impl End {
+    /// An end whose MAC is made of its address.
+    pub const fn new(ip: [u8; 4], port: u16) -> Self {
+        let [a, b, c, d] = ip;
+        Self { mac: [0x02, 0, a, b, c, d], ip: Ipv4Addr::new(a, b, c, d), port }
+    }
+}
+
+/// An Ethernet II frame.
+pub fn ethernet(to: Mac, from: Mac, kind: u16, payload: &[u8]) -> Vec<u8> {
+    [&to[..], &from, &kind.to_be_bytes(), payload].concat()
+}
+
+/// An IPv4 packet in a frame; `identification` is the packet's, `place` its fragment field.
+pub fn ipv4(from: End, to: End, protocol: u8, [identification, place]: [u16; 2], payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len() + 20).expect("fits an IPv4 packet").to_be_bytes();
+    let [[id0, id1], [place0, place1]] = [identification.to_be_bytes(), place.to_be_bytes()];
+    let start = [0x45, 0, length[0], length[1], id0, id1, place0, place1, 64, protocol, 0, 0];
+    let mut header = [&start[..], &from.ip.octets(), &to.ip.octets()].concat();
+    let sum = checksum(&header, 0);
+    header[10..12].copy_from_slice(&sum.to_be_bytes());
+    ethernet(to.mac, from.mac, IPV4, &[&header[..], payload].concat())
+}
+
+/// A UDP datagram in a frame.
+pub fn udp(from: End, to: End, identification: u16, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len() + 8).expect("fits a datagram");
+    let head = [from.port, to.port, length, 0].map(u16::to_be_bytes).concat();
+    ipv4(from, to, 17, [identification, 0], &[&head[..], payload].concat())
+}
+
+/// A TCP segment in a frame.
+pub fn tcp(from: End, to: End, flags: u8, [sequence, acknowledged]: [u32; 2], payload: &[u8]) -> Vec<u8> {
+    let ports = [from.port, to.port].map(u16::to_be_bytes).concat();
+    let numbers = [sequence, acknowledged].map(u32::to_be_bytes).concat();
+    let rest = [0x50, flags, 0xff, 0xff, 0, 0, 0, 0];
+    let mut segment = [&ports[..], &numbers, &rest, payload].concat();
+    let pseudo = [&from.ip.octets()[..], &to.ip.octets(), &[0, 6]].concat();
+    let sum = checksum(&segment, sum_of(&pseudo) + segment.len() as u32);
+    segment[16..18].copy_from_slice(&sum.to_be_bytes());
+    ipv4(from, to, 6, [sequence as u16, DONT_FRAGMENT], &segment)
+}
+
+/// An ARP packet in a frame: a request where `to` is all ones, else a reply.
+pub fn arp(sender: End, target: End, to: Mac) -> Vec<u8> {
+    let operation = if to == BROADCAST { 1 } else { 2 };
+    let known = if to == BROADCAST { [0; 6] } else { target.mac };
+    let head = [0, 1, 8, 0, 6, 4, 0, operation];
+    let body = [&head[..], &sender.mac, &sender.ip.octets(), &known, &target.ip.octets()].concat();
+    ethernet(to, sender.mac, ARP, &body)
+}
+
+/// `frame` with a tag of `kind` and `vlan` before its EtherType.
+pub fn tagged(frame: &[u8], kind: u16, vlan: u16) -> Vec<u8> {
+    let tag = [kind, vlan].map(u16::to_be_bytes).concat();
+    [&frame[..12], &tag, &frame[12..]].concat()
+}
+
+/// `frame` as a router passes it on: one hop less, from the MAC `router`; `None` where it would not.
+pub fn routed(frame: &[u8], router: Mac) -> Option<Vec<u8>> {
+    let is_unicast = frame[0] & 1 == 0;
+    let is_ipv4 = frame[12..14] == IPV4.to_be_bytes() && frame[14] == 0x45;
+    if !is_unicast || !is_ipv4 || frame[22] < 2 || frame[..6] == router || frame[6..12] == router {
+        return None;
+    }
+    let mut copy = frame.to_vec();
+    copy[6..12].copy_from_slice(&router);
+    copy[22] -= 1;
+    copy[24..26].fill(0);
+    let sum = checksum(&copy[14..34], 0);
+    copy[24..26].copy_from_slice(&sum.to_be_bytes());
+    Some(copy)
+}
+
+/// The Internet checksum (RFC 1071) of `bytes`, with what was summed before.
+pub fn checksum(bytes: &[u8], before: u32) -> u16 {
+    let mut sum = sum_of(bytes) + before;
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+fn sum_of(bytes: &[u8]) -> u32 {
+    bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum()
+}
+
+/// EtherTypes.
+pub const IPV4: u16 = 0x0800;
+pub const ARP: u16 = 0x0806;
+pub const TAG: u16 = 0x8100;
+pub const SERVICE_TAG: u16 = 0x88a8;
+
+/// The MAC of everybody.
+pub const BROADCAST: Mac = [0xff; 6];
+
+/// TCP flags.
+pub const SYN: u8 = 0x02;
+pub const ACK: u8 = 0x10;
+
+const DONT_FRAGMENT: u16 = 0x4000;
