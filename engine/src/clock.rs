@@ -74,8 +74,8 @@ impl Clock {
 
     /// Says that frames of `input` are missing before its next one: it is no witness of that time.
     pub fn input_damaged(&mut self, input: u32) {
-        let others = self.open.iter().enumerate().filter(|(index, _)| *index != input as usize);
-        self.is_covered &= others.map(|(_, open)| *open).any(|open| open);
+        let mut inputs = self.open.iter().enumerate();
+        self.is_covered &= inputs.any(|(index, is_open)| *is_open && index != input as usize);
     }
 
     /// Takes the stamp of the next frame and adds to `moments` what it means.

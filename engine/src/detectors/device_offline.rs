@@ -36,16 +36,25 @@ pub const KIND: Kind = Kind {
     source: include_str!("device_offline.rs"),
 };
 
-/// Puts an absence into words. `opened_as` is the device's id when it was detected, `now` the
-/// last packet's time.
+/// What the ledger knows around an absence.
+#[derive(Debug)]
+pub struct Around<'a> {
+    /// The device's id when the absence was detected.
+    pub opened_as: &'a str,
+    /// Who is who.
+    pub directory: &'a Directory,
+    /// The id of the switch that the device hangs on.
+    pub switch: Option<String>,
+    /// What to call that switch, where all that fell silent together hang on it.
+    pub shared: Option<String>,
+    /// The last packet's time.
+    pub now: Time,
+}
+
+/// Puts an absence into words.
 #[must_use]
-pub fn finding(
-    absence: &Absence,
-    opened_as: &str,
-    directory: &Directory,
-    switch: Option<String>,
-    now: Time,
-) -> Finding {
+pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
+    let Around { opened_as, directory, switch, shared, now } = around;
     let title_of = |number: Number| {
         directory.device(number).map_or_else(|| "a forgotten device".to_owned(), |device| device.title())
     };
@@ -71,10 +80,14 @@ pub fn finding(
         let others: Vec<String> =
             absence.together.iter().take(NAMED_MAX).map(|number| title_of(*number)).collect();
         format!(
-            "{} more fell silent within seconds of it ({}{}): look for what they share.",
+            "{} more fell silent within seconds of it ({}{}): {}.",
             absence.together.len(),
             others.join(", "),
-            if absence.together.len() > NAMED_MAX { ", ..." } else { "" }
+            if absence.together.len() > NAMED_MAX { ", ..." } else { "" },
+            shared.map_or_else(
+                || "look for what they share".to_owned(),
+                |name| format!("all hang on switch {name}")
+            )
         )
     };
     let turn = match (judgement.cause.owner(), alone) {
@@ -114,7 +127,10 @@ pub fn finding(
         cause: Some(judgement.cause),
         alternatives: judgement.alternatives(absence, &evidence),
         revisions: judgement.revisions(absence),
-        title: format!("{name}: no sign of life since {since} UTC"),
+        title: match absence.ended {
+            None => format!("{name}: no sign of life since {since} UTC"),
+            Some((ended, _)) => format!("{name}: no sign of life from {since} to {} UTC", clock_time(ended)),
+        },
         summary: format!("{went} {neighbours} {turn}"),
         detail: format!(
             "Media ran for {} before it stopped; silence of more than {} was not normal. Unanswered since: {asked}.",

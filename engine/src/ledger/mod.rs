@@ -21,6 +21,7 @@ use spanwatch_parsers::{
 };
 
 use crate::clock::GapReason;
+use crate::detectors::device_offline::Around;
 use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
 use crate::detectors::{device_offline, limit_reached, mirror_clock};
@@ -218,14 +219,27 @@ impl Ledger {
     pub fn findings(&self, now: Time) -> Vec<Finding> {
         let mut findings = self.findings.clone();
         for (absence, opened_as) in self.verdict.absences().iter().zip(&self.opened_as) {
-            let device = self.directory.device(absence.device);
-            let switch =
-                device.and_then(|device| device.attachment.as_ref()).and_then(|it| it.switch.as_ref());
-            let switch = switch.map(|id| self.switches.id_of(id).as_str().to_owned());
-            findings.push(device_offline::finding(absence, opened_as, &self.directory, switch, now));
+            let switch = self.switch_of(absence.device);
+            let is_shared = !absence.together.is_empty()
+                && absence.together.iter().all(|other| self.switch_of(*other) == switch);
+            let name = |id: &Text| self.switches.get(id).and_then(|it| it.name.clone()).unwrap_or(id.clone());
+            let around = Around {
+                opened_as,
+                directory: &self.directory,
+                shared: switch.as_ref().filter(|_| is_shared).map(|id| name(id).as_str().to_owned()),
+                switch: switch.map(|id| id.as_str().to_owned()),
+                now,
+            };
+            findings.push(device_offline::finding(absence, around));
         }
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
         findings
+    }
+
+    /// The id of the switch that a device hangs on.
+    fn switch_of(&self, number: Number) -> Option<Text> {
+        let attachment = self.directory.device(number)?.attachment.as_ref()?;
+        attachment.switch.as_ref().map(|said| self.switches.id_of(said))
     }
 
     /// Every cap that was reached.

@@ -108,7 +108,10 @@ fn streams(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resul
         style,
     ));
     let address = |id: &String| {
-        report.devices.iter().find(|device| device.id == *id).map_or_else(|| id.clone(), shown_address)
+        report.devices.iter().find(|device| device.id == *id).map_or_else(
+            || id.clone(),
+            |device| device.ips.first().map_or_else(|| id.clone(), |_| shown_address(device)),
+        )
     };
     for stream in report.streams.iter().take(ROWS_MAX) {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
@@ -201,7 +204,7 @@ fn write_table(table: &Table, rows: usize, out: &mut dyn Write) -> std::io::Resu
 fn shown_address(device: &Device) -> String {
     let is_link_local = |ip: &&String| ip.starts_with("fe80:");
     let first = device.ips.iter().find(|ip| !is_link_local(ip)).or_else(|| device.ips.first());
-    first.unwrap_or(&device.id).clone()
+    first.map_or_else(|| "-".to_owned(), Clone::clone)
 }
 
 /// Addresses in numeric order, so that 10.0.0.9 comes before 10.0.0.10.

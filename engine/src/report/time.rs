@@ -34,8 +34,8 @@ pub fn length(span: Span) -> String {
     let tenths = span.0.max(0) / 100_000_000;
     match tenths {
         ..100 => format!("{}.{} s", tenths / 10, tenths % 10),
-        ..1_200 => format!("{} s", tenths / 10),
-        ..36_000 => format!("{} min", tenths / 600),
+        100..1_200 => format!("{} s", tenths / 10),
+        1_200..36_000 => format!("{} min", tenths / 600),
         _ => format!("{} h {} min", tenths / 36_000, tenths / 600 % 60),
     }
 }
