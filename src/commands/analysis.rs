@@ -107,7 +107,7 @@ fn counts(analysis: &Analysis) -> CaptureCounts {
         vlans: counts.vlans(),
         flows: shards.two_way + shards.one_way,
         one_way: shards.one_way,
-        tagged_one_way: 0,
+        tagged_one_way: shards.tagged_one_way,
         unicast: counts.unicast,
         oversized: counts.oversized,
         cut_by_mirror: counts.cut_by_mirror,

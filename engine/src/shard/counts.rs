@@ -1,5 +1,7 @@
 //! What one shard counted: [`Counts`].
 
+use spanwatch_parsers::Way;
+
 use crate::duplicate;
 use crate::flow::Flow;
 
@@ -14,6 +16,8 @@ pub struct Counts {
     pub two_way: u64,
     /// Connections, more than an opening, of which one side alone was heard.
     pub one_way: u64,
+    /// Of those of which both sides were heard, with a VLAN tag on one direction only.
+    pub tagged_one_way: u64,
 }
 
 impl Counts {
@@ -23,6 +27,7 @@ impl Counts {
             (&mut self.frames, other.frames),
             (&mut self.two_way, other.two_way),
             (&mut self.one_way, other.one_way),
+            (&mut self.tagged_one_way, other.tagged_one_way),
         ] {
             *sum = sum.saturating_add(count);
         }
@@ -34,6 +39,8 @@ impl Counts {
         let Some(connection) = flow.tcp.as_ref().map(|tcp| &tcp.connection) else { return };
         if connection.is_two_way() {
             self.two_way = self.two_way.saturating_add(1);
+            let [orig, resp] = [Way::Orig, Way::Resp].map(|way| flow.head.side(way).party.vlan.is_some());
+            self.tagged_one_way = self.tagged_one_way.saturating_add(u64::from(orig != resp));
         } else if !connection.is_embryonic() {
             self.one_way = self.one_way.saturating_add(1);
         }
