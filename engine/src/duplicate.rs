@@ -14,7 +14,7 @@
 //! ```
 //!
 //! A retransmission shows a face that was seen, later than the delay: it is kept,
-//! and its own copies are told by their other faces. The delay begins at a default
+//! and from then on each other face may show the packet once more. The delay begins at a default
 //! and is *learned*: where at least a third of the packets come again within a certain
 //! time, that time is the mirror's ([`Delay`]). It stays far below 200 ms, the
 //! least that hosts wait before they send again.
@@ -139,28 +139,28 @@ impl Copies {
             self.recent.insert(key, Entry::new(arrival.at, face), HORIZON);
             return false;
         };
-        let apart = Span((arrival.at - entry.last).0.saturating_abs());
-        let is_new_face = !entry.faces.contains(&face.all);
-        let is_copy = if apart > HORIZON {
-            false
-        } else if is_new_face {
-            kind == Kind::Identified || entry.first.is_moved_to(&face)
-        } else {
-            self.delay.repeated(kind, apart);
-            apart <= self.delay.of(kind)
-        };
-        if !is_copy {
+        if apart(entry.last, arrival.at) > HORIZON {
             *entry = Entry::new(arrival.at, face);
             self.delay.first(kind);
             return false;
         }
         entry.last = entry.last.max(arrival.at);
-        entry.copies = entry.copies.saturating_add(1);
-        if is_new_face {
-            entry.remember(face.all);
+        let is_copy = match entry.seen(face.all) {
+            None => kind == Kind::Identified || entry.first.is_moved_to(&face),
+            Some(seen) => {
+                let apart = apart(seen.last, arrival.at);
+                self.delay.repeated(kind, apart);
+                seen.times < entry.sent || apart <= self.delay.of(kind)
+            }
+        };
+        if !is_copy {
+            entry.send(face, arrival.at);
+            self.delay.first(kind);
+            return false;
         }
-        let copies = entry.copies;
-        let reason = entry.first.differs_by(&face);
+        entry.copies = entry.copies.saturating_add(1);
+        entry.show(face.all, arrival.at);
+        let (copies, reason) = (entry.copies, entry.first.differs_by(&face));
         self.count(reason, copies);
         true
     }
@@ -224,6 +224,11 @@ impl Copies {
         hash.write(payload.get(..HASHED).unwrap_or(payload));
         (hash.finish(), kind)
     }
+}
+
+/// The time between two frames, whichever came first.
+fn apart(one: Time, other: Time) -> Span {
+    Span((other - one).0.saturating_abs())
 }
 
 /// How well a packet is told from its like.

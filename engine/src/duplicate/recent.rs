@@ -25,21 +25,54 @@ struct Set {
 /// One packet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
+    /// How it first looked.
     pub first: Face,
+    /// When it was last seen.
     pub last: Time,
+    /// How often it was really sent.
+    pub sent: u32,
+    /// How often a copy was seen.
     pub copies: u32,
-    pub faces: [u32; FACES],
+    faces: [Seen; FACES],
+}
+
+/// How often a packet showed one face.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    face: u32,
+    /// How often, less what came within the mirror's delay.
+    pub times: u32,
+    /// When last.
+    pub last: Time,
 }
 
 impl Entry {
     pub fn new(at: Time, face: Face) -> Self {
-        Self { first: face, last: at, copies: 0, faces: [face.all; FACES] }
+        let faces =
+            [Seen { face: face.all, times: 1, last: at }, Seen::default(), Seen::default(), Seen::default()];
+        Self { first: face, last: at, sent: 1, copies: 0, faces }
     }
 
-    /// Adds a face; of more than [`FACES`] the oldest but the first is forgotten.
-    pub fn remember(&mut self, face: u32) {
-        let [_, second, third, fourth] = &mut self.faces;
-        (*fourth, *third, *second) = (*third, *second, face);
+    pub fn seen(&self, face: u32) -> Option<Seen> {
+        self.faces.iter().find(|seen| seen.times > 0 && seen.face == face).copied()
+    }
+
+    /// Notes that it was really sent once more.
+    pub fn send(&mut self, face: Face, at: Time) {
+        self.sent = self.sent.saturating_add(1);
+        self.show(face.all, at);
+    }
+
+    /// Notes a face; of more than [`FACES`] the second oldest is forgotten.
+    pub fn show(&mut self, face: u32, at: Time) {
+        let sent = self.sent;
+        if let Some(seen) = self.faces.iter_mut().find(|seen| seen.times > 0 && seen.face == face) {
+            seen.times = seen.times.saturating_add(1).min(sent);
+            seen.last = seen.last.max(at);
+        } else {
+            let [_, second, third, fourth] = &mut self.faces;
+            (*fourth, *third, *second) = (*third, *second, Seen { face, times: 1, last: at });
+        }
     }
 }
 

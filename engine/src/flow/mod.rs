@@ -6,7 +6,7 @@
 //! **VLANs are not part of the key**: a mirror may tag one direction only, and a
 //! router's copy of a packet carries another tag. Only where two hosts of one
 //! address cannot be one, they are kept apart: same direction, *other MAC, other
-//! VLAN, same hop limit* (a router would have changed it). The later one's flow
+//! tag (both tagged), same hop limit* (a router would have changed it). The later one's flow
 //! then has its VLAN in the key ([`Key::in_segment`]). A sender without an address
 //! (0.0.0.0, ::) is known by his MAC.
 
@@ -139,11 +139,9 @@ impl Head {
     pub fn contradicts(&self, way: Way, sender: &Party) -> bool {
         let known = self.side(way);
         known.last.is_some()
-            && known.party.mac != sender.mac
-            && known.party.vlan != sender.vlan
+            && differ(known.party.mac, sender.mac)
+            && differ(known.party.vlan, sender.vlan)
             && known.party.hop_limit == sender.hop_limit
-            && known.party.mac.is_some()
-            && sender.mac.is_some()
     }
 
     /// Counts one frame.
@@ -222,6 +220,11 @@ impl Sum {
             longest_gap: self.longest_gap,
         }
     }
+}
+
+/// Whether both are known and not the same.
+fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
 }
 
 /// The MAC, where one device can own it.

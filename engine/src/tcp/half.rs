@@ -128,14 +128,14 @@ impl Half {
         }
     }
 
-    /// Says which attempt this is, if the stretch was sent before, is not acknowledged and is the first of
+    /// Says which attempt this is, if the stretch was seen before, is not acknowledged and is the first of
     /// those: what keeps a connection from going on.
     pub fn sent_again(&mut self, stretch: &Stretch<'_>) -> Option<u16> {
         let start = u64::try_from(stretch.offset).ok()?;
         let length = (stretch.bytes.len() as u64).saturating_add(stretch.cut);
         let end = start.saturating_add(length);
         let is_keep_alive = length <= 1 && end == self.sent;
-        if length == 0 || end > self.sent || is_keep_alive {
+        if length == 0 || end > self.next || is_keep_alive {
             return None;
         }
         let is_first_open = self.acknowledged.is_none_or(|reached| start <= reached && reached < end);
