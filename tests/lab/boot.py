@@ -173,7 +173,9 @@ def record() -> None:
             "-map", "0:v", "-c", "copy", "-f", "null", "-",
         ]
         forever = f"while :; do {shlex.join(pull)}; sleep {RECORDER_PAUSE_S}; done"
-        net.start(plan.RECORDER.name, ["sh", "-c", forever], f"recorder.{camera.name}.log")
+        # ffmpeg says its host name as RTCP CNAME.
+        recorder = plan.RECORDER.name
+        net.start(recorder, ["sh", "-c", forever], f"recorder.{camera.name}.log", host_name=recorder)
     look = [PYTHON, str(HERE / "discovery.py"), "ask", str(plan.PROBE_S)]
     net.start(plan.RECORDER.name, look, "recorder.discovery.log")
 
@@ -225,7 +227,8 @@ def speak_lldp(switch: plan.Switch) -> None:
         "configure system capabilities enabled bridge",
     ]
     manage = switch.ip or "!*"
-    lldpd(switch.name, lines, ["-C", net.CHASSIS, "-I", f"ge*,!{plan.MIRROR_PORT}", "-m", manage])
+    serve = f"ge*,{net.CHASSIS},!{plan.MIRROR_PORT}"
+    lldpd(switch.name, lines, ["-C", net.CHASSIS, "-I", serve, "-m", manage])
 
 
 def speak_lldp_med(device: plan.Device) -> None:

@@ -16,6 +16,7 @@ PROGRAMS = {
     "dumpcap": "wireshark-common",
     "ethtool": "ethtool",
     "ffmpeg": "ffmpeg",
+    "hostname": "hostname",
     "ip": "iproute2",
     "lldpcli": "lldpd",
     "lldpd": "lldpd",
@@ -23,9 +24,11 @@ PROGRAMS = {
     "tc": "iproute2",
     "tshark": "tshark",
     "udhcpc": "udhcpc",
+    "unshare": "util-linux",
 }
 # Each step needs what the steps before it made; the second text is what fails without it.
 KERNEL_STEPS = [
+    (["unshare", "--uts", "hostname", "localhost"], "programs cannot be given another host name (UTS namespaces)"),
     (["ip", "netns", "add", PROBE], "network namespaces cannot be made (a container needs CAP_SYS_ADMIN for it)"),
     (
         ["ip", "netns", "exec", PROBE, "sh", "-c", "f=/proc/sys/net/ipv4/conf/all/arp_notify; cat $f > $f"],
@@ -71,7 +74,7 @@ def lacking() -> list[str]:
         packages = " ".join(sorted({PROGRAMS[name] for name in missing}))
         said.append(f"Programs are missing: {', '.join(missing)}. On Debian: apt-get install {packages}")
     said += [sentence for sentence in [gstreamer()] if sentence]
-    if not {"ip", "tc", "ethtool", "nft"} & set(missing):
+    if not {"ip", "tc", "ethtool", "nft", "unshare", "hostname"} & set(missing):
         said += [sentence for sentence in [kernel()] if sentence]
     return said
 

@@ -17,6 +17,8 @@ TAP = "tap"
 MIRROR = "span0"
 CHASSIS = "chassis"
 LOCK = "lock"
+# What programs take for the machine's host name; every /etc/hosts has it, so none asks DNS for it.
+HOST_NAME = "localhost"
 RUN_DIR = Path("/run/spanwatch-lab")
 # STP may not pass a frame before two forward delays of FORWARD_DELAY_S.
 HELLO_S, FORWARD_DELAY_S, MAX_AGE_S = 2, 4, 6
@@ -57,11 +59,15 @@ def ip_batch(name: str, lines: list[str]) -> None:
         raise LabError(f"in {name}, of {lines}: {done.stderr.strip()}")
 
 
-def start(name: str, argv: list[str], log: str) -> subprocess.Popen:
-    """Starts a program that goes on running in a namespace; its words go to RUN_DIR/log."""
+def start(name: str, argv: list[str], log: str, host_name: str = HOST_NAME) -> subprocess.Popen:
+    """Starts a program that goes on running in a namespace; its words go to RUN_DIR/log.
+
+    It takes `host_name` for the machine's and never learns the real one.
+    """
+    nameless = ["unshare", "--uts", "sh", "-c", f'hostname {host_name} && exec "$@"', "sh"]
     with open(RUN_DIR / log, "ab") as out:
         return subprocess.Popen(
-            ["ip", "netns", "exec", PREFIX + name, *argv],
+            ["ip", "netns", "exec", PREFIX + name, *nameless, *argv],
             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
         )
 
@@ -136,7 +142,8 @@ def build() -> None:
         add_namespace(switch.name)
         for scope in ("all", "default"):
             set_sysctl(switch.name, f"net/ipv6/conf/{scope}/disable_ipv6", "1")
-        # lldpd takes a chassis id from a cable-like interface, never from a bridge.
+        # lldpd takes its chassis id from a cable-like interface it serves, never from a bridge.
+        # This one stays down, so nothing is sent on it.
         plug((switch.name, CHASSIS, switch.mac), (TAP, switch.name, f"02:{switch.mac[3:]}"))
         ip(
             switch.name,

@@ -77,7 +77,10 @@ def switch(one: plan.Switch) -> dict:
         "name": one.name, "kind": "switch", "mac": one.mac, "ip": one.ip, "vendor": one.vendor, "model": one.model,
         "firmware": one.firmware, "description": one.description, "stp_root": one.name == plan.CORE,
         "ports": {port: net.port_mac(one, port) for port in net.ports(one)},
-        "lldp": {"interval_s": plan.LLDP_INTERVAL_S, "ttl_s": plan.LLDP_INTERVAL_S * plan.LLDP_HOLD},
+        "lldp": {
+            "chassis_id": one.mac, "interval_s": plan.LLDP_INTERVAL_S,
+            "ttl_s": plan.LLDP_INTERVAL_S * plan.LLDP_HOLD,
+        },
     } | parent)
 
 
@@ -103,7 +106,7 @@ def device(one: plan.Device) -> dict:
     if one.onvif:
         facts["onvif"] = {"scopes": list(one.onvif)}
     if one.lldp:
-        facts["lldp"] = {"med": True, "interval_s": plan.LLDP_INTERVAL_S}
+        facts["lldp"] = {"chassis_id": one.mac, "med": True, "interval_s": plan.LLDP_INTERVAL_S}
     return filled(facts)
 
 
