@@ -1,0 +1,122 @@
+//! Every alarm can ring: for each kind of finding there is a capture that raises it, and the sample
+//! raises no other than its own.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use support::capture::{Frame, Pcap, SECOND};
+use support::run::{Scratch, replay, spanwatch};
+use support::site::Site;
+use support::story::{list, nanoseconds};
+use support::wire::{self, BROADCAST, End};
+
+/// Makes a capture out of the sample.
+type Make = fn(&Site) -> Vec<u8>;
+
+/// A capture that raises a kind, by the kind's name.
+const RINGING: &[(&str, Make)] = &[
+    ("device-offline", |site| written(&site.frames)),
+    ("mirror-lost", |site| written(&silent(&site.frames))),
+    ("mirror-clock", |site| written(&leaping(&site.frames))),
+    ("input-damaged", |site| cut(&site.frames)),
+    ("limit-reached", |_| written(&flood())),
+];
+
+#[test]
+fn every_kind_rings() {
+    let (site, scratch) = (Site::sample(), Scratch::new("alarms"));
+    let kinds = spanwatch(["kinds"]);
+    let kinds: BTreeSet<&str> = kinds.text().lines().filter_map(|line| line.split(' ').next()).collect();
+    let ringing: BTreeMap<_, _> = RINGING.iter().copied().collect();
+    assert_eq!(kinds, ringing.keys().copied().collect(), "each kind needs a capture that raises it");
+    for (kind, capture) in ringing {
+        let report = replay(&scratch.file(&format!("{kind}.pcap"), &capture(&site)));
+        let findings: Vec<_> = of_kind(&report, kind).collect();
+        assert!(!findings.is_empty(), "{kind} stays silent");
+        for finding in findings {
+            for key in ["title", "summary", "detail", "remedy", "verify"] {
+                assert!(
+                    finding[key].as_str().is_some_and(|text| text.len() > 10),
+                    "{kind}: {key}: {finding}"
+                );
+            }
+            assert!(list(finding, "evidence").count() > 0, "{kind}: {finding}");
+        }
+    }
+}
+
+#[test]
+fn a_blind_mirror_calls_nobody_offline() {
+    let (site, scratch) = (Site::sample(), Scratch::new("blind"));
+    let report = replay(&scratch.file("blind.pcap", &written(&silent(&site.frames))));
+    let (from, to) = SILENT;
+    let blind = |at: i64| at >= site.frames[0].at + from && at < site.frames[0].at + to + SECOND;
+    let time = |finding: &Value| nanoseconds(finding["detected"].as_str().expect("a time"));
+    let called: Vec<_> = of_kind(&report, "device-offline").filter(|finding| blind(time(finding))).collect();
+    assert!(called.is_empty(), "{called:?}");
+    assert_eq!(list(&report["capture"], "blind").count(), 1);
+}
+
+#[test]
+fn a_hole_between_files_calls_nobody_offline() {
+    let (site, scratch) = (Site::sample(), Scratch::new("hole"));
+    let quiet = silent(&site.frames);
+    let half = quiet.partition_point(|frame| frame.at < site.frames[0].at + SILENT.0);
+    scratch.file("part1.pcap", &written(&quiet[..half]));
+    scratch.file("part2.pcap", &written(&quiet[half..]));
+    let report = replay(scratch.path());
+    assert_eq!(of_kind(&report, "mirror-lost").count(), 0, "no input covers the hole");
+    assert_eq!(list(&report["capture"], "blind").count(), 1);
+    let whole = replay(&site.path);
+    let dead = |report: &Value| {
+        of_kind(report, "device-offline").map(|it| it["devices"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(dead(&report), dead(&whole));
+}
+
+fn of_kind<'a>(report: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    list(report, "findings").filter(move |finding| finding["kind"] == kind)
+}
+
+fn written(frames: &[Frame]) -> Vec<u8> {
+    Pcap { is_nano: true, ..Pcap::PLAIN }.bytes(frames)
+}
+
+/// The sample, and nothing at all for a while in which everybody lived.
+fn silent(frames: &[Frame]) -> Vec<Frame> {
+    let (start, (from, to)) = (frames[0].at, SILENT);
+    let is_heard = |frame: &&Frame| !(start + from..start + to).contains(&frame.at);
+    frames.iter().filter(is_heard).cloned().collect()
+}
+
+/// The sample, the clock set forward by a year half-way.
+fn leaping(frames: &[Frame]) -> Vec<Frame> {
+    let half = frames.len() / 2;
+    let leap = |(number, frame): (usize, &Frame)| {
+        let forward = if number < half { 0 } else { 365 * 86_400 * SECOND };
+        Frame { at: frame.at + forward, ..frame.clone() }
+    };
+    frames.iter().enumerate().map(leap).collect()
+}
+
+/// The sample without its last byte.
+fn cut(frames: &[Frame]) -> Vec<u8> {
+    let mut bytes = written(frames);
+    bytes.pop();
+    bytes
+}
+
+/// More hosts than there are.
+fn flood() -> Vec<Frame> {
+    let host = |number: u32| {
+        let [_, b, c, d] = number.to_be_bytes();
+        End::new([10, b, c, d], 0)
+    };
+    let frame = |number: u32| wire::arp(host(number), host(number), BROADCAST);
+    (0..100_000).map(|number| Frame::new(i64::from(number) * 50_000, frame(number))).collect()
+}
+
+/// Nanoseconds since the sample's start: after all stream, before the first dies.
+const SILENT: (i64, i64) = (45 * SECOND, 75 * SECOND);

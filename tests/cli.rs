@@ -1,0 +1,243 @@
+//! The command line: exit codes, help, formats, what goes in and what comes out.
+
+mod support;
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use support::run::{Outcome, SPANWATCH, Scratch, piped, replayed, sample, spanwatch};
+use support::story::{list, nanoseconds};
+
+/// The sentence on standard error of a run that must fail so.
+fn failure(outcome: &Outcome, code: i32) -> &str {
+    assert_eq!(outcome.code, code, "{}", outcome.stderr);
+    assert!(outcome.stdout.is_empty(), "{}", outcome.text());
+    &outcome.stderr
+}
+
+#[test]
+fn a_replay_that_goes_well_exits_with_0() {
+    assert_eq!(replayed(&["--format=json"]).code, 0);
+}
+
+#[test]
+fn a_file_that_is_not_there_exits_with_1() {
+    let outcome = spanwatch(["replay", "no-such-file.pcap"]);
+    assert!(failure(&outcome, 1).starts_with("spanwatch: no-such-file.pcap: No such file"));
+}
+
+#[test]
+fn a_file_that_is_no_capture_exits_with_1_and_says_what_it_looks_like() {
+    let scratch = Scratch::new("no-capture");
+    for (bytes, looks) in [
+        (&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], "looks like a PNG image"),
+        (b"{\"schema\": 1}", "looks like JSON text"),
+        (b"PK\x03\x04rest", "looks like a ZIP archive"),
+        (b"", "is an empty file"),
+    ] {
+        let path = scratch.file("thing", bytes);
+        let outcome = spanwatch([Path::new("replay"), &path]);
+        let said = failure(&outcome, 1);
+        let begins = format!("spanwatch: {} is no capture: it {looks}", path.display());
+        assert!(said.starts_with(&begins), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn a_folder_without_captures_exits_with_1() {
+    let scratch = Scratch::new("no-captures");
+    scratch.file("notes.txt", b"nothing here");
+    let outcome = spanwatch([Path::new("replay"), scratch.path()]);
+    assert!(failure(&outcome, 1).contains("no capture is in"), "{}", outcome.stderr);
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let wrong: &[&[&str]] = &[
+        &[],
+        &["replay"],
+        &["watch-everything"],
+        &["replay", "--no-such-flag", "x.pcap"],
+        &["replay", "--format=xml", "x.pcap"],
+        &["replay", "--threads=0", "x.pcap"],
+        &["replay", "--until=yesterday", "x.pcap"],
+        &["replay", "--fail-on=terrible", "x.pcap"],
+        &["replay", "--filter=tcp prot 554", "x.pcap"],
+        &["kinds", "no-such-kind"],
+    ];
+    for arguments in wrong {
+        let outcome = spanwatch(*arguments);
+        assert!(!failure(&outcome, 2).is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_wrong_filter_says_what_is_wrong_with_it() {
+    let outcome = spanwatch(["replay", "--filter=tcp prot 554", "x.pcap"]);
+    assert!(failure(&outcome, 2).contains("syntax error"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_finding_that_reaches_the_limit_exits_with_3() {
+    for (limit, code) in [("critical", 0), ("high", 3), ("medium", 3), ("info", 3)] {
+        let outcome = replayed(&["--format=json", "--fail-on", limit]);
+        assert_eq!(outcome.code, code, "--fail-on {limit}");
+        assert!(!outcome.stdout.is_empty());
+    }
+    let quiet = replayed(&["--format=jsonl", "--fail-on=info", "--filter=udp port 67"]);
+    assert_eq!(quiet.code, 0, "nothing streams in it, so nothing is missed");
+}
+
+#[test]
+fn every_subcommand_has_help_with_an_example() {
+    let help = spanwatch(["--help"]);
+    assert_eq!(help.code, 0);
+    let listed: Vec<&str> = help
+        .text()
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    for command in ["replay", "doctor", "protocols", "kinds"] {
+        assert!(listed.contains(&command), "{command} is not listed: {listed:?}");
+    }
+    for command in listed {
+        let help = spanwatch([command, "--help"]);
+        assert_eq!(help.code, 0);
+        let text = help.text();
+        let example = text
+            .lines()
+            .find(|line| line.contains(&format!("spanwatch {command}")) && !line.starts_with("Usage"));
+        assert!(text.contains("Example") && example.is_some(), "no example of {command}: {text}");
+    }
+}
+
+#[test]
+fn the_version_is_told() {
+    let outcome = spanwatch(["--version"]);
+    assert_eq!(outcome.text(), format!("spanwatch {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn standard_input_is_read() {
+    let bytes = std::fs::read(sample()).expect("the sample");
+    let outcome = piped(&["replay", "-", "--format=json"], |out| out.write_all(&bytes).expect("it reads"));
+    let (piped, named) = (outcome.report(), replayed(&["--format=json"]).report());
+    assert_eq!(piped["capture"]["inputs"][0]["name"], "-");
+    for key in ["sha256", "bytes", "packets"] {
+        assert_eq!(piped["capture"]["inputs"][0][key], named["capture"]["inputs"][0][key]);
+    }
+    assert_eq!(piped["devices"], named["devices"]);
+    assert_eq!(piped["findings"], named["findings"]);
+}
+
+#[test]
+fn rubbish_on_standard_input_exits_with_1() {
+    let outcome = piped(&["replay", "-"], |out| drop(out.write_all(b"hello, world\n")));
+    assert!(failure(&outcome, 1).contains("is no capture: it looks like text"), "{}", outcome.stderr);
+}
+
+#[test]
+fn the_output_file_is_whole_or_as_it_was() {
+    let scratch = Scratch::new("output");
+    let path = scratch.path().join("report.json");
+    let sample = sample();
+    let arguments = [Path::new("replay"), &sample, Path::new("-o"), &path];
+    let outcome = spanwatch(arguments);
+    assert_eq!((outcome.code, outcome.stdout.len()), (0, 0), "{}", outcome.stderr);
+    let written = std::fs::read(&path).expect("written");
+    assert!(written == replayed(&["--format=json"]).stdout, "a file gets JSON");
+    let outcome = spanwatch([Path::new("replay"), Path::new("no-such-file"), Path::new("-o"), &path]);
+    assert_eq!(outcome.code, 1);
+    assert!(std::fs::read(&path).expect("still there") == written);
+    assert_eq!(
+        std::fs::read_dir(scratch.path()).expect("a folder").count(),
+        1,
+        "nothing else is left behind"
+    );
+}
+
+#[test]
+fn an_output_file_that_cannot_be_written_exits_with_1() {
+    let outcome = replayed(&["-o", "/no/such/folder/report.json"]);
+    assert!(failure(&outcome, 1).contains("/no/such/folder/report.json"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = Command::new(SPANWATCH)
+        .args(["replay", "--format=json"])
+        .arg(sample())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+    let status = child.wait().expect("it ends");
+    assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_full_disk_is_a_failure() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let output = Command::new(SPANWATCH)
+        .args(["replay", "--format=json"])
+        .arg(sample())
+        .stdout(full)
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
+}
+
+#[test]
+fn until_lets_time_go_on() {
+    let report = replayed(&["--format=json"]).report();
+    let last = report["capture"]["last"].as_str().expect("a time");
+    assert!(list(&report, "devices").any(|device| device["state"] == "online"));
+    let later = format!("{}T23:59:59Z", &last[..10]);
+    assert!(nanoseconds(&later) > nanoseconds(last) + 120_000_000_000, "the sample ends near midnight");
+    let report = replayed(&["--format=json", "--until", &later]).report();
+    let online: Vec<_> = list(&report, "devices").filter(|device| device["state"] == "online").collect();
+    assert!(online.is_empty(), "online without a word: {online:?}");
+    assert_eq!(report["summary"]["offline"], 0, "nobody asked, so nobody knows");
+}
+
+#[test]
+fn the_site_is_named_in_the_report() {
+    assert_eq!(replayed(&["--format=json", "--site=Main hall"]).report()["site"], "Main hall");
+}
+
+#[test]
+fn doctor_says_what_the_mirror_shows() {
+    let outcome = spanwatch([Path::new("doctor"), &sample()]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.text().lines().count() >= 5, "{}", outcome.text());
+    assert!(!outcome.text().lines().any(|line| line.starts_with("BAD")), "{}", outcome.text());
+}
+
+#[test]
+fn protocols_and_kinds_are_listed() {
+    let protocols = spanwatch(["protocols"]);
+    for name in ["arp", "nd", "dhcp", "rtsp", "rtp", "rtcp", "lldp"] {
+        assert!(
+            protocols.text().lines().any(|line| line.split(' ').next() == Some(name)),
+            "{name}: {}",
+            protocols.text()
+        );
+    }
+    let kinds = spanwatch(["kinds"]);
+    for name in kinds.text().lines().filter_map(|line| line.split(' ').next()) {
+        let help = spanwatch(["kinds", name]);
+        for heading in ["What it says", "Why it matters", "Where it is wrong"] {
+            assert!(help.text().contains(heading), "{name}: {}", help.text());
+        }
+    }
+}
