@@ -9,7 +9,7 @@ use serde_json::Value;
 use support::capture::{Frame, Pcap, SECOND};
 use support::run::{Scratch, replay, spanwatch};
 use support::site::Site;
-use support::story::{list, nanoseconds};
+use support::story::list;
 use support::wire::{self, BROADCAST, End};
 
 /// Makes a capture out of the sample.
@@ -45,35 +45,6 @@ fn every_kind_rings() {
             assert!(list(finding, "evidence").count() > 0, "{kind}: {finding}");
         }
     }
-}
-
-#[test]
-fn a_blind_mirror_calls_nobody_offline() {
-    let (site, scratch) = (Site::sample(), Scratch::new("blind"));
-    let report = replay(&scratch.file("blind.pcap", &written(&silent(&site.frames))));
-    let (from, to) = SILENT;
-    let blind = |at: i64| at >= site.frames[0].at + from && at < site.frames[0].at + to + SECOND;
-    let time = |finding: &Value| nanoseconds(finding["detected"].as_str().expect("a time"));
-    let called: Vec<_> = of_kind(&report, "device-offline").filter(|finding| blind(time(finding))).collect();
-    assert!(called.is_empty(), "{called:?}");
-    assert_eq!(list(&report["capture"], "blind").count(), 1);
-}
-
-#[test]
-fn a_hole_between_files_calls_nobody_offline() {
-    let (site, scratch) = (Site::sample(), Scratch::new("hole"));
-    let quiet = silent(&site.frames);
-    let half = quiet.partition_point(|frame| frame.at < site.frames[0].at + SILENT.0);
-    scratch.file("part1.pcap", &written(&quiet[..half]));
-    scratch.file("part2.pcap", &written(&quiet[half..]));
-    let report = replay(scratch.path());
-    assert_eq!(of_kind(&report, "mirror-lost").count(), 0, "no input covers the hole");
-    assert_eq!(list(&report["capture"], "blind").count(), 1);
-    let whole = replay(&site.path);
-    let dead = |report: &Value| {
-        of_kind(report, "device-offline").map(|it| it["devices"].clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(dead(&report), dead(&whole));
 }
 
 fn of_kind<'a>(report: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Value> {

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use support::run::{Outcome, SPANWATCH, Scratch, piped, replayed, sample, spanwatch};
-use support::story::{list, nanoseconds};
 
 /// The sentence on standard error of a run that must fail so.
 fn failure(outcome: &Outcome, code: i32) -> &str {
@@ -195,19 +194,6 @@ fn a_full_disk_is_a_failure() {
         .expect("it runs");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
-}
-
-#[test]
-fn until_lets_time_go_on() {
-    let report = replayed(&["--format=json"]).report();
-    let last = report["capture"]["last"].as_str().expect("a time");
-    assert!(list(&report, "devices").any(|device| device["state"] == "online"));
-    let later = format!("{}T23:59:59Z", &last[..10]);
-    assert!(nanoseconds(&later) > nanoseconds(last) + 120_000_000_000, "the sample ends near midnight");
-    let report = replayed(&["--format=json", "--until", &later]).report();
-    let online: Vec<_> = list(&report, "devices").filter(|device| device["state"] == "online").collect();
-    assert!(online.is_empty(), "online without a word: {online:?}");
-    assert_eq!(report["summary"]["offline"], 0, "nobody asked, so nobody knows");
 }
 
 #[test]
