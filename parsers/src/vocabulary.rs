@@ -599,6 +599,8 @@ pub struct Activity {
     pub protocol: Option<&'static str>,
     /// First frame's time.
     pub first: Time,
+    /// Where the first frame is: its input, and its number in it.
+    pub first_frame: (u32, u64),
     /// Last frame's time.
     pub last: Time,
     /// How many.
@@ -628,6 +630,8 @@ pub struct StreamActivity {
     pub payload_type: u8,
     /// First packet's time.
     pub first: Time,
+    /// Where the first packet is: its input, and its number in it.
+    pub first_frame: (u32, u64),
     /// Last packet's time.
     pub last: Time,
     /// Packets seen, copies of the mirror not counted.

@@ -83,6 +83,8 @@ pub struct Sum {
     pub bytes: u64,
     /// The first one's time.
     pub first: Time,
+    /// The first one's place in its input.
+    pub first_cite: Cite,
     /// The last one's time.
     pub last: Time,
     /// The longest time between two, the one before the first included.
@@ -187,24 +189,24 @@ impl Side {
             self.party = *sender;
         }
         self.sum.add(self.last, frame);
-        self.last = self.last.max(Some(frame.at));
-        self.cite = frame.cite;
+        if self.last <= Some(frame.at) {
+            (self.last, self.cite) = (Some(frame.at), frame.cite);
+        }
     }
 }
 
 impl Sum {
     /// Adds a frame; `before` is the time of the one before, ever.
     pub fn add(&mut self, before: Option<Time>, frame: Counted) {
-        if self.packets == 0 {
-            (self.first, self.last) = (frame.at, frame.at);
+        if self.packets == 0 || frame.at < self.first {
+            (self.first, self.first_cite) = (frame.at, frame.cite);
         }
         if let Some(before) = before {
             self.longest_gap = self.longest_gap.max(frame.at - before);
         }
         self.packets = self.packets.saturating_add(1);
         self.bytes = self.bytes.saturating_add(frame.bytes.into());
-        self.first = self.first.min(frame.at);
-        self.last = self.last.max(frame.at);
+        self.last = if self.packets == 1 { frame.at } else { self.last.max(frame.at) };
     }
 
     /// The sum as a fact of `flow`.
@@ -214,6 +216,7 @@ impl Sum {
             flow,
             protocol,
             first: self.first,
+            first_frame: (self.first_cite.input, self.first_cite.frame),
             last: self.last,
             packets: self.packets,
             bytes: self.bytes,

@@ -72,7 +72,7 @@ impl Directory {
     /// The device that a party of a packet is, where one is known.
     #[must_use]
     pub fn find(&self, party: &Party) -> Option<Number> {
-        match party.ip {
+        match party.ip.filter(|ip| is_device_address(*ip)) {
             Some(ip) => self.find_ip(ip, party.vlan),
             None => self.find_mac(party.mac?),
         }
@@ -91,16 +91,6 @@ impl Directory {
         self.by_mac.get(&mac).copied()
     }
 
-    /// The device that a party is, made where there is none yet. `None` where
-    /// the party can be no device: no address, a group, or all zero.
-    pub fn find_or_add(&mut self, party: &Party, at: Time) -> Option<Number> {
-        match party.ip {
-            Some(ip) if is_device_address(ip) => Some(self.ip_or_add(ip, party.vlan, at)),
-            Some(_) => None,
-            None => Some(self.mac_or_add(party.mac.filter(|mac| mac.is_device())?, at)),
-        }
-    }
-
     /// The owner of `mac`, made where there is none.
     pub fn mac_or_add(&mut self, mac: Mac, at: Time) -> Number {
         if let Some(number) = self.find_mac(mac) {
@@ -111,13 +101,16 @@ impl Directory {
         number
     }
 
-    fn ip_or_add(&mut self, ip: IpAddr, vlan: Option<u16>, at: Time) -> Number {
-        if let Some(number) = self.find_ip(ip, vlan) {
-            return number;
+    /// The holder of `ip` in a VLAN, made where there is none; `None` where no device can hold it.
+    pub fn ip_or_add(&mut self, ip: IpAddr, vlan: Option<u16>, at: Time) -> Option<Number> {
+        if !is_device_address(ip) {
+            return None;
         }
-        let number = self.add(at);
-        self.hold_ip(number, ip, vlan);
-        number
+        self.find_ip(ip, vlan).or_else(|| {
+            let number = self.add(at);
+            self.hold_ip(number, ip, vlan);
+            Some(number)
+        })
     }
 
     /// Takes a witnessed binding. `None` where one of the two can belong to no device.
@@ -318,14 +311,10 @@ mod tests {
     const B: Mac = Mac([2, 0, 0, 0, 0, 0xb]);
     const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
-    fn from(ip: IpAddr) -> Party {
-        Party { ip: Some(ip), mac: Some(A), ..Party::default() }
-    }
-
     #[test]
     fn an_address_without_witness_is_a_device_of_its_own() {
         let mut directory = Directory::default();
-        let number = directory.find_or_add(&from(IP), Time(1)).unwrap();
+        let number = directory.ip_or_add(IP, None, Time(1)).unwrap();
         assert_eq!(directory.find_mac(A), None);
         assert!(directory.device(number).unwrap().macs.is_empty());
     }
@@ -333,7 +322,7 @@ mod tests {
     #[test]
     fn a_witnessed_binding_merges_the_two_and_keeps_the_address_as_alias() {
         let mut directory = Directory::default();
-        let by_ip = directory.find_or_add(&from(IP), Time(1)).unwrap();
+        let by_ip = directory.ip_or_add(IP, None, Time(1)).unwrap();
         let bound = directory.bind(A, IP, None, Time(2)).unwrap();
         let kept = directory.find_mac(A).unwrap();
         assert_eq!(bound, Bound::Merged { kept, gone: by_ip });
@@ -379,7 +368,7 @@ mod tests {
     fn groups_and_unspecified_addresses_are_no_devices() {
         let mut directory = Directory::default();
         for ip in ["0.0.0.0", "255.255.255.255", "224.0.0.1", "::", "ff02::1", "127.0.0.1"] {
-            assert_eq!(directory.find_or_add(&from(ip.parse().unwrap()), Time(1)), None, "{ip}");
+            assert_eq!(directory.ip_or_add(ip.parse().unwrap(), None, Time(1)), None, "{ip}");
         }
         assert_eq!(directory.bind(Mac::BROADCAST, IP, None, Time(1)), None);
         assert_eq!(directory.bind(Mac::ZERO, IP, None, Time(1)), None);
@@ -390,7 +379,7 @@ mod tests {
         let mut directory = Directory::default();
         for n in 0..=DEVICES_MAX as u32 {
             let ip = Ipv4Addr::from(0x0a00_0001 + n).into();
-            let number = directory.find_or_add(&from(ip), Time(i64::from(n))).unwrap();
+            let number = directory.ip_or_add(ip, None, Time(i64::from(n))).unwrap();
             directory.heard(number, Time(i64::from(n)));
         }
         assert_eq!(directory.devices().count(), DEVICES_MAX);

@@ -269,7 +269,7 @@ impl Ledger {
         if let (true, Some(mac), Some(ip)) = (is_link_scope, seen.subject.mac, seen.subject.ip) {
             self.bind(mac, ip, BindingBy::LinkScope, seen);
         }
-        let Some(number) = self.directory.find_or_add(&seen.subject, activity.first) else { return };
+        let Some(number) = self.device_of(&seen.subject, seen) else { return };
         self.directory.heard(number, activity.first);
         self.directory.heard(number, activity.last);
         if let Some(device) = self.directory.device_mut(number) {
@@ -287,22 +287,20 @@ impl Ledger {
         if let (Some(protocol), Some(one), Some(other)) = (activity.protocol, seen.subject.ip, seen.peer.ip) {
             self.sessions.carried((one, other), protocol, activity.bytes);
         }
-        self.verdict.heard(number, activity.first, activity.last, seen.cite);
+        let first = Cite { input: activity.first_frame.0, frame: activity.first_frame.1 };
+        self.verdict.heard(number, (activity.first, first), (activity.last, seen.cite));
     }
 
     fn stream(&mut self, seen: &Observation, second: &StreamActivity) {
         let Some(ip) = seen.subject.ip else { return };
-        let number = if self.is_foreign(seen) {
-            None
-        } else {
-            self.directory.find_or_add(&seen.subject, second.first)
-        };
+        let number = if self.is_foreign(seen) { None } else { self.device_of(&seen.subject, seen) };
         self.streams.measured(number, ip, second, seen.cite);
         let Some(number) = number else { return };
         if let Some(device) = self.directory.device_mut(number) {
             device.sends_media = true;
         }
-        self.verdict.streamed(number, second.ssrc, second.first, second.last, second.longest_gap, seen.cite);
+        let cite = Cite { input: second.first_frame.0, frame: second.first_frame.1 };
+        self.verdict.streamed(number, second, cite);
     }
 
     /// Whether the subject is an Internet host that a device of the site talks to: it is no device of the site.
@@ -453,7 +451,7 @@ impl Ledger {
     }
 
     fn attach(&mut self, seen: &Observation, attachment: Attachment) {
-        let Some(number) = self.subject(seen) else { return };
+        let Some(number) = self.device_of(&seen.subject, seen) else { return };
         if let Some(switch) = &attachment.switch {
             self.switches.attached(switch, attachment.port.as_ref(), number, attachment.source);
         }
@@ -514,7 +512,7 @@ impl Ledger {
         }
         let is_play = exchange.method.as_str() == "PLAY" && exchange.status == Some(200);
         if is_play
-            && let Some(number) = self.directory.find_or_add(&seen.peer, seen.at)
+            && let Some(number) = self.device_of(&seen.peer, seen)
             && let Some(device) = self.directory.device_mut(number)
             && device.pulled_from.len() < PULLED_MAX
         {
@@ -522,19 +520,19 @@ impl Ledger {
         }
     }
 
-    fn subject(&mut self, seen: &Observation) -> Option<Number> {
-        let party = &seen.subject;
-        // A client that has no address yet, or is only named by its MAC, is known by the MAC.
-        let by_mac = party.ip.is_none_or(|ip| !is_device_address(ip));
-        if by_mac {
-            Some(self.named_mac(party.mac.filter(|mac| mac.is_device())?, seen))
-        } else {
-            self.directory.find_or_add(party, seen.at)
+    /// The device that a party is, made where there is none yet. A client that has no address
+    /// yet, or is only named by its MAC, is known by the MAC. `None` where he can be no device.
+    fn device_of(&mut self, party: &Party, seen: &Observation) -> Option<Number> {
+        match party.ip.filter(|ip| is_device_address(*ip)) {
+            Some(ip) => self.directory.ip_or_add(ip, party.vlan, seen.at),
+            None => Some(self.named_mac(party.mac.filter(|mac| mac.is_device())?, seen)),
         }
     }
 
     fn with_subject(&mut self, seen: &Observation, change: impl FnOnce(&mut device::Device)) {
-        if let Some(device) = self.subject(seen).and_then(|number| self.directory.device_mut(number)) {
+        if let Some(device) =
+            self.device_of(&seen.subject, seen).and_then(|number| self.directory.device_mut(number))
+        {
             change(device);
         }
     }

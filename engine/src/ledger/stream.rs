@@ -209,6 +209,7 @@ mod tests {
             ssrc: 7,
             payload_type: 96,
             first: Time(first_s * 1_000_000_000),
+            first_frame: (0, 1),
             last: Time(last_s * 1_000_000_000),
             packets,
             bytes: packets * 1000,

@@ -69,6 +69,8 @@ impl Statistics {
                 self.duplicates = self.duplicates.saturating_add(1);
             }
             self.came |= bit;
+            // The first packets may themselves be out of order: what is expected begins with the lowest.
+            self.base = self.base.min(self.highest.saturating_sub(step.wrapping_neg().into()));
         } else if self.awaited == Some(sequence) {
             self.lost_before = self.lost();
             self.restart(sequence);
@@ -107,7 +109,7 @@ impl Statistics {
     }
 
     fn restart(&mut self, sequence: u16) {
-        self.base = sequence.into();
+        self.base = CYCLE.saturating_add(sequence.into());
         self.highest = self.base;
         self.awaited = None;
         self.received = 0;
@@ -135,6 +137,9 @@ impl Statistics {
         whole.wrapping_add(part) as u32
     }
 }
+
+/// One cycle of sequence numbers: where counting begins, so that a packet before the first can be counted.
+const CYCLE: u64 = 1 << 16;
 
 /// MAX_DROPOUT and MAX_MISORDER of RFC 3550, A.1.
 const DROPOUT_MAX: u16 = 3_000;

@@ -22,7 +22,7 @@ pub mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spanwatch_parsers::{Span, Time};
+use spanwatch_parsers::{Span, StreamActivity, Time};
 
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
@@ -109,31 +109,37 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Says that a device was heard from `first` to `last`, and in which frame last.
-    pub fn heard(&mut self, device: Number, first: Time, last: Time, cite: Cite) {
-        let watch = self.watches.entry(device).or_insert_with(|| Watch::new(first, cite));
-        if last >= watch.last {
-            (watch.last, watch.last_frame, watch.unwatched) = (last, cite, Span::ZERO);
+    /// Says that a device was heard: the first and the last time, each with its frame.
+    pub fn heard(&mut self, device: Number, first: (Time, Cite), last: (Time, Cite)) {
+        let watch = self.watches.entry(device).or_insert_with(|| Watch::new(first.0, first.1));
+        if last.0 >= watch.last {
+            (watch.last, watch.last_frame, watch.unwatched) = (last.0, last.1, Span::ZERO);
         }
-        if let Some(absence) = watch.absent.take().and_then(|index| self.absences.get_mut(index)) {
-            absence.ended = Some((first, cite));
+        watch.absent = None;
+        if let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index)) {
+            // Of what the second of its return brings, in no order of time, the earliest ends it.
+            let is_earlier = absence.ended.is_none_or(|ended| first < ended);
+            if is_earlier && first.0 > absence.since {
+                absence.ended = Some(first);
+            }
         }
-        watch.enter(first, State::Online);
+        watch.enter(first.0, State::Online);
         let due = watch.due();
         self.rearm(device, due);
     }
 
-    /// Says that a device sent media of the source `ssrc` from `first` to `last`, with `gap` its longest silence.
-    pub fn streamed(&mut self, device: Number, ssrc: u32, first: Time, last: Time, gap: Span, cite: Cite) {
+    /// Takes one second of a device's media, `cite` its first frame.
+    pub fn streamed(&mut self, device: Number, second: &StreamActivity, cite: Cite) {
         let Some(watch) = self.watches.get_mut(&device) else { return };
-        let resumed = watch.expectation.knows(ssrc) && first > watch.last_absence_end(&self.absences);
-        watch.expectation.media(ssrc, first, last, gap);
+        let is_known = watch.expectation.knows(second.ssrc);
+        let resumed = is_known && second.first > watch.last_absence_end(&self.absences);
+        watch.expectation.media(second.ssrc, second.first, second.last, second.longest_gap);
         if let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index))
             && absence.ended.is_some()
             && absence.resumed.is_none()
             && resumed
         {
-            absence.resumed = Some((first, cite));
+            absence.resumed = Some((second.first, cite));
         }
         let due = watch.due();
         self.rearm(device, due);

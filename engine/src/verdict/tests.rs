@@ -12,13 +12,36 @@ fn cite(frame: u64) -> Cite {
     Cite { input: 0, frame }
 }
 
+fn streams(verdict: &mut Verdict, device: Number, ssrc: u32, at: Time, cite: Cite) {
+    let second = StreamActivity {
+        stream: (1, 0),
+        transport: spanwatch_parsers::StreamTransport::Udp,
+        destination: "192.0.2.9".parse().unwrap(),
+        ports: (6970, 5000),
+        channel: None,
+        ssrc,
+        payload_type: 96,
+        first: at,
+        first_frame: (cite.input, cite.frame),
+        last: at,
+        packets: 5,
+        bytes: 5_000,
+        lost: 0,
+        out_of_order: 0,
+        duplicates: 0,
+        jitter_16ticks: 0,
+        longest_gap: Span::millis(200),
+    };
+    verdict.streamed(device, &second, cite);
+}
+
 /// A camera that streamed from 0 to `last` s, and a recorder that is heard on.
 fn streaming(last: i64) -> Verdict {
     let mut verdict = Verdict::default();
     for at in 0..=last {
-        verdict.heard(CAMERA, s(at), s(at), cite(at.unsigned_abs()));
-        verdict.streamed(CAMERA, 7, s(at), s(at), Span::millis(200), cite(at.unsigned_abs()));
-        verdict.heard(RECORDER, s(at), s(at), cite(at.unsigned_abs()));
+        verdict.heard(CAMERA, (s(at), cite(at.unsigned_abs())), (s(at), cite(at.unsigned_abs())));
+        streams(&mut verdict, CAMERA, 7, s(at), cite(at.unsigned_abs()));
+        verdict.heard(RECORDER, (s(at), cite(at.unsigned_abs())), (s(at), cite(at.unsigned_abs())));
         verdict.advance(s(at));
     }
     verdict
@@ -26,7 +49,7 @@ fn streaming(last: i64) -> Verdict {
 
 fn connects(verdict: &mut Verdict, seconds: &[i64]) {
     for (n, at) in (1..).zip(seconds) {
-        verdict.heard(RECORDER, s(*at), s(*at), cite(0));
+        verdict.heard(RECORDER, (s(*at), cite(0)), (s(*at), cite(0)));
         verdict.asked(CAMERA, Ask { at: s(*at), cite: cite(0), by: RECORDER, how: How::Connect, attempt: n });
     }
 }
@@ -46,7 +69,7 @@ fn its_return_ends_it_with_the_first_sign_of_life() {
     let mut verdict = streaming(60);
     connects(&mut verdict, &[62, 63, 65]);
     verdict.advance(s(65));
-    verdict.heard(CAMERA, s(90), s(91), cite(900));
+    verdict.heard(CAMERA, (s(90), cite(900)), (s(91), cite(900)));
     assert_eq!(verdict.absences()[0].ended, Some((s(90), cite(900))));
     assert_eq!(verdict.history(CAMERA, s(91)).last(), Some(&(s(90), State::Online)));
 }
@@ -66,7 +89,7 @@ fn one_long_jump_says_the_same_as_many_ticks() {
 #[test]
 fn silence_that_nobody_asked_about_is_unknown() {
     let mut verdict = streaming(60);
-    verdict.heard(RECORDER, s(200), s(200), cite(0));
+    verdict.heard(RECORDER, (s(200), cite(0)), (s(200), cite(0)));
     verdict.advance(s(200));
     assert!(verdict.absences().is_empty());
     assert_eq!(verdict.history(CAMERA, s(200)).last(), Some(&(s(60), State::Unknown)));
@@ -75,7 +98,7 @@ fn silence_that_nobody_asked_about_is_unknown() {
 #[test]
 fn a_refused_ask_settles_a_silence_that_was_given_up() {
     let mut verdict = streaming(60);
-    verdict.heard(RECORDER, s(200), s(200), cite(0));
+    verdict.heard(RECORDER, (s(200), cite(0)), (s(200), cite(0)));
     verdict.advance(s(200));
     connects(&mut verdict, &[201, 202, 204]);
     verdict.advance(s(205));
@@ -97,7 +120,7 @@ fn nobody_is_offline_across_a_hole() {
     connects(&mut verdict, &[3_001, 3_002, 3_004]);
     verdict.advance(s(3_004));
     assert!(verdict.absences().is_empty());
-    verdict.heard(CAMERA, s(3_004), s(3_004), cite(9));
+    verdict.heard(CAMERA, (s(3_004), cite(9)), (s(3_004), cite(9)));
     let history = verdict.history(CAMERA, s(3_005));
     assert_eq!(history, [(s(0), State::Online), (s(60), State::Unknown), (s(3_004), State::Online)]);
 }
@@ -125,7 +148,7 @@ fn media_that_was_ended_on_purpose_is_not_missed() {
 fn a_camera_that_still_says_anything_lives() {
     let mut verdict = streaming(60);
     connects(&mut verdict, &[62, 63, 65]);
-    verdict.heard(CAMERA, s(64), s(64), cite(1));
+    verdict.heard(CAMERA, (s(64), cite(1)), (s(64), cite(1)));
     verdict.advance(s(65));
     assert!(verdict.absences().is_empty());
 }
@@ -135,8 +158,8 @@ fn silences_that_begin_together_name_each_other() {
     let mut verdict = streaming(60);
     for (number, last) in [(Number(3), 61), (Number(4), 40)] {
         for at in 0..=last {
-            verdict.heard(number, s(at), s(at), cite(0));
-            verdict.streamed(number, 9, s(at), s(at), Span::millis(200), cite(0));
+            verdict.heard(number, (s(at), cite(0)), (s(at), cite(0)));
+            streams(&mut verdict, number, 9, s(at), cite(0));
         }
     }
     connects(&mut verdict, &[62, 63, 65]);
@@ -150,10 +173,10 @@ fn a_stream_that_goes_on_and_a_new_start_are_told_apart() {
     connects(&mut verdict, &[62, 63, 65]);
     verdict.advance(s(65));
     verdict.started(CAMERA, s(89), cite(5));
-    verdict.heard(CAMERA, s(90), s(90), cite(6));
-    verdict.streamed(CAMERA, 8, s(91), s(91), Span::ZERO, cite(7));
+    verdict.heard(CAMERA, (s(90), cite(6)), (s(90), cite(6)));
+    streams(&mut verdict, CAMERA, 8, s(91), cite(7));
     assert_eq!(verdict.absences()[0].restarted, Some((s(89), cite(5))));
     assert_eq!(verdict.absences()[0].resumed, None);
-    verdict.streamed(CAMERA, 7, s(92), s(92), Span::ZERO, cite(8));
+    streams(&mut verdict, CAMERA, 7, s(92), cite(8));
     assert_eq!(verdict.absences()[0].resumed, Some((s(92), cite(8))));
 }
