@@ -42,7 +42,16 @@ impl Hasher for Mixer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
+        // Two lanes: the processor multiplies them side by side.
+        let (pairs, rest) = bytes.as_chunks::<16>();
+        let mut other = self.0.rotate_left(32);
+        for pair in pairs {
+            let (one, two) = pair.split_at(8);
+            self.write_u64(word(one));
+            other = fold(other ^ word(two), ODD).wrapping_add(word(two));
+        }
+        self.0 ^= other;
+        let (words, rest) = rest.as_chunks::<8>();
         for word in words {
             self.write_u64(u64::from_le_bytes(*word));
         }
@@ -77,6 +86,10 @@ impl Hasher for Mixer {
     fn write_usize(&mut self, value: usize) {
         self.write_u64(value as u64);
     }
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    bytes.first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
 }
 
 /// Multiplies to 128 bits and joins the halves.

@@ -86,13 +86,17 @@ impl Hearing<'_, '_> {
         if !self.sink.media.is_empty() {
             let found = Found {
                 flow: (head.number, way),
-                talk,
+                talk: &talk,
                 frame: (self.scribe.place().frame, self.frame),
                 is_expected: head.is_expected,
             };
-            for media in self.sink.media.drain(..) {
-                self.streams.take(&found, &media);
+            for media in &self.sink.media {
+                self.streams.take(&found, media);
             }
+            self.sink.media.clear();
+        }
+        if self.sink.facts.is_empty() {
+            return false;
         }
         let mut is_proved = false;
         for (about, fact) in self.sink.facts.drain(..) {

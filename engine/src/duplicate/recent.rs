@@ -2,7 +2,9 @@
 //!
 //! It is a cache and no table: sets of [`WAYS`] entries, the oldest of a set
 //! overwritten. It starts small, to stay in the processor's cache, and doubles
-//! while it would have to forget what is younger than the horizon.
+//! while it would have to forget what is younger than the horizon. A set's marks,
+//! sixteen bits of each hash, lie together, so that a packet that was not seen
+//! costs one line for the marks and one for its entry.
 
 use spanwatch_parsers::{Span, Time};
 
@@ -12,49 +14,68 @@ use super::Face;
 #[derive(Debug)]
 pub(super) struct Recent {
     sets: Vec<Set>,
+    entries: Vec<Entry>,
     forgotten: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Set {
-    keys: [u64; WAYS],
-    entries: [Option<Entry>; WAYS],
+    marks: [u16; WAYS],
     next: u8,
 }
 
-/// One packet.
-#[derive(Debug, Clone, Copy)]
+/// One packet; as large as a line of the processor's cache.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
 pub(super) struct Entry {
-    /// How it first looked.
-    pub first: Face,
+    key: u64,
     /// When it was last seen.
     pub last: Time,
-    /// How often it was really sent.
-    pub sent: u32,
+    /// How it first looked.
+    pub first: Face,
     /// How often a copy was seen.
     pub copies: u32,
-    faces: [Seen; FACES],
+    /// How often it was really sent.
+    pub sent: u8,
+    /// How often each face was seen, less what came within the mirror's delay; 0 for none.
+    times: [u8; FACES],
+    faces: [u32; FACES],
+    /// When each face was last seen, in [`TICK`]s, modulo 2^32.
+    lasts: [u32; FACES],
 }
 
-/// How often a packet showed one face.
-#[derive(Debug, Clone, Copy, Default)]
+/// How often a packet showed one face, and how long ago.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
-    face: u32,
-    /// How often, less what came within the mirror's delay.
-    pub times: u32,
-    /// When last.
-    pub last: Time,
+    pub times: u8,
+    pub ago: Span,
 }
 
 impl Entry {
     pub fn new(at: Time, face: Face) -> Self {
-        let faces =
-            [Seen { face: face.all, times: 1, last: at }, Seen::default(), Seen::default(), Seen::default()];
-        Self { first: face, last: at, sent: 1, copies: 0, faces }
+        Self {
+            key: 0,
+            last: at,
+            first: face,
+            copies: 0,
+            sent: 1,
+            times: [1, 0, 0],
+            faces: [face.all, 0, 0],
+            lasts: [ticks(at), 0, 0],
+        }
     }
 
-    pub fn seen(&self, face: u32) -> Option<Seen> {
-        self.faces.iter().find(|seen| seen.times > 0 && seen.face == face).copied()
+    /// Begins anew: the same packet, sent at another time.
+    pub fn renew(&mut self, at: Time, face: Face) {
+        *self = Self { key: self.key, ..Self::new(at, face) };
+    }
+
+    /// What is known of a face, if it was seen.
+    pub fn seen(&self, face: u32, at: Time) -> Option<Seen> {
+        let seen = self.times.iter().zip(&self.faces).zip(&self.lasts);
+        let ((times, _), last) = seen.into_iter().find(|((times, seen), _)| **times > 0 && **seen == face)?;
+        let ago = ticks(at).wrapping_sub(*last) as i32;
+        Some(Seen { times: *times, ago: Span(i64::from(ago.unsigned_abs()).saturating_mul(TICK)) })
     }
 
     /// Notes that it was really sent once more.
@@ -63,17 +84,23 @@ impl Entry {
         self.show(face.all, at);
     }
 
-    /// Notes a face; of more than [`FACES`] the second oldest is forgotten.
+    /// Notes a face; of more than [`FACES`] the last but one is forgotten.
     pub fn show(&mut self, face: u32, at: Time) {
-        let sent = self.sent;
-        if let Some(seen) = self.faces.iter_mut().find(|seen| seen.times > 0 && seen.face == face) {
-            seen.times = seen.times.saturating_add(1).min(sent);
-            seen.last = seen.last.max(at);
-        } else {
-            let [_, second, third, fourth] = &mut self.faces;
-            (*fourth, *third, *second) = (*third, *second, Seen { face, times: 1, last: at });
-        }
+        let known = self.times.iter().zip(&self.faces).position(|(times, seen)| *times > 0 && *seen == face);
+        let place = known.or_else(|| self.times.iter().position(|times| *times == 0)).unwrap_or(FACES - 2);
+        let (Some(times), Some(seen), Some(last)) =
+            (self.times.get_mut(place), self.faces.get_mut(place), self.lasts.get_mut(place))
+        else {
+            return;
+        };
+        *times = if known.is_some() { times.saturating_add(1).min(self.sent) } else { 1 };
+        (*seen, *last) = (face, ticks(at));
     }
+}
+
+/// A moment, coarse enough for 32 bits to tell those of some minutes apart.
+fn ticks(at: Time) -> u32 {
+    (at.0 >> TICK.ilog2()) as u32
 }
 
 impl Recent {
@@ -81,7 +108,7 @@ impl Recent {
     pub const CAPACITY: usize = SETS_MAX * WAYS;
 
     pub fn new() -> Self {
-        Self { sets: Vec::new(), forgotten: 0 }
+        Self { sets: Vec::new(), entries: Vec::new(), forgotten: 0 }
     }
 
     pub const fn forgotten(&self) -> u64 {
@@ -90,27 +117,57 @@ impl Recent {
 
     pub fn find(&mut self, key: u64) -> Option<&mut Entry> {
         let place = self.place(key);
-        let Set { keys, entries, .. } = self.sets.get_mut(place)?;
-        let way = keys.iter().position(|other| *other == key)?;
-        entries.get_mut(way)?.as_mut()
+        let set = self.sets.get(place)?;
+        let mark = mark(key);
+        // All marks at once, which the processor compares in one step.
+        let mut hits = 0_u32;
+        for (way, other) in (0_u32..).zip(&set.marks) {
+            hits |= u32::from(*other == mark) << way;
+        }
+        while hits != 0 {
+            let found = place.wrapping_mul(WAYS).wrapping_add(hits.trailing_zeros() as usize);
+            if self.entries.get(found).is_some_and(|entry| entry.key == key && entry.sent > 0) {
+                return self.entries.get_mut(found);
+            }
+            hits &= hits.wrapping_sub(1);
+        }
+        None
     }
 
     pub fn insert(&mut self, key: u64, entry: Entry, horizon: Span) {
         if self.sets.is_empty() {
-            self.sets.resize(SETS_MIN, EMPTY);
+            self.sets.resize(SETS_MIN, Set::default());
+            self.entries.resize(SETS_MIN * WAYS, Entry::default());
         }
+        let entry = Entry { key, ..entry };
+        if !self.is_free(key, entry.last, horizon) {
+            if self.sets.len() < SETS_MAX {
+                self.grow();
+            } else {
+                self.forgotten = self.forgotten.saturating_add(1);
+            }
+        }
+        self.put(entry);
+    }
+
+    /// Whether the next entry of the key's set may be overwritten.
+    fn is_free(&self, key: u64, now: Time, horizon: Span) -> bool {
         let place = self.place(key);
-        if self.sets.get_mut(place).is_some_and(|set| set.replace(key, entry, horizon)) {
-            return;
+        let next = self.sets.get(place).map_or(0, |set| usize::from(set.next));
+        let oldest = self.entries.get(place.wrapping_mul(WAYS).wrapping_add(next));
+        oldest.is_none_or(|oldest| oldest.sent == 0 || now - oldest.last > horizon || now < oldest.last)
+    }
+
+    fn put(&mut self, entry: Entry) {
+        let place = self.place(entry.key);
+        let Some(set) = self.sets.get_mut(place) else { return };
+        let way = usize::from(set.next);
+        if let Some(to) = set.marks.get_mut(way) {
+            *to = mark(entry.key);
         }
-        if self.sets.len() < SETS_MAX {
-            self.grow();
-        } else {
-            self.forgotten = self.forgotten.saturating_add(1);
-        }
-        let place = self.place(key);
-        if let Some(set) = self.sets.get_mut(place) {
-            set.put(key, entry);
+        set.next = set.next.wrapping_add(1) % WAYS as u8;
+        if let Some(to) = self.entries.get_mut(place.wrapping_mul(WAYS).wrapping_add(way)) {
+            *to = entry;
         }
     }
 
@@ -119,80 +176,77 @@ impl Recent {
     }
 
     fn grow(&mut self) {
-        let larger = vec![EMPTY; self.sets.len().saturating_mul(2)];
-        for set in std::mem::replace(&mut self.sets, larger) {
+        let sets = self.sets.len().saturating_mul(2);
+        let old_sets = std::mem::replace(&mut self.sets, vec![Set::default(); sets]);
+        let larger = vec![Entry::default(); sets.saturating_mul(WAYS)];
+        let old = std::mem::replace(&mut self.entries, larger);
+        for (set, entries) in old_sets.iter().zip(old.chunks(WAYS)) {
             // From the one that would have gone next on, so that the order stays.
-            let next = usize::from(set.next);
-            for way in (0..WAYS).map(|n| n.wrapping_add(next) % WAYS) {
-                if let (Some(key), Some(Some(entry))) = (set.keys.get(way), set.entries.get(way)) {
-                    let place = self.place(*key);
-                    if let Some(set) = self.sets.get_mut(place) {
-                        set.put(*key, *entry);
-                    }
-                }
+            let (newer, older) = entries.split_at(usize::from(set.next).min(entries.len()));
+            for entry in older.iter().chain(newer).filter(|entry| entry.sent > 0) {
+                self.put(*entry);
             }
         }
     }
 }
 
-impl Set {
-    /// Overwrites the oldest, unless that is younger than the horizon.
-    fn replace(&mut self, key: u64, entry: Entry, horizon: Span) -> bool {
-        let oldest = self.entries.get(usize::from(self.next)).copied().flatten();
-        let is_free =
-            oldest.is_none_or(|oldest| entry.last - oldest.last > horizon || entry.last < oldest.last);
-        if is_free {
-            self.put(key, entry);
-        }
-        is_free
-    }
-
-    fn put(&mut self, key: u64, entry: Entry) {
-        let way = usize::from(self.next);
-        if let (Some(old_key), Some(old)) = (self.keys.get_mut(way), self.entries.get_mut(way)) {
-            *old_key = key;
-            *old = Some(entry);
-        }
-        self.next = (self.next.wrapping_add(1)) % WAYS as u8;
-    }
+/// The part of a hash that does not choose the set.
+const fn mark(key: u64) -> u16 {
+    (key >> 48) as u16
 }
 
-const EMPTY: Set = Set { keys: [0; WAYS], entries: [None; WAYS], next: 0 };
-
-const WAYS: usize = 4;
-const FACES: usize = 4;
+const WAYS: usize = 8;
+const FACES: usize = 3;
 
 /// 256 packets at first, 16,384 at most: 160,000 packets a second of one shard in 100 ms.
-const SETS_MIN: usize = 64;
-const SETS_MAX: usize = 4_096;
+const SETS_MIN: usize = 32;
+const SETS_MAX: usize = 2_048;
+
+/// Nanoseconds; 32 bits of them are 274 seconds.
+const TICK: i64 = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn mixed(n: u64) -> u64 {
+        let mixed = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(20)
+    }
+
     #[test]
     fn it_grows_while_entries_are_young_and_no_further_than_its_cap() {
         let mut recent = Recent::new();
-        let mixed = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20);
         for n in 0..100_000 {
             recent.insert(mixed(n), Entry::new(Time(0), Face::default()), Span::millis(100));
         }
         assert_eq!(recent.sets.len(), SETS_MAX);
         assert!(recent.forgotten() > 80_000);
         assert!(recent.find(mixed(99_999)).is_some());
+        assert!(recent.find(mixed(0)).is_none());
+    }
+
+    #[test]
+    fn what_is_young_is_found_while_it_grows() {
+        let mut recent = Recent::new();
+        for n in 0..4_000 {
+            recent.insert(mixed(n), Entry::new(Time(0), Face::default()), Span::millis(100));
+        }
+        assert!((0..4_000).all(|n| recent.find(mixed(n)).is_some()));
     }
 
     #[test]
     fn old_entries_make_room_without_growth() {
         let mut recent = Recent::new();
         for n in 0..100_000_u32 {
-            let key = u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20);
-            recent.insert(
-                key,
-                Entry::new(Time(i64::from(n) * 10_000_000), Face::default()),
-                Span::millis(100),
-            );
+            let at = Time(i64::from(n) * 10_000_000);
+            recent.insert(mixed(n.into()), Entry::new(at, Face::default()), Span::millis(100));
         }
         assert_eq!((recent.sets.len(), recent.forgotten()), (SETS_MIN, 0));
+    }
+
+    #[test]
+    fn an_entry_fills_one_line() {
+        assert_eq!(size_of::<Entry>(), 64);
     }
 }

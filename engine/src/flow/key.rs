@@ -1,11 +1,12 @@
 //! What makes two frames one flow: [`Key`].
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use spanwatch_parsers::Mac;
 
 /// The two ends of a flow, the lower one first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     low: u128,
     high: u128,
@@ -15,7 +16,7 @@ pub struct Key {
 }
 
 /// What the ends speak below the ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// IP, by protocol number.
     Ip(u8),
@@ -59,6 +60,20 @@ impl Key {
     #[must_use]
     pub fn in_segment(self, vlan: Option<u16>) -> Self {
         Self { segment: vlan.unwrap_or(0).saturating_add(1), ..self }
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.low);
+        state.write_u128(self.high);
+        let kind = match self.kind {
+            Kind::Ip(protocol) => u64::from(protocol),
+            Kind::EtherType(kind) => 1 << 16 | u64::from(kind),
+            Kind::Llc(dsap, ssap) => 2 << 16 | u64::from(dsap) << 8 | u64::from(ssap),
+        };
+        let (low, high) = self.ports;
+        state.write_u64(kind << 48 ^ u64::from(low) << 32 ^ u64::from(high) << 16 ^ u64::from(self.segment));
     }
 }
 

@@ -80,27 +80,27 @@ impl Flows {
 
     /// Finds the flow of a packet from `sender`, `from_low` being his end of the key.
     #[must_use]
-    pub fn find(&mut self, key: &Key, from_low: bool, sender: &Party) -> Option<(Handle, Key)> {
+    pub fn find(&mut self, key: &Key, from_low: bool, sender: &Party) -> Option<Handle> {
         let is_tcp = key.is_tcp();
-        let slot = self.table(is_tcp).find(key)?;
-        let (_, flow) = self.table(is_tcp).at(slot)?;
+        let table = self.table(is_tcp);
+        let slot = table.find(key)?;
+        let (_, flow) = table.at(slot)?;
         let way = flow.head.way(from_low);
         let is_rival = flow.head.contradicts(way, sender);
         let may_be_rivals = flow.head.has_rivals && flow.head.side(way).party.vlan != sender.vlan;
         if is_rival || may_be_rivals {
-            let apart = key.in_segment(sender.vlan);
-            if let Some(slot) = self.table(is_tcp).find(&apart) {
-                return Some((Handle { is_tcp, slot }, apart));
+            if let Some(slot) = table.find(&key.in_segment(sender.vlan)) {
+                return Some(Handle { is_tcp, slot });
             }
             if is_rival {
                 return None;
             }
         }
-        Some((Handle { is_tcp, slot }, *key))
+        Some(Handle { is_tcp, slot })
     }
 
     /// Puts a new flow in; what had to go for it is given back.
-    pub fn insert(&mut self, key: Key, flow: Flow, sender: &Party, at: Time) -> (Handle, Key, Option<Flow>) {
+    pub fn insert(&mut self, key: Key, flow: Flow, sender: &Party, at: Time) -> (Handle, Option<Flow>) {
         let is_tcp = key.is_tcp();
         let table = self.table(is_tcp);
         let key = match table.find(&key).and_then(|slot| table.at(slot)) {
@@ -111,7 +111,13 @@ impl Flows {
             None => key,
         };
         let (slot, gone) = table.insert(key, flow, at);
-        (Handle { is_tcp, slot }, key, gone.map(|(_, flow)| flow))
+        (Handle { is_tcp, slot }, gone.map(|(_, flow)| flow))
+    }
+
+    /// The key of a flow.
+    #[must_use]
+    pub fn key(&mut self, handle: Handle) -> Option<Key> {
+        self.table(handle.is_tcp).at(handle.slot).map(|(key, _)| *key)
     }
 
     /// A flow, in use at `at`.
@@ -124,13 +130,13 @@ impl Flows {
         self.table(handle.is_tcp).take(handle.slot).map(|(_, flow)| flow)
     }
 
-    /// Lists a flow for the next tick; it must not be listed already.
-    pub fn list(&mut self, handle: Handle) -> bool {
-        let has_room = self.active.len() < ACTIVE_MAX;
-        if has_room {
+    /// Lists a flow, which says that it is listed, for the next tick.
+    pub fn list(&mut self, handle: Handle) {
+        if self.active.len() < ACTIVE_MAX {
             self.active.push(handle);
+        } else if let Some((_, flow)) = self.table(handle.is_tcp).at(handle.slot) {
+            flow.head.is_listed = false;
         }
-        has_room
     }
 
     /// Remembers to give up the holes of a connection in time.

@@ -80,7 +80,7 @@ impl Shard {
     ) {
         let counted = frame.counted();
         let mut hearing = self.voice.hear(scribe, counted);
-        let (handle, _, gone) =
+        let (handle, gone) =
             self.flows.begin_or_find(key, from_low, &parties, frame, Some(transport.protocol));
         if let Some(gone) = gone {
             self.flows.bury(&gone);
@@ -105,8 +105,12 @@ impl Shard {
             }
         }
         let head = &mut flow.head;
-        head.protocol = head.protocol.or(name(transport.protocol));
-        self.flows.relist(handle);
+        if head.protocol.is_none() {
+            head.protocol = name(transport.protocol);
+        }
+        if !std::mem::replace(&mut head.is_listed, true) {
+            self.flows.list(handle);
+        }
     }
 
     fn segment(
@@ -124,7 +128,7 @@ impl Shard {
         let counted = frame.counted();
         let mut hearing = self.voice.hear(scribe, counted);
         let mut found = self.flows.find(&key, from_low, &parties.sender);
-        if let Some((handle, _)) = found
+        if let Some(handle) = found
             && let Some(flow) = self.flows.get(handle, frame.at)
         {
             segment.way = flow.head.way(from_low);
@@ -137,7 +141,7 @@ impl Shard {
                 found = None;
             }
         }
-        let (handle, key) = match found {
+        let handle = match found {
             Some(found) => found,
             None => {
                 let orig_is_low = if segment.answers_opening() { !from_low } else { from_low };
@@ -148,17 +152,19 @@ impl Shard {
                     reading: Reading::new(is_midstream),
                     is_waiting: false,
                 }));
-                let (handle, key, gone) = self.flows.insert(key, flow, &parties.sender, frame.at);
+                let (handle, gone) = self.flows.insert(key, flow, &parties.sender, frame.at);
                 if let Some(gone) = gone {
                     self.held = self.held.saturating_sub(gone.tcp.as_ref().map_or(0, |tcp| tcp.held()));
                     self.flows.bury(&gone);
                     self.counts.ended(&gone);
                     end(gone, &mut hearing);
                 }
-                if segment.opens() {
+                if segment.opens()
+                    && let Some(key) = self.flows.key(handle)
+                {
                     self.flows.review_embryonic(key, frame.frame, frame.at);
                 }
-                (handle, key)
+                handle
             }
         };
         let Some(Flow { head, tcp: Some(tcp), .. }) = self.flows.get(handle, frame.at) else { return };
@@ -166,6 +172,7 @@ impl Shard {
         segment.way = way;
         head.count(way, &parties.sender, &parties.receiver, counted);
         let number = head.number;
+        let must_list = !std::mem::replace(&mut head.is_listed, true);
         let before = tcp.held();
         let Tcp { connection, reading, .. } = &mut **tcp;
         let mut listening = Listening { reading, head, hearing: &mut hearing };
@@ -203,17 +210,21 @@ impl Shard {
         } else if let Some(Flow { tcp: Some(tcp), .. }) = self.flows.get(handle, Time::MIN) {
             tcp.is_waiting &= tcp.connection.has_holes();
         }
-        if outcome.closed {
+        if outcome.closed
+            && let Some(key) = self.flows.key(handle)
+        {
             self.flows.review_closed(key, number, frame.at);
         }
-        self.flows.relist(handle);
+        if must_list {
+            self.flows.list(handle);
+        }
     }
 }
 
 /// Says, once a minute, that a sender's address is bound to his MAC: what is sent to a group of the link
 /// (RFC 5771, 4; RFC 4291, 2.7), or from a link-local address, no router has forwarded.
 fn bind(flow: &mut Flow, way: Way, hearing: &mut Hearing<'_, '_>) {
-    let (sender, receiver) = (flow.head.side(way).party, flow.head.side(way.other()).party);
+    let (sender, receiver) = (&flow.head.side(way).party, &flow.head.side(way.other()).party);
     let is_of_the_link = match (sender.ip, receiver.ip) {
         (Some(IpAddr::V4(from)), Some(IpAddr::V4(to))) => {
             matches!(to.octets(), [224, 0, 0, _]) && !from.is_unspecified() && !from.is_multicast()
@@ -224,10 +235,13 @@ fn bind(flow: &mut Flow, way: Way, hearing: &mut Hearing<'_, '_>) {
         }
         _ => false,
     };
+    if !is_of_the_link {
+        return;
+    }
     let (Some(mac), Some(ip)) = (sender.mac.filter(|mac| !is_shared(*mac)), sender.ip) else { return };
     let now = hearing.frame.at;
     let bound = &mut flow.head.side_mut(way).bound;
-    if is_of_the_link && bound.is_none_or(|before| now - before >= AGAIN || now < before) {
+    if bound.is_none_or(|before| now - before >= AGAIN || now < before) {
         *bound = Some(now);
         hearing.say(&flow.head, way, Fact::Binding { mac, ip, by: BindingBy::LinkScope });
     }

@@ -200,7 +200,7 @@ impl Shard {
         let key = Key::link(layers.source_mac, layers.destination_mac, kind);
         let counted = frame.counted();
         let mut hearing = self.voice.hear(scribe, counted);
-        let (handle, _, gone) = self.flows.begin_or_find(key, true, &parties, frame, None);
+        let (handle, gone) = self.flows.begin_or_find(key, true, &parties, frame, None);
         if let Some(gone) = gone {
             self.flows.bury(&gone);
             self.counts.ended(&gone);
@@ -211,7 +211,9 @@ impl Shard {
         let payload = bytes.get(layers.transport_at as usize..layers.end as usize).unwrap_or_default();
         let message = message::Message { way: Way::Orig, channel, payload, whole: whole_of(layers) };
         message.read(flow, &mut hearing);
-        self.flows.relist(handle);
+        if !std::mem::replace(&mut flow.head.is_listed, true) {
+            self.flows.list(handle);
+        }
     }
 }
 
@@ -224,21 +226,10 @@ impl Flows {
         parties: &Parties,
         frame: &FrameIn,
         transport: Option<u8>,
-    ) -> (Handle, Key, Option<Flow>) {
+    ) -> (Handle, Option<Flow>) {
         match self.find(&key, from_low, &parties.sender) {
-            Some((handle, key)) => (handle, key, None),
+            Some(handle) => (handle, None),
             None => self.insert(key, Flow::new(frame.frame, from_low, transport), &parties.sender, frame.at),
-        }
-    }
-
-    /// Lists a flow for the next tick, unless it is listed.
-    fn relist(&mut self, handle: Handle) {
-        let Some(flow) = self.get(handle, Time::MIN) else { return };
-        if !flow.head.is_listed {
-            let is_listed = self.list(handle);
-            if let Some(flow) = self.get(handle, Time::MIN) {
-                flow.head.is_listed = is_listed;
-            }
         }
     }
 }

@@ -20,6 +20,7 @@
 
 pub mod statistics;
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use spanwatch_parsers::protocols::rtp;
@@ -47,23 +48,31 @@ pub struct Streams {
 
 /// Where a media packet was found.
 #[derive(Debug, Clone, Copy)]
-pub struct Found {
+pub struct Found<'a> {
     /// Its flow's number and side.
     pub flow: (u64, Way),
     /// Who sent it to whom.
-    pub talk: Talk,
+    pub talk: &'a Talk,
     /// The frame that brought (the end of) it.
     pub frame: (u64, Counted),
     /// Whether the flow was announced to carry it.
     pub is_expected: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct StreamKey {
     flow: u64,
     way: Way,
     channel: Option<u8>,
     ssrc: u32,
+}
+
+impl Hash for StreamKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.flow);
+        let channel = self.channel.map_or(0, |channel| u64::from(channel).wrapping_add(1));
+        state.write_u64(u64::from(self.ssrc) << 32 | channel << 8 | self.way as u64);
+    }
 }
 
 #[derive(Debug)]
@@ -155,7 +164,7 @@ impl Streams {
     }
 
     /// Takes one packet.
-    pub fn take(&mut self, found: &Found, media: &Media) {
+    pub fn take(&mut self, found: &Found<'_>, media: &Media) {
         let (flow, way) = found.flow;
         let key = StreamKey { flow, way, channel: media.channel, ssrc: media.ssrc };
         let (_, counted) = found.frame;
@@ -169,11 +178,11 @@ impl Streams {
             return;
         }
         stream.payload_type = media.payload_type;
-        stream.talk = found.talk;
         stream.sum.add(stream.last, Counted { bytes: media.bytes, ..counted });
         stream.last = stream.last.max(Some(counted.at));
         stream.cite = counted.cite;
         if !stream.is_listed && self.active.len() < ACTIVE_MAX {
+            stream.talk = Talk { source: SOURCE, ..*found.talk };
             stream.is_listed = true;
             self.active.push(u32::try_from(slot).unwrap_or(u32::MAX));
         }
@@ -207,7 +216,7 @@ impl Streams {
         while self.announced.expire(scribe.at()).is_some() {}
     }
 
-    fn begin(&mut self, key: StreamKey, found: &Found, media: &Media) -> usize {
+    fn begin(&mut self, key: StreamKey, found: &Found<'_>, media: &Media) -> usize {
         let (frame, counted) = found.frame;
         let place = if self.begun.0 == frame { self.begun.1.saturating_add(1) } else { 0 };
         self.begun = (frame, place);
@@ -224,7 +233,7 @@ impl Streams {
         };
         let stream = Stream {
             number: (frame, place),
-            talk: Talk { source: SOURCE, ..found.talk },
+            talk: Talk { source: SOURCE, ..*found.talk },
             transport,
             channel: media.channel,
             ssrc: media.ssrc,
@@ -272,6 +281,7 @@ impl Stream {
             ssrc: self.ssrc,
             payload_type: self.payload_type,
             first: self.sum.first,
+            first_frame: (self.sum.first_cite.input, self.sum.first_cite.frame),
             last: self.sum.last,
             packets: self.sum.packets,
             bytes: self.sum.bytes,
@@ -323,7 +333,7 @@ mod tests {
         let at = Time(i64::from(n) * 20_000_000);
         let counted = Counted { at, cite: Cite { input: 0, frame: u64::from(n) + 1 }, bytes: 0 };
         let found =
-            Found { flow: (1, Way::Orig), talk: talk(), frame: (u64::from(n) + 1, counted), is_expected };
+            Found { flow: (1, Way::Orig), talk: &talk(), frame: (u64::from(n) + 1, counted), is_expected };
         let media = Media {
             channel,
             payload_type: 96,
@@ -398,7 +408,7 @@ mod tests {
     fn flood_of_sources_stays_in_bounds() {
         let mut streams = Streams::new(1);
         let counted = Counted { at: Time(0), cite: Cite::default(), bytes: 0 };
-        let found = Found { flow: (1, Way::Orig), talk: talk(), frame: (1, counted), is_expected: true };
+        let found = Found { flow: (1, Way::Orig), talk: &talk(), frame: (1, counted), is_expected: true };
         for ssrc in 0..20_000 {
             let media = Media {
                 channel: None,
