@@ -114,6 +114,12 @@ impl Text {
         Some(Self::new(bytes)).filter(|text| !text.is_empty())
     }
 
+    /// Whether it only says that nobody filled the field in.
+    #[must_use]
+    pub fn is_placeholder(&self) -> bool {
+        PLACEHOLDERS.iter().any(|said| self.0.eq_ignore_ascii_case(said))
+    }
+
     /// The text itself.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -850,9 +856,11 @@ impl Sink {
         }
     }
 
-    /// Adds a property of `about`, where there is anything printable in `value`.
+    /// Adds a property of `about`, where there is anything printable in `value`. What is used as it is
+    /// must also not be a placeholder.
     pub fn attribute(&mut self, about: About, key: Key, value: &[u8]) {
-        if let Some(value) = Text::some(value) {
+        let is_said = |value: &Text| !(key.is_outright() && value.is_placeholder());
+        if let Some(value) = Text::some(value).filter(is_said) {
             self.fact(about, Fact::Attribute { key, value });
         }
     }
@@ -873,6 +881,18 @@ impl Sink {
         self.refused = 0;
     }
 }
+
+/// What firmware writes into fields that nobody filled in (SMBIOS and LLDP-MED inventories).
+const PLACEHOLDERS: [&str; 8] = [
+    "unknown",
+    "n/a",
+    "none",
+    "not specified",
+    "not available",
+    "to be filled by o.e.m.",
+    "default string",
+    "0123456789",
+];
 
 /// Whether a character must not reach a terminal or a page: controls, and the
 /// marks that reorder text (Unicode TR 36, section 2.6 and TR 9).
@@ -897,6 +917,16 @@ mod tests {
     fn text_is_cut_at_a_character() {
         let text = Text::new("é".repeat(400).as_bytes());
         assert_eq!(text.as_str().len(), Text::MAX);
+    }
+
+    #[test]
+    fn a_field_that_nobody_filled_in_says_nothing() {
+        let mut sink = Sink::default();
+        for value in [&b"Unknown"[..], b"To be filled by O.E.M.", b"7.80 B128"] {
+            sink.attribute(About::Sender, Key::Firmware, value);
+        }
+        let said = Fact::Attribute { key: Key::Firmware, value: "7.80 B128".into() };
+        assert_eq!(sink.facts, [(About::Sender, said)]);
     }
 
     #[test]

@@ -76,9 +76,9 @@ fn management_host(management: &Management<'_>) -> Option<IpAddr> {
 
 fn attributes(frame: &Frame<'_>, sink: &mut Sink) {
     let mut say = |key, value: &[u8]| sink.attribute(About::Sender, key, before_zero(value));
-    let has_software = frame.tlvs.iter().any(
-        |tlv| matches!(tlv, Tlv::Med(med::Tlv::Software(text)) if Text::some(before_zero(text)).is_some()),
-    );
+    let is_said = |text: &[u8]| Text::some(before_zero(text)).is_some_and(|text| !text.is_placeholder());
+    let has_software =
+        frame.tlvs.iter().any(|tlv| matches!(tlv, Tlv::Med(med::Tlv::Software(text)) if is_said(text)));
     for tlv in &frame.tlvs {
         match tlv {
             Tlv::SystemName(text) => {
