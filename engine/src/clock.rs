@@ -9,8 +9,8 @@
 //! A *tick* comes with the first frame at or past a whole second. Time that no
 //! input covers, or in which nothing arrived from any source for more than
 //! [`SILENCE`], is a *gap*: nobody watched, so nobody was absent. A leap of more
-//! than [`LEAP`] inside one input is no time at all but a broken clock, and the
-//! clock is based anew.
+//! than [`LEAP`] inside one input, or stamps that stay more than [`BEHIND`] behind
+//! the clock, are no time at all but a broken clock, and the clock is based anew.
 
 use spanwatch_parsers::{Span, Time};
 
@@ -45,6 +45,8 @@ pub struct Clock {
     open: Vec<bool>,
     /// Whether some input was open ever since the last frame.
     is_covered: bool,
+    /// Frames in a row whose stamps lie far behind the clock.
+    behind: u32,
 }
 
 impl Clock {
@@ -98,6 +100,14 @@ impl Clock {
             self.is_covered = true;
             return;
         }
+        // One stamp behind the clock is a wrong stamp; many in a row show that the clock is wrong:
+        // it was set back, or a wrong stamp had moved it forwards.
+        self.behind = if now - at > BEHIND { self.behind.saturating_add(1) } else { 0 };
+        if self.behind >= BEHIND_FRAMES {
+            moments.push(Moment::Leap { from: now, to: at });
+            (self.now, self.is_covered, self.behind) = (Some(at), true, 0);
+            return;
+        }
         let passed = at - now;
         let (longest, why) =
             if self.is_covered { (SILENCE, GapReason::Silence) } else { (HOLE, GapReason::BetweenInputs) };
@@ -120,6 +130,12 @@ impl Clock {
 
 /// Stamps of one input this far apart are a broken clock, not time passing.
 pub const LEAP: Span = Span::seconds(86_400);
+
+/// Stamps this far behind the clock are not frames out of order.
+pub const BEHIND: Span = Span::seconds(10);
+
+/// So many of them in a row, and the clock is wrong rather than they.
+const BEHIND_FRAMES: u32 = 16;
 
 /// Nothing from any source for longer than this is time in which we were blind.
 pub const SILENCE: Span = Span::seconds(10);
@@ -194,6 +210,27 @@ mod tests {
         clock.input_ended(0);
         clock.frame(ms(8_000), 1, &mut out);
         assert_eq!(out, [Moment::Tick(ms(8_000))]);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_an_hour_is_based_anew_after_some_frames() {
+        let hour = 3_600_000;
+        let mut frames = vec![(2 * hour, 0)];
+        frames.extend((0..20).map(|n| (hour + n * 100, 0)));
+        let out = moments(&frames);
+        let leap = Moment::Leap { from: ms(2 * hour), to: ms(hour + 1_500) };
+        assert_eq!(out, [leap]);
+    }
+
+    #[test]
+    fn one_wrong_stamp_moves_the_clock_and_the_next_move_it_back() {
+        let hour = 3_600_000;
+        let mut frames = vec![(0, 0), (22 * hour, 0)];
+        frames.extend((1..40).map(|n| (n * 100, 0)));
+        let out = moments(&frames);
+        assert!(matches!(out[0], Moment::Gap { .. }));
+        assert_eq!(out[2], Moment::Leap { from: ms(22 * hour), to: ms(1_600) });
+        assert_eq!(out[3], Moment::Tick(ms(2_000)));
     }
 
     #[test]

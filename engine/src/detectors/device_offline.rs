@@ -2,9 +2,9 @@
 //!
 //! ## What it says
 //! A device that had sent media steadily for 10 s or more has been silent for longer than
-//! three times its longest normal pause (5 s at least), somebody who asked it got no answer
-//! (repeated ARP or neighbour requests, connection attempts, resent data, or a router's
-//! "host unreachable"), and other devices were heard meanwhile. The first sign of life ends it.
+//! three times its longest normal pause (5 s at least), who received its media asked it and got no answer
+//! (repeated ARP or neighbour requests, connection attempts, resent data, or a router's repeated
+//! "host unreachable"), and other devices than he were heard meanwhile. The first sign of life ends it.
 //! The cause stays unknown unless the return tells it: a stream that simply goes on
 //! means that the device ran all the time and only its link was cut, or the uplink where others
 //! were silent at the same time.
@@ -25,8 +25,8 @@ use spanwatch_parsers::Time;
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Owner, Revision, Severity, id};
 use crate::ledger::directory::{Directory, Number};
 use crate::report::time::{clock_time, length};
-use crate::verdict::Absence;
 use crate::verdict::witness::How;
+use crate::verdict::{Absence, OTHERS_COUNTED};
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -75,15 +75,15 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         ),
     };
     let neighbours = if alone {
-        format!("{} others on the network were heard meanwhile.", absence.others_heard)
+        format!("{} heard on the network meanwhile.", others(absence.others_heard))
     } else {
-        let others: Vec<String> =
+        let names: Vec<String> =
             absence.together.iter().take(NAMED_MAX).map(|number| title_of(*number)).collect();
         format!(
             "{} more fell silent within seconds of it ({}{}): {}.",
-            absence.together.len(),
-            others.join(", "),
-            if absence.together.len() > NAMED_MAX { ", ..." } else { "" },
+            absence.together_count,
+            names.join(", "),
+            if absence.together_count > NAMED_MAX { ", ..." } else { "" },
             shared.map_or_else(
                 || "look for what they share".to_owned(),
                 |name| format!("all hang on switch {name}")
@@ -93,10 +93,10 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
     let turn = match (judgement.cause.owner(), alone) {
         (Owner::It, true) => "It is IT's turn: the device ran all the time, its connection was cut.",
         (Owner::It, false) => {
-            "It is IT's turn: they ran all the time, the switch they hang on or its uplink was cut off."
+            "It is IT's turn: it ran all the time, the switch it hangs on or that switch's uplink was cut off."
         }
         (_, true) => {
-            "It is IT's turn first: check this camera's switch port for link and power, before a technician goes out."
+            "It is IT's turn first: check its switch port for link and power, before a technician goes out."
         }
         (_, false) => "It is IT's turn first: check the switch they hang on, before anybody visits a camera.",
     };
@@ -107,13 +107,7 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
             "IT: read the state of the switch and uplink that these devices share.".to_owned()
         }
     });
-    let asked = evidence
-        .iter()
-        .skip(1)
-        .take(absence.asks.len())
-        .map(|e| e.text.as_str())
-        .collect::<Vec<_>>()
-        .join("; ");
+    let asked = asked(absence, directory);
     Finding {
         id: id(KIND.id, opened_as, absence.since),
         kind: &KIND,
@@ -276,6 +270,8 @@ fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
             |device| device.address().map_or_else(|| device.id(), |ip| ip.to_string()),
         )
     };
+    let held = directory.device(absence.device).and_then(|device| device.address());
+    let is_ipv6 = held.is_some_and(|ip| ip.is_ipv6());
     let mut evidence = vec![Evidence {
         at: absence.since,
         cite: Some(absence.last_frame),
@@ -285,7 +281,10 @@ fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
     evidence.extend(absence.asks.iter().map(|ask| {
         let by = address(ask.by);
         let (protocol, text) = match ask.how {
-            How::Resolve => ("arp", format!("{by} asks for its hardware address again and gets no answer")),
+            How::Resolve => (
+                if is_ipv6 { "nd" } else { "arp" },
+                format!("{by} asks for its hardware address again and gets no answer"),
+            ),
             How::Connect => {
                 ("tcp", format!("{by} tries to connect, attempt {}, and gets no answer", ask.attempt))
             }
@@ -310,9 +309,9 @@ fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
             )
         } else {
             format!(
-                "{} other streaming devices fell silent within 5 s, {} others were heard",
-                absence.together.len(),
-                absence.others_heard
+                "{} more streaming devices fell silent within 5 s of it; {} heard",
+                absence.together_count,
+                others(absence.others_heard)
             )
         },
     });
@@ -329,15 +328,42 @@ fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
     evidence
 }
 
+/// What was asked in vain, by whom, how often and how long.
+fn asked(absence: &Absence, directory: &Directory) -> String {
+    let runs = absence.asks.chunk_by(|a, b| (a.how, a.by) == (b.how, b.by));
+    let said = runs.filter_map(|run| {
+        let (first, last) = (run.first()?, run.last()?);
+        let by = directory.device(first.by).map_or_else(|| "somebody".to_owned(), |device| device.title());
+        let what = match first.how {
+            How::Resolve => "requests for its hardware address",
+            How::Connect => "attempts to connect",
+            How::Resend => "times the same data",
+            How::HostUnreachable => "times \"host unreachable\"",
+        };
+        let count = run.len().max(run.iter().map(|ask| usize::from(ask.attempt)).max().unwrap_or(0));
+        Some(format!("{count} {what} in {} by {by}", length(last.at - first.at)))
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// `1 other device was` or `7 other devices were`.
+fn others(count: usize) -> String {
+    match count {
+        1 => "1 other device was".to_owned(),
+        OTHERS_COUNTED => format!("{count} or more other devices were"),
+        _ => format!("{count} other devices were"),
+    }
+}
+
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Media silence and one refused way of asking, in per cent (facts, offline_and_switch 7).
-const ONE_REFUSAL: u8 = 90;
+const ONE_REFUSAL: u8 = 80;
 /// Media silence and two refused ways of asking, in per cent.
-const TWO_REFUSALS: u8 = 95;
+const TWO_REFUSALS: u8 = 92;
 /// One device ran on while it was away: its cable or port, in per cent.
 const CUT: u8 = 70;
 /// Several ran on while they were away: their uplink, or a switch that does not power them, in per cent.

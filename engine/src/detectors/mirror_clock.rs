@@ -1,9 +1,9 @@
 //! `mirror-clock`: the capture's own clock leapt.
 //!
 //! ## What it says
-//! Inside one input the time stamps leapt by more than a day, forwards or backwards. No device
-//! did that: the clock of the capturing host was set, or a stamp is damaged. Time goes
-//! on from the new stamp, and nothing is concluded from the leap.
+//! Inside one input the time stamps leapt by more than a day, or stayed more than 10 s behind the latest.
+//! No device did that: the clock of the capturing host was set, or a stamp is damaged. Time
+//! goes on from the new stamps, and nothing is concluded from the leap.
 //!
 //! ## Why it matters
 //! Times in the report before and after the leap cannot be compared, which matters when they
@@ -46,9 +46,9 @@ pub fn finding(from: Time, to: Time, cite: Cite) -> Finding {
         cause: Some(Cause::Mirror),
         alternatives: Vec::new(),
         revisions: Vec::new(),
-        title: "The capture's clock leapt by more than a day".to_owned(),
+        title: "The capture's clock leapt".to_owned(),
         summary: "The clock of the capturing computer was set, or its stamps are damaged: times before and after cannot be compared. No camera is concerned. It is IT's turn: check the capturing computer's clock.".to_owned(),
-        detail: format!("The stamp before was {before}, the next one {after}."),
+        detail: format!("The clock stood at {before}; stamps went on from {after}."),
         remedy: "Let the capturing host keep time by NTP.".to_owned(),
         verify: "A new capture has no such leap.".to_owned(),
         evidence: vec![Evidence {

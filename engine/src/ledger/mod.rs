@@ -16,8 +16,8 @@ use std::net::IpAddr;
 
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
-    Activity, BindingBy, Concluded, Exchange, Fact, Key, Label, Lease, Mac, Neighbor, StreamActivity, Text,
-    Time,
+    Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Lease, Mac, Neighbor, StreamActivity,
+    Text, Time,
 };
 
 use crate::clock::GapReason;
@@ -69,6 +69,8 @@ pub struct Ledger {
     findings: Vec<Finding>,
     pulse: Pulse,
     second: Option<Cite>,
+    /// Who sent something in this second, as far as it matters how many.
+    senders: BTreeSet<Number>,
     /// Addresses that came from a MAC that was not witnessed as theirs.
     carried: BTreeMap<Mac, BTreeSet<IpAddr>>,
     /// Addresses that DHCP names as routers.
@@ -103,6 +105,7 @@ impl Ledger {
             findings: Vec::new(),
             pulse: Pulse::default(),
             second: None,
+            senders: BTreeSet::new(),
             carried: BTreeMap::new(),
             routers: BTreeSet::new(),
             chassis: BTreeMap::new(),
@@ -119,10 +122,15 @@ impl Ledger {
             Fact::Stream(stream) => self.stream(seen, stream),
             Fact::Binding { mac, ip, by } => self.bind(*mac, *ip, *by, seen),
             Fact::Asked { target } => self.asked(seen, *target, How::Resolve, 1),
-            Fact::Opening { target, attempt, .. } => self.asked(seen, *target, How::Connect, *attempt),
+            Fact::Opening { target, port, attempt } => {
+                if self.is_served(seen, *target, *port) {
+                    self.asked(seen, *target, How::Connect, *attempt);
+                }
+            }
             Fact::Retried { target, attempt } => self.asked(seen, *target, How::Resend, *attempt),
             Fact::Unreachable { target, kind, code, .. } => {
-                if is_host_unreachable(*target, *kind, *code) {
+                let by = self.directory.find(&seen.subject);
+                if is_host_unreachable(*target, *kind, *code) && by.is_some_and(|by| self.forwards(by)) {
                     self.asked(seen, *target, How::HostUnreachable, 1);
                 }
             }
@@ -155,9 +163,10 @@ impl Ledger {
                     self.streams.announced(server, client, announced);
                 }
             }
-            Fact::StreamEnded { .. } => {
+            Fact::StreamEnded { ssrc, by } => {
                 if let Some(number) = self.directory.find(&seen.subject) {
-                    self.verdict.ended_on_purpose(number);
+                    let client = seen.peer.ip.filter(|_| *by == Ended::Teardown);
+                    self.verdict.ended_on_purpose(number, client, *ssrc);
                 }
             }
             Fact::Malformed(malformed) => {
@@ -180,7 +189,8 @@ impl Ledger {
     /// Says that every shard has flushed all frames before `tick`.
     pub fn complete(&mut self, tick: Time) {
         if let Some(last) = self.second.take() {
-            self.pulse.heard(tick, last);
+            self.pulse.heard(tick, self.senders.len(), last);
+            self.senders.clear();
         }
         self.verdict.advance(tick);
         self.name_absences();
@@ -189,11 +199,8 @@ impl Ledger {
     /// Says that nothing was captured between the two; every shard has flushed.
     pub fn gap(&mut self, from: Time, to: Time, why: GapReason) {
         self.complete(from);
-        if why == GapReason::Silence
-            && let Some(finding) = self.pulse.silent(from, to)
-            && self.findings.len() < FINDINGS_MAX
-        {
-            self.findings.push(finding);
+        if why == GapReason::Silence {
+            self.pulse.silent(from, to);
         }
         if self.blind.len() < BLIND_MAX {
             self.blind.push(Blind { from, to, why });
@@ -211,6 +218,7 @@ impl Ledger {
             self.limit("findings", FINDINGS_MAX as u64, 1, to);
         }
         self.verdict.unwatched(from, to);
+        self.pulse.restart();
         self.now = to;
     }
 
@@ -218,9 +226,11 @@ impl Ledger {
     #[must_use]
     pub fn findings(&self, now: Time) -> Vec<Finding> {
         let mut findings = self.findings.clone();
+        findings.extend(self.pulse.finding());
         for (absence, opened_as) in self.verdict.absences().iter().zip(&self.opened_as) {
             let switch = self.switch_of(absence.device);
             let is_shared = !absence.together.is_empty()
+                && absence.together.len() == absence.together_count
                 && absence.together.iter().all(|other| self.switch_of(*other) == switch);
             let name = |id: &Text| self.switches.get(id).and_then(|it| it.name.clone()).unwrap_or(id.clone());
             let around = Around {
@@ -287,6 +297,12 @@ impl Ledger {
         if let (Some(protocol), Some(one), Some(other)) = (activity.protocol, seen.subject.ip, seen.peer.ip) {
             self.sessions.carried((one, other), protocol, activity.bytes);
         }
+        if let Some(to) = self.directory.find(&seen.peer) {
+            self.verdict.addressed(to, number, activity.last);
+        }
+        if self.senders.len() < SENDERS_COUNTED {
+            self.senders.insert(number);
+        }
         let first = Cite { input: activity.first_frame.0, frame: activity.first_frame.1 };
         self.verdict.heard(number, (activity.first, first), (activity.last, seen.cite));
     }
@@ -300,7 +316,8 @@ impl Ledger {
             device.sends_media = true;
         }
         let cite = Cite { input: second.first_frame.0, frame: second.first_frame.1 };
-        self.verdict.streamed(number, second, cite);
+        let client = self.directory.find_ip(second.destination, seen.subject.vlan);
+        self.verdict.streamed(number, second, client, cite);
     }
 
     /// Whether the subject is an Internet host that a device of the site talks to: it is no device of the site.
@@ -420,6 +437,13 @@ impl Ledger {
         self.verdict.asked(device, Ask { at: seen.at, cite: seen.cite, by, how, attempt });
     }
 
+    /// Whether a device is known to have answered on this TCP port.
+    fn is_served(&self, seen: &Observation, target: IpAddr, port: u16) -> bool {
+        let device =
+            self.directory.find_ip(target, seen.subject.vlan).and_then(|it| self.directory.device(it));
+        device.is_some_and(|device| device.services.keys().any(|(over, at, _)| (*over, *at) == ("tcp", port)))
+    }
+
     fn attribute(&mut self, seen: &Observation, key: Key, value: &Text) {
         let canonical =
             if key == Key::Vendor { self.fingerprints.vendor_named(value.as_str()) } else { None };
@@ -503,13 +527,6 @@ impl Ledger {
         let (Some(client), Some(server)) = (seen.peer.ip, seen.subject.ip) else { return };
         let key = session::Key { client, server, protocol: seen.source, target: exchange.target.clone() };
         self.sessions.exchanged(key, seen.at);
-        // A client that closes right behind its TEARDOWN never sees the answer; it left all the same.
-        if exchange.method.as_str() == "TEARDOWN"
-            && exchange.status.is_none()
-            && let Some(number) = self.directory.find(&seen.subject)
-        {
-            self.verdict.ended_on_purpose(number);
-        }
         let is_play = exchange.method.as_str() == "PLAY" && exchange.status == Some(200);
         if is_play
             && let Some(number) = self.device_of(&seen.peer, seen)
@@ -594,6 +611,8 @@ const LLDP_ROUTER: u16 = 1 << 4;
 const CARRIES_MANY: usize = 3;
 /// MACs watched for that at once.
 const CARRIERS_MAX: usize = 4_096;
+/// Senders in one second that are told apart: enough for [`mirror_lost`].
+const SENDERS_COUNTED: usize = 8;
 /// Management addresses kept of one device.
 const MANAGEMENT_MAX: usize = 16;
 /// Routers that DHCP names.

@@ -173,7 +173,11 @@ fn device(
     now: Time,
 ) -> Device {
     let best = |attribute| device.identity.best(attribute).map(|(value, _)| value.as_str().to_owned());
-    let history = ledger.verdict.history(number, now);
+    let mut history = ledger.verdict.history(number, now);
+    if let Some((from, _)) = history.first_mut() {
+        // It was named before it was heard, by a fact of its first frame.
+        *from = (*from).min(device.first_seen);
+    }
     let cause_at = |from: Time| {
         let is_it =
             |claim: &&finding::Finding| claim.first_seen == from && claim.devices.first() == Some(&number);

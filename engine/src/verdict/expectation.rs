@@ -1,8 +1,9 @@
 //! What a device led us to expect: the pace of its media, learned per source.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use spanwatch_parsers::{Span, Time};
+use spanwatch_parsers::{Span, StreamActivity, Time};
 
 /// The media of one device as far as it ran without a pause.
 #[derive(Debug, Default)]
@@ -13,35 +14,44 @@ pub struct Expectation {
 /// The pace of one RTP source.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
+    /// Who receives it.
+    to: IpAddr,
     first: Time,
     last: Time,
     longest_gap: Span,
 }
 
 impl Expectation {
-    /// Takes media of `ssrc` from `first` to `last`, with its longest silence in between.
-    pub fn media(&mut self, ssrc: u32, first: Time, last: Time, gap: Span) {
+    /// Takes one second of media; `offset` is packet time less watched time.
+    pub fn media(&mut self, second: &StreamActivity, offset: Span) {
+        let (first, last) = (second.first - offset, second.last - offset);
         if self.sources.len() >= SOURCES_MAX
-            && !self.sources.contains_key(&ssrc)
+            && !self.sources.contains_key(&second.ssrc)
             && let Some(oldest) =
                 self.sources.iter().min_by_key(|(ssrc, pace)| (pace.last, **ssrc)).map(|(s, _)| *s)
         {
             self.sources.remove(&oldest);
         }
-        let pace = self.sources.entry(ssrc).or_insert(Pace { first, last, longest_gap: gap });
+        let begun = Pace { to: second.destination, first, last, longest_gap: Span::ZERO };
+        let pace = self.sources.entry(second.ssrc).or_insert(begun);
         if first - pace.last > PAUSE {
             // It paused and began again: what ran before is no measure of what runs now.
-            *pace = Pace { first, last, longest_gap: Span::ZERO };
+            *pace = begun;
         } else {
-            pace.longest_gap = pace.longest_gap.max(gap);
+            pace.longest_gap = pace.longest_gap.max(second.longest_gap);
             pace.last = pace.last.max(last);
         }
     }
 
-    /// Whether media of this source was seen.
+    /// Takes out what was ended on purpose: the sources that went to `client`, and the source `ssrc`.
+    pub fn end(&mut self, client: Option<IpAddr>, ssrc: Option<u32>) {
+        self.sources.retain(|source, pace| Some(pace.to) != client && Some(*source) != ssrc);
+    }
+
+    /// Its sources of media.
     #[must_use]
-    pub fn knows(&self, ssrc: u32) -> bool {
-        self.sources.contains_key(&ssrc)
+    pub fn sources(&self) -> Vec<u32> {
+        self.sources.keys().copied().collect()
     }
 
     /// Whether media ran long enough to be expected to go on.
@@ -104,12 +114,17 @@ mod tests {
         Time(s * 1_000_000_000)
     }
 
+    fn media(expectation: &mut Expectation, ssrc: u32, first: Time, last: Time, longest_gap: Span) {
+        let second = super::super::tests::second(ssrc, first, last, longest_gap);
+        expectation.media(&second, Span::ZERO);
+    }
+
     #[test]
     fn media_is_expected_after_ten_seconds() {
         let mut expectation = Expectation::default();
-        expectation.media(1, s(0), s(9), Span::millis(200));
+        media(&mut expectation, 1, s(0), s(9), Span::millis(200));
         assert!(!expectation.is_learned());
-        expectation.media(1, s(9), s(10), Span::millis(200));
+        media(&mut expectation, 1, s(9), s(10), Span::millis(200));
         assert!(expectation.is_learned());
         assert_eq!(expectation.patience(), Span::seconds(5));
     }
@@ -117,23 +132,33 @@ mod tests {
     #[test]
     fn a_slow_stream_is_given_more_patience() {
         let mut expectation = Expectation::default();
-        expectation.media(1, s(0), s(60), Span::seconds(4));
+        media(&mut expectation, 1, s(0), s(60), Span::seconds(4));
         assert_eq!(expectation.patience(), Span::seconds(12));
     }
 
     #[test]
     fn the_liveliest_source_sets_the_pace() {
         let mut expectation = Expectation::default();
-        expectation.media(1, s(0), s(60), Span::seconds(20));
-        expectation.media(2, s(0), s(60), Span::millis(100));
+        media(&mut expectation, 1, s(0), s(60), Span::seconds(20));
+        media(&mut expectation, 2, s(0), s(60), Span::millis(100));
         assert_eq!(expectation.patience(), Span::seconds(5));
     }
 
     #[test]
     fn a_pause_begins_the_learning_anew() {
         let mut expectation = Expectation::default();
-        expectation.media(1, s(0), s(60), Span::millis(100));
-        expectation.media(1, s(600), s(605), Span::millis(100));
+        media(&mut expectation, 1, s(0), s(60), Span::millis(100));
+        media(&mut expectation, 1, s(600), s(605), Span::millis(100));
+        assert!(!expectation.is_learned());
+    }
+
+    #[test]
+    fn a_client_who_ends_his_media_ends_nobody_elses() {
+        let mut expectation = Expectation::default();
+        media(&mut expectation, 1, s(0), s(60), Span::millis(100));
+        expectation.end(Some("192.0.2.200".parse().unwrap()), None);
+        assert!(expectation.is_learned());
+        expectation.end(Some("192.0.2.9".parse().unwrap()), None);
         assert!(!expectation.is_learned());
     }
 
@@ -141,7 +166,7 @@ mod tests {
     fn sources_are_bounded() {
         let mut expectation = Expectation::default();
         for ssrc in 0..1_000 {
-            expectation.media(ssrc, s(0), s(11), Span::ZERO);
+            media(&mut expectation, ssrc, s(0), s(11), Span::ZERO);
         }
         assert_eq!(expectation.sources.len(), SOURCES_MAX);
     }

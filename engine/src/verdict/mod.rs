@@ -10,17 +10,21 @@
 //!
 //! A device that streamed steadily is expected to go on. Its silence alone says
 //! nothing: whoever asked for the media may have left. It is called offline when
-//! it is silent beyond its patience, somebody who asks it is not answered
-//! ([`witness`]), and others were heard meanwhile, so that our own view is whole.
+//! it is silent beyond its patience, somebody who received its media shows that he
+//! is not answered ([`witness`]), and others than he were heard meanwhile.
+//!
+//! Judgement runs on *watched time*: packet time less all time in which nobody
+//! watched and all leaps of the capture's clock. So every deadline moves by the
+//! length of a hole, and a clock that was set neither ages nor wakes anybody.
 //!
 //! Deadlines advance only to the last tick that every shard has flushed, and an
-//! absence is stamped with the deadline, never with the frame that moved the
-//! clock. Time in which nobody watched moves every deadline by its length.
+//! absence is stamped with the deadline, never with the frame that moved the clock.
 
 pub mod expectation;
 pub mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use spanwatch_parsers::{Span, StreamActivity, Time};
 
@@ -44,18 +48,25 @@ pub struct Absence {
     pub ended: Option<(Time, Cite)>,
     /// Who asked in vain.
     pub asks: Vec<Ask>,
-    /// How many other devices were heard meanwhile, until `detected`.
+    /// How many other devices, the askers apart, were heard meanwhile until `detected`;
+    /// [`OTHERS_COUNTED`] at most.
     pub others_heard: usize,
-    /// Devices whose silence began within [`TOGETHER`] of it, by number.
+    /// Devices whose silence began within [`TOGETHER`] of it: the first [`TOGETHER_NAMED`].
     pub together: Vec<Number>,
+    /// How many they are in all.
+    pub together_count: usize,
     /// The longest silence that was normal for it.
     pub patience: Span,
     /// How long its media had run.
     pub streamed: Span,
+    /// The sources of media it had before.
+    pub sources: Vec<u32>,
     /// Whether it asked for an address as after a start, while away or just after, and the frame.
     pub restarted: Option<(Time, Cite)>,
-    /// Whether a stream of before went on after, and the frame.
+    /// Whether a source of before went on after, and the frame.
     pub resumed: Option<(Time, Cite)>,
+    /// Since when, in watched time.
+    watched_since: Time,
 }
 
 /// The availability of a device over time.
@@ -84,122 +95,147 @@ impl State {
 /// What is held on one device.
 #[derive(Debug)]
 struct Watch {
-    last: Time,
-    last_frame: Cite,
+    /// Its last frame: in watched time, as stamped, and where.
+    last: (Time, Time, Cite),
     expectation: Expectation,
     asks: Asks,
-    /// Time since `last` in which nobody watched.
-    unwatched: Span,
+    /// In watched time.
     deadline: Option<Time>,
     /// Index of the open absence.
     absent: Option<usize>,
     /// Index of the last absence, open or not.
     was_absent: Option<usize>,
     history: Vec<(Time, State)>,
+    /// How many times without a watch were over when it was last heard.
+    blinds: usize,
 }
 
 /// The availability of all devices.
 #[derive(Debug, Default)]
 pub struct Verdict {
     watches: BTreeMap<Number, Watch>,
+    /// In watched time.
     deadlines: BTreeSet<(Time, Number)>,
+    /// Every device by its last frame, in watched time.
+    by_last: BTreeSet<(Time, Number)>,
     absences: Vec<Absence>,
+    /// Open absences by their beginning, in watched time.
+    open: BTreeSet<(Time, usize)>,
+    /// Packet time less watched time.
+    offset: Span,
+    /// When each time without a watch began.
+    blinds: Vec<Time>,
     /// Absences that were not kept.
     pub refused: u64,
+    /// Changes of state that were not kept.
+    pub history_refused: u64,
 }
 
 impl Verdict {
     /// Says that a device was heard: the first and the last time, each with its frame.
     pub fn heard(&mut self, device: Number, first: (Time, Cite), last: (Time, Cite)) {
-        let watch = self.watches.entry(device).or_insert_with(|| Watch::new(first.0, first.1));
-        if last.0 >= watch.last {
-            (watch.last, watch.last_frame, watch.unwatched) = (last.0, last.1, Span::ZERO);
+        let watched = last.0 - self.offset;
+        let watch =
+            self.watches.entry(device).or_insert_with(|| Watch::new(first, self.offset, self.blinds.len()));
+        self.by_last.remove(&(watch.last.0, device));
+        if watched >= watch.last.0 {
+            watch.last = (watched, last.0, last.1);
         }
-        watch.absent = None;
+        self.by_last.insert((watch.last.0, device));
+        if let Some(index) = watch.absent.take()
+            && let Some(absence) = self.absences.get(index)
+        {
+            self.open.remove(&(absence.watched_since, index));
+        }
         if let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index)) {
             // Of what the second of its return brings, in no order of time, the earliest ends it.
             let is_earlier = absence.ended.is_none_or(|ended| first < ended);
-            if is_earlier && first.0 > absence.since {
+            if is_earlier && first.0 - self.offset > absence.watched_since {
                 absence.ended = Some(first);
             }
         }
-        watch.enter(first.0, State::Online);
+        if let Some(from) = self.blinds.get(watch.blinds) {
+            watch.enter(*from, State::Unknown, &mut self.history_refused);
+        }
+        watch.blinds = self.blinds.len();
+        watch.enter(first.0, State::Online, &mut self.history_refused);
         let due = watch.due();
         self.rearm(device, due);
     }
 
-    /// Takes one second of a device's media, `cite` its first frame.
-    pub fn streamed(&mut self, device: Number, second: &StreamActivity, cite: Cite) {
+    /// Takes one second of a device's media, `cite` its first frame, `client` who receives it.
+    pub fn streamed(&mut self, device: Number, second: &StreamActivity, client: Option<Number>, cite: Cite) {
+        let offset = self.offset;
         let Some(watch) = self.watches.get_mut(&device) else { return };
-        let is_known = watch.expectation.knows(second.ssrc);
-        let resumed = is_known && second.first > watch.last_absence_end(&self.absences);
-        watch.expectation.media(second.ssrc, second.first, second.last, second.longest_gap);
         if let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index))
-            && absence.ended.is_some()
+            && let Some((ended, _)) = absence.ended
             && absence.resumed.is_none()
-            && resumed
+            && absence.sources.contains(&second.ssrc)
+            && second.last >= ended
         {
             absence.resumed = Some((second.first, cite));
         }
+        watch.expectation.media(second, offset);
+        watch.asks.known(client);
         let due = watch.due();
         self.rearm(device, due);
     }
 
-    /// Says that somebody ended the device's media on purpose.
-    pub fn ended_on_purpose(&mut self, device: Number) {
+    /// Says that `client` ended the device's media to himself on purpose, or with no client named
+    /// that the device ended the source `ssrc`.
+    pub fn ended_on_purpose(&mut self, device: Number, client: Option<IpAddr>, ssrc: Option<u32>) {
         if let Some(watch) = self.watches.get_mut(&device) {
-            watch.expectation = Expectation::default();
-            self.rearm(device, None);
+            watch.expectation.end(client, ssrc);
+            let due = watch.due();
+            self.rearm(device, due);
         }
     }
 
-    /// Says that somebody asked the device for something and how often.
+    /// Says that somebody asked the device for something.
     pub fn asked(&mut self, device: Number, ask: Ask) {
+        let at = ask.at - self.offset;
         let Some(watch) = self.watches.get_mut(&device) else { return };
-        watch.asks.add(ask);
-        if watch.deadline.is_none() && watch.absent.is_none() && watch.expectation.is_learned() {
+        if !watch.asks.add(at, ask) {
+            return;
+        }
+        if watch.deadline.is_none()
+            && let Some(due) = watch.due()
+        {
             // Its silence was given up as unknown; a refused ask can still settle it.
-            let due = watch.due().map(|due| due.max(ask.at));
-            self.rearm(device, due);
+            self.rearm(device, Some(due.max(at)));
+        }
+    }
+
+    /// Says that `by` sent the device something, which one does only while one has its hardware address.
+    pub fn addressed(&mut self, device: Number, by: Number, last: Time) {
+        let at = last - self.offset;
+        if let Some(watch) = self.watches.get_mut(&device) {
+            watch.asks.addressed(by, at);
         }
     }
 
     /// Says that the device asked for an address as one does after a start.
     pub fn started(&mut self, device: Number, at: Time, cite: Cite) {
-        let Some(absence) = self
-            .watches
-            .get(&device)
-            .and_then(|watch| watch.was_absent)
-            .and_then(|index| self.absences.get_mut(index))
-        else {
-            return;
-        };
+        let was_absent = self.watches.get(&device).and_then(|watch| watch.was_absent);
+        let Some(absence) = was_absent.and_then(|index| self.absences.get_mut(index)) else { return };
         let is_near = absence.ended.is_none_or(|(ended, _)| at - ended <= START_SIGNS);
-        if is_near && absence.restarted.is_none() && at > absence.since {
+        if is_near && absence.restarted.is_none() && at - self.offset > absence.watched_since {
             absence.restarted = Some((at, cite));
         }
     }
 
-    /// Says that nobody watched between the two.
+    /// Says that nobody watched between the two, or that the capture's clock leapt from one to the other.
     pub fn unwatched(&mut self, from: Time, to: Time) {
-        let hole = to - from;
-        for watch in self.watches.values_mut() {
-            watch.unwatched = watch.unwatched + hole;
-            if watch.absent.is_none() {
-                watch.enter(from, State::Unknown);
-            }
-        }
-        self.deadlines = self.deadlines.iter().map(|(due, device)| (*due + hole, *device)).collect();
-        for (due, device) in &self.deadlines {
-            if let Some(watch) = self.watches.get_mut(device) {
-                watch.deadline = Some(*due);
-            }
+        self.offset = self.offset + (to - from);
+        if self.blinds.len() < BLINDS_MAX {
+            self.blinds.push(from);
         }
     }
 
     /// Judges every silence whose deadline is at or before `complete_to`.
     pub fn advance(&mut self, complete_to: Time) {
-        while let Some(&(due, device)) = self.deadlines.first().filter(|(due, _)| *due <= complete_to) {
+        let now = complete_to - self.offset;
+        while let Some(&(due, device)) = self.deadlines.first().filter(|(due, _)| *due <= now) {
             let next = self.judge(device, due);
             self.rearm(device, next);
         }
@@ -209,21 +245,22 @@ impl Verdict {
     pub fn renumber(&mut self, gone: Number, kept: Number) {
         self.rearm(gone, None);
         let Some(absorbed) = self.watches.remove(&gone) else { return };
-        for absence in &mut self.absences {
-            if absence.device == gone {
+        self.by_last.remove(&(absorbed.last.0, gone));
+        if absorbed.was_absent.is_some() {
+            for absence in self.absences.iter_mut().filter(|absence| absence.device == gone) {
                 absence.device = kept;
-            }
-            for number in &mut absence.together {
-                if *number == gone {
-                    *number = kept;
-                }
             }
         }
         match self.watches.get_mut(&kept) {
             None => {
+                self.by_last.insert((absorbed.last.0, kept));
                 self.watches.insert(kept, absorbed);
             }
-            Some(watch) => watch.absorb(absorbed),
+            Some(watch) => {
+                self.by_last.remove(&(watch.last.0, kept));
+                watch.absorb(absorbed, &mut self.history_refused);
+                self.by_last.insert((watch.last.0, kept));
+            }
         }
         let due = self.watches.get(&kept).and_then(Watch::due);
         self.rearm(kept, due);
@@ -232,7 +269,9 @@ impl Verdict {
     /// Says that a device was forgotten: nothing is claimed about it any more.
     pub fn forget(&mut self, device: Number) {
         self.rearm(device, None);
-        self.watches.remove(&device);
+        if let Some(watch) = self.watches.remove(&device) {
+            self.by_last.remove(&(watch.last.0, device));
+        }
     }
 
     /// Every absence, in the order in which they were detected.
@@ -246,67 +285,81 @@ impl Verdict {
     pub fn history(&self, device: Number, now: Time) -> Vec<(Time, State)> {
         let Some(watch) = self.watches.get(&device) else { return Vec::new() };
         let mut history = watch.history.clone();
-        let state = watch.state(now);
-        if history.last().is_some_and(|(_, last)| *last != state) {
-            history.push((watch.last, state));
+        if watch.absent.is_some() {
+            return history;
+        }
+        let quiet_at = watch.last.1 + watch.patience();
+        if let Some(from) = self.blinds.get(watch.blinds) {
+            history.push(((*from).min(quiet_at), State::Unknown));
+        } else if now > quiet_at {
+            history.push((quiet_at, State::Unknown));
         }
         history
     }
 
     fn judge(&mut self, device: Number, due: Time) -> Option<Time> {
         let watch = self.watches.get(&device)?;
-        let since = watch.last;
+        let (since, _, last_frame) = watch.last;
         if watch.absent.is_some() || watch.due()? > due {
             return watch.due();
         }
-        let silent = (due - since) - watch.unwatched;
-        let others_heard =
-            self.watches.iter().filter(|(other, watch)| **other != device && watch.last > since).count();
         let refusals = watch.asks.refused(since, due);
-        if refusals.is_empty() || others_heard == 0 {
+        let is_asker = |number: Number| refusals.iter().any(|ask| ask.by == number);
+        let after = (since, Number(u32::MAX));
+        let later = self.by_last.range(after..).filter(|(_, number)| *number != device && !is_asker(*number));
+        let others_heard = if refusals.is_empty() { 0 } else { later.take(OTHERS_COUNTED).count() };
+        if others_heard == 0 {
             let asked_again = watch.asks.next_after(due);
-            return if silent < GIVE_UP { Some(due + JUDGE_AGAIN) } else { asked_again };
+            return if due - since < GIVE_UP { Some(due + JUDGE_AGAIN) } else { asked_again };
         }
         if self.absences.len() >= ABSENCES_MAX {
             self.refused = self.refused.saturating_add(1);
             return None;
         }
-        let is_together = |other: &Watch| {
-            other.expectation.is_strange(due - other.last) && (other.last - since).0.abs() <= TOGETHER.0
-        };
-        let together: Vec<Number> = self
-            .watches
-            .iter()
-            .filter(|(number, other)| **number != device && is_together(other))
-            .map(|(number, _)| *number)
-            .collect();
-        for absence in &mut self.absences {
-            let at_once = absence.ended.is_none() && (absence.since - since).0.abs() <= TOGETHER.0;
-            if at_once && absence.device != device && !absence.together.contains(&device) {
-                absence.together.push(device);
+        let window = (since - TOGETHER, Number(0))..=(since + TOGETHER, Number(u32::MAX));
+        let mut together: Vec<Number> = Vec::new();
+        let mut together_count = 0;
+        for (last, number) in self.by_last.range(window).filter(|(_, number)| *number != device) {
+            let is_strange = |other: &Watch| other.expectation.is_strange(due - *last);
+            if self.watches.get(number).is_some_and(is_strange) {
+                together_count += 1;
+                if together.len() < TOGETHER_NAMED {
+                    together.push(*number);
+                }
             }
         }
-        let absence = Absence {
+        let index = self.absences.len();
+        let near = (since - TOGETHER, 0)..=(since + TOGETHER, usize::MAX);
+        for (_, other) in self.open.range(near) {
+            let Some(absence) = self.absences.get_mut(*other) else { continue };
+            if absence.together.len() < TOGETHER_NAMED && !absence.together.contains(&device) {
+                absence.together.push(device);
+                absence.together_count = absence.together_count.max(absence.together.len());
+            }
+        }
+        let stamp = |watched: Time| watched + self.offset;
+        let watch = self.watches.get_mut(&device)?;
+        self.absences.push(Absence {
             device,
-            since,
-            last_frame: watch.last_frame,
-            detected: due,
+            since: watch.last.1,
+            last_frame,
+            detected: stamp(due),
             ended: None,
             asks: refusals,
             others_heard,
             together,
+            together_count,
             patience: watch.expectation.patience(),
             streamed: watch.expectation.length(),
+            sources: watch.expectation.sources(),
             restarted: None,
             resumed: None,
-        };
-        let index = self.absences.len();
-        self.absences.push(absence);
-        if let Some(watch) = self.watches.get_mut(&device) {
-            watch.absent = Some(index);
-            watch.was_absent = Some(index);
-            watch.enter(since, State::Offline);
-        }
+            watched_since: since,
+        });
+        self.open.insert((since, index));
+        watch.absent = Some(index);
+        watch.was_absent = Some(index);
+        watch.enter(watch.last.1, State::Offline, &mut self.history_refused);
         None
     }
 
@@ -326,57 +379,48 @@ impl Verdict {
 }
 
 impl Watch {
-    fn new(at: Time, cite: Cite) -> Self {
+    fn new(first: (Time, Cite), offset: Span, blinds: usize) -> Self {
         Self {
-            last: at,
-            last_frame: cite,
+            last: (first.0 - offset, first.0, first.1),
             expectation: Expectation::default(),
             asks: Asks::default(),
-            unwatched: Span::ZERO,
             deadline: None,
             absent: None,
             was_absent: None,
             history: Vec::new(),
+            blinds,
         }
     }
 
-    /// When silence becomes suspect; `None` while nothing is expected or it is known to be gone.
+    /// When silence becomes suspect, in watched time; `None` while nothing is expected or it is known to be gone.
     fn due(&self) -> Option<Time> {
         let is_expected = self.expectation.is_learned() && self.absent.is_none();
-        is_expected.then(|| self.last + self.expectation.patience() + self.unwatched)
+        is_expected.then(|| self.last.0 + self.expectation.patience())
     }
 
-    fn state(&self, now: Time) -> State {
-        if self.absent.is_some() {
-            return State::Offline;
+    fn patience(&self) -> Span {
+        if self.expectation.is_learned() { self.expectation.patience() } else { FRESH }
+    }
+
+    fn enter(&mut self, at: Time, state: State, refused: &mut u64) {
+        if self.history.last().is_some_and(|(_, last)| *last == state) {
+            return;
         }
-        let silent = (now - self.last) - self.unwatched;
-        let patience = if self.expectation.is_learned() { self.expectation.patience() } else { FRESH };
-        let is_blind = self.history.last().is_some_and(|(_, state)| *state == State::Unknown);
-        if silent <= patience && !is_blind { State::Online } else { State::Unknown }
-    }
-
-    fn enter(&mut self, at: Time, state: State) {
-        match self.history.last() {
-            Some((_, last)) if *last == state => {}
-            // A state entered before the last one ended replaces it: the last was never really so.
-            Some((since, _)) if *since >= at => {
-                self.history.pop();
-                self.enter(at, state);
-            }
-            _ if self.history.len() < HISTORY_MAX => self.history.push((at, state)),
-            _ => {}
+        // A state that lasted no time was never really so.
+        if self.history.last().is_some_and(|(since, _)| *since == at) {
+            self.history.pop();
+            return self.enter(at, state, refused);
+        }
+        if self.history.len() < HISTORY_MAX {
+            self.history.push((at, state));
+        } else {
+            *refused = refused.saturating_add(1);
         }
     }
 
-    fn last_absence_end(&self, absences: &[Absence]) -> Time {
-        let absence = self.was_absent.and_then(|index| absences.get(index));
-        absence.and_then(|absence| absence.ended).map_or(Time::MAX, |(ended, _)| ended - Span::seconds(1))
-    }
-
-    fn absorb(&mut self, other: Self) {
-        if other.last > self.last {
-            (self.last, self.last_frame, self.unwatched) = (other.last, other.last_frame, other.unwatched);
+    fn absorb(&mut self, other: Self, refused: &mut u64) {
+        if other.last.0 > self.last.0 {
+            self.last = other.last;
         }
         if !self.expectation.is_learned() {
             self.expectation = other.expectation;
@@ -384,11 +428,12 @@ impl Watch {
         self.asks.absorb(other.asks);
         self.absent = self.absent.or(other.absent);
         self.was_absent = self.was_absent.max(other.was_absent);
+        self.blinds = self.blinds.max(other.blinds);
         let own = std::mem::take(&mut self.history);
         let mut all: Vec<_> = own.into_iter().chain(other.history).collect();
         all.sort_unstable();
         for (at, state) in all {
-            self.enter(at, state);
+            self.enter(at, state, refused);
         }
     }
 }
@@ -408,11 +453,20 @@ const GIVE_UP: Span = Span::seconds(60);
 /// Signs of a start count until this long after the first frame: DHCP retries up to about 60 s (RFC 2131, 4.1).
 const START_SIGNS: Span = Span::seconds(60);
 
+/// Others heard are counted up to here: more make nothing surer.
+pub const OTHERS_COUNTED: usize = 1_000;
+
+/// Devices that fell silent together and are named.
+pub const TOGETHER_NAMED: usize = 64;
+
+/// Times without a watch that show in histories.
+const BLINDS_MAX: usize = 4_096;
+
 /// Absences kept.
 pub const ABSENCES_MAX: usize = 16_384;
 
 /// Changes of state kept of one device.
-const HISTORY_MAX: usize = 256;
+pub const HISTORY_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests;

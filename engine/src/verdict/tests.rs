@@ -3,6 +3,7 @@ use super::*;
 
 const CAMERA: Number = Number(1);
 const RECORDER: Number = Number(2);
+const OTHER: Number = Number(9);
 
 fn s(s: i64) -> Time {
     Time(s * 1_000_000_000)
@@ -12,8 +13,9 @@ fn cite(frame: u64) -> Cite {
     Cite { input: 0, frame }
 }
 
-fn streams(verdict: &mut Verdict, device: Number, ssrc: u32, at: Time, cite: Cite) {
-    let second = StreamActivity {
+/// One second of media, as a shard sums it up.
+pub(super) fn second(ssrc: u32, first: Time, last: Time, longest_gap: Span) -> StreamActivity {
+    StreamActivity {
         stream: (1, 0),
         transport: spanwatch_parsers::StreamTransport::Udp,
         destination: "192.0.2.9".parse().unwrap(),
@@ -21,21 +23,24 @@ fn streams(verdict: &mut Verdict, device: Number, ssrc: u32, at: Time, cite: Cit
         channel: None,
         ssrc,
         payload_type: 96,
-        first: at,
-        first_frame: (cite.input, cite.frame),
-        last: at,
+        first,
+        first_frame: (0, 1),
+        last,
         packets: 5,
         bytes: 5_000,
         lost: 0,
         out_of_order: 0,
         duplicates: 0,
         jitter_16ticks: 0,
-        longest_gap: Span::millis(200),
-    };
-    verdict.streamed(device, &second, cite);
+        longest_gap,
+    }
 }
 
-/// A camera that streamed from 0 to `last` s, and a recorder that is heard on.
+fn streams(verdict: &mut Verdict, device: Number, ssrc: u32, at: Time, cite: Cite) {
+    verdict.streamed(device, &second(ssrc, at, at, Span::millis(200)), Some(RECORDER), cite);
+}
+
+/// A camera that streamed from 0 to `last` s to a recorder that is heard on.
 fn streaming(last: i64) -> Verdict {
     let mut verdict = Verdict::default();
     for at in 0..=last {
@@ -50,6 +55,7 @@ fn streaming(last: i64) -> Verdict {
 fn connects(verdict: &mut Verdict, seconds: &[i64]) {
     for (n, at) in (1..).zip(seconds) {
         verdict.heard(RECORDER, (s(*at), cite(0)), (s(*at), cite(0)));
+        verdict.heard(OTHER, (s(*at), cite(0)), (s(*at), cite(0)));
         verdict.asked(CAMERA, Ask { at: s(*at), cite: cite(0), by: RECORDER, how: How::Connect, attempt: n });
     }
 }
@@ -92,7 +98,7 @@ fn silence_that_nobody_asked_about_is_unknown() {
     verdict.heard(RECORDER, (s(200), cite(0)), (s(200), cite(0)));
     verdict.advance(s(200));
     assert!(verdict.absences().is_empty());
-    assert_eq!(verdict.history(CAMERA, s(200)).last(), Some(&(s(60), State::Unknown)));
+    assert_eq!(verdict.history(CAMERA, s(200)).last(), Some(&(s(65), State::Unknown)));
 }
 
 #[test]
@@ -138,7 +144,7 @@ fn a_hole_moves_the_deadline_and_does_not_remove_it() {
 #[test]
 fn media_that_was_ended_on_purpose_is_not_missed() {
     let mut verdict = streaming(60);
-    verdict.ended_on_purpose(CAMERA);
+    verdict.ended_on_purpose(CAMERA, Some("192.0.2.9".parse().unwrap()), None);
     connects(&mut verdict, &[62, 63, 65]);
     verdict.advance(s(100));
     assert!(verdict.absences().is_empty());
@@ -179,4 +185,44 @@ fn a_stream_that_goes_on_and_a_new_start_are_told_apart() {
     assert_eq!(verdict.absences()[0].resumed, None);
     streams(&mut verdict, CAMERA, 7, s(92), cite(8));
     assert_eq!(verdict.absences()[0].resumed, Some((s(92), cite(8))));
+}
+
+#[test]
+fn nobody_but_the_asker_heard_is_no_proof_of_a_whole_view() {
+    let mut verdict = streaming(60);
+    for (attempt, at) in [(1, 62), (2, 63), (3, 65)] {
+        verdict.heard(RECORDER, (s(at), cite(0)), (s(at), cite(0)));
+        verdict.asked(CAMERA, Ask { at: s(at), cite: cite(0), by: RECORDER, how: How::Connect, attempt });
+    }
+    verdict.advance(s(100));
+    assert!(verdict.absences().is_empty());
+}
+
+#[test]
+fn a_new_source_is_not_the_old_one_however_long_it_runs() {
+    let mut verdict = streaming(60);
+    connects(&mut verdict, &[62, 63, 65]);
+    verdict.advance(s(65));
+    for at in 90..100 {
+        verdict.heard(CAMERA, (s(at), cite(6)), (s(at), cite(6)));
+        streams(&mut verdict, CAMERA, 8, s(at), cite(7));
+    }
+    assert_eq!(verdict.absences()[0].resumed, None);
+}
+
+#[test]
+fn a_clock_that_was_set_back_neither_hides_nor_makes_an_absence() {
+    let mut verdict = streaming(60);
+    verdict.unwatched(s(60), s(60 - 200_000));
+    let later = |at: i64| s(at - 200_000);
+    for at in 60..=100 {
+        verdict.heard(CAMERA, (later(at), cite(1)), (later(at), cite(1)));
+        streams(&mut verdict, CAMERA, 7, later(at), cite(1));
+        verdict.advance(later(at));
+    }
+    assert!(verdict.absences().is_empty());
+    connects(&mut verdict, &[102 - 200_000, 103 - 200_000, 105 - 200_000]);
+    verdict.advance(later(106));
+    assert_eq!(verdict.absences().len(), 1);
+    assert_eq!(verdict.absences()[0].since, later(100));
 }

@@ -2,9 +2,11 @@
 //!
 //! An ask is refused when the asker himself shows that he got no answer, by
 //! asking again. A single ask without a visible answer is nothing: a mirror may
-//! show one direction only (facts, offline_and_switch 9.1, Q1, Q2, Q4, Q5).
+//! show one direction only. Only who received the device's media counts as an
+//! asker, and the routers: a scanner's unanswered probe of a closed port, or a
+//! stranger's, says nothing of a device (facts, offline_and_switch 9.1, Q1 to Q5).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use spanwatch_parsers::{Span, Time};
 
@@ -16,7 +18,7 @@ use crate::observation::Cite;
 pub enum How {
     /// Who has this address? (ARP, neighbour solicitation)
     Resolve,
-    /// A connection attempt.
+    /// A connection attempt to a port that the device served.
     Connect,
     /// Data sent again for want of an acknowledgement.
     Resend,
@@ -39,62 +41,91 @@ pub struct Ask {
     pub attempt: u16,
 }
 
-/// The latest asks to one device.
+/// The latest asks to one device, in watched time.
 #[derive(Debug, Default)]
 pub struct Asks {
-    latest: VecDeque<Ask>,
+    latest: VecDeque<(Time, Ask)>,
+    /// Who received its media, and when he last sent it anything.
+    clients: BTreeMap<Number, Time>,
 }
 
 impl Asks {
-    /// Adds one; of more than [`ASKS_MAX`] the oldest goes.
-    pub fn add(&mut self, ask: Ask) {
+    /// Says that somebody receives the device's media, [`CLIENTS_MAX`] at most.
+    pub fn known(&mut self, client: Option<Number>) {
+        if let Some(client) = client.filter(|_| self.clients.len() < CLIENTS_MAX) {
+            self.clients.entry(client).or_insert(Time::MIN);
+        }
+    }
+
+    /// Says that somebody sent the device something at `at`.
+    pub fn addressed(&mut self, by: Number, at: Time) {
+        if let Some(last) = self.clients.get_mut(&by) {
+            *last = (*last).max(at);
+        }
+    }
+
+    /// Adds an ask; whether it counts. Of more than [`ASKS_MAX`] the oldest goes.
+    pub fn add(&mut self, at: Time, ask: Ask) -> bool {
+        if ask.how != How::HostUnreachable && !self.clients.contains_key(&ask.by) {
+            return false;
+        }
         if self.latest.len() >= ASKS_MAX {
             self.latest.pop_front();
         }
-        self.latest.push_back(ask);
+        self.latest.push_back((at, ask));
+        true
     }
 
     /// Takes over the asks to a device that turned out to be this one.
     pub fn absorb(&mut self, other: Self) {
-        let mut all: Vec<Ask> = self.latest.drain(..).chain(other.latest).collect();
-        all.sort_by_key(|ask| (ask.at, ask.cite));
+        let mut all: Vec<(Time, Ask)> = self.latest.drain(..).chain(other.latest).collect();
+        all.sort_by_key(|(at, ask)| (*at, ask.cite));
         let surplus = all.len().saturating_sub(ASKS_MAX);
         self.latest = all.into_iter().skip(surplus).collect();
+        for (client, last) in other.clients {
+            self.known(Some(client));
+            self.addressed(client, last);
+        }
     }
 
     /// When it was asked next after `at`.
     #[must_use]
     pub fn next_after(&self, at: Time) -> Option<Time> {
-        self.latest.iter().map(|ask| ask.at).filter(|asked| *asked > at).min()
+        self.latest.iter().map(|(asked, _)| *asked).filter(|asked| *asked > at).min()
     }
 
     /// The asks after `since` and until `until` that prove a refusal: for each way of asking
     /// that was refused, the asks that show it. Empty where none was.
     #[must_use]
     pub fn refused(&self, since: Time, until: Time) -> Vec<Ask> {
-        let in_time: Vec<Ask> =
-            self.latest.iter().filter(|ask| ask.at > since && ask.at <= until).copied().collect();
+        let is_in_time = |at: Time| at > since && at <= until;
+        let in_time: Vec<&(Time, Ask)> = self.latest.iter().filter(|(at, _)| is_in_time(*at)).collect();
         let mut refused = Vec::new();
         for how in [How::Resolve, How::Connect, How::Resend, How::HostUnreachable] {
-            let mut ways: Vec<Ask> = in_time.iter().filter(|ask| ask.how == how).copied().collect();
-            ways.sort_by_key(|ask| (ask.by, ask.at, ask.cite));
-            if let Some(run) = ways.chunk_by(|a, b| a.by == b.by).find(|run| is_refused(how, run)) {
-                refused.extend(run.iter().take(SHOWN_MAX));
+            let mut ways: Vec<(Time, Ask)> =
+                in_time.iter().filter(|(_, ask)| ask.how == how).map(|it| **it).collect();
+            ways.sort_by_key(|(at, ask)| (ask.by, *at, ask.cite));
+            if let Some(run) = ways.chunk_by(|a, b| a.1.by == b.1.by).find(|run| self.is_refused(how, run)) {
+                refused.extend(run.iter().take(SHOWN_MAX).map(|(_, ask)| *ask));
             }
         }
         refused
     }
-}
 
-/// Whether these asks by one asker, in order, show that he was not answered.
-fn is_refused(how: How, asks: &[Ask]) -> bool {
-    match how {
-        How::HostUnreachable => !asks.is_empty(),
-        How::Connect | How::Resend => asks.iter().any(|ask| ask.attempt >= ATTEMPTS),
-        How::Resolve => asks.windows(RESOLVES).any(|run| match run {
-            [first, .., last] => last.at - first.at <= RESOLVES_WITHIN,
-            _ => false,
-        }),
+    /// Whether these asks by one asker, in order, show that he was not answered.
+    fn is_refused(&self, how: How, asks: &[(Time, Ask)]) -> bool {
+        match how {
+            How::HostUnreachable => asks.len() >= WORDS,
+            How::Connect | How::Resend => asks.iter().any(|(_, ask)| ask.attempt >= ATTEMPTS),
+            How::Resolve => asks.windows(RESOLVES).any(|run| match run {
+                [(first, _), .., (last, ask)] => {
+                    // Who still sends to the hardware address that he asks for had his answer unseen by us.
+                    let sent = self.clients.get(&ask.by).copied().unwrap_or(Time::MIN);
+                    *last - *first <= RESOLVES_WITHIN && sent <= *last
+                }
+                _ => false,
+            }),
+        }
     }
 }
 
@@ -104,8 +135,12 @@ const ATTEMPTS: u16 = 3;
 const RESOLVES: usize = 3;
 /// ... within this time (Q1).
 const RESOLVES_WITHIN: Span = Span::seconds(5);
+/// A router's word counts from the second time on: one frame can be forged.
+const WORDS: usize = 2;
 /// Asks kept of one device.
 const ASKS_MAX: usize = 64;
+/// Receivers kept of one device's media.
+const CLIENTS_MAX: usize = 64;
 /// Asks of one way that a finding cites.
 const SHOWN_MAX: usize = 5;
 
@@ -117,16 +152,41 @@ mod tests {
         Ask { at: Time(s * 1_000_000_000), cite: Cite::default(), by: Number(by), how, attempt }
     }
 
-    fn refused(asks: &[Ask]) -> usize {
-        let mut all = Asks::default();
-        asks.iter().for_each(|ask| all.add(*ask));
-        all.refused(Time(0), Time(100_000_000_000)).len()
+    fn asks(all: &[Ask]) -> Asks {
+        let mut asks = Asks::default();
+        (1..=3).for_each(|client| asks.known(Some(Number(client))));
+        all.iter().for_each(|ask| {
+            asks.add(ask.at, *ask);
+        });
+        asks
+    }
+
+    fn refused(all: &[Ask]) -> usize {
+        asks(all).refused(Time(0), Time(100_000_000_000)).len()
     }
 
     #[test]
     fn three_requests_by_one_asker_within_five_seconds_are_refused() {
-        let asks = [1, 2, 3].map(|s| ask(s, 1, How::Resolve, 1));
-        assert_eq!(refused(&asks), 3);
+        assert_eq!(refused(&[1, 2, 3].map(|s| ask(s, 1, How::Resolve, 1))), 3);
+    }
+
+    #[test]
+    fn who_goes_on_sending_was_not_refused() {
+        let mut asks = asks(&[1, 2, 3].map(|s| ask(s, 1, How::Resolve, 1)));
+        asks.addressed(Number(1), Time(4_000_000_000));
+        assert_eq!(asks.refused(Time(0), Time(100_000_000_000)), []);
+    }
+
+    #[test]
+    fn strangers_do_not_count() {
+        assert_eq!(refused(&[1, 2, 3].map(|s| ask(s, 77, How::Resolve, 1))), 0);
+        assert_eq!(refused(&[ask(4, 77, How::Connect, 3)]), 0);
+    }
+
+    #[test]
+    fn a_routers_word_counts_from_the_second_time_on() {
+        assert_eq!(refused(&[ask(1, 9, How::HostUnreachable, 1)]), 0);
+        assert_eq!(refused(&[1, 2].map(|s| ask(s, 9, How::HostUnreachable, 1))), 2);
     }
 
     #[test]
@@ -143,15 +203,15 @@ mod tests {
 
     #[test]
     fn asks_before_the_silence_do_not_count() {
-        let mut asks = Asks::default();
-        (1..=3).for_each(|s| asks.add(ask(s, 1, How::Resolve, 1)));
+        let asks = asks(&[1, 2, 3].map(|s| ask(s, 1, How::Resolve, 1)));
         assert_eq!(asks.refused(Time(1_000_000_000), Time(9_000_000_000)), []);
     }
 
     #[test]
-    fn asks_are_bounded() {
-        let mut asks = Asks::default();
-        (0..1_000).for_each(|s| asks.add(ask(s, 1, How::Connect, 1)));
-        assert_eq!(asks.latest.len(), ASKS_MAX);
+    fn asks_and_clients_are_bounded() {
+        let mut asks =
+            asks(&[1].repeat(1_000).iter().map(|s| ask(*s, 1, How::Connect, 1)).collect::<Vec<_>>());
+        (0..1_000).for_each(|client| asks.known(Some(Number(client))));
+        assert_eq!((asks.latest.len(), asks.clients.len()), (ASKS_MAX, CLIENTS_MAX));
     }
 }
