@@ -30,8 +30,12 @@ fn observed(frames: &[Frame]) -> Vec<Observation> {
         (one.subject.vlan, one.peer.vlan) = (None, None);
         match &mut one.fact {
             // The last tick comes with the last frame, copy or not.
-            Fact::Activity(activity) => (activity.flow, activity.bytes, one.at) = (0, 0, activity.last),
-            Fact::Stream(stream) => (stream.stream, one.at) = ((0, 0), stream.last),
+            Fact::Activity(activity) => {
+                (activity.flow, activity.bytes, activity.first_frame, one.at) = (0, 0, (0, 0), activity.last)
+            }
+            Fact::Stream(stream) => {
+                (stream.stream, stream.first_frame, one.at) = ((0, 0), (0, 0), stream.last);
+            }
             _ => {}
         }
     }
@@ -92,10 +96,10 @@ fn changed(frames: &[Frame], change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Frame> {
     frames.iter().map(change).collect()
 }
 
-/// Each frame and, `delay` nanoseconds later, its copy.
+/// Each frame and, `delay` nanoseconds later, its copy, where there is one.
 fn copied(frames: &[Frame], delay: i64, change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Frame> {
     let mut all: Vec<Frame> = frames.to_vec();
-    for (mut head, bytes) in changed(frames, change) {
+    for (mut head, bytes) in changed(frames, change).into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
         head.at.0 += delay;
         all.push((head, bytes));
     }
@@ -103,7 +107,7 @@ fn copied(frames: &[Frame], delay: i64, change: impl Fn(&[u8]) -> Vec<u8>) -> Ve
     all
 }
 
-/// The frame behind a router, where it is IPv4.
+/// The frame behind a router, which forwards IPv4 alone.
 fn routed(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     if let ([0x08, 0], Some(hop_limit @ 2..)) = (&bytes[12..14], bytes.get(22).copied()) {
@@ -111,7 +115,7 @@ fn routed(bytes: &[u8]) -> Vec<u8> {
         bytes[..12].copy_from_slice(b"\x02\0\0\0\xff\x09\x02\0\0\0\xff\x08");
         return ethernet(&bytes, b"\x81\0\0\x1f");
     }
-    bytes
+    Vec::new()
 }
 
 type Form = (&'static str, fn(&[Frame]) -> Vec<Frame>);

@@ -8,11 +8,14 @@ use std::collections::VecDeque;
 
 use spanwatch_parsers::{About, Fact, Span, Time, Way};
 
+use super::counts::Counts;
+use super::message;
 use crate::bounded::Expiring;
 use crate::flow::{Flow, Key, Sum};
-use crate::hearing::talk;
+use crate::hearing::{Hearing, SOURCE, talk};
 use crate::observation::{Cite, Party};
 use crate::scribe::{Scribe, Talk};
+use crate::tcp::Listening;
 
 /// The flows of a shard.
 #[derive(Debug)]
@@ -25,6 +28,10 @@ pub struct Flows {
     closed: VecDeque<Review>,
     embryonic: VecDeque<Review>,
     waiting: Vec<(Handle, u64)>,
+    /// Bytes that all connections hold.
+    pub held: usize,
+    /// How the connections went that are no more.
+    pub ended: Counts,
 }
 
 /// Where a flow stands.
@@ -65,6 +72,8 @@ impl Flows {
             closed: VecDeque::new(),
             embryonic: VecDeque::new(),
             waiting: Vec::new(),
+            held: 0,
+            ended: Counts::default(),
         }
     }
 
@@ -194,8 +203,21 @@ impl Flows {
         oldest.map(|(_, flow)| flow)
     }
 
+    /// Parts with a flow that was taken out: its sums are kept, its session has the last word.
+    pub fn part_with(&mut self, mut flow: Flow, hearing: &mut Hearing<'_, '_>) {
+        self.held = self.held.saturating_sub(flow.tcp.as_ref().map_or(0, |tcp| tcp.held()));
+        self.bury(&flow);
+        self.ended.ended(&flow);
+        if let Some(mut tcp) = flow.tcp.take() {
+            let mut listening = Listening { reading: &mut tcp.reading, head: &mut flow.head, hearing };
+            tcp.connection.give_all_up(&mut listening);
+            listening.end();
+        }
+        message::end(&mut flow, hearing);
+    }
+
     /// Keeps what a flow that is no more had sent since the last tick.
-    pub fn bury(&mut self, flow: &Flow) {
+    fn bury(&mut self, flow: &Flow) {
         for way in [Way::Orig, Way::Resp] {
             let side = flow.head.side(way);
             if side.sum.packets == 0 {
@@ -257,9 +279,6 @@ fn pop_due(reviews: &mut VecDeque<Review>, now: Time) -> Option<Review> {
     let is_due = reviews.front().is_some_and(|review| review.due <= now);
     if is_due { reviews.pop_front() } else { None }
 }
-
-/// The engine's part in observations of activity.
-const SOURCE: &str = "flow";
 
 /// Of one shard: a recorder of 1,000 cameras has some thousands in all.
 pub const CONNECTIONS_MAX: usize = 4_096;

@@ -1,10 +1,10 @@
-//! IP packets in a shard: fragments, flows, and on to UDP, TCP and ICMP.
+//! IP packets in a shard: fragments, flows, and on to UDP and ICMP; TCP is next door.
 
 use std::net::IpAddr;
 
-use spanwatch_parsers::{About, BindingBy, Fact, Mac, Malformed, Time, Way};
+use spanwatch_parsers::{About, BindingBy, Fact, Mac, Malformed, Way};
 
-use super::{FrameIn, Parties, Shard, end, message, whole_of};
+use super::{FrameIn, Parties, Shard, message, whole_of};
 use crate::dispatch::{App, Channel};
 use crate::flow::{Flow, Key};
 use crate::fragment::PacketKey;
@@ -14,15 +14,14 @@ use crate::peel::wire::Cursor;
 use crate::peel::{Extensions, Layers};
 use crate::said::AGAIN;
 use crate::scribe::Scribe;
-use crate::tcp::{Connection, Listening, Reading, Segment, Tcp};
 
 /// The transport of a packet, whole or not.
 #[derive(Debug, Clone, Copy)]
-struct Transport<'a> {
+pub(super) struct Transport<'a> {
     protocol: u8,
-    bytes: &'a [u8],
+    pub bytes: &'a [u8],
     /// Its length on the wire.
-    whole: usize,
+    pub whole: usize,
     /// Whether it can be read: fragments are counted only, until they are whole.
     is_readable: bool,
     ports: (u16, u16),
@@ -70,7 +69,7 @@ impl Shard {
         }
     }
 
-    fn datagram(
+    pub(super) fn datagram(
         &mut self,
         frame: &FrameIn,
         (key, from_low): (Key, bool),
@@ -83,9 +82,7 @@ impl Shard {
         let (handle, gone) =
             self.flows.begin_or_find(key, from_low, &parties, frame, Some(transport.protocol));
         if let Some(gone) = gone {
-            self.flows.bury(&gone);
-            self.counts.ended(&gone);
-            end(gone, &mut hearing);
+            self.flows.part_with(gone, &mut hearing);
         }
         let Some(flow) = self.flows.get(handle, frame.at) else { return };
         let way = flow.head.way(from_low);
@@ -109,113 +106,6 @@ impl Shard {
             head.protocol = name(transport.protocol);
         }
         if !std::mem::replace(&mut head.is_listed, true) {
-            self.flows.list(handle);
-        }
-    }
-
-    fn segment(
-        &mut self,
-        frame: &FrameIn,
-        (key, from_low): (Key, bool),
-        parties: Parties,
-        transport: &Transport<'_>,
-        scribe: Scribe<'_>,
-    ) {
-        let Some(mut segment) = Segment::parse(transport.bytes, transport.whole, Way::Orig, frame.at) else {
-            self.datagram(frame, (key, from_low), parties, transport, scribe);
-            return;
-        };
-        let counted = frame.counted();
-        let mut hearing = self.voice.hear(scribe, counted);
-        let mut found = self.flows.find(&key, from_low, &parties.sender);
-        if let Some(handle) = found
-            && let Some(flow) = self.flows.get(handle, frame.at)
-        {
-            segment.way = flow.head.way(from_low);
-            let is_new = flow.tcp.as_ref().is_some_and(|tcp| tcp.connection.is_succeeded_by(&segment));
-            if is_new && let Some(old) = self.flows.take(handle) {
-                self.held = self.held.saturating_sub(old.tcp.as_ref().map_or(0, |tcp| tcp.held()));
-                self.flows.bury(&old);
-                self.counts.ended(&old);
-                end(old, &mut hearing);
-                found = None;
-            }
-        }
-        let handle = match found {
-            Some(found) => found,
-            None => {
-                let orig_is_low = if segment.answers_opening() { !from_low } else { from_low };
-                let mut flow = Flow::new(frame.frame, orig_is_low, Some(TCP));
-                let is_midstream = !segment.opens() && !segment.answers_opening();
-                flow.tcp = Some(Box::new(Tcp {
-                    connection: Connection::default(),
-                    reading: Reading::new(is_midstream),
-                    is_waiting: false,
-                }));
-                let (handle, gone) = self.flows.insert(key, flow, &parties.sender, frame.at);
-                if let Some(gone) = gone {
-                    self.held = self.held.saturating_sub(gone.tcp.as_ref().map_or(0, |tcp| tcp.held()));
-                    self.flows.bury(&gone);
-                    self.counts.ended(&gone);
-                    end(gone, &mut hearing);
-                }
-                if segment.opens()
-                    && let Some(key) = self.flows.key(handle)
-                {
-                    self.flows.review_embryonic(key, frame.frame, frame.at);
-                }
-                handle
-            }
-        };
-        let Some(Flow { head, tcp: Some(tcp), .. }) = self.flows.get(handle, frame.at) else { return };
-        let way = head.way(from_low);
-        segment.way = way;
-        head.count(way, &parties.sender, &parties.receiver, counted);
-        let number = head.number;
-        let must_list = !std::mem::replace(&mut head.is_listed, true);
-        let before = tcp.held();
-        let Tcp { connection, reading, .. } = &mut **tcp;
-        let mut listening = Listening { reading, head, hearing: &mut hearing };
-        let outcome = connection.take(&segment, &mut listening);
-        let held = self.held.saturating_sub(before);
-        if held.saturating_add(connection.held()) > HELD_MAX && connection.has_holes() {
-            let faults = &mut listening.hearing.faults;
-            faults.unheld = faults.unheld.saturating_add(connection.held() as u64);
-            connection.give_all_up(&mut listening);
-        }
-        if outcome.closed {
-            connection.give_all_up(&mut listening);
-            listening.end();
-        }
-        let frames_talk = crate::scribe::Talk {
-            sender: parties.sender,
-            receiver: parties.receiver,
-            ..talk(head, way, FLOW)
-        };
-        if let Some(target) = parties.receiver.ip {
-            let port = parties.receiver.port;
-            let facts = [
-                outcome.opening.map(|attempt| Fact::Opening { target, port, attempt }),
-                outcome.refused.then_some(Fact::Refused { port: parties.sender.port }),
-                outcome.retried.map(|attempt| Fact::Retried { target, attempt }),
-            ];
-            for fact in facts.into_iter().flatten() {
-                hearing.scribe.write(&frames_talk, About::Sender, fact);
-            }
-        }
-        self.held = held.saturating_add(tcp.held());
-        let must_wait = tcp.connection.has_holes() && !std::mem::replace(&mut tcp.is_waiting, true);
-        if must_wait {
-            self.flows.wait(handle, number);
-        } else if let Some(Flow { tcp: Some(tcp), .. }) = self.flows.get(handle, Time::MIN) {
-            tcp.is_waiting &= tcp.connection.has_holes();
-        }
-        if outcome.closed
-            && let Some(key) = self.flows.key(handle)
-        {
-            self.flows.review_closed(key, number, frame.at);
-        }
-        if must_list {
             self.flows.list(handle);
         }
     }
@@ -335,16 +225,10 @@ const fn name(protocol: u8) -> Option<&'static str> {
 }
 
 const ICMP: u8 = 1;
-const TCP: u8 = 6;
+pub(super) const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 const SCTP: u8 = 132;
 const UDP_LITE: u8 = 136;
 
 const UDP_HEADER: usize = 8;
-
-/// The engine's part in observations about connections.
-const FLOW: &str = "flow";
-
-/// Bytes that all connections of a shard may hold.
-pub(super) const HELD_MAX: usize = 32 << 20;

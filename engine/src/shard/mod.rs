@@ -24,6 +24,7 @@ mod counts;
 mod flows;
 mod ip;
 mod message;
+mod segment;
 mod tick;
 mod tunnels;
 
@@ -48,7 +49,6 @@ use crate::peel::{Layers, Network, Peeled};
 use crate::said::Said;
 use crate::scribe::Scribe;
 use crate::stream::Streams;
-use crate::tcp::Listening;
 use flows::{Flows, Handle};
 use tunnels::Tunnels;
 
@@ -76,8 +76,7 @@ pub struct Shard {
     flows: Flows,
     tunnels: Tunnels,
     voice: Voice,
-    held: usize,
-    counts: Counts,
+    frames: u64,
     reported: tick::Reported,
     ticked: Place,
     last: FrameIn,
@@ -131,8 +130,7 @@ impl Shard {
                 streams: Streams::new(seed),
                 faults: Faults::default(),
             },
-            held: 0,
-            counts: Counts::default(),
+            frames: 0,
             reported: tick::Reported::default(),
             ticked: Place::default(),
             last: FrameIn::default(),
@@ -142,7 +140,7 @@ impl Shard {
     /// What it counted so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts { copies: *self.copies.counts(), ..self.counts }
+        Counts { frames: self.frames, copies: *self.copies.counts(), ..self.flows.ended }
     }
 
     /// Takes the next frame of its pairs.
@@ -152,7 +150,7 @@ impl Shard {
         if layers.is_absorbed || layers.network == Network::Unknown {
             return;
         }
-        self.counts.frames = self.counts.frames.saturating_add(1);
+        self.frames = self.frames.saturating_add(1);
         let bytes = peeled.bytes(bytes);
         let arrival = Arrival { at: frame.at, cite: frame.cite, interface: frame.interface };
         if let Some(outer) = &peeled.outer {
@@ -202,9 +200,7 @@ impl Shard {
         let mut hearing = self.voice.hear(scribe, counted);
         let (handle, gone) = self.flows.begin_or_find(key, true, &parties, frame, None);
         if let Some(gone) = gone {
-            self.flows.bury(&gone);
-            self.counts.ended(&gone);
-            end(gone, &mut hearing);
+            self.flows.part_with(gone, &mut hearing);
         }
         let Some(flow) = self.flows.get(handle, frame.at) else { return };
         flow.head.count(Way::Orig, &parties.sender, &parties.receiver, counted);
@@ -273,16 +269,6 @@ impl FrameIn {
     const fn counted(&self) -> Counted {
         Counted { at: self.at, cite: self.cite, bytes: self.wire_length }
     }
-}
-
-/// Says goodbye to a flow: its session may still have something to tell.
-fn end(mut flow: Flow, hearing: &mut Hearing<'_, '_>) {
-    if let Some(mut tcp) = flow.tcp.take() {
-        let mut listening = Listening { reading: &mut tcp.reading, head: &mut flow.head, hearing };
-        tcp.connection.give_all_up(&mut listening);
-        listening.end();
-    }
-    message::end(&mut flow, hearing);
 }
 
 /// The length of the payload before the capture cut it.

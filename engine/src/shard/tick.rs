@@ -3,11 +3,10 @@
 use spanwatch_parsers::{About, Fact, Time};
 
 use super::tunnels::Tunnels;
-use super::{Counts, Shard, end};
-use crate::flow::{Counted, Flow};
+use super::{Counts, Shard};
+use crate::flow::Counted;
 use crate::observation::{Observation, Party, Place};
 use crate::scribe::{Scribe, Talk};
-use crate::tcp::{Listening, Tcp};
 
 /// Losses that were said already.
 #[derive(Debug, Default)]
@@ -16,32 +15,14 @@ pub(super) struct Reported(Vec<(&'static str, u64)>);
 impl Shard {
     /// Ends a second at `at`, before frame `frame`: sums go out, what is idle is forgotten.
     pub fn tick(&mut self, at: Time, frame: u64, out: &mut Vec<Observation>) {
-        let mut scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
+        let scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
         let frame = Counted { at, cite: self.last.cite, bytes: 0 };
-        let waiting = self.flows.take_waiting();
         let mut hearing = self.voice.hear(scribe, frame);
-        for (handle, number) in waiting {
-            let Some(Flow { head, tcp: Some(tcp), .. }) = self.flows.get(handle, Time::MIN) else { continue };
-            if head.number != number {
-                continue;
-            }
-            let before = tcp.held();
-            let Tcp { connection, reading, is_waiting } = &mut **tcp;
-            connection.tick(at, &mut Listening { reading, head, hearing: &mut hearing });
-            *is_waiting = connection.has_holes();
-            let must_wait = *is_waiting;
-            self.held = self.held.saturating_sub(before).saturating_add(tcp.held());
-            if must_wait {
-                self.flows.wait(handle, number);
-            }
-        }
+        self.flows.give_up_holes(at, &mut hearing);
         while let Some(flow) = self.flows.expire(at) {
-            self.held = self.held.saturating_sub(flow.tcp.as_ref().map_or(0, |tcp| tcp.held()));
-            self.flows.bury(&flow);
-            self.counts.ended(&flow);
-            end(flow, &mut hearing);
+            self.flows.part_with(flow, &mut hearing);
         }
-        scribe = hearing.scribe;
+        let mut scribe = hearing.scribe;
         self.flows.sum(&mut scribe);
         self.tunnels.sum(&mut scribe);
         self.voice.streams.tick(&mut scribe);
@@ -57,8 +38,7 @@ impl Shard {
         let scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
         let mut hearing = self.voice.hear(scribe, Counted { at, cite: self.last.cite, bytes: 0 });
         while let Some(flow) = self.flows.pop() {
-            self.counts.ended(&flow);
-            end(flow, &mut hearing);
+            self.flows.part_with(flow, &mut hearing);
         }
         let mut scribe = hearing.scribe;
         self.voice.streams.tick(&mut scribe);
@@ -94,7 +74,7 @@ impl Shard {
             ("packets compared for copies", recent_max, forgotten),
             ("facts of one message", spanwatch_parsers::Sink::MAX, faults.refused),
             ("bytes of one message", crate::tcp::INBOX_MAX, faults.overfull),
-            ("bytes out of order", super::ip::HELD_MAX, faults.unheld),
+            ("bytes out of order", super::segment::HELD_MAX, faults.unheld),
             ("parser panicked", 0, faults.panicked),
         ];
         for (what, cap, count) in losses {

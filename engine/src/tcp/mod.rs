@@ -61,6 +61,17 @@ pub struct Tcp {
 }
 
 impl Tcp {
+    /// One whose first segment this is.
+    #[must_use]
+    pub fn beginning_with(segment: &Segment<'_>) -> Box<Self> {
+        let is_midstream = !segment.opens() && !segment.answers_opening();
+        Box::new(Self {
+            connection: Connection::default(),
+            reading: Reading::new(is_midstream),
+            is_waiting: false,
+        })
+    }
+
     /// The memory in use for bytes.
     #[must_use]
     pub fn held(&self) -> usize {

@@ -1,0 +1,147 @@
+//! TCP segments in a shard: to their connection, and what they mean beside their bytes.
+
+use spanwatch_parsers::{About, Fact, Time, Way};
+
+use super::flows::{Flows, Handle};
+use super::ip::{TCP, Transport};
+use super::{FrameIn, Parties, Shard};
+use crate::flow::{Flow, Key};
+use crate::hearing::{Hearing, SOURCE, talk};
+use crate::scribe::{Scribe, Talk};
+use crate::tcp::{Listening, Outcome, Segment, Tcp};
+
+impl Shard {
+    /// Takes a segment.
+    pub(super) fn segment(
+        &mut self,
+        frame: &FrameIn,
+        (key, from_low): (Key, bool),
+        parties: Parties,
+        transport: &Transport<'_>,
+        scribe: Scribe<'_>,
+    ) {
+        let Some(mut segment) = Segment::parse(transport.bytes, transport.whole, Way::Orig, frame.at) else {
+            self.datagram(frame, (key, from_low), parties, transport, scribe);
+            return;
+        };
+        let counted = frame.counted();
+        let mut hearing = self.voice.hear(scribe, counted);
+        let handle = self.flows.connection((key, from_low), &parties, frame, &mut segment, &mut hearing);
+        let held = self.flows.held;
+        let Some(Flow { head, tcp: Some(tcp), .. }) = self.flows.get(handle, frame.at) else { return };
+        head.count(segment.way, &parties.sender, &parties.receiver, counted);
+        let number = head.number;
+        let must_list = !std::mem::replace(&mut head.is_listed, true);
+        let others = held.saturating_sub(tcp.held());
+        let Tcp { connection, reading, .. } = &mut **tcp;
+        let mut listening = Listening { reading, head, hearing: &mut hearing };
+        let outcome = connection.take(&segment, &mut listening);
+        if outcome.closed {
+            connection.give_all_up(&mut listening);
+            listening.end();
+        } else if connection.has_holes() && others.saturating_add(connection.held()) > HELD_MAX {
+            let faults = &mut listening.hearing.faults;
+            faults.unheld = faults.unheld.saturating_add(connection.held() as u64);
+            connection.give_all_up(&mut listening);
+        }
+        let talk =
+            Talk { sender: parties.sender, receiver: parties.receiver, ..talk(head, segment.way, SOURCE) };
+        tell(outcome, &talk, &mut hearing);
+        let has_holes = tcp.connection.has_holes();
+        let must_wait = has_holes && !tcp.is_waiting;
+        tcp.is_waiting = has_holes;
+        self.flows.held = others.saturating_add(tcp.held());
+        if must_wait {
+            self.flows.wait(handle, number);
+        }
+        if must_list {
+            self.flows.list(handle);
+        }
+        if outcome.closed
+            && let Some(key) = self.flows.key(handle)
+        {
+            self.flows.review_closed(key, number, frame.at);
+        }
+    }
+}
+
+impl Flows {
+    /// The connection of a segment, made where there was none, or another one; sets the segment's way.
+    fn connection(
+        &mut self,
+        (key, from_low): (Key, bool),
+        parties: &Parties,
+        frame: &FrameIn,
+        segment: &mut Segment<'_>,
+        hearing: &mut Hearing<'_, '_>,
+    ) -> Handle {
+        let mut found = self.find(&key, from_low, &parties.sender);
+        if let Some(handle) = found
+            && let Some(flow) = self.get(handle, frame.at)
+        {
+            segment.way = flow.head.way(from_low);
+            // The fragments of a first segment made a flow before anybody could see what it is.
+            let tcp = flow.tcp.get_or_insert_with(|| Tcp::beginning_with(segment));
+            if tcp.connection.is_succeeded_by(segment)
+                && let Some(old) = self.take(handle)
+            {
+                self.part_with(old, hearing);
+                found = None;
+            }
+        }
+        if let Some(handle) = found {
+            return handle;
+        }
+        let orig_is_low = from_low != segment.answers_opening();
+        let mut flow = Flow::new(frame.frame, orig_is_low, Some(TCP));
+        segment.way = flow.head.way(from_low);
+        flow.tcp = Some(Tcp::beginning_with(segment));
+        let (handle, gone) = self.insert(key, flow, &parties.sender, frame.at);
+        if let Some(gone) = gone {
+            self.part_with(gone, hearing);
+        }
+        if segment.opens()
+            && let Some(key) = self.key(handle)
+        {
+            self.review_embryonic(key, frame.frame, frame.at);
+        }
+        handle
+    }
+
+    /// Gives up the holes of connections that have waited too long at `now`.
+    pub fn give_up_holes(&mut self, now: Time, hearing: &mut Hearing<'_, '_>) {
+        for (handle, number) in self.take_waiting() {
+            let held = self.held;
+            let Some(Flow { head, tcp: Some(tcp), .. }) = self.get(handle, Time::MIN) else { continue };
+            if head.number != number {
+                continue;
+            }
+            let others = held.saturating_sub(tcp.held());
+            let Tcp { connection, reading, is_waiting } = &mut **tcp;
+            connection.tick(now, &mut Listening { reading, head, hearing });
+            *is_waiting = connection.has_holes();
+            let must_wait = *is_waiting;
+            self.held = others.saturating_add(tcp.held());
+            if must_wait {
+                self.wait(handle, number);
+            }
+        }
+    }
+}
+
+/// Says what a segment means beside its bytes.
+fn tell(outcome: Outcome, talk: &Talk, hearing: &mut Hearing<'_, '_>) {
+    let Some(target) = talk.receiver.ip else { return };
+    let port = talk.receiver.port;
+    let facts = [
+        outcome.opening.map(|attempt| Fact::Opening { target, port, attempt }),
+        outcome.refused.then_some(Fact::Refused { port: talk.sender.port }),
+        outcome.retried.map(|attempt| Fact::Retried { target, attempt }),
+    ];
+    for fact in facts.into_iter().flatten() {
+        hearing.scribe.write(talk, About::Sender, fact);
+    }
+}
+
+/// Bytes that all connections of a shard may hold.
+pub const HELD_MAX: usize = 32 << 20;
