@@ -42,6 +42,7 @@ pub fn hold(input: &[u8]) {
 
 /// What the ledger is told, in this order.
 #[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // Nearly all are observations.
 enum Step {
     Seen(Observation),
     Said(Moment),

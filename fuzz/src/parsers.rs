@@ -4,7 +4,8 @@
 //! 0        1       2           3             5                  7
 //! | parser | flags | hop limit | source port | destination port | mac 6? | addresses 2 × 4 or 2 × 16? | chunk*
 //!
-//! flags  1 cut by the capture, 2 a MAC follows, 4 IPv4 or 8 IPv6 addresses follow, 16 datagrams rather than a stream
+//! flags  1 cut by the capture, 2 a MAC follows, 4 IPv4 or 8 IPv6 addresses follow, 16 datagrams rather than a stream,
+//!        all of the upper three: a long stream
 //! chunk  | control | length u16 | bytes |
 //! control  1 sent by the responder, 2 a gap before it, 4 of known length, upper four bits: so many doublings of it
 //! ```
@@ -28,6 +29,8 @@ pub struct Case<'a> {
     pub parser: u8,
     /// Whether a parser of both kinds reads datagrams.
     pub is_datagrams: bool,
+    /// How many bytes of a stream are used.
+    pub stream_max: usize,
     /// What lower layers say.
     pub envelope: Envelope,
     /// The message, or the chunks of a flow.
@@ -72,7 +75,7 @@ pub fn hold(input: &[u8]) {
             let start = || start(&case.envelope);
             if is_stream(parser, &case) {
                 hold_probe(parser, &case.envelope, &chunks);
-                hold_stream(&start, &chunks);
+                hold_stream(&start, &joined(&chunks, case.stream_max));
             } else {
                 hold_datagrams(parser, &case.envelope, &mut *start(), &chunks);
             }
@@ -166,14 +169,13 @@ impl<'a> Connection<'a> {
 }
 
 /// What a stream says does not depend on how TCP cut it.
-fn hold_stream(start: &dyn Fn() -> Box<dyn Session>, chunks: &[Chunk<'_>]) {
-    let blocks = joined(chunks);
+fn hold_stream(start: &dyn Fn() -> Box<dyn Session>, blocks: &[Block]) {
     let bytes: usize = blocks.iter().map(|block| block.bytes.len()).sum();
     let piece = if bytes <= BYTE_BY_BYTE_MAX { 1 } else { bytes.div_ceil(PIECES) };
     let [whole, pieces] = [usize::MAX, piece].map(|piece| {
         let mut session = start();
         let mut connection = Connection::new(&mut *session);
-        for block in &blocks {
+        for block in blocks {
             if let Some(missing) = block.gap {
                 connection.gap(block.way, missing);
             }
@@ -191,9 +193,12 @@ fn hold_stream(start: &dyn Fn() -> Box<dyn Session>, chunks: &[Chunk<'_>]) {
     }
 }
 
-/// A sure answer is the same whatever follows.
+/// A sure answer is the same whatever follows. On a foreign port a few bytes are no ground for patience: there
+/// a no may still become a yes.
 fn hold_probe(parser: &Parser, envelope: &Envelope, chunks: &[Chunk<'_>]) {
     let Some(first) = chunks.first() else { return };
+    let ports = [envelope.source_port, envelope.destination_port];
+    let is_at_home = parser.on.iter().any(|on| matches!(on, On::Tcp(port) if ports.contains(port)));
     let mut sure = None;
     for end in (1..=first.bytes.len()).take(PROBED_MAX) {
         let answer = (parser.probe)(envelope, &first.bytes[..end]);
@@ -201,8 +206,9 @@ fn hold_probe(parser: &Parser, envelope: &Envelope, chunks: &[Chunk<'_>]) {
             (Some((since, sure)), _) => {
                 assert_eq!(sure, answer, "a probe that was sure at {since} bytes stays so at {end}");
             }
-            (None, Probe::Maybe) => {}
-            (None, _) => sure = Some((end, answer)),
+            (None, Probe::Yes) => sure = Some((end, answer)),
+            (None, Probe::No) if is_at_home => sure = Some((end, answer)),
+            (None, _) => {}
         }
     }
 }
@@ -295,9 +301,8 @@ struct Block {
     bytes: Vec<u8>,
 }
 
-fn joined(chunks: &[Chunk<'_>]) -> Vec<Block> {
+fn joined(chunks: &[Chunk<'_>], mut left: usize) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
-    let mut left = STREAM_MAX;
     for chunk in chunks {
         let bytes = chunk.bytes.repeat(1 << chunk.doublings);
         let bytes = &bytes[..bytes.len().min(left)];
@@ -327,7 +332,8 @@ impl<'a> Case<'a> {
         let is_cut = flags & CUT != 0;
         let envelope =
             Envelope { source_port, destination_port, hop_limit, source_mac, source, destination, is_cut };
-        Self { parser, is_datagrams: flags & DATAGRAMS != 0, envelope, rest: tape.rest() }
+        let stream_max = if flags & LONG == LONG { STREAM_LONG } else { STREAM_SHORT };
+        Self { parser, is_datagrams: flags & DATAGRAMS != 0, stream_max, envelope, rest: tape.rest() }
     }
 
     /// Writes it so that [`Case::read`] gives the same.
@@ -339,6 +345,7 @@ impl<'a> Case<'a> {
         let mut flags = if is_cut { CUT } else { 0 };
         flags |= if source_mac.is_some() { MAC } else { 0 };
         flags |= if self.is_datagrams { DATAGRAMS } else { 0 };
+        flags |= if self.stream_max > STREAM_SHORT { LONG } else { 0 };
         flags |= match addresses {
             Some((IpAddr::V4(_), IpAddr::V4(_))) => IPV4,
             Some(_) => IPV6,
@@ -394,6 +401,7 @@ const MAC: u8 = 2;
 const IPV4: u8 = 4;
 const IPV6: u8 = 8;
 const DATAGRAMS: u8 = 16;
+const LONG: u8 = 224;
 
 const RESPONDER: u8 = 1;
 const GAP: u8 = 2;
@@ -406,11 +414,15 @@ const KEPT_MAX: usize = 80 << 10;
 /// No protocol has a fact that takes more room on a screen.
 const FACT_MAX: usize = 8 << 10;
 
-/// So many chunks, bytes and datagrams go into one run: enough to fill what any parser holds, and quick.
+/// So many chunks and datagrams go into one run.
 const CHUNKS_MAX: usize = 256;
-const STREAM_MAX: usize = 128 << 10;
 const DATAGRAMS_MAX: usize = 1_024;
 const DATAGRAM_DOUBLINGS: u8 = 7;
+
+/// Bytes of a long stream: enough to fill what any parser holds; it takes long to read.
+const STREAM_LONG: usize = 128 << 10;
+/// Bytes of any other stream: enough for a dialogue.
+pub const STREAM_SHORT: usize = 8 << 10;
 
 /// Longer streams are fed in so many pieces: byte by byte each byte costs a look at all before it.
 const BYTE_BY_BYTE_MAX: usize = 1_024;
@@ -421,6 +433,8 @@ const PROBED_MAX: usize = 512;
 
 #[cfg(test)]
 mod tests {
+    use spanwatch_parsers::Malformed;
+
     use super::*;
 
     #[test]
@@ -438,10 +452,57 @@ mod tests {
             is_cut: true,
         };
         for envelope in [envelope, Envelope::default()] {
-            let case = Case { parser: 6, is_datagrams: true, envelope, rest: &rest };
+            let case = Case { parser: 6, is_datagrams: true, stream_max: STREAM_LONG, envelope, rest: &rest };
             assert_eq!(Case::read(&case.write()), case);
             assert_eq!(Chunk::read_all(case.rest), [chunk]);
         }
+    }
+
+    /// Says how long each piece was that it was given, and takes it all.
+    struct Careless;
+
+    impl Session for Careless {
+        fn data(&mut self, _: Way, bytes: &[u8], sink: &mut Sink) -> Progress {
+            let field = if bytes.len() > 1 { "long" } else { "short" };
+            sink.fact(About::Sender, Fact::Malformed(Malformed::Invalid { field }));
+            Progress::Consumed(bytes.len())
+        }
+
+        fn gap(&mut self, _: Way, _: Option<u64>, _: &mut Sink) {}
+    }
+
+    /// Never has enough.
+    struct Insatiable;
+
+    impl Session for Insatiable {
+        fn data(&mut self, _: Way, _: &[u8], _: &mut Sink) -> Progress {
+            Progress::NeedMore
+        }
+
+        fn gap(&mut self, _: Way, _: Option<u64>, _: &mut Sink) {}
+    }
+
+    fn block(length: usize) -> [Block; 1] {
+        [Block { way: Way::Orig, gap: None, bytes: vec![7; length] }]
+    }
+
+    #[test]
+    #[should_panic = "does not depend on its cuts"]
+    fn session_that_depends_on_cuts_is_found() {
+        hold_stream(&|| Box::new(Careless), &block(20));
+    }
+
+    #[test]
+    #[should_panic = "no message needs more than"]
+    fn session_that_waits_for_ever_is_found() {
+        hold_stream(&|| Box::new(Insatiable), &block(KEPT_MAX + 1));
+    }
+
+    #[test]
+    #[should_panic = "a datagram has no more bytes to give"]
+    fn session_that_waits_for_more_of_a_datagram_is_found() {
+        let chunk = Chunk { way: Way::Orig, gap: None, doublings: 0, bytes: b"abc" };
+        hold_datagrams(ALL[0], &Envelope::default(), &mut Insatiable, &[chunk]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use spanwatch_engine::peel::{Layers, Network, Peeler};
 use spanwatch_parsers::{ALL, Envelope, On, Parser, Probe, Start, Time, Way};
 
-use crate::parsers::{Case, Chunk};
+use crate::parsers::{Case, Chunk, STREAM_SHORT};
 use crate::seeds::{Captured, spread};
 
 /// Inputs for every parser that the frames have something for.
@@ -104,7 +104,8 @@ impl Message {
     }
 
     fn case<'a>(&self, parser: u8, rest: &'a [u8]) -> Case<'a> {
-        Case { parser, is_datagrams: self.channel == Channel::Udp, envelope: self.envelope, rest }
+        let is_datagrams = self.channel == Channel::Udp;
+        Case { parser, is_datagrams, stream_max: STREAM_SHORT, envelope: self.envelope, rest }
     }
 }
 
