@@ -217,8 +217,10 @@ impl<'a> Attribute<'a> {
             text.extend_from_slice(&public.join(&b' '));
         } else if self.name == b"key-mgmt" || url::is_secret_name(self.name) {
             text.extend_from_slice(b"***");
+        } else if self.name == b"control" {
+            text.extend_from_slice(&url::without_secrets(value));
         } else {
-            let words: Vec<_> = value.split(|&byte| byte == b' ').map(url::without_secrets).collect();
+            let words: Vec<_> = value.split(|&byte| byte == b' ').map(url::word_without_secrets).collect();
             text.extend_from_slice(&words.join(&b' '));
         }
         text

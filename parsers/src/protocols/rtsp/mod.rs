@@ -23,6 +23,7 @@
 mod credentials;
 mod dialogue;
 pub mod message;
+mod parameters;
 mod sync;
 mod tracks;
 pub mod transport;

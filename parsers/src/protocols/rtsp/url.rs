@@ -4,13 +4,14 @@
 //!
 //! - everything before the `@` of the authority, also where the password holds an
 //!   unescaped `/`, `?`, `#` or `@`;
-//! - the value of every `name=value` whose name speaks of a secret, in the query
-//!   or in the path (`/user=admin_password=x_channel=1_stream=0.sdp`). `***` stands
-//!   in its place, so that the shape of the path is kept for fingerprints.
+//! - what may be secret in path and query, see `parameters`.
 //!
 //! Where it is unclear how far a secret goes, more is cut rather than less.
 //!
-//! Source: RFC 2326, 3.2; RFC 3986, 3.2.1; the facts on paths of camera makers.
+//! Source: RFC 2326, 3.2; RFC 3986, 3.2.1.
+
+use super::parameters;
+pub use super::parameters::is_secret_name;
 
 /// The URL with secrets cut out; any bytes will do.
 #[must_use]
@@ -24,7 +25,19 @@ pub fn without_secrets(url: &[u8]) -> Vec<u8> {
     let (authority, path) =
         if has_authority { userless.split_at(authority_length(userless)) } else { (&[][..], userless) };
     out.extend_from_slice(authority);
-    copy_without_values(path, &mut out);
+    parameters::copy_harmless(path.get(..URL_MAX).unwrap_or(path), &mut out);
+    out.truncate(URL_MAX);
+    out
+}
+
+/// A word of a session description with secrets cut out: parameters of codecs stay.
+#[must_use]
+pub fn word_without_secrets(word: &[u8]) -> Vec<u8> {
+    if !split_scheme(word).0.is_empty() {
+        return without_secrets(word);
+    }
+    let mut out = Vec::with_capacity(word.len());
+    parameters::copy_without_secrets(word.get(..URL_MAX).unwrap_or(word), &mut out);
     out.truncate(URL_MAX);
     out
 }
@@ -90,61 +103,11 @@ fn is_address(rest: &[u8]) -> bool {
         || std::str::from_utf8(host).is_ok_and(|host| host.parse::<std::net::Ipv4Addr>().is_ok())
 }
 
-fn copy_without_values(path: &[u8], out: &mut Vec<u8>) {
-    let mut rest = path;
-    while let Some(equals) = rest.iter().position(|&byte| byte == b'=') {
-        let (before, after) = rest.split_at(equals.saturating_add(1));
-        out.extend_from_slice(before);
-        rest = after;
-        let name = before.get(..equals).unwrap_or_default();
-        let start = name.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |at| at.saturating_add(1));
-        if is_secret_name(name.get(start..).unwrap_or_default()) {
-            out.extend_from_slice(STANDS_FOR_A_SECRET);
-            rest = rest.get(value_length(rest)..).unwrap_or_default();
-        }
-    }
-    out.extend_from_slice(rest);
-}
-
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_-.%".contains(&byte)
-}
-
-/// Whether a parameter of this name holds a secret.
-#[must_use]
-pub fn is_secret_name(name: &[u8]) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| name.windows(word.len()).any(|window| window == *word))
-        || SECRET_ENDS.iter().any(|end| name.ends_with(end))
-}
-
-/// A password may hold anything, `/` and `_` included: it goes up to the next
-/// separator of parameters, or to the next parameter that is known by name.
-fn value_length(rest: &[u8]) -> usize {
-    let next = |at: usize| {
-        let here = rest.get(at..).unwrap_or_default();
-        matches!(here, [b'&' | b';', ..]) || NEXT_IN_PATH.iter().any(|name| here.starts_with(name))
-    };
-    (0..rest.len()).find(|&at| next(at)).unwrap_or(rest.len())
-}
-
 /// What is left of a longer URL is cut: no camera needs more.
 const URL_MAX: usize = 2048;
 
 /// `rtspu` and the like.
 const SCHEME_MAX: usize = 16;
-
-const STANDS_FOR_A_SECRET: &[u8] = b"***";
-
-/// Parts of names of secret parameters.
-const SECRET_WORDS: &[&[u8]] =
-    &[b"pass", b"pwd", b"psw", b"secret", b"token", b"auth", b"cred", b"signature", b"nonce", b"digest"];
-
-/// Ends of such names, too short to look for in the middle of a word.
-const SECRET_ENDS: &[&[u8]] = &[b"key", b"pw", b"sig", b"_pin"];
-
-/// What follows a password in the paths of the Sofia family of recorders.
-const NEXT_IN_PATH: &[&[u8]] = &[b"_channel=", b"_stream=", b"_user="];
 
 #[cfg(test)]
 mod tests {
