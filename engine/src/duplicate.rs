@@ -118,7 +118,7 @@ impl Copies {
         &self.counts
     }
 
-    /// Packets forgotten while a copy could still have come, since it was made, and the cap.
+    /// Packets forgotten so soon that a copy may still have come, since it was made, and the cap.
     #[must_use]
     pub const fn forgotten(&self) -> (u64, usize) {
         (self.recent.forgotten(), Recent::CAPACITY)

@@ -45,7 +45,7 @@ pub struct Faults {
     pub refused: u64,
     /// Bytes of one direction that a session could not use before its buffer was full.
     pub overfull: u64,
-    /// Bytes given up because a shard's connections held too many.
+    /// Bytes that were let go because a shard's connections held too many.
     pub unheld: u64,
 }
 

@@ -143,7 +143,7 @@ impl Recent {
         if !self.is_free(key, entry.last, horizon) {
             if self.sets.len() < SETS_MAX {
                 self.grow();
-            } else {
+            } else if !self.is_free(key, entry.last, NEARLY_ALL) {
                 self.forgotten = self.forgotten.saturating_add(1);
             }
         }
@@ -201,6 +201,9 @@ const FACES: usize = 3;
 /// 256 packets at first, 16,384 at most: 160,000 packets a second of one shard in 100 ms.
 const SETS_MIN: usize = 32;
 const SETS_MAX: usize = 2_048;
+
+/// Nearly all copies come within this time; to forget an older packet is no loss.
+const NEARLY_ALL: Span = Span::millis(10);
 
 /// Nanoseconds; 32 bits of them are 274 seconds.
 const TICK: i64 = 64;

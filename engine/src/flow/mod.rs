@@ -136,6 +136,13 @@ impl Head {
         }
     }
 
+    /// When either side last spoke.
+    #[must_use]
+    pub fn last(&self) -> Option<Time> {
+        let [orig, resp] = &self.sides;
+        orig.last.max(resp.last)
+    }
+
     /// Whether `sender` cannot be who spoke this way before: another host with the same address.
     #[must_use]
     pub fn contradicts(&self, way: Way, sender: &Party) -> bool {

@@ -27,6 +27,7 @@ pub struct Flows {
     unsummed: u64,
     closed: VecDeque<Review>,
     embryonic: VecDeque<Review>,
+    young: VecDeque<Review>,
     waiting: Vec<(Handle, u64)>,
     /// Bytes that all connections hold.
     pub held: usize,
@@ -71,6 +72,7 @@ impl Flows {
             unsummed: 0,
             closed: VecDeque::new(),
             embryonic: VecDeque::new(),
+            young: VecDeque::new(),
             waiting: Vec::new(),
             held: 0,
             ended: Counts::default(),
@@ -170,6 +172,11 @@ impl Flows {
         push(&mut self.embryonic, Review { due: at + EMBRYONIC_FOR, key, number });
     }
 
+    /// Remembers to forget a flow of datagrams if it was a question and its answer.
+    pub fn review_young(&mut self, key: Key, number: u64, at: Time) {
+        push(&mut self.young, Review { due: at + YOUNG_FOR, key, number });
+    }
+
     /// Takes out one flow whose time is over; call it until it says `None`.
     pub fn expire(&mut self, now: Time) -> Option<Flow> {
         while let Some(review) = pop_due(&mut self.closed, now) {
@@ -186,11 +193,19 @@ impl Flows {
                 && flow.head.number == review.number
                 && flow.tcp.as_ref().is_some_and(|tcp| tcp.connection.is_embryonic())
             {
-                let last = flow.head.sides.iter().filter_map(|side| side.last).max();
-                match last.map(|last| last + EMBRYONIC_FOR).filter(|due| *due > now) {
+                match flow.head.last().map(|last| last + EMBRYONIC_FOR).filter(|due| *due > now) {
                     Some(due) => push(&mut self.embryonic, Review { due, ..review }),
                     None => return self.connections.take(slot).map(|(_, flow)| flow),
                 }
+            }
+        }
+        while let Some(review) = pop_due(&mut self.young, now) {
+            if let Some(slot) = self.others.find(&review.key)
+                && let Some((_, flow)) = self.others.at(slot)
+                && flow.head.number == review.number
+                && flow.head.last() <= Some(now - YOUNG_FOR + QUESTION_FOR)
+            {
+                return self.others.take(slot).map(|(_, flow)| flow);
             }
         }
         let expired = self.connections.expire(now).or_else(|| self.others.expire(now));
@@ -286,9 +301,13 @@ pub const CONNECTIONS_MAX: usize = 4_096;
 /// Hosts that keep a silent connection alive do so every two hours (RFC 9293, 3.8.4).
 const CONNECTION_IDLE: Span = Span::seconds(7_500);
 
-/// Of one shard: a busy DNS server makes about 50 a second.
-pub const OTHERS_MAX: usize = 8_192;
+/// Of one shard: questions to a busy DNS server, and all that goes on for longer.
+pub const OTHERS_MAX: usize = 4_096;
 const OTHER_IDLE: Span = Span::seconds(180);
+
+/// A flow of which nothing was heard after its first seconds was a question, and its answer.
+const YOUNG_FOR: Span = Span::seconds(30);
+const QUESTION_FOR: Span = Span::seconds(5);
 
 /// Segments that were under way when a connection ended still come.
 const CLOSED_FOR: Span = Span::seconds(5);
@@ -303,4 +322,4 @@ const REVIEWS_MAX: usize = 4 * CONNECTIONS_MAX;
 const ACTIVE_MAX: usize = 4 * OTHERS_MAX;
 
 /// Sums of flows that are no more, waiting for the tick.
-pub const GONE_MAX: usize = 16_384;
+pub const GONE_MAX: usize = 8_192;

@@ -225,7 +225,14 @@ impl Flows {
     ) -> (Handle, Option<Flow>) {
         match self.find(&key, from_low, &parties.sender) {
             Some(handle) => (handle, None),
-            None => self.insert(key, Flow::new(frame.frame, from_low, transport), &parties.sender, frame.at),
+            None => {
+                let flow = Flow::new(frame.frame, from_low, transport);
+                let (handle, gone) = self.insert(key, flow, &parties.sender, frame.at);
+                if let Some(key) = self.key(handle) {
+                    self.review_young(key, frame.frame, frame.at);
+                }
+                (handle, gone)
+            }
         }
     }
 }

@@ -39,14 +39,16 @@ impl Shard {
         if outcome.closed {
             connection.give_all_up(&mut listening);
             listening.end();
-        } else if connection.has_holes() && others.saturating_add(connection.held()) > HELD_MAX {
-            let faults = &mut listening.hearing.faults;
-            faults.unheld = faults.unheld.saturating_add(connection.held() as u64);
+        } else if others.saturating_add(connection.held()).saturating_add(listening.reading.held()) > HELD_MAX
+        {
             connection.give_all_up(&mut listening);
+            listening.let_go();
         }
         let talk =
             Talk { sender: parties.sender, receiver: parties.receiver, ..talk(head, segment.way, SOURCE) };
-        tell(outcome, &talk, &mut hearing);
+        if outcome != Outcome::default() {
+            tell(outcome, &talk, &mut hearing);
+        }
         let has_holes = tcp.connection.has_holes();
         let must_wait = has_holes && !tcp.is_waiting;
         tcp.is_waiting = has_holes;
@@ -143,5 +145,5 @@ fn tell(outcome: Outcome, talk: &Talk, hearing: &mut Hearing<'_, '_>) {
     }
 }
 
-/// Bytes that all connections of a shard may hold.
-pub const HELD_MAX: usize = 32 << 20;
+/// Bytes that all connections of a shard may hold, those in order and those out of it.
+pub const HELD_MAX: usize = 4 << 20;

@@ -513,6 +513,51 @@ fn group_of_the_link_binds_its_sender_once_a_minute() {
 }
 
 #[test]
+fn bytes_of_all_connections_stay_in_bounds() {
+    let mut bench = Bench::new();
+    let payload = [&b"first\n"[..], &[b'x'; 1_300]].concat();
+    let more = [b'x'; 1_306];
+    for connection in 0..1_000_u16 {
+        let ends = (End { port: 1_000 + connection, ..CLIENT }, SERVER);
+        bench.tcp(ms(0), ends, (SYN, 99, 0), b"");
+        // A message that never ends, then one behind a hole.
+        for n in 0..4 {
+            bench.tcp(ms(1), ends, (ACK, 100 + n * 1_306, 200), if n == 0 { &payload } else { &more });
+        }
+        bench.tcp(ms(2), ends, (ACK, 100_000, 200), &payload);
+        assert!(bench.shard.flows.held <= segment::HELD_MAX + 8_000, "{}", bench.shard.flows.held);
+    }
+    bench.out.clear();
+    bench.tick(ms(1_000));
+    let lost = bench.said();
+    assert!(lost.len() == 1 && lost[0].contains("bytes kept of connections"), "{lost:?}");
+}
+
+#[test]
+fn question_and_answer_are_forgotten_before_a_flow_that_goes_on() {
+    let mut bench = Bench::new();
+    let server = End { port: 7, ..SERVER };
+    bench.udp(ms(0), (CLIENT, server), b"question");
+    let other = End { port: 5_001, ..CLIENT };
+    bench.udp(ms(0), (other, server), b"one");
+    bench.udp(ms(20_000), (other, server), b"two");
+    bench.tick(ms(31_000));
+    bench.out.clear();
+    bench.udp(ms(40_000), (CLIENT, server), b"again");
+    bench.udp(ms(40_000), (other, server), b"three");
+    bench.tick(ms(41_000));
+    let flows: Vec<_> = bench
+        .out
+        .iter()
+        .filter_map(|seen| match seen.fact {
+            Fact::Activity(sum) => Some(sum.flow),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(flows, [4, 2]);
+}
+
+#[test]
 fn copies_disturb_nothing_and_are_counted() {
     let mut bench = Bench::new();
     let ends = (CLIENT, End { port: 7, ..SERVER });

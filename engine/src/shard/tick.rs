@@ -74,7 +74,7 @@ impl Shard {
             ("packets compared for copies", recent_max, forgotten),
             ("facts of one message", spanwatch_parsers::Sink::MAX, faults.refused),
             ("bytes of one message", crate::tcp::INBOX_MAX, faults.overfull),
-            ("bytes out of order", super::segment::HELD_MAX, faults.unheld),
+            ("bytes kept of connections", super::segment::HELD_MAX, faults.unheld),
             ("parser panicked", 0, faults.panicked),
         ];
         for (what, cap, count) in losses {

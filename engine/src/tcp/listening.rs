@@ -180,6 +180,23 @@ impl Listening<'_, '_, '_> {
         *self.reading = Reading::Deaf;
     }
 
+    /// Forgets what was kept for later, for want of room.
+    pub fn let_go(&mut self) {
+        let held = self.reading.held() as u64;
+        self.hearing.faults.unheld = self.hearing.faults.unheld.saturating_add(held);
+        for way in [Way::Orig, Way::Resp] {
+            match &mut *self.reading {
+                Reading::Session(listener) => {
+                    if !pick(&mut listener.inboxes, way).rest().is_empty() {
+                        self.gap(way, None);
+                    }
+                }
+                Reading::Searching(_) => *self.reading = Reading::Deaf,
+                Reading::Deaf => {}
+            }
+        }
+    }
+
     fn search(&mut self, way: Way, bytes: &[u8]) {
         let Reading::Searching(search) = &mut *self.reading else { return };
         search.first.get_or_insert(way);
