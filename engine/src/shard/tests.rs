@@ -518,13 +518,14 @@ fn bytes_of_all_connections_stay_in_bounds() {
     let payload = [&b"first\n"[..], &[b'x'; 1_300]].concat();
     let more = [b'x'; 1_306];
     for connection in 0..1_000_u16 {
+        let at = ms(connection.into());
         let ends = (End { port: 1_000 + connection, ..CLIENT }, SERVER);
-        bench.tcp(ms(0), ends, (SYN, 99, 0), b"");
+        bench.tcp(at, ends, (SYN, 99, 0), b"");
         // A message that never ends, then one behind a hole.
         for n in 0..4 {
-            bench.tcp(ms(1), ends, (ACK, 100 + n * 1_306, 200), if n == 0 { &payload } else { &more });
+            bench.tcp(at, ends, (ACK, 100 + n * 1_306, 200), if n == 0 { &payload } else { &more });
         }
-        bench.tcp(ms(2), ends, (ACK, 100_000, 200), &payload);
+        bench.tcp(at, ends, (ACK, 100_000, 200), &payload);
         assert!(bench.shard.flows.held <= segment::HELD_MAX + 8_000, "{}", bench.shard.flows.held);
     }
     bench.out.clear();
