@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use spanwatch_parsers::{Mac, Text, Time};
 
 use super::identity::{Attribute, Identity};
+use super::refusals::Refusals;
 use crate::observation::Cite;
 
 /// One device. Every collection in it is bounded.
@@ -17,8 +18,12 @@ pub struct Device {
     pub ips: BTreeSet<IpAddr>,
     /// Addresses that it held and another holds now.
     pub former_ips: BTreeSet<IpAddr>,
-    /// Addresses not kept because there were too many.
-    pub ips_refused: u64,
+    /// The one of them that it lost last.
+    pub lost: Option<IpAddr>,
+    /// What it claimed over ARP and holds, in the order of the first claims.
+    pub claims: Vec<Claim>,
+    /// Whether it answers ARP for others, so that a claim of its says nothing about who holds the address.
+    pub answers_for_others: bool,
     /// VLANs it was seen in, the innermost tag of each frame.
     pub vlans: BTreeSet<u16>,
     /// Whether it said, or showed, that it forwards for others.
@@ -49,6 +54,17 @@ pub struct Device {
     pub attachment: Option<Attachment>,
 }
 
+/// An IPv4 address that a MAC claimed over ARP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// In which VLAN.
+    pub vlan: Option<u16>,
+    /// Which address.
+    pub ip: IpAddr,
+    /// When it last did.
+    pub last: Time,
+}
+
 /// The switch port a device hangs on, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {
@@ -70,7 +86,9 @@ impl Device {
             macs: Vec::new(),
             ips: BTreeSet::new(),
             former_ips: BTreeSet::new(),
-            ips_refused: 0,
+            lost: None,
+            claims: Vec::new(),
+            answers_for_others: false,
             vlans: BTreeSet::new(),
             is_router: false,
             is_bridge: false,
@@ -91,7 +109,7 @@ impl Device {
     /// The contract's id: its MAC where one is witnessed, else its address.
     #[must_use]
     pub fn id(&self) -> String {
-        match (self.macs.first(), self.ips.first()) {
+        match (self.macs.first(), self.ips.first().or(self.lost.as_ref())) {
             (Some(mac), _) => mac.to_string(),
             (None, Some(ip)) => ip.to_string(),
             (None, None) => "unknown".to_owned(),
@@ -144,7 +162,8 @@ impl Device {
     #[must_use]
     pub fn title(&self) -> String {
         let best = |attribute| self.identity.best(attribute).map(|(value, _)| value.as_str());
-        let address = self.address().map_or_else(|| self.id(), |ip| ip.to_string());
+        // Who lost his address to a successor is still known by it.
+        let address = self.address().or(self.lost).map_or_else(|| self.id(), |ip| ip.to_string());
         match (
             best(Attribute::Name).or(best(Attribute::Hostname)),
             best(Attribute::Vendor),
@@ -158,15 +177,25 @@ impl Device {
         }
     }
 
-    /// Takes over all that is known of a device that turned out to be this one.
-    pub fn absorb(&mut self, other: Self) {
-        self.macs.extend(other.macs);
-        self.ips.extend(other.ips);
-        self.management.extend(other.management);
+    /// Takes over what is known of a device that turned out to be this one. Its MACs and addresses
+    /// are the directory's to move.
+    pub fn absorb(&mut self, other: Self, refused: &mut Refusals) {
+        for vlan in other.vlans {
+            self.in_vlan(Some(vlan), refused);
+        }
+        for ip in other.management {
+            self.manages(ip, refused);
+        }
+        for server in other.pulled_from {
+            self.pulls_from(server, refused);
+        }
+        for ((transport, port, protocol), (first, last)) in other.services {
+            self.serves((transport, port, protocol), first, refused);
+            self.serves((transport, port, protocol), last, refused);
+        }
+        self.lost = self.lost.or(other.lost);
+        self.answers_for_others |= other.answers_for_others;
         self.sends_media |= other.sends_media;
-        self.former_ips.extend(other.former_ips);
-        self.ips_refused = self.ips_refused.saturating_add(other.ips_refused);
-        self.vlans.extend(other.vlans);
         self.is_router |= other.is_router;
         self.is_bridge |= other.is_bridge;
         self.first_seen = self.first_seen.min(other.first_seen);
@@ -176,30 +205,50 @@ impl Device {
         }
         self.packets = self.packets.saturating_add(other.packets);
         self.bytes = self.bytes.saturating_add(other.bytes);
-        self.identity.absorb(other.identity);
-        for (service, (first, last)) in other.services {
-            let times = self.services.entry(service).or_insert((first, last));
-            *times = (times.0.min(first), times.1.max(last));
-        }
-        self.pulled_from.extend(other.pulled_from);
+        self.identity.absorb(other.identity, refused);
         self.attachment = self.attachment.take().or(other.attachment);
     }
 
     /// Adds a VLAN, [`VLANS_MAX`] at most: a trunk port's host is in a handful.
-    pub fn in_vlan(&mut self, vlan: Option<u16>) {
-        if let Some(vlan) = vlan.filter(|_| self.vlans.len() < VLANS_MAX) {
-            self.vlans.insert(vlan);
+    pub fn in_vlan(&mut self, vlan: Option<u16>, refused: &mut Refusals) {
+        let Some(vlan) = vlan else { return };
+        if !add(&mut self.vlans, vlan, VLANS_MAX) {
+            refused.count("VLANs of one device", VLANS_MAX);
         }
     }
 
-    /// Adds a service that it answered as, [`SERVICES_MAX`] at most.
-    pub fn serves(&mut self, transport: &'static str, port: u16, protocol: &'static str, at: Time) {
-        if self.services.len() >= SERVICES_MAX && !self.services.contains_key(&(transport, port, protocol)) {
+    /// Adds a management address that it named.
+    pub fn manages(&mut self, ip: IpAddr, refused: &mut Refusals) {
+        if !add(&mut self.management, ip, MANAGEMENT_MAX) {
+            refused.count("management addresses of one device", MANAGEMENT_MAX);
+        }
+    }
+
+    /// Adds a server that it pulled media from.
+    pub fn pulls_from(&mut self, server: IpAddr, refused: &mut Refusals) {
+        if !add(&mut self.pulled_from, server, PULLED_MAX) {
+            refused.count("media servers of one device", PULLED_MAX);
+        }
+    }
+
+    /// Adds a service that it answered as: transport, port and protocol.
+    pub fn serves(&mut self, service: (&'static str, u16, &'static str), at: Time, refused: &mut Refusals) {
+        if self.services.len() >= SERVICES_MAX && !self.services.contains_key(&service) {
+            refused.count("services of one device", SERVICES_MAX);
             return;
         }
-        let times = self.services.entry((transport, port, protocol)).or_insert((at, at));
+        let times = self.services.entry(service).or_insert((at, at));
         *times = (times.0.min(at), times.1.max(at));
     }
+}
+
+/// Adds to a set that holds `cap` at most. Whether it is in it.
+fn add<T: Ord>(set: &mut BTreeSet<T>, item: T, cap: usize) -> bool {
+    if set.len() >= cap {
+        return set.contains(&item);
+    }
+    set.insert(item);
+    true
 }
 
 /// A bridge's own word on LLDP, in per cent.
@@ -214,3 +263,38 @@ const SERVES_MEDIA: u8 = 50;
 const PULLS_FROM_MANY: usize = 2;
 const VLANS_MAX: usize = 64;
 const SERVICES_MAX: usize = 256;
+/// Management addresses kept of one device.
+const MANAGEMENT_MAX: usize = 16;
+/// Servers remembered of one client; a recorder has up to a few hundred channels.
+const PULLED_MAX: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_whose_address_another_took_keeps_it_in_its_title() {
+        let mut device = Device::new(Time(1));
+        device.lost = Some("192.0.2.7".parse().unwrap());
+        assert_eq!((device.title(), device.address()), ("192.0.2.7".to_owned(), None));
+    }
+
+    #[test]
+    fn what_a_device_has_is_bounded_and_counted() {
+        let (mut device, mut refused) = (Device::new(Time(1)), Refusals::default());
+        for n in 0..2_000_u16 {
+            device.serves(("tcp", n, "http"), Time(1), &mut refused);
+            device.in_vlan(Some(n), &mut refused);
+            device.pulls_from(IpAddr::from(n_to_v4(n)), &mut refused);
+            device.manages(IpAddr::from(n_to_v4(n)), &mut refused);
+        }
+        device.in_vlan(Some(1), &mut refused);
+        let counted: Vec<_> = refused.take().map(|(_, cap, count)| cap + count).collect();
+        assert_eq!(counted, [2_000; 4]);
+    }
+
+    fn n_to_v4(n: u16) -> [u8; 4] {
+        let [high, low] = n.to_be_bytes();
+        [10, 0, high, low]
+    }
+}

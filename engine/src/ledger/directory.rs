@@ -9,13 +9,28 @@
 //! frame from 192.0.2.7            by_ip     192.0.2.7        ─┴─► device 4
 //! frame from 198.51.100.9 via a router       by_ip 198.51.100.9 ─► device 5
 //! ```
+//!
+//! **A claim can be forged.** It takes an address away from its holder, but what
+//! bears the holder's own MAC goes on counting for him, and the next frame that
+//! he sends from the address gives it back ([`Directory::is_back`]).
+//!
+//! **A router answers ARP for others** (proxy ARP, RFC 1027). A MAC that claims
+//! [`ANSWERS_FOR_MANY`] IPv4 addresses in one VLAN within [`ANSWERS_WITHIN`] does
+//! so: of each VLAN it keeps the address that it claimed first, the others are
+//! devices of their own. So does a MAC that is known to forward, where it claims
+//! in a VLAN in which it has an address one that is already known as a device by
+//! itself. IPv6 and 169.254/16 do not count, so a host with privacy addresses, a
+//! factory address and a lease stays one device, and so does a router with an
+//! address in each VLAN. A server with four addresses of one VLAN is taken apart.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use spanwatch_parsers::{Mac, Time};
+use spanwatch_parsers::{Mac, Span, Time};
 
-use super::device::Device;
+use super::device::{Claim, Device};
+use super::identity::{IDENTITY_BYTES_MAX, Sight};
+use super::refusals::Refusals;
 use crate::observation::Party;
 
 /// A device's number inside.
@@ -41,10 +56,14 @@ pub struct Directory {
     by_ip: BTreeMap<IpAddr, Vec<(Option<u16>, Number)>>,
     by_last_seen: BTreeSet<(Time, Number)>,
     next: u32,
-    /// Devices that were forgotten because there were too many.
-    pub evicted: u64,
-    /// Those of them that the other rooms have not been told of.
+    /// What was not kept.
+    pub refused: Refusals,
+    /// Devices that were forgotten and that the other rooms have not been told of.
     untold: Vec<Number>,
+    /// Former addresses of all devices.
+    formers: usize,
+    /// What the identities of all devices take.
+    identity_bytes: usize,
 }
 
 impl Directory {
@@ -69,13 +88,30 @@ impl Directory {
         self.devices.iter_mut().map(|(number, device)| (*number, device))
     }
 
-    /// The device that a party of a packet is, where one is known.
+    /// The device that a party of a packet is, where one is known: whose MAC he bears where that held
+    /// the address, else who holds it.
     #[must_use]
     pub fn find(&self, party: &Party) -> Option<Number> {
         match party.ip.filter(|ip| is_device_address(*ip)) {
-            Some(ip) => self.find_ip(ip, party.vlan),
+            Some(ip) => self.own(party).or_else(|| self.find_ip(ip, party.vlan)),
             None => self.find_mac(party.mac?),
         }
+    }
+
+    /// The device that bears the party's MAC, where it does not forward and holds or held the party's address.
+    fn own(&self, party: &Party) -> Option<Number> {
+        let (mac, ip) = (party.mac?, party.ip?);
+        let number = self.find_mac(mac)?;
+        let device = self.devices.get(&number).filter(|device| !device.is_router)?;
+        (device.ips.contains(&ip) || device.former_ips.contains(&ip)).then_some(number)
+    }
+
+    /// Whether the party sent this from his own MAC and an address that another took from him.
+    #[must_use]
+    pub fn is_back(&self, party: &Party) -> bool {
+        let holds =
+            |number| self.devices.get(&number).zip(party.ip).is_some_and(|(it, ip)| it.ips.contains(&ip));
+        party.hop_limit > 0 && self.own(party).is_some_and(|number| !holds(number))
     }
 
     /// The holder of an address in a VLAN.
@@ -101,6 +137,11 @@ impl Directory {
         number
     }
 
+    /// The device that a party with an address is, made where there is none.
+    pub fn party_or_add(&mut self, party: &Party, at: Time) -> Option<Number> {
+        self.own(party).or_else(|| self.ip_or_add(party.ip?, party.vlan, at))
+    }
+
     /// The holder of `ip` in a VLAN, made where there is none; `None` where no device can hold it.
     pub fn ip_or_add(&mut self, ip: IpAddr, vlan: Option<u16>, at: Time) -> Option<Number> {
         if !is_device_address(ip) {
@@ -119,26 +160,85 @@ impl Directory {
             return None;
         }
         let owner = self.mac_or_add(mac, at);
-        let Some(holder) = self.find_ip(ip, vlan) else {
-            self.hold_ip(owner, ip, vlan);
-            return Some(Bound::To(owner));
-        };
-        if holder == owner {
+        let holder = self.find_ip(ip, vlan).filter(|holder| *holder != owner);
+        if self.find_ip(ip, vlan) == Some(owner) || !self.can_hold(owner, ip) {
             return Some(Bound::To(owner));
         }
-        let has_own_mac = self.devices.get(&holder).is_some_and(|device| !device.macs.is_empty());
-        if !has_own_mac {
-            self.merge(owner, holder);
-            return Some(Bound::Merged { kept: owner, gone: holder });
-        }
-        let same_vlan = |of: Option<u16>| of == vlan || of.is_none() || vlan.is_none();
-        let held_here = self.by_ip.get(&ip).is_some_and(|all| all.iter().any(|(of, _)| same_vlan(*of)));
-        if held_here {
+        if let Some(holder) = holder {
+            let has_own_mac = self.devices.get(&holder).is_some_and(|device| !device.macs.is_empty());
+            if !has_own_mac {
+                self.merge(owner, holder);
+                return Some(Bound::Merged { kept: owner, gone: holder });
+            }
             // The address went to another device: a new lease, a swap, or a conflict.
-            self.let_go(ip, same_vlan);
+            self.let_go(ip, |of| of == vlan || of.is_none() || vlan.is_none());
         }
         self.hold_ip(owner, ip, vlan);
         Some(Bound::To(owner))
+    }
+
+    /// Takes a claim of an address over ARP: a binding, unless `mac` answers for others with it.
+    pub fn claim(&mut self, mac: Mac, ip: IpAddr, vlan: Option<u16>, at: Time) -> Option<Bound> {
+        if !mac.is_device() || !is_device_address(ip) {
+            return None;
+        }
+        let owner = self.mac_or_add(mac, at);
+        if is_counted_claim(ip) && self.is_for_another(owner, Claim { vlan, ip, last: at }) {
+            return Some(Bound::To(owner));
+        }
+        self.bind(mac, ip, vlan, at)
+    }
+
+    /// Notes a claim, and tells whether it says nothing about who holds the address.
+    fn is_for_another(&mut self, owner: Number, claim: Claim) -> bool {
+        let holder = self.find_ip(claim.ip, claim.vlan).and_then(|holder| self.devices.get(&holder));
+        let is_known_by_itself = holder.is_some_and(|device| device.macs.is_empty());
+        let Some(device) = self.devices.get_mut(&owner) else { return false };
+        let in_vlan = |it: &Claim| it.vlan == claim.vlan;
+        let first = device.claims.iter().find(|it| in_vlan(it)).map_or(claim.ip, |it| it.ip);
+        let is_further = first != claim.ip;
+        if is_further && (device.answers_for_others || (device.is_router && is_known_by_itself)) {
+            return true;
+        }
+        if let Some(known) = device.claims.iter_mut().find(|it| in_vlan(it) && it.ip == claim.ip) {
+            known.last = known.last.max(claim.last);
+        } else if device.claims.len() < IPS_MAX {
+            device.claims.push(claim);
+        } else {
+            self.refused.count("ARP claims of one device", IPS_MAX);
+        }
+        let is_recent = |it: &&Claim| in_vlan(it) && claim.last - it.last <= ANSWERS_WITHIN;
+        if device.claims.iter().filter(is_recent).count() < ANSWERS_FOR_MANY {
+            return false;
+        }
+        device.answers_for_others = true;
+        device.is_router = true;
+        let (further, own) = device.claims.iter().partition(|it| in_vlan(it) && it.ip != first);
+        device.claims = own;
+        let further: Vec<Claim> = further;
+        for it in further {
+            self.release(owner, it.ip);
+        }
+        is_further
+    }
+
+    /// Takes an address from a device that never held it.
+    fn release(&mut self, number: Number, ip: IpAddr) {
+        let Some(device) = self.devices.get_mut(&number) else { return };
+        if device.claims.iter().any(|claim| claim.ip == ip) {
+            return;
+        }
+        device.ips.remove(&ip);
+        self.unlink(ip, number);
+    }
+
+    /// Takes one source's word on who a device is, within what is kept of all devices.
+    pub fn learn(&mut self, number: Number, sight: Sight) {
+        let Some(device) = self.devices.get_mut(&number) else { return };
+        let others = self.identity_bytes.saturating_sub(device.identity.bytes());
+        let room = IDENTITY_BYTES_MAX.saturating_sub(self.identity_bytes);
+        device.identity.add(sight, room, &mut self.refused);
+        self.identity_bytes = others.saturating_add(device.identity.bytes());
     }
 
     /// The devices forgotten since this was last asked.
@@ -158,10 +258,7 @@ impl Directory {
                 self.merge(number, gone);
                 Some(Bound::Merged { kept: number, gone })
             }
-            None => {
-                self.own_mac(number, mac);
-                Some(Bound::To(number))
-            }
+            None => self.own_mac(number, mac).then_some(Bound::To(number)),
         }
     }
 
@@ -178,12 +275,8 @@ impl Directory {
     }
 
     fn add(&mut self, at: Time) -> Number {
-        if self.devices.len() >= DEVICES_MAX
-            && let Some((_, oldest)) = self.by_last_seen.pop_first()
-        {
-            self.forget(oldest);
-            self.evicted = self.evicted.saturating_add(1);
-            self.untold.push(oldest);
+        if self.devices.len() >= DEVICES_MAX && self.forget_oldest(None) {
+            self.refused.count("devices", DEVICES_MAX);
         }
         let number = Number(self.next);
         self.next = self.next.saturating_add(1);
@@ -192,76 +285,162 @@ impl Directory {
         number
     }
 
-    fn own_mac(&mut self, number: Number, mac: Mac) {
+    fn own_mac(&mut self, number: Number, mac: Mac) -> bool {
+        if self.devices.get(&number).is_none_or(|device| device.macs.len() >= MACS_MAX) {
+            self.refused.count("MACs of one device", MACS_MAX);
+            return false;
+        }
+        while self.by_mac.len() >= MACS_OF_ALL_MAX && self.forget_oldest(Some(number)) {
+            self.refused.count("MACs of all devices", MACS_OF_ALL_MAX);
+        }
         self.by_mac.insert(mac, number);
-        if let Some(device) = self.devices.get_mut(&number)
-            && device.macs.len() < MACS_MAX
-        {
+        if let Some(device) = self.devices.get_mut(&number) {
             device.macs.push(mac);
         }
+        true
+    }
+
+    /// Whether there is room for an address; counts where there is none.
+    fn can_hold(&mut self, number: Number, ip: IpAddr) -> bool {
+        let has_room = |device: &Device| device.ips.len() < IPS_MAX || device.ips.contains(&ip);
+        let is_able = self.devices.get(&number).is_some_and(has_room);
+        if !is_able {
+            self.refused.count("addresses of one device", IPS_MAX);
+        }
+        is_able
     }
 
     fn hold_ip(&mut self, number: Number, ip: IpAddr, vlan: Option<u16>) {
-        let Some(device) = self.devices.get_mut(&number) else { return };
-        if device.ips.len() >= IPS_MAX && !device.ips.contains(&ip) {
-            device.ips_refused = device.ips_refused.saturating_add(1);
+        if !self.can_hold(number, ip) {
             return;
         }
-        device.ips.insert(ip);
+        while self.by_ip.len() >= IPS_OF_ALL_MAX
+            && !self.by_ip.contains_key(&ip)
+            && self.forget_oldest(Some(number))
+        {
+            self.refused.count("addresses of all devices", IPS_OF_ALL_MAX);
+        }
+        let Some(device) = self.devices.get_mut(&number) else { return };
         let holders = self.by_ip.entry(ip).or_default();
-        if holders.len() < HOLDERS_MAX {
-            holders.push((vlan, number));
-            holders.sort_unstable();
+        if let Err(place) = holders.binary_search(&(vlan, number)) {
+            if holders.len() >= HOLDERS_MAX {
+                self.refused.count("holders of one address", HOLDERS_MAX);
+                return;
+            }
+            holders.insert(place, (vlan, number));
+        }
+        device.ips.insert(ip);
+        if device.former_ips.remove(&ip) {
+            self.formers = self.formers.saturating_sub(1);
+        }
+    }
+
+    /// Notes an address that a device held.
+    fn held(&mut self, number: Number, ip: IpAddr) {
+        let Some(device) = self.devices.get_mut(&number) else { return };
+        if device.ips.contains(&ip) || device.former_ips.contains(&ip) {
+            return;
+        }
+        if device.former_ips.len() >= IPS_MAX {
+            self.refused.count("former addresses of one device", IPS_MAX);
+        } else if self.formers >= IPS_OF_ALL_MAX {
+            self.refused.count("former addresses of all devices", IPS_OF_ALL_MAX);
+        } else {
+            device.former_ips.insert(ip);
+            self.formers = self.formers.saturating_add(1);
         }
     }
 
     fn let_go(&mut self, ip: IpAddr, which: impl Fn(Option<u16>) -> bool) {
         let Some(holders) = self.by_ip.get_mut(&ip) else { return };
         let (gone, kept): (Vec<_>, Vec<_>) = holders.drain(..).partition(|(vlan, _)| which(*vlan));
-        *holders = kept;
-        for (_, number) in gone {
+        let is_still_held = |number: Number| kept.iter().any(|(_, holder)| *holder == number);
+        let gone: Vec<Number> =
+            gone.into_iter().map(|(_, number)| number).filter(|number| !is_still_held(*number)).collect();
+        if kept.is_empty() {
+            self.by_ip.remove(&ip);
+        } else {
+            *holders = kept;
+        }
+        for number in gone {
             if let Some(device) = self.devices.get_mut(&number) {
                 device.ips.remove(&ip);
-                device.former_ips.insert(ip);
+                device.claims.retain(|claim| claim.ip != ip);
+                device.lost = Some(ip);
+            }
+            self.held(number, ip);
+        }
+    }
+
+    fn unlink(&mut self, ip: IpAddr, number: Number) {
+        if let Some(holders) = self.by_ip.get_mut(&ip) {
+            holders.retain(|(_, holder)| *holder != number);
+            if holders.is_empty() {
+                self.by_ip.remove(&ip);
             }
         }
     }
 
     fn merge(&mut self, kept: Number, gone: Number) {
-        let Some(absorbed) = self.devices.remove(&gone) else { return };
+        let Some(mut absorbed) = self.devices.remove(&gone) else { return };
         self.by_last_seen.remove(&(absorbed.last_seen, gone));
-        for mac in &absorbed.macs {
-            self.by_mac.insert(*mac, kept);
+        self.formers = self.formers.saturating_sub(absorbed.former_ips.len());
+        for mac in std::mem::take(&mut absorbed.macs) {
+            self.by_mac.remove(&mac);
+            self.own_mac(kept, mac);
         }
-        for ip in &absorbed.ips {
-            for (_, number) in self.by_ip.get_mut(ip).into_iter().flatten() {
-                if *number == gone {
-                    *number = kept;
-                }
+        for ip in std::mem::take(&mut absorbed.ips) {
+            let holders = self.by_ip.get(&ip).into_iter().flatten();
+            let vlans: Vec<_> = holders.filter(|(_, it)| *it == gone).map(|(vlan, _)| *vlan).collect();
+            self.unlink(ip, gone);
+            for vlan in vlans {
+                self.hold_ip(kept, ip, vlan);
             }
         }
-        if let Some(device) = self.devices.get_mut(&kept) {
-            let before = device.last_seen;
-            device.absorb(absorbed);
-            self.by_last_seen.remove(&(before, kept));
-            self.by_last_seen.insert((device.last_seen, kept));
+        for ip in std::mem::take(&mut absorbed.former_ips) {
+            self.held(kept, ip);
         }
+        let Some(device) = self.devices.get_mut(&kept) else { return };
+        for claim in absorbed.claims.drain(..) {
+            if device.claims.len() < IPS_MAX && device.ips.contains(&claim.ip) {
+                device.claims.push(claim);
+            }
+        }
+        let before = (device.last_seen, device.identity.bytes() + absorbed.identity.bytes());
+        device.absorb(absorbed, &mut self.refused);
+        let others = self.identity_bytes.saturating_sub(before.1);
+        self.identity_bytes = others.saturating_add(device.identity.bytes());
+        self.by_last_seen.remove(&(before.0, kept));
+        self.by_last_seen.insert((device.last_seen, kept));
+    }
+
+    /// Forgets who was heard longest ago, `spared` excepted. Whether there was one.
+    fn forget_oldest(&mut self, spared: Option<Number>) -> bool {
+        let oldest = self.by_last_seen.iter().map(|(_, number)| *number).find(|it| Some(*it) != spared);
+        let Some(oldest) = oldest else { return false };
+        self.forget(oldest);
+        self.untold.push(oldest);
+        true
     }
 
     fn forget(&mut self, number: Number) {
         let Some(device) = self.devices.remove(&number) else { return };
+        self.by_last_seen.remove(&(device.last_seen, number));
+        self.formers = self.formers.saturating_sub(device.former_ips.len());
+        self.identity_bytes = self.identity_bytes.saturating_sub(device.identity.bytes());
         for mac in &device.macs {
             self.by_mac.remove(mac);
         }
         for ip in &device.ips {
-            if let Some(holders) = self.by_ip.get_mut(ip) {
-                holders.retain(|(_, holder)| *holder != number);
-                if holders.is_empty() {
-                    self.by_ip.remove(ip);
-                }
-            }
+            self.unlink(*ip, number);
         }
     }
+}
+
+/// Whether a claim of the address says something of who answers for others: an IPv4 address
+/// that no host takes for itself (RFC 3927).
+const fn is_counted_claim(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V4(v4) if !v4.is_link_local())
 }
 
 /// Whether one device can hold the address: not unspecified, loopback, a group or broadcast.
@@ -299,93 +478,21 @@ const MACS_MAX: usize = 1_024;
 /// Addresses kept of one device; a camera has two or three, a host with privacy addresses a dozen.
 const IPS_MAX: usize = 64;
 
+/// MACs kept of all devices: four times as many, for few have a second one.
+const MACS_OF_ALL_MAX: usize = 4 * DEVICES_MAX;
+
+/// Addresses kept of all devices, and as many former ones.
+const IPS_OF_ALL_MAX: usize = 4 * DEVICES_MAX;
+
 /// Devices that may hold one address, each in a VLAN of its own.
 const HOLDERS_MAX: usize = 64;
 
+/// A MAC that claims so many IPv4 addresses in one VLAN answers for others; a host has one, and a
+/// camera three at most (factory, lease, fixed).
+const ANSWERS_FOR_MANY: usize = 4;
+
+/// Within this time: who is given another address now and then does not.
+const ANSWERS_WITHIN: Span = Span::seconds(600);
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::Ipv4Addr;
-
-    const A: Mac = Mac([2, 0, 0, 0, 0, 0xa]);
-    const B: Mac = Mac([2, 0, 0, 0, 0, 0xb]);
-    const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
-
-    #[test]
-    fn an_address_without_witness_is_a_device_of_its_own() {
-        let mut directory = Directory::default();
-        let number = directory.ip_or_add(IP, None, Time(1)).unwrap();
-        assert_eq!(directory.find_mac(A), None);
-        assert!(directory.device(number).unwrap().macs.is_empty());
-    }
-
-    #[test]
-    fn a_witnessed_binding_merges_the_two_and_keeps_the_address_as_alias() {
-        let mut directory = Directory::default();
-        let by_ip = directory.ip_or_add(IP, None, Time(1)).unwrap();
-        let bound = directory.bind(A, IP, None, Time(2)).unwrap();
-        let kept = directory.find_mac(A).unwrap();
-        assert_eq!(bound, Bound::Merged { kept, gone: by_ip });
-        assert_eq!(directory.find_ip(IP, Some(20)), Some(kept));
-        assert_eq!(directory.devices().count(), 1);
-        assert_eq!(directory.device(kept).unwrap().first_seen, Time(1));
-    }
-
-    #[test]
-    fn an_address_that_moves_leaves_its_former_holder() {
-        let mut directory = Directory::default();
-        directory.bind(A, IP, None, Time(1));
-        directory.bind(B, IP, Some(10), Time(2));
-        let (a, b) = (directory.find_mac(A).unwrap(), directory.find_mac(B).unwrap());
-        assert_eq!(directory.find_ip(IP, None), Some(b));
-        assert!(directory.device(a).unwrap().ips.is_empty());
-        assert!(directory.device(a).unwrap().former_ips.contains(&IP));
-    }
-
-    #[test]
-    fn ports_of_one_device_join_it() {
-        let mut directory = Directory::default();
-        directory.bind(B, IP, None, Time(1));
-        let number = directory.mac_or_add(A, Time(2));
-        let gone = directory.find_mac(B).unwrap();
-        assert_eq!(directory.join(number, B), Some(Bound::Merged { kept: number, gone }));
-        assert_eq!(directory.join(number, B), None);
-        assert_eq!((directory.find_mac(B), directory.find_ip(IP, None)), (Some(number), Some(number)));
-        assert_eq!(directory.device(number).unwrap().macs, [A, B]);
-        assert_eq!(directory.devices().count(), 1);
-    }
-
-    #[test]
-    fn the_same_address_in_two_vlans_is_two_devices() {
-        let mut directory = Directory::default();
-        directory.bind(A, IP, Some(10), Time(1));
-        directory.bind(B, IP, Some(20), Time(2));
-        assert_eq!(directory.find_ip(IP, Some(10)), directory.find_mac(A));
-        assert_eq!(directory.find_ip(IP, Some(20)), directory.find_mac(B));
-    }
-
-    #[test]
-    fn groups_and_unspecified_addresses_are_no_devices() {
-        let mut directory = Directory::default();
-        for ip in ["0.0.0.0", "255.255.255.255", "224.0.0.1", "::", "ff02::1", "127.0.0.1"] {
-            assert_eq!(directory.ip_or_add(ip.parse().unwrap(), None, Time(1)), None, "{ip}");
-        }
-        assert_eq!(directory.bind(Mac::BROADCAST, IP, None, Time(1)), None);
-        assert_eq!(directory.bind(Mac::ZERO, IP, None, Time(1)), None);
-    }
-
-    #[test]
-    fn the_device_heard_longest_ago_is_forgotten_first() {
-        let mut directory = Directory::default();
-        for n in 0..=DEVICES_MAX as u32 {
-            let ip = Ipv4Addr::from(0x0a00_0001 + n).into();
-            let number = directory.ip_or_add(ip, None, Time(i64::from(n))).unwrap();
-            directory.heard(number, Time(i64::from(n)));
-        }
-        assert_eq!(directory.devices().count(), DEVICES_MAX);
-        assert_eq!(directory.evicted, 1);
-        assert_eq!(directory.find_ip(Ipv4Addr::from(0x0a00_0001).into(), None), None);
-        assert_eq!(directory.by_ip.len(), DEVICES_MAX);
-        assert_eq!(directory.by_last_seen.len(), DEVICES_MAX);
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use spanwatch_parsers::{Concluded, Key, Label, Text, Time};
 
+use super::refusals::Refusals;
 use crate::observation::Cite;
 
 /// What can be known of a device.
@@ -96,56 +97,97 @@ pub struct Witness {
     pub cite: Cite,
 }
 
+/// One source saying one value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// Of what.
+    pub attribute: Attribute,
+    /// The value.
+    pub value: Text,
+    /// Who says so.
+    pub source: &'static str,
+    /// Since when, and where it is seen.
+    pub witness: Witness,
+}
+
+impl Sight {
+    /// What a message said outright of a device. `None` for a raw key, which is the fingerprints' to read.
+    #[must_use]
+    pub fn said(key: Key, value: Text, source: &'static str, (at, cite): (Time, Cite)) -> Option<Self> {
+        let witness = Witness { strength: SAID_OUTRIGHT, at, cite };
+        Attribute::said_by(key).map(|attribute| Self { attribute, value, source, witness })
+    }
+
+    /// What a fingerprint concluded.
+    #[must_use]
+    pub fn labelled(label: &Label, at: Time, cite: Cite) -> Self {
+        Self {
+            attribute: label.attribute.into(),
+            value: label.value.clone(),
+            source: label.key.name(),
+            witness: Witness { strength: label.strength, at, cite },
+        }
+    }
+}
+
 /// All that was witnessed of one device, [`VALUES_MAX`] values at most.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
-    values: BTreeMap<(Attribute, Text), BTreeMap<&'static str, Witness>>,
-    /// Values that were not kept because there were too many.
-    pub refused: u64,
+    /// The witnesses of each value by source.
+    values: BTreeMap<(Attribute, Text), Vec<(&'static str, Witness)>>,
+    bytes: usize,
 }
 
 impl Identity {
-    /// Takes what a message said outright of the device. Raw keys are left to the fingerprints.
-    pub fn said(&mut self, key: Key, value: &Text, source: &'static str, at: Time, cite: Cite) {
-        if let Some(attribute) = Attribute::said_by(key) {
-            self.add(attribute, value.clone(), source, Witness { strength: SAID_OUTRIGHT, at, cite });
-        }
+    /// The memory that it takes, about.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
     }
 
-    /// Takes what a fingerprint concluded.
-    pub fn labelled(&mut self, label: &Label, at: Time, cite: Cite) {
-        let witness = Witness { strength: label.strength, at, cite };
-        self.add(label.attribute.into(), label.value.clone(), label.key.name(), witness);
-    }
-
-    /// Adds one witness; the first sight of a source is kept, its strongest strength with it.
-    pub fn add(&mut self, attribute: Attribute, value: Text, source: &'static str, witness: Witness) {
-        if self.values.len() >= VALUES_MAX && !self.values.contains_key(&(attribute, value.clone())) {
-            self.refused = self.refused.saturating_add(1);
+    /// Adds a sight where it needs no more than `room` bytes; the first sight of a source is kept,
+    /// its strongest strength with it.
+    pub fn add(&mut self, sight: Sight, room: usize, refused: &mut Refusals) {
+        let Sight { attribute, value, source, witness } = sight;
+        let text_bytes = value.as_str().len();
+        let key = (attribute, value);
+        if let Some(witnesses) = self.values.get_mut(&key) {
+            match witnesses.binary_search_by_key(&source, |(known, _)| known) {
+                Ok(place) => {
+                    if let Some((_, known)) = witnesses.get_mut(place) {
+                        known.strength = known.strength.max(witness.strength);
+                        if (witness.at, witness.cite) < (known.at, known.cite) {
+                            (known.at, known.cite) = (witness.at, witness.cite);
+                        }
+                    }
+                }
+                Err(place) if WITNESS_BYTES <= room => {
+                    witnesses.insert(place, (source, witness));
+                    self.bytes = self.bytes.saturating_add(WITNESS_BYTES);
+                }
+                Err(_) => refused.count("identity of all devices, in bytes", IDENTITY_BYTES_MAX),
+            }
             return;
         }
-        let witnesses = self.values.entry((attribute, value)).or_default();
-        match witnesses.get_mut(source) {
-            Some(known) => {
-                known.strength = known.strength.max(witness.strength);
-                if (witness.at, witness.cite) < (known.at, known.cite) {
-                    (known.at, known.cite) = (witness.at, witness.cite);
-                }
-            }
-            None => {
-                witnesses.insert(source, witness);
-            }
+        let bytes = VALUE_BYTES.saturating_add(WITNESS_BYTES).saturating_add(text_bytes);
+        if self.values.len() >= VALUES_MAX {
+            refused.count("identity values of one device", VALUES_MAX);
+        } else if bytes > room {
+            refused.count("identity of all devices, in bytes", IDENTITY_BYTES_MAX);
+        } else {
+            self.values.insert(key, vec![(source, witness)]);
+            self.bytes = self.bytes.saturating_add(bytes);
         }
     }
 
     /// Takes over what was witnessed of a device that turned out to be this one.
-    pub fn absorb(&mut self, other: Self) {
+    pub fn absorb(&mut self, other: Self, refused: &mut Refusals) {
         for ((attribute, value), witnesses) in other.values {
             for (source, witness) in witnesses {
-                self.add(attribute, value.clone(), source, witness);
+                let sight = Sight { attribute, value: value.clone(), source, witness };
+                self.add(sight, usize::MAX, refused);
             }
         }
-        self.refused = self.refused.saturating_add(other.refused);
     }
 
     /// The value least in doubt, and its confidence in per cent.
@@ -166,8 +208,8 @@ impl Identity {
     }
 }
 
-fn confidence(witnesses: &BTreeMap<&'static str, Witness>) -> u8 {
-    let doubt = witnesses.values().fold(1_000_000_u64, |doubt, witness| {
+fn confidence(witnesses: &[(&'static str, Witness)]) -> u8 {
+    let doubt = witnesses.iter().fold(1_000_000_u64, |doubt, (_, witness)| {
         doubt * u64::from(100_u8.saturating_sub(witness.strength)) / 100
     });
     let sure = (1_000_000 - doubt) / 10_000;
@@ -183,6 +225,15 @@ const CERTAIN: u64 = 99;
 /// Distinct values kept of one device; an honest one has about a dozen.
 const VALUES_MAX: usize = 64;
 
+/// What is kept of who all devices are; ten values each of 20,000 devices fit.
+pub const IDENTITY_BYTES_MAX: usize = 64 << 20;
+
+/// What a value takes beside its text and its witnesses: a place in the tree and two allocations.
+const VALUE_BYTES: usize = 128;
+
+/// What a witness takes.
+const WITNESS_BYTES: usize = size_of::<(&'static str, Witness)>();
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,38 +245,61 @@ mod tests {
     #[test]
     fn independent_witnesses_add_up_and_never_reach_certainty() {
         let mut identity = Identity::default();
-        identity.add(Attribute::Vendor, "Axis".into(), "mac.oui", witness(40));
+        add(&mut identity, Attribute::Vendor, "Axis".into(), ("mac.oui", witness(40)));
         assert_eq!(identity.best(Attribute::Vendor), Some((&"Axis".into(), 40)));
-        identity.add(Attribute::Vendor, "Axis".into(), "dhcp.vendor-class", witness(85));
+        add(&mut identity, Attribute::Vendor, "Axis".into(), ("dhcp.vendor-class", witness(85)));
         assert_eq!(identity.best(Attribute::Vendor), Some((&"Axis".into(), 91)));
-        identity.add(Attribute::Vendor, "Axis".into(), "rtsp.realm", witness(99));
+        add(&mut identity, Attribute::Vendor, "Axis".into(), ("rtsp.realm", witness(99)));
         assert_eq!(identity.best(Attribute::Vendor).map(|best| best.1), Some(99));
     }
 
     #[test]
     fn the_same_source_counts_once() {
         let mut identity = Identity::default();
-        identity.add(Attribute::Vendor, "Axis".into(), "mac.oui", witness(40));
-        identity.add(Attribute::Vendor, "Axis".into(), "mac.oui", witness(40));
+        add(&mut identity, Attribute::Vendor, "Axis".into(), ("mac.oui", witness(40)));
+        add(&mut identity, Attribute::Vendor, "Axis".into(), ("mac.oui", witness(40)));
         assert_eq!(identity.best(Attribute::Vendor).map(|best| best.1), Some(40));
     }
 
     #[test]
     fn contradictions_stand_side_by_side() {
         let mut identity = Identity::default();
-        identity.add(Attribute::Vendor, "Hikvision".into(), "mac.oui", witness(40));
-        identity.add(Attribute::Vendor, "Annke".into(), "rtsp.realm", witness(70));
+        add(&mut identity, Attribute::Vendor, "Hikvision".into(), ("mac.oui", witness(40)));
+        add(&mut identity, Attribute::Vendor, "Annke".into(), ("rtsp.realm", witness(70)));
         assert_eq!(identity.best(Attribute::Vendor), Some((&"Annke".into(), 70)));
         assert_eq!(identity.witnesses().count(), 2);
     }
 
     #[test]
     fn values_are_bounded() {
-        let mut identity = Identity::default();
+        let (mut identity, mut refused) = (Identity::default(), Refusals::default());
         for n in 0..200 {
-            identity.add(Attribute::Name, n.to_string().as_str().into(), "lldp", witness(85));
+            identity.add(sight(n), usize::MAX, &mut refused);
         }
         assert_eq!(identity.witnesses().count(), VALUES_MAX);
-        assert_eq!(identity.refused, 200 - VALUES_MAX as u64);
+        let counted: Vec<_> = refused.take().collect();
+        assert_eq!(counted, [("identity values of one device", 64, 200 - VALUES_MAX as u64)]);
+    }
+
+    #[test]
+    fn what_does_not_fit_the_room_of_all_devices_is_counted() {
+        let (mut identity, mut refused) = (Identity::default(), Refusals::default());
+        identity.add(sight(1), 10, &mut refused);
+        assert_eq!((identity.witnesses().count(), identity.bytes()), (0, 0));
+        assert_eq!(refused.take().count(), 1);
+        identity.add(sight(1), 1_000, &mut refused);
+        let bytes = identity.bytes();
+        identity.add(sight(1), 0, &mut refused);
+        assert_eq!((identity.bytes(), refused.take().count()), (bytes, 0));
+    }
+
+    fn sight(n: u32) -> Sight {
+        let value = n.to_string().as_str().into();
+        Sight { attribute: Attribute::Name, value, source: "lldp", witness: witness(85) }
+    }
+
+    fn add(identity: &mut Identity, attribute: Attribute, value: Text, by: (&'static str, Witness)) {
+        let sight = Sight { attribute, value, source: by.0, witness: by.1 };
+        identity.add(sight, usize::MAX, &mut Refusals::default());
     }
 }

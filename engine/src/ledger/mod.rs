@@ -7,6 +7,7 @@
 pub mod device;
 pub mod directory;
 pub mod identity;
+pub mod refusals;
 pub mod session;
 pub mod stream;
 pub mod switch;
@@ -30,8 +31,9 @@ use crate::observation::{Cite, Observation, Party};
 use crate::verdict::Verdict;
 use crate::verdict::witness::{Ask, How};
 use device::Attachment;
-use directory::{Bound, DEVICES_MAX, Directory, Number, is_device_address, is_site_address};
-use identity::{Attribute, Witness};
+use directory::{Bound, Directory, Number, is_device_address, is_site_address};
+use identity::{Attribute, Sight, Witness};
+use refusals::Refusals;
 use session::Sessions;
 use stream::Streams;
 use switch::Switches;
@@ -79,6 +81,8 @@ pub struct Ledger {
     chassis: BTreeMap<Text, Number>,
     /// Ids at the opening of the verdict's absences, by index.
     opened_as: Vec<String>,
+    /// What was not kept of a device or of the rooms in here.
+    refused: Refusals,
     now: Time,
 }
 
@@ -110,6 +114,7 @@ impl Ledger {
             routers: BTreeSet::new(),
             chassis: BTreeMap::new(),
             opened_as: Vec::new(),
+            refused: Refusals::default(),
             now: Time::MIN,
         }
     }
@@ -139,7 +144,8 @@ impl Ledger {
             Fact::Label(label) => self.label(seen, label),
             Fact::Service { protocol } => {
                 let (transport, port) = (transport_name(seen.transport), seen.subject.port);
-                self.with_subject(seen, |device| device.serves(transport, port, protocol, seen.at));
+                let service = (transport, port, *protocol);
+                self.with_subject(seen, |device, refused| device.serves(service, seen.at, refused));
             }
             Fact::Lease(lease) => self.lease(seen, lease),
             Fact::Attached(attached) => {
@@ -184,6 +190,7 @@ impl Ledger {
             | Fact::Tunnel { .. } => {}
         }
         self.forget_evicted();
+        self.note_refusals(seen.at);
     }
 
     /// Says that every shard has flushed all frames before `tick`.
@@ -256,13 +263,7 @@ impl Ledger {
     #[must_use]
     pub fn all_limits(&self) -> BTreeMap<&'static str, Limit> {
         let mut limits = self.limits.clone();
-        let own = [
-            ("devices", DEVICES_MAX as u64, self.directory.evicted),
-            ("streams in the report", stream::STREAMS_MAX as u64, self.streams.refused),
-            ("sessions in the report", session::SESSIONS_MAX as u64, self.sessions.refused),
-            ("switches", switch::SWITCHES_MAX as u64, self.switches.refused),
-            ("absences", crate::verdict::ABSENCES_MAX as u64, self.verdict.refused),
-        ];
+        let own = [("absences", crate::verdict::ABSENCES_MAX as u64, self.verdict.refused)];
         for (what, cap, evicted) in own.into_iter().filter(|(_, _, evicted)| *evicted > 0) {
             limits.insert(what, Limit { cap, evicted, first: self.now, last: self.now });
         }
@@ -291,7 +292,7 @@ impl Ledger {
             device.bytes = device.bytes.saturating_add(activity.bytes);
             // What a router passed on bears its MAC, and the VLAN is not the device's.
             if device.macs.is_empty() || seen.subject.mac.is_some_and(|mac| device.macs.contains(&mac)) {
-                device.in_vlan(seen.subject.vlan);
+                device.in_vlan(seen.subject.vlan, &mut self.refused);
             }
         }
         if let (Some(protocol), Some(one), Some(other)) = (activity.protocol, seen.subject.ip, seen.peer.ip) {
@@ -333,7 +334,12 @@ impl Ledger {
         }
         let is_new = self.directory.find_mac(mac).is_none();
         self.join_management(mac, ip, by, seen);
-        let bound = self.directory.bind(mac, ip, seen.subject.vlan, seen.at);
+        let is_arp = by == BindingBy::Claim && ip.is_ipv4();
+        let bound = if is_arp {
+            self.directory.claim(mac, ip, seen.subject.vlan, seen.at)
+        } else {
+            self.directory.bind(mac, ip, seen.subject.vlan, seen.at)
+        };
         self.merged(bound);
         if is_new && bound.is_some() {
             self.name_by_oui(mac, seen);
@@ -349,6 +355,7 @@ impl Ledger {
             return;
         }
         if self.carried.len() >= CARRIERS_MAX && !self.carried.contains_key(&mac) {
+            self.refused.count("MACs that may forward", CARRIERS_MAX);
             return;
         }
         let carried = self.carried.entry(mac).or_default();
@@ -385,10 +392,8 @@ impl Ledger {
 
     fn manages(&mut self, mac: Mac, ip: IpAddr, seen: &Observation) -> Number {
         let number = self.directory.mac_or_add(mac, seen.at);
-        if let Some(device) =
-            self.directory.device_mut(number).filter(|it| it.management.len() < MANAGEMENT_MAX)
-        {
-            device.management.insert(ip);
+        if let Some(device) = self.directory.device_mut(number) {
+            device.manages(ip, &mut self.refused);
         }
         number
     }
@@ -410,11 +415,13 @@ impl Ledger {
     fn router(&mut self, seen: &Observation) {
         match seen.subject {
             Party { mac: None, ip: Some(ip), .. } => {
-                if self.routers.len() < ROUTERS_MAX {
+                if self.routers.len() < ROUTERS_MAX || self.routers.contains(&ip) {
                     self.routers.insert(ip);
+                } else {
+                    self.refused.count("routers that DHCP names", ROUTERS_MAX);
                 }
             }
-            _ => self.with_subject(seen, |device| device.is_router = true),
+            _ => self.with_subject(seen, |device, _| device.is_router = true),
         }
     }
 
@@ -424,11 +431,10 @@ impl Ledger {
 
     fn name_by_oui(&mut self, mac: Mac, seen: &Observation) {
         let Some(vendor) = self.fingerprints.vendor_of(mac) else { return };
-        let Some(device) = self.directory.find_mac(mac).and_then(|n| self.directory.device_mut(n)) else {
-            return;
-        };
+        let Some(number) = self.directory.find_mac(mac) else { return };
         let witness = Witness { strength: BY_OUI, at: seen.at, cite: seen.cite };
-        device.identity.add(Attribute::Vendor, Text::from(vendor), "mac.oui", witness);
+        let (attribute, value) = (Attribute::Vendor, Text::from(vendor));
+        self.directory.learn(number, Sight { attribute, value, source: "mac.oui", witness });
     }
 
     fn asked(&mut self, seen: &Observation, target: IpAddr, how: How, attempt: u16) {
@@ -447,18 +453,21 @@ impl Ledger {
     fn attribute(&mut self, seen: &Observation, key: Key, value: &Text) {
         let canonical =
             if key == Key::Vendor { self.fingerprints.vendor_named(value.as_str()) } else { None };
-        let value = &canonical.map_or_else(|| value.clone(), Text::from);
+        let value = canonical.map_or_else(|| value.clone(), Text::from);
         let source = if key.is_outright() { seen.source } else { key.name() };
-        self.with_subject(seen, |device| device.identity.said(key, value, source, seen.at, seen.cite));
+        if let Some(number) = self.device_of(&seen.subject, seen)
+            && let Some(sight) = Sight::said(key, value, source, (seen.at, seen.cite))
+        {
+            self.directory.learn(number, sight);
+        }
     }
 
     fn label(&mut self, seen: &Observation, label: &Label) {
         let is_client_kind = label.attribute == Concluded::Kind && label.key == Key::RtspUserAgent;
-        self.with_subject(seen, |device| {
-            if !(is_client_kind && device.is_router) {
-                device.identity.labelled(label, seen.at, seen.cite);
-            }
-        });
+        let Some(number) = self.device_of(&seen.subject, seen) else { return };
+        if !(is_client_kind && self.forwards(number)) {
+            self.directory.learn(number, Sight::labelled(label, seen.at, seen.cite));
+        }
     }
 
     fn lease(&mut self, seen: &Observation, lease: &Lease) {
@@ -505,8 +514,10 @@ impl Ledger {
             device.is_router |= is_router;
         }
         if is_bridge {
-            if self.chassis.len() < CHASSIS_MAX {
+            if self.chassis.len() < CHASSIS_MAX || self.chassis.contains_key(&named) {
                 self.chassis.insert(named, number);
+            } else {
+                self.refused.count("bridges by name", CHASSIS_MAX);
             }
             let bound = self.directory.join(number, port);
             self.merged(bound);
@@ -531,26 +542,29 @@ impl Ledger {
         if is_play
             && let Some(number) = self.device_of(&seen.peer, seen)
             && let Some(device) = self.directory.device_mut(number)
-            && device.pulled_from.len() < PULLED_MAX
         {
-            device.pulled_from.insert(server);
+            device.pulls_from(server, &mut self.refused);
         }
     }
 
     /// The device that a party is, made where there is none yet. A client that has no address
     /// yet, or is only named by its MAC, is known by the MAC. `None` where he can be no device.
     fn device_of(&mut self, party: &Party, seen: &Observation) -> Option<Number> {
+        if let (true, Some(mac), Some(ip)) = (self.directory.is_back(party), party.mac, party.ip) {
+            let bound = self.directory.bind(mac, ip, party.vlan, seen.at);
+            self.merged(bound);
+        }
         match party.ip.filter(|ip| is_device_address(*ip)) {
-            Some(ip) => self.directory.ip_or_add(ip, party.vlan, seen.at),
+            Some(_) => self.directory.party_or_add(party, seen.at),
             None => Some(self.named_mac(party.mac.filter(|mac| mac.is_device())?, seen)),
         }
     }
 
-    fn with_subject(&mut self, seen: &Observation, change: impl FnOnce(&mut device::Device)) {
+    fn with_subject(&mut self, seen: &Observation, change: impl FnOnce(&mut device::Device, &mut Refusals)) {
         if let Some(device) =
             self.device_of(&seen.subject, seen).and_then(|number| self.directory.device_mut(number))
         {
-            change(device);
+            change(device, &mut self.refused);
         }
     }
 
@@ -558,6 +572,19 @@ impl Ledger {
         let limit = self.limits.entry(what).or_insert(Limit { cap, evicted: 0, first: at, last: at });
         limit.evicted = limit.evicted.saturating_add(count);
         limit.last = limit.last.max(at);
+    }
+
+    fn note_refusals(&mut self, at: Time) {
+        let rooms = [
+            &mut self.refused,
+            &mut self.directory.refused,
+            &mut self.streams.refused,
+            &mut self.sessions.refused,
+            &mut self.switches.refused,
+        ];
+        for (what, cap, count) in rooms.map(Refusals::take).into_iter().flatten() {
+            self.limit(what, cap, count, at);
+        }
     }
 
     fn name_absences(&mut self) {
@@ -613,13 +640,9 @@ const CARRIES_MANY: usize = 3;
 const CARRIERS_MAX: usize = 4_096;
 /// Senders in one second that are told apart: enough for [`mirror_lost`].
 const SENDERS_COUNTED: usize = 8;
-/// Management addresses kept of one device.
-const MANAGEMENT_MAX: usize = 16;
 /// Routers that DHCP names.
 const ROUTERS_MAX: usize = 1_024;
 /// Bridges known by another name than a MAC.
 const CHASSIS_MAX: usize = 8_192;
 const FINDINGS_MAX: usize = 16_384;
 const BLIND_MAX: usize = 4_096;
-/// Servers remembered of one client; a recorder has up to a few hundred channels.
-const PULLED_MAX: usize = 1_024;

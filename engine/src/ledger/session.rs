@@ -8,6 +8,8 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Login, Outcome, Text, Time};
 
+use super::refusals::Refusals;
+
 /// What tells one session row from another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
@@ -42,15 +44,15 @@ pub struct Sessions {
     logins: BTreeMap<(IpAddr, IpAddr, &'static str), Login>,
     /// What was asked for last, by client, server and protocol.
     latest: BTreeMap<(IpAddr, IpAddr, &'static str), Option<Text>>,
-    /// Sessions that were not kept.
-    pub refused: u64,
+    /// What was not kept.
+    pub refused: Refusals,
 }
 
 impl Sessions {
     /// Takes an exchange.
     pub fn exchanged(&mut self, key: Key, at: Time) {
         if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&key) {
-            self.refused = self.refused.saturating_add(1);
+            self.refused.count("sessions in the report", SESSIONS_MAX);
             return;
         }
         self.latest.insert((key.client, key.server, key.protocol), key.target.clone());
@@ -84,7 +86,11 @@ impl Sessions {
         let who = (client, server, protocol);
         let accepted = |login: &Login| login.outcome == Outcome::Accepted;
         let stale = login.outcome == Outcome::Unknown && self.logins.get(&who).is_some_and(accepted);
-        if stale || (self.logins.len() >= SESSIONS_MAX && !self.logins.contains_key(&who)) {
+        if stale {
+            return;
+        }
+        if self.logins.len() >= SESSIONS_MAX && !self.logins.contains_key(&who) {
+            self.refused.count("logins", SESSIONS_MAX);
             return;
         }
         self.logins.insert(who, login.clone());
@@ -139,5 +145,15 @@ mod tests {
         sessions.carried((SERVER, CLIENT), "http", 5);
         let bytes: Vec<_> = sessions.iter().map(|(_, session)| session.bytes).collect();
         assert_eq!(bytes, [0, 1_100]);
+    }
+
+    #[test]
+    fn logins_are_bounded_and_counted() {
+        let mut sessions = Sessions::default();
+        let login = Login { account: None, scheme: "basic", outcome: Outcome::Unknown };
+        for n in 0..=SESSIONS_MAX as u32 {
+            sessions.logged_in(std::net::Ipv4Addr::from(n).into(), SERVER, "rtsp", &login);
+        }
+        assert_eq!(sessions.refused.take().collect::<Vec<_>>(), [("logins", SESSIONS_MAX as u64, 1)]);
     }
 }

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use spanwatch_parsers::{Span, StreamActivity, StreamAnnounced, StreamTransport, Text, Time};
 
 use super::directory::Number;
+use super::refusals::Refusals;
 use crate::observation::Cite;
 
 /// A stream's number: its first frame, and its place among that frame's streams.
@@ -72,17 +73,17 @@ type Arrival = (IpAddr, Option<IpAddr>, Option<u16>, Option<u8>);
 #[derive(Debug, Default)]
 pub struct Streams {
     streams: BTreeMap<StreamId, Stream>,
-    announced: BTreeMap<Arrival, StreamAnnounced>,
-    /// Streams that were not kept.
-    pub refused: u64,
+    /// Announcements, each with its place in the order in which they came.
+    announced: BTreeMap<Arrival, (u64, StreamAnnounced)>,
+    by_age: BTreeMap<u64, Arrival>,
+    next: u64,
+    /// What was not kept.
+    pub refused: Refusals,
 }
 
 impl Streams {
     /// Takes an announcement: `server` will send it to `client`, or to a group.
     pub fn announced(&mut self, server: IpAddr, client: IpAddr, stream: &StreamAnnounced) {
-        if self.announced.len() >= ANNOUNCED_MAX {
-            self.announced.pop_first();
-        }
         let to = match stream.transport {
             StreamTransport::Multicast => stream.destination,
             StreamTransport::Udp | StreamTransport::Interleaved => Some(client),
@@ -91,7 +92,18 @@ impl Streams {
             StreamTransport::Interleaved => None,
             StreamTransport::Udp | StreamTransport::Multicast => stream.destination_port,
         };
-        self.announced.insert((server, to, port, stream.channel), stream.clone());
+        let arrival = (server, to, port, stream.channel);
+        if let Some((before, _)) = self.announced.insert(arrival, (self.next, stream.clone())) {
+            self.by_age.remove(&before);
+        }
+        self.by_age.insert(self.next, arrival);
+        self.next = self.next.saturating_add(1);
+        if self.announced.len() > ANNOUNCED_MAX
+            && let Some((_, oldest)) = self.by_age.pop_first()
+        {
+            self.announced.remove(&oldest);
+            self.refused.count("announced streams", ANNOUNCED_MAX);
+        }
     }
 
     /// Takes one second of a stream.
@@ -103,7 +115,7 @@ impl Streams {
         cite: Cite,
     ) {
         if self.streams.len() >= STREAMS_MAX && !self.streams.contains_key(&second.stream) {
-            self.refused = self.refused.saturating_add(1);
+            self.refused.count("streams in the report", STREAMS_MAX);
             return;
         }
         let port = match second.transport {
@@ -111,7 +123,7 @@ impl Streams {
             StreamTransport::Udp | StreamTransport::Multicast => Some(second.ports.1),
         };
         let arrival = (source_ip, Some(second.destination), port, second.channel);
-        let announced = self.announced.get(&arrival);
+        let announced = self.announced.get(&arrival).map(|(_, announced)| announced);
         let stream = self.streams.entry(second.stream).or_insert_with(|| {
             let (codec, clock_hz) = static_payload_type(second.payload_type);
             Stream {
@@ -192,7 +204,7 @@ pub const fn static_payload_type(payload_type: u8) -> (Option<&'static str>, u32
 /// Streams kept; a site of 5,000 cameras has two or three each, and a recorder that reconnects makes new ones.
 pub const STREAMS_MAX: usize = 65_536;
 
-/// Announcements kept; the lowest addresses go first.
+/// Announcements kept; the oldest goes first.
 const ANNOUNCED_MAX: usize = 65_536;
 
 #[cfg(test)]
@@ -236,7 +248,31 @@ mod tests {
     fn an_announcement_names_codec_and_clock() {
         let mut streams = Streams::default();
         let (source, client) = ("192.0.2.7".parse().unwrap(), "192.0.2.9".parse().unwrap());
-        let announced = StreamAnnounced {
+        streams.announced(source, client, &announcement());
+        streams.measured(Some(Number(1)), source, &second(10, 0, 1), Cite::default());
+        let stream = streams.iter().next().unwrap();
+        assert_eq!(stream.codec, Some("H265".into()));
+        assert_eq!(stream.clock_hz, 48_000);
+    }
+
+    #[test]
+    fn the_oldest_announcement_goes_first_and_is_counted() {
+        let mut streams = Streams::default();
+        let client = "192.0.2.9".parse().unwrap();
+        for n in 0..ANNOUNCED_MAX as u32 {
+            streams.announced(std::net::Ipv4Addr::from(n).into(), client, &announcement());
+        }
+        streams.announced(std::net::Ipv4Addr::from(0).into(), client, &announcement());
+        assert_eq!(streams.refused.take().count(), 0);
+        streams.announced("192.0.2.7".parse().unwrap(), client, &announcement());
+        let servers: Vec<_> = streams.announced.keys().take(2).map(|key| key.0.to_string()).collect();
+        assert_eq!(servers, ["0.0.0.0", "0.0.0.2"]);
+        assert_eq!((streams.announced.len(), streams.by_age.len()), (ANNOUNCED_MAX, ANNOUNCED_MAX));
+        assert_eq!(streams.refused.take().count(), 1);
+    }
+
+    fn announcement() -> StreamAnnounced {
+        StreamAnnounced {
             transport: StreamTransport::Udp,
             destination: None,
             source_port: Some(6970),
@@ -247,11 +283,6 @@ mod tests {
             codec: Some("H265".into()),
             clock_hz: Some(48_000),
             is_encrypted: false,
-        };
-        streams.announced(source, client, &announced);
-        streams.measured(Some(Number(1)), source, &second(10, 0, 1), Cite::default());
-        let stream = streams.iter().next().unwrap();
-        assert_eq!(stream.codec, Some("H265".into()));
-        assert_eq!(stream.clock_hz, 48_000);
+        }
     }
 }

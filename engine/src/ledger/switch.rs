@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use spanwatch_parsers::{Neighbor, Text};
 
 use super::directory::Number;
+use super::refusals::Refusals;
 
 /// What a bridge is known by: its chassis id where that is a MAC, which is its own; else its name,
 /// for two bridges may bear the same text as chassis id.
@@ -24,19 +25,34 @@ pub struct Switch {
     /// Management addresses, as text.
     pub addresses: BTreeSet<Text>,
     /// Ports on which it announced itself or on which a device hangs.
-    pub ports: BTreeMap<Text, BTreeSet<Number>>,
+    pub ports: BTreeMap<Text, Port>,
     /// Devices on it.
     pub members: BTreeSet<Number>,
     /// Who says that it exists.
     pub source: &'static str,
 }
 
+/// One port of a switch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Port {
+    /// Whether the switch itself named it. One that others named is there while something hangs on it.
+    pub is_announced: bool,
+    /// What hangs on it.
+    pub devices: BTreeSet<Number>,
+}
+
 /// All switches by id (chassis id or option 82 remote id), [`SWITCHES_MAX`] at most.
 #[derive(Debug, Default)]
 pub struct Switches {
     switches: BTreeMap<Text, Switch>,
-    /// Switches that were not kept.
-    pub refused: u64,
+    /// Names and addresses, each with the id of a switch that bears it.
+    called: BTreeSet<(Text, Text)>,
+    /// Where each device hangs: on one switch, on one port at most.
+    places: BTreeMap<Number, (Text, Option<Text>)>,
+    /// Ports of all switches.
+    ports: usize,
+    /// What was not kept.
+    pub refused: Refusals,
 }
 
 impl Switches {
@@ -46,50 +62,52 @@ impl Switches {
         let addresses = neighbor.management.iter().map(|ip| Text::from(ip.to_string().as_str()));
         let addresses: Vec<Text> = addresses.take(ADDRESSES_MAX).collect();
         let aliases = addresses.iter().chain(&neighbor.name).filter(|alias| **alias != id);
-        let before: Vec<Switch> = aliases.filter_map(|alias| self.switches.remove(alias)).collect();
+        let before: Vec<Switch> = aliases.filter_map(|alias| self.remove(alias)).collect();
         let Some(switch) = self.switch(&id, "lldp") else { return };
-        switch.name = neighbor.name.clone().or(switch.name.take());
         switch.source = "lldp";
-        switch.addresses.extend(addresses);
+        if let Some(name) = &neighbor.name
+            && let Some(former) = switch.name.replace(name.clone()).filter(|former| former != name)
+            && !switch.addresses.contains(&former)
+        {
+            self.called.remove(&(former, id.clone()));
+        }
+        self.called.extend(neighbor.name.iter().map(|name| (name.clone(), id.clone())));
+        for address in addresses {
+            self.addressed(&id, address);
+        }
         for said in before {
-            switch.members.extend(said.members);
-            for (port, devices) in said.ports {
-                switch.ports.entry(port).or_default().extend(devices);
+            for device in said.members {
+                let port = said.ports.iter().find(|(_, port)| port.devices.contains(&device));
+                self.hang(&id, port.map(|(name, _)| name), device);
             }
         }
-        if switch.ports.len() < PORTS_MAX {
-            switch.ports.entry(neighbor.port.clone()).or_default();
+        if let Some(port) = self.port(&id, &neighbor.port) {
+            port.is_announced = true;
         }
     }
 
     /// Says that `device` hangs on `port` of the switch called `id`, by chassis id, name or address.
     pub fn attached(&mut self, id: &Text, port: Option<&Text>, device: Number, source: &'static str) {
         let id = self.id_of(id);
-        for (other, switch) in &mut self.switches {
-            if *other != id && switch.members.remove(&device) {
-                switch.ports.values_mut().for_each(|devices| {
-                    devices.remove(&device);
-                });
-            }
+        let is_elsewhere = self.places.get(&device).is_some_and(|(switch, on)| {
+            *switch != id || port.is_some_and(|port| on.as_ref().is_some_and(|on| on != port))
+        });
+        if is_elsewhere {
+            self.forget(device);
         }
-        let Some(switch) = self.switch(&id, source) else { return };
-        switch.members.insert(device);
-        if let Some(port) =
-            port.filter(|port| switch.ports.len() < PORTS_MAX || switch.ports.contains_key(*port))
-        {
-            switch.ports.entry(port.clone()).or_default().insert(device);
+        if self.switch(&id, source).is_some() {
+            self.hang(&id, port, device);
         }
     }
 
     /// The id under which a switch is known that `said` calls by id, name or management address.
     #[must_use]
     pub fn id_of(&self, said: &Text) -> Text {
-        let is_it = |switch: &Switch| switch.name.as_ref() == Some(said) || switch.addresses.contains(said);
-        let by_name = || self.switches.iter().find(|(_, switch)| is_it(switch));
-        match self.switches.get(said) {
-            Some(_) => said.clone(),
-            None => by_name().map_or_else(|| said.clone(), |(id, _)| id.clone()),
+        if self.switches.contains_key(said) {
+            return said.clone();
         }
+        let called = self.called.range((said.clone(), Text::default())..).next();
+        called.filter(|(alias, _)| alias == said).map_or_else(|| said.clone(), |(_, id)| id.clone())
     }
 
     /// A switch by its id.
@@ -98,24 +116,28 @@ impl Switches {
         self.switches.get(id)
     }
 
-    /// Says that one device turned out to be another.
+    /// Says that one device turned out to be another, whose own place counts where both have one.
     pub fn renumber(&mut self, gone: Number, kept: Number) {
-        for switch in self.switches.values_mut() {
-            let of_ports = switch.ports.values_mut();
-            for members in of_ports.chain([&mut switch.members]).filter(|set| set.contains(&gone)) {
-                members.remove(&gone);
-                members.insert(kept);
-            }
+        let Some((id, port)) = self.places.get(&gone).cloned() else { return };
+        if !self.places.contains_key(&kept) {
+            self.hang(&id, port.as_ref(), kept);
         }
+        self.forget(gone);
     }
 
     /// Says that a device was forgotten.
     pub fn forget(&mut self, device: Number) {
-        for switch in self.switches.values_mut() {
-            switch.members.remove(&device);
-            for members in switch.ports.values_mut() {
-                members.remove(&device);
-            }
+        let Some((id, port)) = self.places.remove(&device) else { return };
+        let Some(switch) = self.switches.get_mut(&id) else { return };
+        switch.members.remove(&device);
+        let Some((name, port)) = port.and_then(|name| switch.ports.get_mut(&name).map(|port| (name, port)))
+        else {
+            return;
+        };
+        port.devices.remove(&device);
+        if port.devices.is_empty() && !port.is_announced {
+            switch.ports.remove(&name);
+            self.ports = self.ports.saturating_sub(1);
         }
     }
 
@@ -126,10 +148,64 @@ impl Switches {
 
     fn switch(&mut self, id: &Text, source: &'static str) -> Option<&mut Switch> {
         if self.switches.len() >= SWITCHES_MAX && !self.switches.contains_key(id) {
-            self.refused = self.refused.saturating_add(1);
+            self.refused.count("switches", SWITCHES_MAX);
             return None;
         }
         Some(self.switches.entry(id.clone()).or_insert_with(|| Switch { source, ..Switch::default() }))
+    }
+
+    /// A port of a switch that is kept, made where there is none.
+    fn port(&mut self, id: &Text, name: &Text) -> Option<&mut Port> {
+        let switch = self.switches.get_mut(id)?;
+        if !switch.ports.contains_key(name) {
+            if switch.ports.len() >= PORTS_MAX {
+                self.refused.count("ports of one switch", PORTS_MAX);
+                return None;
+            }
+            if self.ports >= PORTS_OF_ALL_MAX {
+                self.refused.count("ports of all switches", PORTS_OF_ALL_MAX);
+                return None;
+            }
+            self.ports = self.ports.saturating_add(1);
+        }
+        Some(switch.ports.entry(name.clone()).or_default())
+    }
+
+    /// Hangs a device on a switch that is kept; without a port, on the one it hung on before.
+    fn hang(&mut self, id: &Text, port: Option<&Text>, device: Number) {
+        let is_kept =
+            port.and_then(|name| self.port(id, name)).map(|port| port.devices.insert(device)).is_some();
+        if let Some(switch) = self.switches.get_mut(id) {
+            switch.members.insert(device);
+            let port = port.filter(|_| is_kept).cloned();
+            let place = self.places.entry(device).or_insert_with(|| (id.clone(), None));
+            *place = (id.clone(), port.or(place.1.take()));
+        }
+    }
+
+    fn addressed(&mut self, id: &Text, address: Text) {
+        let Some(switch) = self.switches.get_mut(id) else { return };
+        if switch.addresses.contains(&address) {
+            return;
+        }
+        if switch.addresses.len() >= ADDRESSES_MAX {
+            self.refused.count("management addresses of one switch", ADDRESSES_MAX);
+            return;
+        }
+        switch.addresses.insert(address.clone());
+        self.called.insert((address, id.clone()));
+    }
+
+    fn remove(&mut self, id: &Text) -> Option<Switch> {
+        let switch = self.switches.remove(id)?;
+        for alias in switch.addresses.iter().chain(&switch.name) {
+            self.called.remove(&(alias.clone(), id.clone()));
+        }
+        for device in &switch.members {
+            self.places.remove(device);
+        }
+        self.ports = self.ports.saturating_sub(switch.ports.len());
+        Some(switch)
     }
 }
 
@@ -137,6 +213,8 @@ impl Switches {
 pub const SWITCHES_MAX: usize = 8_192;
 /// Ports kept of one switch; a chassis of ten 48-port cards has 480.
 const PORTS_MAX: usize = 1_024;
+/// Ports kept of all switches; a campus of 1,000 switches has 48,000.
+const PORTS_OF_ALL_MAX: usize = 65_536;
 /// Management addresses kept of one switch.
 const ADDRESSES_MAX: usize = 16;
 
@@ -185,5 +263,53 @@ mod tests {
             switches.announced(&Neighbor { management: vec![], ..neighbor });
         }
         assert_eq!(switches.iter().count(), 2);
+    }
+
+    #[test]
+    fn a_port_that_others_named_goes_with_the_last_device_on_it() {
+        let mut switches = Switches::default();
+        switches.announced(&announcement());
+        for (device, port) in [(7, "ge9"), (7, "ge1"), (8, "ge1"), (7, "ge2"), (8, "ge2")] {
+            switches.attached(&"sw-dock".into(), Some(&port.into()), Number(device), "dhcp option 82");
+        }
+        let switch = switches.get(&"02:00:00:00:00:05".into()).unwrap();
+        assert_eq!(switch.ports.keys().map(Text::as_str).collect::<Vec<_>>(), ["ge2", "ge9"]);
+        assert_eq!((switches.ports, switch.members.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_device_that_is_merged_or_forgotten_leaves_no_trace() {
+        let mut switches = Switches::default();
+        switches.attached(&"one".into(), Some(&"1".into()), Number(7), "dhcp option 82");
+        switches.renumber(Number(7), Number(3));
+        assert_eq!(switches.get(&"one".into()).unwrap().members, BTreeSet::from([Number(3)]));
+        switches.forget(Number(3));
+        assert!(switches.get(&"one".into()).unwrap().ports.is_empty());
+        assert_eq!((switches.ports, switches.places.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_switch_is_found_by_its_last_name_and_its_addresses() {
+        let mut switches = Switches::default();
+        switches.announced(&announcement());
+        switches.announced(&Neighbor { name: Some("sw-gate".into()), ..announcement() });
+        let id = Text::from("02:00:00:00:00:05");
+        assert_eq!(switches.id_of(&"sw-gate".into()), id);
+        assert_eq!(switches.id_of(&"192.0.2.3".into()), id);
+        assert_eq!(switches.id_of(&"sw-dock".into()), "sw-dock".into());
+    }
+
+    #[test]
+    fn ports_of_all_switches_are_bounded_and_counted() {
+        let mut switches = Switches::default();
+        for n in 0..100_000_u32 {
+            let (id, port) = (format!("sw{}", n / 1_000), format!("ge{n}"));
+            let (id, port) = (id.as_str().into(), port.as_str().into());
+            switches.attached(&id, Some(&port), Number(n), "dhcp option 82");
+        }
+        assert_eq!(switches.ports, PORTS_OF_ALL_MAX);
+        let counted: Vec<_> = switches.refused.take().collect();
+        let refused = 100_000 - PORTS_OF_ALL_MAX as u64;
+        assert_eq!(counted, [("ports of all switches", PORTS_OF_ALL_MAX as u64, refused)]);
     }
 }

@@ -268,7 +268,7 @@ fn switches(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Switch> {
             ports: switch
                 .ports
                 .iter()
-                .map(|(name, devices)| Port { name: name.as_str().to_owned(), devices: named(devices) })
+                .map(|(name, port)| Port { name: name.as_str().to_owned(), devices: named(&port.devices) })
                 .collect(),
             members: named(&switch.members),
             source: switch.source,
