@@ -134,6 +134,8 @@ impl Peeler {
     }
 
     /// Keeps a fragment that belongs to a tunnel; the one that completes its packet brings all of it.
+    ///
+    /// Over UDP only the first fragment shows the port: others that come before it pass as what they seem.
     fn join(&mut self, walk: &mut Walk, bytes: &[u8], at: Time, peeled: &mut Peeled) {
         let layers = walk.layers;
         let (Some(part), Some(ips), Some(identification)) =

@@ -51,7 +51,8 @@ impl Shard {
         };
         let mut cursor = Cursor::new(&joined, 0, joined.len());
         let mut behind = Extensions { protocol: layers.protocol, ..Extensions::default() };
-        let is_readable = behind.skip(&mut cursor).is_ok() && behind.fragment.is_none();
+        let is_extended = ips.0.is_ipv6();
+        let is_readable = !is_extended || behind.skip(&mut cursor).is_ok() && behind.fragment.is_none();
         let bytes = cursor.rest();
         let ports = ports(behind.protocol, bytes);
         let transport =
