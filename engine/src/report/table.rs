@@ -2,12 +2,16 @@
 //!
 //! First what is wrong, in sentences; then who is there; then the streams; last
 //! how good the view was. Colour only where the caller says that a terminal shows it.
+//! Sentences wrap at the width; addresses never break, see `columns`.
+
+mod columns;
 
 use std::io::Write;
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 
 use super::{Device, Report};
+use columns::{Column, Form, Give};
 
 /// How the terminal looks.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +30,7 @@ pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Res
     findings(report, style, out)?;
     devices(report, style, out)?;
     streams(report, style, out)?;
-    capture(report, out)
+    capture(report, style, out)
 }
 
 fn findings(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Result<()> {
@@ -34,9 +38,13 @@ fn findings(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resu
         return writeln!(out, "Nothing is wrong as far as this capture shows.\n");
     }
     for finding in &report.findings {
-        let mark = paint(&format!("{:<8}", finding.severity), severity_color(finding.severity), style);
-        writeln!(out, "{mark} {}", paint(&finding.title, None, style))?;
-        let width = usize::from(style.width).saturating_sub(9).max(40);
+        let width = usize::from(style.width).saturating_sub(MARK_WIDTH + 1).max(SENTENCE_MIN);
+        let mut mark =
+            paint(&format!("{:<MARK_WIDTH$}", finding.severity), severity_color(finding.severity), style);
+        for line in wrapped(&finding.title, width) {
+            writeln!(out, "{mark} {}", paint(&line, None, style))?;
+            mark = " ".repeat(MARK_WIDTH);
+        }
         for line in wrapped(&finding.summary, width) {
             writeln!(out, "         {line}")?;
         }
@@ -48,13 +56,11 @@ fn findings(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resu
             .map(|frame| frame.to_string())
             .collect();
         if !frames.is_empty() {
-            writeln!(
-                out,
-                "         {} · confidence {} · packets {}",
-                finding.kind,
-                finding.confidence,
-                frames.join(", ")
-            )?;
+            let (kind, confidence) = (finding.kind, &finding.confidence);
+            let proof = format!("{kind} · confidence {confidence} · packets {}", frames.join(", "));
+            for line in wrapped(&proof, width) {
+                writeln!(out, "         {line}")?;
+            }
         }
         writeln!(out)?;
     }
@@ -68,11 +74,7 @@ fn devices(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resul
         "{} devices: {} online, {} offline, {} unknown",
         summary.devices, summary.online, summary.offline, summary.unknown
     )?;
-    let mut table = plain_table(style);
-    table.set_header(header(
-        &["STATE", "KIND", "VENDOR", "MODEL", "NAME", "ADDRESS", "MAC", "SWITCH", "SURE"],
-        style,
-    ));
+    let mut table = plain_table(&DEVICE_COLUMNS, style);
     let mut rows: Vec<&Device> = report.devices.iter().collect();
     rows.sort_by_key(|device| (rank(&device.kind), address_order(device)));
     for device in rows.iter().take(ROWS_MAX) {
@@ -91,10 +93,11 @@ fn devices(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resul
             Cell::new(shown_address(device)),
             Cell::new(device.mac.as_deref().unwrap_or("-")),
             Cell::new(if switch.is_empty() { "-" } else { &switch }),
-            Cell::new(&device.confidence).set_alignment(CellAlignment::Right),
+            Cell::new(&device.confidence),
         ]);
     }
-    write_table(&table, rows.len(), out)
+    let left_out = columns::fit(&mut table, &DEVICE_COLUMNS, style.width, &DEVICES_GIVE);
+    write_table(&table, &left_out, rows.len(), out)
 }
 
 fn streams(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Result<()> {
@@ -102,11 +105,7 @@ fn streams(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resul
         return Ok(());
     }
     writeln!(out, "{} streams", report.streams.len())?;
-    let mut table = plain_table(style);
-    table.set_header(header(
-        &["FROM", "TO", "CODEC", "OVER", "PACKETS", "LOST", "JITTER ms", "KBIT/S", "LONGEST GAP ms"],
-        style,
-    ));
+    let mut table = plain_table(&STREAM_COLUMNS, style);
     let address = |id: &String| {
         report.devices.iter().find(|device| device.id == *id).map_or_else(
             || id.clone(),
@@ -114,23 +113,23 @@ fn streams(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resul
         )
     };
     for stream in report.streams.iter().take(ROWS_MAX) {
-        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         table.add_row(vec![
             Cell::new(address(&stream.source)),
             Cell::new(address(&stream.destination)),
             Cell::new(stream.codec.as_deref().unwrap_or("-")),
             Cell::new(stream.transport),
-            right(stream.packets.to_string()),
-            right(stream.lost.to_string()),
-            right(stream.jitter_ms.to_string()),
-            right((stream.bitrate_bps / 1_000).to_string()),
-            right(stream.longest_gap_ms.to_string()),
+            Cell::new(stream.packets),
+            Cell::new(stream.lost),
+            Cell::new(&stream.jitter_ms),
+            Cell::new(stream.bitrate_bps / 1_000),
+            Cell::new(&stream.longest_gap_ms),
         ]);
     }
-    write_table(&table, report.streams.len(), out)
+    let left_out = columns::fit(&mut table, &STREAM_COLUMNS, style.width, &STREAMS_GIVE);
+    write_table(&table, &left_out, report.streams.len(), out)
 }
 
-fn capture(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
+fn capture(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Result<()> {
     let capture = &report.capture;
     let span = match (&capture.first, &capture.last) {
         (Some(first), Some(last)) => format!(", {} to {} UTC", short(first), short(last)),
@@ -140,7 +139,10 @@ fn capture(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
         [one] => one.name.clone(),
         many => format!("{} captures", many.len()),
     };
-    writeln!(out, "{inputs}: {} packets{span}", capture.packets)?;
+    let width = usize::from(style.width).max(SENTENCE_MIN);
+    for line in wrapped(&format!("{inputs}: {} packets{span}", capture.packets), width) {
+        writeln!(out, "{line}")?;
+    }
     let mut notes = Vec::new();
     if capture.duplicates > 0 {
         notes.push(format!("{} copies made by the mirror were set aside", capture.duplicates));
@@ -157,12 +159,14 @@ fn capture(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
             .map(|it| format!("blind from {} to {}: {}", short(&it.from), short(&it.to), it.reason)),
     );
     for note in notes {
-        writeln!(out, "  {note}")?;
+        for (index, line) in wrapped(&note, width.saturating_sub(4)).into_iter().enumerate() {
+            writeln!(out, "{}{line}", if index == 0 { "  " } else { "    " })?;
+        }
     }
     Ok(())
 }
 
-fn plain_table(style: Style) -> Table {
+fn plain_table(columns: &[Column], style: Style) -> Table {
     let mut table = Table::new();
     table
         .load_preset(comfy_table::presets::NOTHING)
@@ -173,27 +177,19 @@ fn plain_table(style: Style) -> Table {
     } else {
         table.force_no_tty();
     }
+    table.set_header(columns.iter().map(|column| {
+        let cell = Cell::new(column.name);
+        if style.is_coloured { cell.add_attribute(Attribute::Bold) } else { cell }
+    }));
     table
 }
 
-fn header(names: &[&str], style: Style) -> Vec<Cell> {
-    names
-        .iter()
-        .map(
-            |name| {
-                if style.is_coloured {
-                    Cell::new(name).add_attribute(Attribute::Bold)
-                } else {
-                    Cell::new(name)
-                }
-            },
-        )
-        .collect()
-}
-
-fn write_table(table: &Table, rows: usize, out: &mut dyn Write) -> std::io::Result<()> {
+fn write_table(table: &Table, left_out: &[&str], rows: usize, out: &mut dyn Write) -> std::io::Result<()> {
     for line in table.lines() {
         writeln!(out, "{}", line.trim_end())?;
+    }
+    if !left_out.is_empty() {
+        writeln!(out, " No room for {}", left_out.join(", "))?;
     }
     if rows > ROWS_MAX {
         writeln!(out, "... and {} more: use --format csv or json", rows - ROWS_MAX)?;
@@ -284,7 +280,69 @@ fn severity_color(severity: &str) -> Option<Color> {
     }
 }
 
+/// What is said of a device.
+const DEVICE_COLUMNS: [Column; 9] = [
+    Column { name: "STATE", form: Form::Whole },
+    Column { name: "KIND", form: Form::Whole },
+    Column { name: "VENDOR", form: Form::Text },
+    Column { name: "MODEL", form: Form::Text },
+    Column { name: "NAME", form: Form::Text },
+    Column { name: "ADDRESS", form: Form::Whole },
+    Column { name: "MAC", form: Form::Whole },
+    Column { name: "SWITCH", form: Form::Text },
+    Column { name: "SURE", form: Form::Number },
+];
+
+/// How devices give way: the address finds a device without its MAC, the state is the last to miss.
+const DEVICES_GIVE: [Give; 9] = [
+    Give::Shorten(TEXT_AMPLE),
+    Give::Drop("MAC"),
+    Give::Drop("SWITCH"),
+    Give::Shorten(TEXT_MIN),
+    Give::Drop("MODEL"),
+    Give::Drop("NAME"),
+    Give::Drop("VENDOR"),
+    Give::Drop("SURE"),
+    Give::Drop("KIND"),
+];
+
+/// What is said of a stream.
+const STREAM_COLUMNS: [Column; 9] = [
+    Column { name: "FROM", form: Form::Whole },
+    Column { name: "TO", form: Form::Whole },
+    Column { name: "CODEC", form: Form::Text },
+    Column { name: "OVER", form: Form::Whole },
+    Column { name: "PACKETS", form: Form::Number },
+    Column { name: "LOST", form: Form::Number },
+    Column { name: "JITTER ms", form: Form::Number },
+    Column { name: "KBIT/S", form: Form::Number },
+    Column { name: "LONGEST GAP ms", form: Form::Number },
+];
+
+/// How streams give way: who, and what was lost, stay.
+const STREAMS_GIVE: [Give; 8] = [
+    Give::Shorten(TEXT_AMPLE),
+    Give::Drop("LONGEST GAP ms"),
+    Give::Drop("JITTER ms"),
+    Give::Drop("OVER"),
+    Give::Shorten(TEXT_MIN),
+    Give::Drop("KBIT/S"),
+    Give::Drop("PACKETS"),
+    Give::Drop("CODEC"),
+];
+
+/// Room in which most names stand whole.
+const TEXT_AMPLE: u16 = 24;
+/// Less of a name says nothing.
+const TEXT_MIN: u16 = 8;
+/// The longest name of a severity.
+const MARK_WIDTH: usize = 8;
+/// Sentences are not squeezed into less.
+const SENTENCE_MIN: usize = 40;
 /// Rows of one table; beyond, a spreadsheet reads better.
 const ROWS_MAX: usize = 200;
 /// Packets named under a finding; all stand in the JSON.
 const FRAMES_SHOWN: usize = 6;
+
+#[cfg(test)]
+mod tests;
