@@ -646,3 +646,6 @@ const ROUTERS_MAX: usize = 1_024;
 const CHASSIS_MAX: usize = 8_192;
 const FINDINGS_MAX: usize = 16_384;
 const BLIND_MAX: usize = 4_096;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! What the rooms make of observations together.
+
+use super::*;
+
+const CAMERA: Mac = Mac([2, 0, 0, 0, 0, 0xa]);
+const FORGER: Mac = Mac([2, 0, 0, 0, 0, 0xb]);
+const IP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+
+fn ledger() -> Ledger {
+    Ledger::new(Fingerprints::builtin())
+}
+
+fn second(n: i64) -> Time {
+    Time(n * 1_000_000_000)
+}
+
+fn said(at: Time, subject: Party, fact: Fact) -> Observation {
+    Observation {
+        place: crate::observation::Place::default(),
+        at,
+        cite: Cite::default(),
+        subject,
+        peer: Party::default(),
+        transport: None,
+        source: "test",
+        fact,
+    }
+}
+
+fn claimed(at: Time, mac: Mac) -> Observation {
+    let subject = Party { mac: Some(mac), ip: Some(IP), ..Party::default() };
+    said(at, subject, Fact::Binding { mac, ip: IP, by: BindingBy::Claim })
+}
+
+fn heard(at: Time, mac: Mac, ip: IpAddr) -> Observation {
+    let activity = Activity {
+        flow: 1,
+        protocol: None,
+        first: at,
+        first_frame: (0, 1),
+        last: at,
+        packets: 1,
+        bytes: 100,
+        longest_gap: spanwatch_parsers::Span::ZERO,
+    };
+    let subject = Party { mac: Some(mac), ip: Some(ip), hop_limit: 64, ..Party::default() };
+    said(at, subject, Fact::Activity(activity))
+}
+
+#[test]
+fn a_forged_claim_moves_no_frames_to_the_forger() {
+    let mut ledger = ledger();
+    ledger.observe(&claimed(second(1), CAMERA));
+    ledger.observe(&claimed(second(2), FORGER));
+    ledger.observe(&heard(second(3), CAMERA, IP));
+    let packets = |mac| {
+        let number = ledger.directory.find_mac(mac).unwrap();
+        ledger.directory.device(number).unwrap().packets
+    };
+    assert_eq!((packets(CAMERA), packets(FORGER)), (1, 0));
+    assert_eq!(ledger.directory.find_ip(IP, None), ledger.directory.find_mac(CAMERA));
+}
+
+#[test]
+fn a_limit_bears_the_time_at_which_it_was_first_reached() {
+    let mut ledger = ledger();
+    for n in 0..=directory::DEVICES_MAX as u32 {
+        let ip = IpAddr::from(0x0a00_0001_u32.wrapping_add(n).to_be_bytes());
+        ledger.observe(&heard(second(i64::from(n)), Mac([2, 1, 0, 0, 0, 1]), ip));
+    }
+    let reached = second(directory::DEVICES_MAX as i64);
+    ledger.observe(&heard(
+        reached + spanwatch_parsers::Span::seconds(9),
+        CAMERA,
+        "192.0.2.1".parse().unwrap(),
+    ));
+    let limits = ledger.all_limits();
+    let limit = limits.get("devices").unwrap();
+    assert_eq!((limit.first, limit.evicted), (reached, 2));
+}
