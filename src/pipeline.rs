@@ -183,7 +183,8 @@ struct Source {
 
 impl Source {
     fn new(reader: Reader) -> Self {
-        Self { reader, peeler: Peeler::new(), clock: Clock::new(), last_frame: 0 }
+        let clock = Clock::new(reader.is_filtered());
+        Self { reader, peeler: Peeler::new(), clock, last_frame: 0 }
     }
 
     fn next(&mut self, mut batch: Batch) -> Result<Option<Round>, ReadError> {

@@ -167,6 +167,12 @@ impl Reader {
         Ok(!batch.is_empty())
     }
 
+    /// Whether a filter may leave frames out.
+    #[must_use]
+    pub const fn is_filtered(&self) -> bool {
+        self.filter.is_some()
+    }
+
     /// Why frames of some link types could not pass the filter: one sentence each.
     #[must_use]
     pub fn filter_refusals(&self) -> Vec<String> {

@@ -45,15 +45,17 @@ pub struct Clock {
     open: Vec<bool>,
     /// Whether some input was open ever since the last frame.
     is_covered: bool,
+    /// Whether a filter leaves frames out, so that silence says nothing.
+    is_filtered: bool,
     /// Frames in a row whose stamps lie far behind the clock.
     behind: u32,
 }
 
 impl Clock {
-    /// A clock that has seen nothing.
+    /// A clock that has seen nothing. Of a capture that `is_filtered` silence says nothing.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(is_filtered: bool) -> Self {
+        Self { is_filtered, ..Self::default() }
     }
 
     /// Says that `input` covers time from here on.
@@ -111,7 +113,7 @@ impl Clock {
         let passed = at - now;
         let (longest, why) =
             if self.is_covered { (SILENCE, GapReason::Silence) } else { (HOLE, GapReason::BetweenInputs) };
-        if passed > longest {
+        if passed > longest && !(self.is_filtered && why == GapReason::Silence) {
             moments.push(Moment::Gap { from: now, to: at, why });
         }
         if at.floor_second() > now.floor_second() {
@@ -152,7 +154,7 @@ mod tests {
     }
 
     fn moments(frames: &[(i64, u32)]) -> Vec<Moment> {
-        let (mut clock, mut out) = (Clock::new(), Vec::new());
+        let (mut clock, mut out) = (Clock::new(false), Vec::new());
         for &(at, input) in frames {
             clock.frame(ms(at), input, &mut out);
         }
@@ -174,13 +176,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_filter_leaves_out_is_no_silence() {
+        let (mut clock, mut out) = (Clock::new(true), Vec::new());
+        clock.frame(ms(1_000), 0, &mut out);
+        clock.frame(ms(60_000), 0, &mut out);
+        assert_eq!(out, [Moment::Tick(ms(60_000))]);
+    }
+
+    #[test]
     fn ten_quiet_seconds_are_not_a_gap() {
         assert_eq!(moments(&[(1_000, 0), (11_000, 0)]), [Moment::Tick(ms(11_000))]);
     }
 
     #[test]
     fn a_hole_between_two_inputs_is_not_silence() {
-        let mut clock = Clock::new();
+        let mut clock = Clock::new(false);
         let mut out = Vec::new();
         clock.frame(ms(1_000), 0, &mut out);
         clock.input_ended(0);
@@ -192,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_rotated_capture_has_no_hole() {
-        let mut clock = Clock::new();
+        let mut clock = Clock::new(false);
         let mut out = Vec::new();
         clock.frame(ms(1_100), 0, &mut out);
         clock.input_ended(0);
@@ -203,7 +213,7 @@ mod tests {
 
     #[test]
     fn an_input_that_stays_open_covers_the_hole_of_another() {
-        let mut clock = Clock::new();
+        let mut clock = Clock::new(false);
         let mut out = Vec::new();
         clock.frame(ms(1_000), 0, &mut out);
         clock.frame(ms(1_001), 1, &mut out);

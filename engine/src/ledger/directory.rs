@@ -130,6 +130,7 @@ impl Directory {
     /// The owner of `mac`, made where there is none.
     pub fn mac_or_add(&mut self, mac: Mac, at: Time) -> Number {
         if let Some(number) = self.find_mac(mac) {
+            self.named(number, at);
             return number;
         }
         let number = self.add(at);
@@ -139,7 +140,16 @@ impl Directory {
 
     /// The device that a party with an address is, made where there is none.
     pub fn party_or_add(&mut self, party: &Party, at: Time) -> Option<Number> {
-        self.own(party).or_else(|| self.ip_or_add(party.ip?, party.vlan, at))
+        let number = self.own(party).or_else(|| self.ip_or_add(party.ip?, party.vlan, at))?;
+        self.named(number, at);
+        Some(number)
+    }
+
+    /// Says that a frame of `at` was about a device: stamps may come out of order.
+    fn named(&mut self, number: Number, at: Time) {
+        if let Some(device) = self.devices.get_mut(&number) {
+            device.first_seen = device.first_seen.min(at);
+        }
     }
 
     /// The holder of `ip` in a VLAN, made where there is none; `None` where no device can hold it.

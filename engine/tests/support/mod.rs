@@ -75,7 +75,7 @@ pub struct Lower {
 impl Lower {
     pub fn new(shard: impl Fn(u8) -> Shard) -> Self {
         let shards = (0..SHARDS).map(|index| shard(u8::try_from(index).unwrap())).collect();
-        Self { peeler: Peeler::new(), clock: Clock::new(), shards, out: Vec::new(), last: 0 }
+        Self { peeler: Peeler::new(), clock: Clock::new(false), shards, out: Vec::new(), last: 0 }
     }
 
     pub fn see(&mut self, item: Item<'_>) {
