@@ -7,7 +7,7 @@ BUILDS   := build-essential pkg-config libpcap-dev
 TESTS    := tshark tcpdump python3 iproute2 $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
 BENCHES  := tcpdump tshark libndpi-bin python3
 
-.PHONY: help demo test check unit product lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
+.PHONY: help picture demo test check unit product lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
 
 help:
 	@echo "make demo     build, replay the sample, show what went dark and whose turn it is"
@@ -17,6 +17,7 @@ help:
 	@echo "make soak     the hostile generators for an hour"
 	@echo "make fuzz     every parser and both readers, 20 minutes in all"
 	@echo "make bench    processor time and memory beside tcpdump, ndpiReader and tshark"
+	@echo "make picture  draws the README's picture anew"
 	@echo "make deny     licences and who may depend on what, by cargo-deny"
 
 demo: build
@@ -39,6 +40,9 @@ unit:
 
 product: build
 	cargo test --release --locked -p spanwatch < /dev/null
+
+picture: build
+	tools/picture.py docs/table.svg 150 60 $(BINARY) replay $(SAMPLE) --no-progress
 
 lab: build install-test
 	tests/lab/lab.py sample $(SAMPLE) $(SAMPLE:.pcapng=.truth.json) < /dev/null
