@@ -48,13 +48,9 @@ fn findings(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resu
         for line in wrapped(&finding.summary, width) {
             writeln!(out, "         {line}")?;
         }
-        let frames: Vec<String> = finding
-            .evidence
-            .iter()
-            .filter_map(|evidence| evidence.frame)
-            .take(FRAMES_SHOWN)
-            .map(|frame| frame.to_string())
-            .collect();
+        let mut cited: Vec<u64> = finding.evidence.iter().filter_map(|evidence| evidence.frame).collect();
+        cited.dedup();
+        let frames: Vec<String> = cited.iter().take(FRAMES_SHOWN).map(ToString::to_string).collect();
         if !frames.is_empty() {
             let (kind, confidence) = (finding.kind, &finding.confidence);
             let proof = format!("{kind} · confidence {confidence} · packets {}", frames.join(", "));
