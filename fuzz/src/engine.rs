@@ -49,7 +49,7 @@ enum Step {
 }
 
 fn steps(frames: &[Frame<'_>], seed: u64) -> (Vec<Step>, Option<Time>) {
-    let (mut clock, mut peeler) = (Clock::new(), Peeler::new());
+    let (mut clock, mut peeler) = (Clock::new(false), Peeler::new());
     let mut shard = Shard::new(0, Some(Fingerprints::builtin()), seed);
     let (mut steps, mut seen, mut moments) = (Vec::new(), Vec::new(), Vec::new());
     for (number, frame) in (1..).zip(frames) {
