@@ -5,10 +5,11 @@ mod support;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use support::capture::pcapng;
+use support::capture::{Frame, Pcap, pcapng};
 use support::run::{Outcome, Scratch, command, spanwatch};
 use support::shared_captures;
 use support::site::Site;
+use support::wire::{self, End};
 
 /// Runs `replay` with these threads over these paths.
 fn replayed(threads: &str, options: &[&str], paths: &[PathBuf]) -> Outcome {
@@ -91,6 +92,25 @@ fn working_directory_and_name_of_the_folder_change_nothing() {
     let folder = scratch.path().join("elsewhere");
     let output = command(arguments).current_dir(folder).env("TZ", "Asia/Tokyo").env("LANG", "C").output();
     assert!(output.expect("it runs").stdout == once.stdout, "from another directory, zone and language");
+}
+
+#[test]
+fn seeds_of_tables_never_show() {
+    // Far more at one moment, between two hosts, than anything can be kept apart for: something is evicted.
+    let (one, other) = (End::new([192, 0, 2, 1], 5_000), End::new([192, 0, 2, 2], 5_001));
+    let frame = |n: u32| {
+        let from = End { port: 1_024 + (n % 50_000) as u16, ..one };
+        Frame::new(0, wire::udp(from, other, n as u16, &n.to_be_bytes()))
+    };
+    let scratch = Scratch::new("seeds");
+    for count in [2_000, 3_000, 6_000, 12_000, 60_000] {
+        let flood: Vec<Frame> = (0..count).map(frame).collect();
+        let flood = [scratch.file("flood.pcap", &Pcap::PLAIN.bytes(&flood))];
+        let once = replayed("1", &["--format=json"], &flood);
+        for _ in 0..8 {
+            assert_same(&once, &replayed("2", &["--format=json"], &flood), &format!("{count} frames again"));
+        }
+    }
 }
 
 #[test]
