@@ -77,8 +77,8 @@ def measure(options, packets, captures):
           f"{captures[many].stat().st_size / 1e6:,.0f} MB. Median of {options.rounds} rounds, least and most in "
           "brackets. Memory is the most that was resident; less than 16 MB cannot be told.")
     print()
-    print("| program | command | repetitions | CPU s | packets per CPU s | MB per CPU s | wall s | memory, MB |")
-    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| program | command | repetitions | CPU s | packets per CPU s | MB per CPU s | memory, MB |")
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
     programs = [program for program in programs_for(options.binary) if shutil.which(program.command[0])]
     often = [program for program in programs if program.is_quick]
     used = {program.name: [] for program in programs}
@@ -126,31 +126,28 @@ class Program:
 
     def run(self, capture, out=subprocess.DEVNULL):
         command = [str(capture) if word == "FILE" else word for word in self.command]
-        started = datetime.datetime.now()
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode != 0:
             sys.exit(f"{' '.join(command)} failed with {child.returncode}")
-        return Spent(usage, (datetime.datetime.now() - started).total_seconds())
+        return Spent(usage)
 
     def row(self, spent, repetitions, packets, capture):
         times = [each.cpu_s for each in spent]
         cpu_s = statistics.median(times)
         spread = f" ({min(times):.1f}–{max(times):.1f})" if len(times) > 1 else " (once)"
-        wall_s = statistics.median(each.wall_s for each in spent)
         memory_mb = max(each.memory_mb for each in spent)
         words = [Path(word).name if word.startswith("/") and word != "/dev/null" else word for word in self.command]
         words[0] = Path(words[0]).name
         return (f"| {self.name} | `{' '.join(words)}` | {repetitions} | {cpu_s:.1f}{spread} | {packets / cpu_s:,.0f} | "
-                f"{capture.stat().st_size / 1e6 / cpu_s:,.0f} | {wall_s:.1f} | {memory_mb:.0f} |")
+                f"{capture.stat().st_size / 1e6 / cpu_s:,.0f} | {memory_mb:.0f} |")
 
 
 class Spent:
-    def __init__(self, usage, wall_s):
+    def __init__(self, usage):
         self.cpu_s = usage.ru_utime + usage.ru_stime
         self.memory_mb = usage.ru_maxrss / 1024
-        self.wall_s = wall_s
 
 
 def programs_for(binary):
