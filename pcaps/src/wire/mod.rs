@@ -3,6 +3,7 @@
 //! One file a protocol, written from its specification alone.
 
 pub mod arp;
+pub mod dhcp;
 pub mod ethernet;
 pub mod icmp;
 pub mod ip;
