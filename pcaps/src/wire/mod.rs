@@ -7,6 +7,7 @@ pub mod dhcp;
 pub mod ethernet;
 pub mod icmp;
 pub mod ip;
+pub mod lldp;
 pub mod ntp;
 pub mod tcp;
 pub mod udp;
