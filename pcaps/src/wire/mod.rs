@@ -9,6 +9,7 @@ pub mod icmp;
 pub mod ip;
 pub mod lldp;
 pub mod ntp;
+pub mod stp;
 pub mod tcp;
 pub mod udp;
 
