@@ -9,6 +9,8 @@ pub mod icmp;
 pub mod ip;
 pub mod lldp;
 pub mod ntp;
+pub mod rtcp;
+pub mod rtp;
 pub mod stp;
 pub mod tcp;
 pub mod udp;
