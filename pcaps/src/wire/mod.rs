@@ -3,6 +3,7 @@
 //! One file a protocol, written from its specification alone.
 
 pub mod arp;
+pub mod base64;
 pub mod dhcp;
 pub mod ethernet;
 pub mod icmp;
@@ -11,6 +12,8 @@ pub mod lldp;
 pub mod ntp;
 pub mod rtcp;
 pub mod rtp;
+pub mod rtsp;
+pub mod sdp;
 pub mod stp;
 pub mod tcp;
 pub mod udp;
