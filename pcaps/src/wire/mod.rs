@@ -8,6 +8,7 @@ pub mod dhcp;
 pub mod ethernet;
 pub mod icmp;
 pub mod icmpv6;
+pub mod igmp;
 pub mod ip;
 pub mod lldp;
 pub mod mld;
