@@ -3,9 +3,22 @@
 //! One file a protocol, written from its specification alone.
 
 pub mod arp;
+pub mod base64;
+pub mod dhcp;
 pub mod ethernet;
 pub mod icmp;
+pub mod icmpv6;
+pub mod igmp;
 pub mod ip;
+pub mod lldp;
+pub mod mld;
+pub mod nd;
+pub mod ntp;
+pub mod rtcp;
+pub mod rtp;
+pub mod rtsp;
+pub mod sdp;
+pub mod stp;
 pub mod tcp;
 pub mod udp;
 
