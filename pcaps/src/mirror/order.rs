@@ -132,3 +132,86 @@ fn position(bytes: &[u8]) -> u32 {
 
 /// Short enough that few frames are sorted at once and that they are still in the cache.
 const SLICE_NS: i64 = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    type Frames = Vec<(i64, Vec<u8>, u32)>;
+
+    fn into(frames: &mut Frames) -> impl FnMut(i64, &[u8], u32) {
+        |at, bytes, note| frames.push((at, bytes.to_vec(), note))
+    }
+
+    #[test]
+    fn frames_leave_in_order_of_time() {
+        let mut order = Order::default();
+        order.push(5_000_000, b"late", 60);
+        order.push(3, b"", 61);
+        order.push(-1, b"early", 62);
+        let mut frames = Frames::new();
+        order.finish(into(&mut frames));
+        let expected = [(-1, b"early".to_vec(), 62), (3, Vec::new(), 61), (5_000_000, b"late".to_vec(), 60)];
+        assert_eq!(frames, expected);
+    }
+
+    #[test]
+    fn nothing_gives_nothing() {
+        let mut order = Order::<u32>::default();
+        order.release(9, |_, _, _| unreachable!());
+        order.finish(|_, _, _| unreachable!());
+    }
+
+    #[test]
+    fn release_stops_within_a_slice() {
+        let mut order = Order::default();
+        for at in [12, 11, 10] {
+            order.push(at, &[at as u8], 0);
+        }
+        let mut frames = Frames::new();
+        order.release(11, into(&mut frames));
+        assert_eq!(frames, [(10, vec![10], 0)]);
+        order.push(11, b"second", 0);
+        order.finish(into(&mut frames));
+        assert_eq!(frames[1..], [(11, vec![11], 0), (11, b"second".to_vec(), 0), (12, vec![12], 0)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "too late")]
+    fn a_frame_before_what_was_released_is_too_late() {
+        let mut order = Order::default();
+        order.release(10, |_, _, _: u32| {});
+        order.push(9, b"", 0);
+    }
+
+    #[test]
+    fn many_leave_as_a_stable_sort_would_have_them() {
+        let mut random = Random::new(1);
+        let (mut order, mut pushed, mut frames) = (Order::default(), Frames::new(), Frames::new());
+        for note in 0..20_000_u32 {
+            let now = i64::from(note) * 50_000;
+            // Coarse, so that many have the same time.
+            let at = now + random.between(0, 20) * 100_000_000;
+            let bytes = note.to_le_bytes()[..(note % 5) as usize].to_vec();
+            order.push(at, &bytes, note);
+            pushed.push((at, bytes, note));
+            if random.chance(10_000) {
+                order.release(now, into(&mut frames));
+            }
+        }
+        order.finish(into(&mut frames));
+        pushed.sort_by_key(|(at, ..)| *at);
+        assert!(frames == pushed);
+    }
+
+    #[test]
+    fn memory_is_used_again() {
+        let mut order = Order::default();
+        for second in 0..100 {
+            order.push(second * 1_000_000_000, &[0; 1_000], 0);
+            order.release(second * 1_000_000_000, |_, _, _| {});
+        }
+        assert!(order.slices.len() + order.spare.len() <= 2);
+    }
+}
