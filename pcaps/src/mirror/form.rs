@@ -11,9 +11,6 @@
 //!
 //! Source: IEEE 802.1Q-2018, 9.3 to 9.6 (tags). The tunnels are in `tunnel`.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::tunnel::Tunnel;
 
 /// The way of a copied frame through the mirrored port.
@@ -74,9 +71,6 @@ pub struct Form {
 }
 
 impl Form {
-    /// Every name that [`Form::from_str`] reads.
-    pub const NAMES: &'static [Name] = NAMES;
-
     /// Appends the captured bytes of a copy, cut at `snap`, and returns its length on the wire.
     pub fn write(&mut self, copy: &Copy<'_>, out: &mut Vec<u8>) -> u32 {
         let start = out.len();
@@ -122,167 +116,74 @@ impl Tags {
     }
 }
 
-/// A part of a form as a command line names it.
-#[derive(Debug, Clone, Copy)]
-pub struct Name {
-    /// The name; behind "=" stands for what its number is.
-    pub text: &'static str,
-    /// What it means, in one line.
-    pub line: &'static str,
-    part: Part,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    Tags(Tags),
-    Tunnel(Tunnel),
-    Outer,
-    Vni,
-    Snap,
-}
-
-impl Part {
-    /// What the number of this part must be; none where it takes no number.
-    const fn bounds(self) -> Option<(u32, u32)> {
-        match self {
-            Self::Tags(_) | Self::Tunnel(_) => None,
-            Self::Outer => Some((1, 4_094)),
-            Self::Vni => Some((0, 0xff_ffff)),
-            Self::Snap => Some((1, SNAP_MAX)),
-        }
-    }
-}
-
-/// Why a form cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FormError {
-    /// No name of [`Form::NAMES`].
-    Unknown(String),
-    /// The number behind a name is missing, no number, or beyond its bounds.
-    Number {
-        /// What was written.
-        written: String,
-        /// The least and the greatest number.
-        bounds: (u32, u32),
-    },
-    /// A second word on the same thing: "tags", "tunnel" or "snap".
-    Twice(&'static str),
-}
-
-impl fmt::Display for FormError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(written) => {
-                write!(f, "no form of a mirror is called \"{written}\"; there are ")?;
-                for (index, name) in NAMES.iter().enumerate() {
-                    write!(f, "{}{}", if index == 0 { "" } else { ", " }, name.text)?;
-                }
-                Ok(())
-            }
-            Self::Number { written, bounds: (low, high) } => {
-                write!(f, "\"{written}\" needs a number from {low} to {high} behind \"=\"")
-            }
-            Self::Twice(what) => write!(f, "the mirror's {what} can be named only once"),
-        }
-    }
-}
-
-impl std::error::Error for FormError {}
-
-impl FromStr for Form {
-    type Err = FormError;
-
-    /// Reads names of [`Form::NAMES`] with commas between, as "tagged,erspan2,snap=128".
-    fn from_str(text: &str) -> Result<Self, FormError> {
-        let mut form = Self::default();
-        let (mut has_tags, mut has_tunnel) = (false, false);
-        for written in text.split(',').map(str::trim) {
-            let (part, number) = part(written)?;
-            match part {
-                Part::Tags(_) | Part::Outer => {
-                    form.tags = if let Part::Tags(tags) = part {
-                        tags
-                    } else {
-                        Tags::Double { outer: number as u16 }
-                    };
-                    once(&mut has_tags, "tags")?;
-                }
-                Part::Tunnel(_) | Part::Vni => {
-                    form.tunnel = Some(if let Part::Tunnel(tunnel) = part {
-                        tunnel
-                    } else {
-                        Tunnel::Vxlan { vni: number }
-                    });
-                    once(&mut has_tunnel, "tunnel")?;
-                }
-                Part::Snap => once(&mut form.snap.replace(number).is_some(), "snap")?,
-            }
-        }
-        Ok(form)
-    }
-}
-
-/// The part that one word names, and its number or 0.
-fn part(written: &str) -> Result<(Part, u32), FormError> {
-    let (word, number) =
-        written.split_once('=').map_or((written, None), |(word, number)| (word, Some(number)));
-    let named = |name: &&Name| name.text.split('=').next() == Some(word);
-    let part = NAMES.iter().find(named).map(|name| name.part);
-    match (part, part.and_then(Part::bounds)) {
-        (Some(part), None) if number.is_none() => Ok((part, 0)),
-        (Some(part), Some(bounds)) => number
-            .and_then(|number| number.parse().ok())
-            .filter(|number| (bounds.0..=bounds.1).contains(number))
-            .map(|number| (part, number))
-            .ok_or_else(|| FormError::Number { written: written.to_owned(), bounds }),
-        _ => Err(FormError::Unknown(written.to_owned())),
-    }
-}
-
-fn once(has_it: &mut bool, what: &'static str) -> Result<(), FormError> {
-    if std::mem::replace(has_it, true) { Err(FormError::Twice(what)) } else { Ok(()) }
-}
-
-const NAMES: &[Name] = &[
-    Name { text: "plain", line: "no tags, as copied from access ports", part: Part::Tags(Tags::None) },
-    Name { text: "tagged", line: "802.1Q tags on every copy", part: Part::Tags(Tags::Both) },
-    Name {
-        text: "tagged-ingress",
-        line: "802.1Q tags on what came in, none on what went out",
-        part: Part::Tags(Tags::IngressOnly),
-    },
-    Name {
-        text: "tagged-egress",
-        line: "802.1Q tags on what went out, none on what came in",
-        part: Part::Tags(Tags::EgressOnly),
-    },
-    Name { text: "qinq=OUTER", line: "an 802.1ad tag before the 802.1Q tag", part: Part::Outer },
-    Name {
-        text: "erspan1",
-        line: "ERSPAN type I: GRE and nothing else",
-        part: Part::Tunnel(Tunnel::Erspan1),
-    },
-    Name {
-        text: "erspan2",
-        line: "ERSPAN type II: session, VLAN and port in a header, and sequence numbers",
-        part: Part::Tunnel(Tunnel::Erspan2),
-    },
-    Name {
-        text: "erspan3",
-        line: "ERSPAN type III: the same with direction and time",
-        part: Part::Tunnel(Tunnel::Erspan3),
-    },
-    Name {
-        text: "gre",
-        line: "Ethernet in GRE, with key and sequence numbers",
-        part: Part::Tunnel(Tunnel::Gre),
-    },
-    Name { text: "vxlan=VNI", line: "VXLAN", part: Part::Vni },
-    Name { text: "snap=N", line: "only the first N bytes of each copy", part: Part::Snap },
-];
-
 /// IEEE 802.1Q-2018, table 9-1.
 const C_TAG: u16 = 0x8100;
 const S_TAG: u16 = 0x88a8;
-/// The greatest that readers of captures take, and far above any frame.
-const SNAP_MAX: u32 = 262_144;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: [u8; 16] = *b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x08\0\xaa\xbb";
+
+    fn written(form: &mut Form, way: Way, vlan: u16) -> (Vec<u8>, u32) {
+        let mut out = Vec::new();
+        let length = form.write(&Copy { at: 0, way, vlan, port: 1, frame: &FRAME }, &mut out);
+        (out, length)
+    }
+
+    fn tags(tags: Tags, way: Way, vlan: u16) -> Vec<u8> {
+        let (out, _) = written(&mut Form { tags, ..Form::default() }, way, vlan);
+        out[12..out.len() - 4].to_vec()
+    }
+
+    #[test]
+    fn the_plain_form_is_the_frame() {
+        assert_eq!(written(&mut Form::default(), Way::Ingress, 7), (FRAME.to_vec(), 16));
+    }
+
+    #[test]
+    fn tags_stand_on_their_ways() {
+        let tag = [0x81, 0, 0x0f, 0xa0];
+        assert_eq!(tags(Tags::Both, Way::Egress, 4_000), tag);
+        assert_eq!(tags(Tags::IngressOnly, Way::Ingress, 4_000), tag);
+        assert_eq!(tags(Tags::IngressOnly, Way::Egress, 4_000), []);
+        assert_eq!(tags(Tags::EgressOnly, Way::Egress, 4_000), tag);
+        assert_eq!(tags(Tags::EgressOnly, Way::Ingress, 4_000), []);
+    }
+
+    #[test]
+    fn a_frame_in_no_vlan_bears_only_the_providers_tag() {
+        assert_eq!(tags(Tags::Both, Way::Ingress, 0), []);
+        assert_eq!(tags(Tags::Double { outer: 9 }, Way::Ingress, 0), [0x88, 0xa8, 0, 9]);
+        assert_eq!(tags(Tags::Double { outer: 9 }, Way::Ingress, 7), [0x88, 0xa8, 0, 9, 0x81, 0, 0, 7]);
+    }
+
+    #[test]
+    fn a_cut_copy_tells_its_whole_length() {
+        let mut form = Form { tags: Tags::Both, snap: Some(15), ..Form::default() };
+        let (out, length) = written(&mut form, Way::Ingress, 7);
+        assert_eq!((out.len(), length), (15, 20));
+        form.snap = Some(20);
+        assert_eq!(written(&mut form, Way::Ingress, 7).0.len(), 20);
+    }
+
+    #[test]
+    fn copies_are_appended() {
+        let mut out = vec![1, 2, 3];
+        let copy = Copy { at: 0, way: Way::Ingress, vlan: 0, port: 1, frame: &FRAME };
+        let mut form = Form { snap: Some(14), ..Form::default() };
+        form.write(&copy, &mut out);
+        assert_eq!(out, [&[1, 2, 3], &FRAME[..14]].concat());
+    }
+
+    #[test]
+    fn only_a_tunnel_counts() {
+        let mut form = Form::default();
+        written(&mut form, Way::Ingress, 0);
+        assert_eq!(form.sequence, 0);
+        form = Form { tunnel: Some(Tunnel::Gre), sequence: u32::MAX, ..form };
+        written(&mut form, Way::Ingress, 0);
+        assert_eq!(form.sequence, 0);
+    }
+}

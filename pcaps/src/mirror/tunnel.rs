@@ -170,3 +170,92 @@ const ERSPAN_III: u16 = 0x22eb;
 /// Transparent Ethernet bridging (RFC 1701, "Protocol Type").
 const ETHERNET: u16 = 0x6558;
 const VXLAN: u16 = 4_789;
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Form, Tags};
+    use super::*;
+
+    /// A datagram from port 80 to port 81, less its end.
+    const FRAME: [u8; 38] = *b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x08\0\
+        \x45\0\0\x1c\0\x01\0\0\x40\x11\0\0\xc0\0\x02\x01\xc0\0\x02\x02\0\x50\0\x51";
+
+    /// What stands behind the outer IP header.
+    fn behind_ip(form: &mut Form, way: Way) -> Vec<u8> {
+        let mut out = Vec::new();
+        let at = 1_790_000_000_123_456_789;
+        form.write(&Copy { at, way, vlan: 0x123, port: 5, frame: &FRAME }, &mut out);
+        assert_eq!(usize::from(u16::from_be_bytes([out[16], out[17]])), out.len() - 14);
+        out.split_off(34)
+    }
+
+    fn form(tags: Tags, tunnel: Tunnel) -> Form {
+        Form { tags, tunnel: Some(tunnel), snap: None, sequence: 9 }
+    }
+
+    #[test]
+    fn erspan_i_is_gre_alone() {
+        let out = behind_ip(&mut form(Tags::None, Tunnel::Erspan1), Way::Ingress);
+        assert_eq!(out, [&[0, 0, 0x88, 0xbe], &FRAME[..]].concat());
+    }
+
+    #[test]
+    fn erspan_ii_says_the_vlan_and_whether_it_was_tagged() {
+        let mut header = *b"\x10\0\x88\xbe\0\0\0\x09\x11\x23\x10\x11\0\0\0\x05";
+        let tagged = behind_ip(&mut form(Tags::Both, Tunnel::Erspan2), Way::Ingress);
+        assert_eq!(tagged, [&header, &FRAME[..]].concat());
+        header[10] = 0;
+        let untagged = behind_ip(&mut form(Tags::None, Tunnel::Erspan2), Way::Ingress);
+        assert_eq!(untagged, [&header, &FRAME[..]].concat());
+    }
+
+    #[test]
+    fn erspan_ii_takes_the_outer_of_two_tags() {
+        let out = behind_ip(&mut form(Tags::Double { outer: 0xabc }, Tunnel::Erspan2), Way::Egress);
+        assert_eq!(out[8..12], [0x1a, 0xbc, 0x10, 0x11]);
+        assert_eq!(out[28..32], [0x81, 0, 1, 0x23]);
+    }
+
+    #[test]
+    fn erspan_iii_says_direction_and_time() {
+        // 17,900,000,001,234 times 100 us are 0x1047_ab24_3cd2.
+        let mut header = *b"\x10\0\x22\xeb\0\0\0\x09\x21\x23\0\x11\xab\x24\x3c\xd2\0\0\x80\x09\
+            \x0c\0\0\x05\0\0\x10\x47";
+        let egress = behind_ip(&mut form(Tags::Both, Tunnel::Erspan3), Way::Egress);
+        assert_eq!(egress, [&header, &FRAME[..]].concat());
+        header[19] = 0x01;
+        let ingress = behind_ip(&mut form(Tags::Both, Tunnel::Erspan3), Way::Ingress);
+        assert_eq!(ingress, [&header, &FRAME[..]].concat());
+    }
+
+    #[test]
+    fn gre_bears_key_and_sequence_number() {
+        let mut form = form(Tags::None, Tunnel::Gre);
+        assert_eq!(behind_ip(&mut form, Way::Ingress)[..12], *b"\x30\0\x65\x58\0\0\0\x11\0\0\0\x09");
+        form.sequence += 3;
+        assert_eq!(behind_ip(&mut form, Way::Ingress)[8..12], [0, 0, 0, 13]);
+    }
+
+    #[test]
+    fn vxlan_has_no_checksum_and_spreads_flows() {
+        let out = behind_ip(&mut form(Tags::None, Tunnel::Vxlan { vni: 0x01_0203 }), Way::Ingress);
+        assert_eq!(out[2..16], *b"\x12\xb5\0\x36\0\0\x08\0\0\0\x01\x02\x03\0");
+        assert!(out[0] >= 0xc0);
+
+        let mut other = FRAME;
+        other[19] = 2;
+        assert_eq!(spread(&other), spread(&FRAME), "another packet of the flow");
+        other[37] = 0x52;
+        assert_ne!(spread(&other), spread(&FRAME), "another port");
+    }
+
+    #[test]
+    fn identification_is_never_zero() {
+        for (sequence, id) in [(0, 1), (0xfffe, 0xffff), (0xffff, 1)] {
+            let copy = Copy { at: 0, way: Way::Ingress, vlan: 0, port: 0, frame: &FRAME };
+            let mut out = Vec::new();
+            Form { sequence, ..form(Tags::None, Tunnel::Erspan1) }.write(&copy, &mut out);
+            assert_eq!(out[18..20], u16::to_be_bytes(id));
+        }
+    }
+}

@@ -107,3 +107,64 @@ fn block(kind: u32, mut body: Vec<u8>, out: &mut impl Write) -> io::Result<()> {
 
 /// Large enough that a write to a file costs little.
 const BUFFER: usize = 1 << 18;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capture_is_its_blocks() {
+        let mut writer = Writer::new(Vec::new(), 128).unwrap();
+        writer.frame(0x0102_0304_0506_0708, b"abcde", 1_500);
+        let capture = writer.finish().unwrap();
+        let section = [
+            b"\x0a\x0d\x0d\x0a\x38\0\0\0\x4d\x3c\x2b\x1a\x01\0\0\0".as_slice(),
+            &[0xff; 8],
+            b"\x04\0\x12\0spanwatch simulate\0\0",
+            b"\0\0\0\0\x38\0\0\0",
+        ];
+        let interface = [
+            b"\x01\0\0\0\x2c\0\0\0\x01\0\0\0\x80\0\0\0".as_slice(),
+            b"\x02\0\x05\0span0\0\0\0",
+            b"\x09\0\x01\0\x09\0\0\0",
+            b"\0\0\0\0\x2c\0\0\0",
+        ];
+        let packet = [
+            b"\x06\0\0\0\x28\0\0\0\0\0\0\0".as_slice(),
+            b"\x04\x03\x02\x01\x08\x07\x06\x05",
+            b"\x05\0\0\0\xdc\x05\0\0",
+            b"abcde\0\0\0\x28\0\0\0",
+        ];
+        assert_eq!(capture, [section.concat(), interface.concat(), packet.concat()].concat());
+    }
+
+    #[test]
+    fn every_block_is_padded() {
+        for length in 0..9 {
+            let empty = Writer::new(Vec::new(), 0).unwrap().finish().unwrap().len();
+            let mut writer = Writer::new(Vec::new(), 0).unwrap();
+            writer.frame(0, &[7; 9][..length], 9);
+            assert_eq!(writer.finish().unwrap().len() - empty, 32 + length.next_multiple_of(4));
+        }
+    }
+
+    #[test]
+    fn a_failed_write_is_told_at_the_end() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut writer = Writer::new(Full, 0).unwrap();
+        writer.frame(0, b"held", 4);
+        assert!(!writer.has_failed());
+        writer.frame(0, &[0; BUFFER], 4);
+        assert!(writer.has_failed());
+        writer.frame(0, b"", 4);
+        assert_eq!(writer.finish().err().map(|error| error.kind()), Some(io::ErrorKind::StorageFull));
+    }
+}
