@@ -6,6 +6,7 @@ pub mod arp;
 pub mod base64;
 pub mod dhcp;
 pub mod ethernet;
+pub mod h264;
 pub mod icmp;
 pub mod icmpv6;
 pub mod igmp;
