@@ -5,6 +5,8 @@
 pub mod arp;
 pub mod base64;
 pub mod calendar;
+pub mod certificate;
+mod der;
 pub mod dhcp;
 pub mod dns;
 pub mod ethernet;
@@ -30,6 +32,7 @@ pub mod sdp;
 pub mod sip;
 pub mod stp;
 pub mod tcp;
+pub mod tls;
 pub mod udp;
 pub mod wsd;
 
