@@ -30,6 +30,7 @@ pub mod rtp;
 pub mod rtsp;
 pub mod sdp;
 pub mod sip;
+pub mod snmp;
 pub mod stp;
 pub mod tcp;
 pub mod tls;
