@@ -4,23 +4,41 @@
 
 pub mod arp;
 pub mod base64;
+pub mod calendar;
+pub mod cdp;
+pub mod certificate;
+mod der;
 pub mod dhcp;
+pub mod dns;
 pub mod ethernet;
+pub mod h264;
+mod head;
+pub mod http;
 pub mod icmp;
 pub mod icmpv6;
 pub mod igmp;
 pub mod ip;
+pub mod lacp;
 pub mod lldp;
+pub mod llmnr;
+pub mod mdns;
 pub mod mld;
 pub mod nd;
+pub mod netbios;
 pub mod ntp;
+pub mod onvif;
 pub mod rtcp;
 pub mod rtp;
 pub mod rtsp;
 pub mod sdp;
+pub mod sip;
+pub mod snmp;
+pub mod ssdp;
 pub mod stp;
 pub mod tcp;
+pub mod tls;
 pub mod udp;
+pub mod wsd;
 
 /// A 48-bit hardware address (IEEE 802-2014, 8.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]

@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 use md5::{Digest, Md5};
 
-use super::base64;
+use super::{base64, head};
 
 /// A request without body.
 #[must_use]
@@ -72,18 +72,13 @@ impl Login<'_> {
 }
 
 fn message(first: &str, cseq: u32, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let mut head = format!("{first}\r\nCSeq: {cseq}\r\n");
-    for (name, value) in headers {
-        head.extend([name, ": ", value, "\r\n"]);
-    }
+    let (cseq, length) = (cseq.to_string(), body.len().to_string());
+    let mut all = vec![("CSeq", cseq.as_str())];
+    all.extend_from_slice(headers);
     if !body.is_empty() {
-        let length = body.len();
-        head.extend(["Content-Length: ", &length.to_string(), "\r\n"]);
+        all.push(("Content-Length", &length));
     }
-    head.push_str("\r\n");
-    let mut out = head.into_bytes();
-    out.extend_from_slice(body);
-    out
+    head::message(first, &all, body)
 }
 
 fn md5_hex(text: &str) -> String {
