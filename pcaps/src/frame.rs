@@ -99,7 +99,8 @@ impl Data {
         self.len() == 0
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    /// Appends its bytes.
+    pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Empty => {}
             Self::Bytes(bytes) => out.extend_from_slice(bytes),

@@ -3,7 +3,15 @@
 //! It shares no code and no constant with what reads captures: a mistake of
 //! a decoder, a parser or a detector must not be made here a second time.
 
+mod agenda;
+pub mod fabric;
 pub mod frame;
+pub mod makers;
 pub mod mirror;
+pub mod options;
 pub mod random;
+pub mod sight;
+pub mod site;
+pub mod tap;
 pub mod wire;
+pub mod world;

@@ -1,0 +1,66 @@
+//! What happens when: events in order of time, those of one moment in the order in which they were put in.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Events to come.
+#[derive(Debug)]
+pub struct Agenda<E> {
+    heap: BinaryHeap<Reverse<Entry<E>>>,
+    entered: u64,
+}
+
+#[derive(Debug)]
+struct Entry<E> {
+    at: i64,
+    number: u64,
+    event: E,
+}
+
+impl<E> Agenda<E> {
+    /// An empty one.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { heap: BinaryHeap::new(), entered: 0 }
+    }
+
+    /// Enters an event.
+    pub fn at(&mut self, at: i64, event: E) {
+        self.entered += 1;
+        self.heap.push(Reverse(Entry { at, number: self.entered, event }));
+    }
+
+    /// Takes the next event out, if it is before `end`.
+    pub fn next_before(&mut self, end: i64) -> Option<(i64, E)> {
+        if self.heap.peek()?.0.at >= end {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(entry)| (entry.at, entry.event))
+    }
+}
+
+impl<E> Default for Agenda<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<E> PartialEq for Entry<E> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.number) == (other.at, other.number)
+    }
+}
+
+impl<E> Eq for Entry<E> {}
+
+impl<E> PartialOrd for Entry<E> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<E> Ord for Entry<E> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}

@@ -1,0 +1,122 @@
+//! What is asked of the simulator.
+
+use crate::mirror::Form;
+
+/// A second in nanoseconds.
+pub const SECOND: i64 = 1_000_000_000;
+/// A millisecond in nanoseconds.
+pub const MILLISECOND: i64 = 1_000_000;
+
+/// The order for one capture.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Chooses everything that is not ordered.
+    pub seed: u64,
+    /// When the capture begins, in nanoseconds since 1970.
+    pub start: i64,
+    /// How long it lasts, in nanoseconds.
+    pub length: i64,
+    /// How many devices the site has, switches not counted; at least 5.
+    pub devices: u32,
+    /// What the devices are.
+    pub mix: Mix,
+    /// How the switches are cabled.
+    pub shape: Shape,
+    /// Pictures a second of each camera; of their kind where nothing is said.
+    pub frame_rate: Option<u32>,
+    /// Bits a second of each camera; of their kind where nothing is said.
+    pub bit_rate: Option<u64>,
+    /// How cameras send; drawn for each where nothing is said.
+    pub transport: Option<Transport>,
+    /// Whether the site is well under way when the capture begins, rather than just being switched on.
+    pub is_settled: bool,
+    /// Which ports the mirror copies.
+    pub view: View,
+    /// In which form.
+    pub form: Form,
+    /// Incidents ordered by name.
+    pub incidents: Vec<IncidentOrder>,
+    /// Incidents drawn at random in addition.
+    pub random_incidents: u32,
+}
+
+/// What a site's devices are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mix {
+    /// Cameras for the most part, recorders, door controllers, intercoms, and an office beside them.
+    Site,
+    /// Cameras and recorders alone.
+    Video,
+    /// Everything but media: controllers, intercoms, sensors of the office kind, cameras on demand.
+    Control,
+}
+
+/// How switches are cabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Each switch has one way to the core.
+    Tree,
+    /// Access switches form rings of up to six that begin and end at the core.
+    Ring,
+    /// Each access switch has a second cable to the core, blocked while the first one is well.
+    Redundant,
+}
+
+/// How a camera sends its media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// RTP over UDP to the recorder.
+    Udp,
+    /// RTP inside the RTSP connection.
+    Interleaved,
+    /// RTP over UDP to a group.
+    Multicast,
+}
+
+/// Which ports the mirror copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// What enters any port of the core: each frame that crosses the core once.
+    Core,
+    /// What enters and what leaves any port of the core: each frame at least twice.
+    CoreBothWays,
+    /// What enters and leaves the uplink of the first access switch, nothing else.
+    Uplink,
+    /// What enters any port of the core or of any access switch: some frames at two switches.
+    TwoSwitches,
+}
+
+/// An incident ordered by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentOrder {
+    /// Its kind.
+    pub kind: String,
+    /// When, in nanoseconds after the start; drawn where nothing is said.
+    pub after: Option<i64>,
+    /// The device or switch, by name; drawn where nothing is said.
+    pub subject: Option<String>,
+    /// How long it lasts, in nanoseconds; of its kind where nothing is said.
+    pub length: Option<i64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            // 2026-01-05, a Monday, 08:00 UTC.
+            start: 1_767_600_000 * SECOND,
+            length: 300 * SECOND,
+            devices: 20,
+            mix: Mix::Site,
+            shape: Shape::Tree,
+            frame_rate: None,
+            bit_rate: None,
+            transport: None,
+            is_settled: false,
+            view: View::Core,
+            form: Form::default(),
+            incidents: Vec::new(),
+            random_incidents: 0,
+        }
+    }
+}

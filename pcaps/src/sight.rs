@@ -1,0 +1,158 @@
+//! What an attentive reader of the mirror would note down: the second depth of a simulation.
+//!
+//! Years of a site's time are too many packets to write and to read. So the same site can be run without
+//! making bytes: what would be read off each frame is told instead, and what repeats is summed up for each
+//! second, as [`Heard`] and [`Media`].
+
+use std::net::IpAddr;
+
+use crate::wire::Mac;
+
+/// One note.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// When, in nanoseconds since 1970; of a sum, its last frame.
+    pub at: i64,
+    /// Who sent the frame.
+    pub from: Party,
+    /// Whom it was sent to.
+    pub to: Party,
+    /// IP protocol; `None` without IP.
+    pub protocol: Option<u8>,
+    /// What was noted.
+    pub what: What,
+}
+
+/// One side of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Party {
+    /// Its MAC.
+    pub mac: Mac,
+    /// Its address.
+    pub ip: Option<IpAddr>,
+    /// Its port; 0 without one.
+    pub port: u16,
+    /// Hop limit of what it sent; 0 without IP.
+    pub ttl: u8,
+}
+
+/// What was noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// One frame said something.
+    Said(Says),
+    /// One side of a flow was heard in this second.
+    Heard(Heard),
+    /// A stream ran in this second.
+    Media(Media),
+}
+
+/// What one frame says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Says {
+    /// `mac` holds `ip`.
+    Binding(Mac, IpAddr),
+    /// A lease gives `ip` to `mac`.
+    Leased {
+        /// DHCP message type.
+        message: u8,
+        /// The client.
+        mac: Mac,
+        /// The address asked for or given.
+        ip: Option<IpAddr>,
+        /// Who gives it.
+        server: Option<IpAddr>,
+        /// For how long.
+        lease_s: Option<u32>,
+        /// The transaction.
+        transaction: u32,
+    },
+    /// The client `mac` hangs on this port of this switch (option 82).
+    Attached(Mac, String, String),
+    /// Who holds this address?
+    Asked(IpAddr),
+    /// The sender forwards for others.
+    Router,
+    /// The sender tries to open a connection, for the how-manieth time.
+    Opening(u16),
+    /// The sender refuses a connection.
+    Refused,
+    /// The sender sends again, for the how-manieth time.
+    Retried(u16),
+    /// A router says that this host cannot be reached.
+    Unreachable(IpAddr),
+    /// A neighbour describes itself.
+    Neighbor(Box<Neighbor>),
+    /// The receiver answered as a server, or the sender does.
+    Served(&'static str),
+    /// The sender will send this media.
+    Announced {
+        /// SSRC.
+        ssrc: u32,
+        /// The receiver's address, or the group's.
+        destination: IpAddr,
+        /// The sender's and the receiver's RTP port.
+        ports: (u16, u16),
+        /// Inside the RTSP connection.
+        is_interleaved: bool,
+    },
+    /// The sender (of a TEARDOWN) ends the receiver's media to himself.
+    Ended,
+}
+
+/// A switch, as LLDP tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbor {
+    /// Its bridge's MAC.
+    pub chassis: Mac,
+    /// The port it speaks on.
+    pub port: String,
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub management: Option<IpAddr>,
+    /// How long this holds.
+    pub ttl_s: u16,
+}
+
+/// Frames of one side of a flow within a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// The flow's number, the same for both sides.
+    pub flow: u64,
+    /// First frame.
+    pub first: i64,
+    /// Last frame.
+    pub last: i64,
+    /// How many.
+    pub packets: u64,
+    /// Bytes on the wire.
+    pub bytes: u64,
+    /// The longest time between two, the one before the first included.
+    pub longest_gap: i64,
+}
+
+/// One stream within a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Media {
+    /// The stream's number.
+    pub stream: u64,
+    /// Synchronization source.
+    pub ssrc: u32,
+    /// Payload type.
+    pub payload_type: u8,
+    /// Inside the RTSP connection.
+    pub is_interleaved: bool,
+    /// First packet.
+    pub first: i64,
+    /// Last packet.
+    pub last: i64,
+    /// How many.
+    pub packets: u64,
+    /// Their bytes, RTP headers included.
+    pub bytes: u64,
+    /// Packets that never came past the mirror since the stream began.
+    pub lost: u64,
+    /// The longest time between two, the one before the first included.
+    pub longest_gap: i64,
+}

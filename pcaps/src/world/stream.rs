@@ -1,0 +1,542 @@
+//! Media: pictures at the camera's pace, cut into RTP packets, over UDP, to a group, or inside RTSP (RFC 3550).
+//!
+//! A stream is caught up with once a second, and before anything changes that matters to it. Its pictures' times
+//! and sizes follow from its own random numbers alone.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+
+use super::pull::JobId;
+use super::tcp::{ConnectionId, Note, Side, Step};
+use super::{Event, Message, World};
+use crate::fabric::HostId;
+use crate::frame::{Body, Data, Frame, Packet, Transport as Carried};
+use crate::options::{MILLISECOND, SECOND, Transport};
+use crate::random::Random;
+use crate::sight::{self, Party};
+use crate::site::Media;
+use crate::tap::Passing;
+use crate::wire::rtcp::{self, Block, Sender};
+use crate::wire::{Mac, ip, rtp, rtsp};
+
+/// A stream, by its place in the world's list.
+pub type StreamId = usize;
+
+/// One stream of one camera to one receiver or group.
+#[derive(Debug)]
+pub struct Stream {
+    /// Who sends.
+    pub camera: HostId,
+    /// Who receives; of a group the first who asked for it.
+    pub receiver: HostId,
+    /// The session it belongs to.
+    pub job: JobId,
+    /// How it travels.
+    pub transport: Transport,
+    /// What it carries.
+    pub media: Media,
+    /// Where it goes: the receiver's address or the group's.
+    pub destination: Ipv4Addr,
+    /// Ports of RTP: the sender's and the receiver's.
+    pub ports: (u16, u16),
+    /// Synchronization source.
+    pub ssrc: u32,
+    /// Packets that were sent.
+    pub sent: u64,
+    /// RTP bytes that were sent, headers included.
+    pub octets: u64,
+    /// Packets that the mirror never showed though it was on: lost before it, or by it.
+    pub unseen: u64,
+    /// Packets that the mirror showed.
+    pub seen: u64,
+    /// Packets that never came to the receiver.
+    pub lost: u64,
+    /// Time of the first packet.
+    pub first: i64,
+    /// Time of the last packet.
+    pub last: i64,
+    /// Time of the last packet that came to the receiver; before the first, when it began.
+    pub arrived: i64,
+    /// Whether it runs.
+    pub is_running: bool,
+    /// Whether its pictures stopped though the session goes on.
+    pub is_stalled: bool,
+    connection: Option<(ConnectionId, u32)>,
+    epoch: u32,
+    sequence: u16,
+    first_sequence: u16,
+    base: u32,
+    began: i64,
+    picture: u64,
+    next_at: i64,
+    random: Random,
+    second: Second,
+    reported: Reported,
+}
+
+/// What was seen of a stream since the last second.
+#[derive(Debug, Default)]
+struct Second {
+    packets: u64,
+    bytes: u64,
+    first: i64,
+    last: i64,
+    longest_gap: i64,
+    before: Option<i64>,
+}
+
+/// What the receiver last reported, and when somebody reports next.
+#[derive(Debug, Default)]
+struct Reported {
+    sent: u64,
+    lost: u64,
+    sender_at: i64,
+    sender_next: i64,
+    receiver_next: i64,
+}
+
+impl World<'_> {
+    /// Lets a stream begin.
+    pub(super) fn start_stream(
+        &mut self,
+        at: i64,
+        job: JobId,
+        ends: (HostId, HostId),
+        plan: &Planned,
+    ) -> StreamId {
+        let (camera, receiver) = ends;
+        let media = self.site.hosts[camera].media.expect("only cameras are asked for media");
+        let mut random = self.hosts[camera].random.clone();
+        self.hosts[camera].random.bits();
+        let first_sequence = random.bits() as u16;
+        let stream = Stream {
+            camera,
+            receiver,
+            job,
+            transport: plan.transport,
+            media,
+            destination: plan.destination,
+            ports: plan.ports,
+            ssrc: plan.ssrc,
+            sent: 0,
+            octets: 0,
+            unseen: 0,
+            seen: 0,
+            lost: 0,
+            first: 0,
+            last: 0,
+            arrived: at,
+            is_running: true,
+            is_stalled: false,
+            connection: plan.connection,
+            epoch: self.hosts[camera].epoch,
+            sequence: first_sequence,
+            first_sequence,
+            base: random.bits() as u32,
+            began: at,
+            picture: 0,
+            next_at: at + random.between(0, SECOND / i64::from(media.frame_rate)),
+            random,
+            second: Second::default(),
+            reported: Reported { sender_next: at + SECOND, receiver_next: at + 5 * SECOND / 2, ..Reported::default() },
+        };
+        let id = self.streams.len();
+        self.streams.push(stream);
+        self.agenda.at(at + SECOND, Event::Report(id));
+        id
+    }
+
+    /// Forgets what was counted while the site warmed up.
+    pub(super) fn forget_counts(&mut self) {
+        for stream in &mut self.streams {
+            (stream.sent, stream.octets, stream.lost, stream.seen, stream.unseen) = (0, 0, 0, 0, 0);
+            stream.reported = Reported {
+                sender_next: stream.reported.sender_next,
+                receiver_next: stream.reported.receiver_next,
+                ..Reported::default()
+            };
+            stream.first = 0;
+            stream.first_sequence = stream.sequence;
+        }
+    }
+
+    /// Catches up with every stream.
+    pub(super) fn settle_all(&mut self, until: i64) {
+        for id in 0..self.streams.len() {
+            if self.streams[id].is_running {
+                self.settle(id, until);
+            }
+        }
+    }
+
+    /// Catches up with one stream: sends all its pictures before `until`.
+    pub(super) fn settle(&mut self, id: StreamId, until: i64) {
+        loop {
+            let stream = &self.streams[id];
+            if !stream.is_running {
+                break;
+            }
+            let at = stream.next_at;
+            if let Some((connection, generation)) = stream.connection {
+                if self.generation(connection) != generation {
+                    self.streams[id].is_running = false;
+                    break;
+                }
+                let due = self.again_at(connection, Side::Server);
+                if let Some(again) = due.filter(|again| *again <= at && *again < until) {
+                    self.again(again, connection, Side::Server);
+                    continue;
+                }
+            }
+            if at >= until {
+                break;
+            }
+            if self.hosts[self.streams[id].camera].epoch != self.streams[id].epoch {
+                self.streams[id].is_running = false;
+                break;
+            }
+            self.picture(at, id);
+        }
+        let stream = &self.streams[id];
+        let (arrived, receiver, camera) = (stream.arrived, stream.receiver, stream.camera);
+        self.confirm(arrived, receiver, self.hosts[camera].ip);
+        self.sum_up(id);
+    }
+
+    fn picture(&mut self, at: i64, id: StreamId) {
+        let stream = &mut self.streams[id];
+        let rate = u64::from(stream.media.frame_rate);
+        let length = stream.next_length();
+        let ticks = stream.picture * CLOCK / rate;
+        stream.picture += 1;
+        let pace = stream.began + (stream.picture as i64) * SECOND / i64::from(stream.media.frame_rate);
+        let sway = stream.random.between(-SWAY, SWAY);
+        stream.next_at = (pace + sway).max(at + MILLISECOND);
+        if stream.is_stalled || !self.hosts[stream.camera].serves {
+            return;
+        }
+        let timestamp = stream.base.wrapping_add(ticks as u32);
+        match stream.transport {
+            Transport::Interleaved => self.picture_inside(at, id, length, timestamp),
+            Transport::Udp | Transport::Multicast => self.picture_beside(at, id, length, timestamp),
+        }
+    }
+
+    fn picture_beside(&mut self, at: i64, id: StreamId, length: usize, timestamp: u32) {
+        let mut left = length;
+        let mut time = at;
+        while left > 0 {
+            let payload = left.min(PAYLOAD);
+            left -= payload;
+            self.packet(time, id, payload + 12, left == 0, timestamp);
+            time += PACKET_SPACING;
+        }
+    }
+
+    fn packet(&mut self, at: i64, id: StreamId, length: usize, is_last: bool, timestamp: u32) {
+        let stream = &mut self.streams[id];
+        let header = rtp::header(PAYLOAD_TYPE, is_last, stream.sequence, timestamp, stream.ssrc);
+        stream.note_sent(at, length);
+        let (camera, receiver, ports, destination) =
+            (stream.camera, stream.receiver, stream.ports, stream.destination);
+        let is_group = stream.transport == Transport::Multicast;
+        let transport = Carried::Udp(ports, Data::Rtp(header, length));
+        let (arrives, shown) = if is_group || self.is_on_link(camera, destination) {
+            let seen = self.media_frame(at, camera, destination, (!is_group).then_some(receiver), transport);
+            (seen.0, seen.1)
+        } else {
+            match self.send_ip(at, camera, destination, &transport, &[]) {
+                super::link::Sent::Arrives(_, _, shown) => (true, shown.then_some(at)),
+                super::link::Sent::Lost(shown) => (false, shown.then_some(at)),
+                super::link::Sent::Waits => (false, None),
+            }
+        };
+        let is_mute = self.tap.is_mute;
+        let stream = &mut self.streams[id];
+        if arrives {
+            stream.arrived = at;
+        } else {
+            stream.lost += 1;
+        }
+        match shown {
+            Some(seen) => stream.note_seen(seen, length),
+            None if !is_mute => stream.unseen += 1,
+            None => {}
+        }
+    }
+
+    /// One packet of media on its own link: whether it arrives, and when the mirror shows it.
+    fn media_frame(
+        &mut self,
+        at: i64,
+        camera: HostId,
+        destination: Ipv4Addr,
+        receiver: Option<HostId>,
+        transport: Carried,
+    ) -> (bool, Option<i64>) {
+        if !self.hosts[camera].is_up {
+            return (false, None);
+        }
+        let vlan = self.site.hosts[camera].vlan;
+        let passing = Passing { host: camera, at, vlan };
+        let product = self.site.hosts[camera].product;
+        let id = self.hosts[camera].id(product.counts_packets);
+        let (journey, mac) = match receiver {
+            Some(receiver) => (self.fabric.send(camera, receiver), self.site.hosts[receiver].mac),
+            None => (self.fabric.flood(camera), Mac::of_group(destination)),
+        };
+        let arrives = journey.arrives.is_some() && receiver.is_none_or(|receiver| self.hosts[receiver].is_up);
+        if !self.tap.wants_bytes() {
+            return (arrives, self.tap.counts(passing, &journey.copies));
+        }
+        let ttl = if receiver.is_some() { product.ttl } else { GROUP_TTL };
+        let source = self.hosts[camera].ip;
+        let packet = Packet { source: source.into(), destination: destination.into(), ttl, id, transport };
+        let frame = Frame { destination: mac, source: self.site.hosts[camera].mac, body: Body::Ip(packet) };
+        let shown = self.tap.copy(passing, &journey.copies, &frame, &[]);
+        (arrives, shown.then_some(at))
+    }
+
+    fn is_on_link(&self, camera: HostId, destination: Ipv4Addr) -> bool {
+        super::link::vlan_of(destination) == self.site.hosts[camera].vlan
+    }
+
+    fn picture_inside(&mut self, at: i64, id: StreamId, length: usize, timestamp: u32) {
+        let Some((connection, _)) = self.streams[id].connection else { return };
+        if self.backlog(connection, Side::Server) > SEND_BUFFER {
+            // The encoder drops what its buffer does not take.
+            return;
+        }
+        let wants_bytes = self.tap.wants_bytes();
+        let stream = &mut self.streams[id];
+        let mut left = length;
+        let mut bytes = Vec::with_capacity(if wants_bytes { length + length / 80 + 32 } else { 0 });
+        let mut whole = 0;
+        let mut lengths = Vec::new();
+        while left > 0 {
+            let payload = left.min(PAYLOAD);
+            left -= payload;
+            let packet = payload + 12;
+            if wants_bytes {
+                let header = rtp::header(PAYLOAD_TYPE, left == 0, stream.sequence, timestamp, stream.ssrc);
+                bytes.extend_from_slice(&rtsp::interleaved(0, packet as u16));
+                Data::Rtp(header, packet).write(&mut bytes);
+            }
+            stream.note_sent(at, packet);
+            lengths.push(packet);
+            whole += packet + 4;
+        }
+        let data = if wants_bytes {
+            Data::Bytes(Rc::from(bytes))
+        } else {
+            Data::Filled(Rc::clone(&self.nothing), whole)
+        };
+        let camera = self.streams[id].camera;
+        let before = self.tap.shown[camera].frames;
+        self.say(at, connection, Step { by: Side::Server, data, says: Vec::new(), note: Note::Nothing });
+        let is_shown = self.tap.shown[camera].frames > before;
+        let is_through = self.backlog(connection, Side::Server) == 0;
+        let stream = &mut self.streams[id];
+        if is_through {
+            stream.arrived = at;
+        }
+        for length in lengths {
+            if is_shown {
+                stream.note_seen(at, length);
+            }
+        }
+    }
+
+    /// Tells a reader of sights what the last second brought.
+    fn sum_up(&mut self, id: StreamId) {
+        let stream = &mut self.streams[id];
+        if self.tap.wants_bytes() || stream.second.packets == 0 {
+            stream.second.packets = 0;
+            return;
+        }
+        let second = &mut stream.second;
+        let media = sight::Media {
+            stream: id as u64,
+            ssrc: stream.ssrc,
+            payload_type: PAYLOAD_TYPE,
+            is_interleaved: stream.transport == Transport::Interleaved,
+            first: second.first,
+            last: second.last,
+            packets: second.packets,
+            bytes: second.bytes,
+            lost: stream.unseen,
+            longest_gap: second.longest_gap,
+        };
+        *second = Second { before: Some(second.last), ..Second::default() };
+        let (camera, receiver) = (&self.site.hosts[stream.camera], &self.site.hosts[stream.receiver]);
+        let is_tcp = stream.transport == Transport::Interleaved;
+        let ports = if is_tcp { (554, stream.ports.1) } else { stream.ports };
+        let mac = if stream.transport == Transport::Multicast { Mac::of_group(stream.destination) } else { receiver.mac };
+        let from = Party {
+            mac: camera.mac,
+            ip: Some(self.hosts[stream.camera].ip.into()),
+            port: ports.0,
+            ttl: camera.product.ttl,
+        };
+        let to = Party { mac, ip: Some(stream.destination.into()), port: ports.1, ttl: 0 };
+        self.tap.media(from, to, media, if is_tcp { ip::TCP } else { ip::UDP });
+    }
+
+    /// Sender and receiver report to one another (RFC 3550, 6.4).
+    pub(super) fn report(&mut self, at: i64, id: StreamId) {
+        self.settle(id, at);
+        let stream = &mut self.streams[id];
+        if !stream.is_running {
+            return;
+        }
+        self.agenda.at(at + SECOND, Event::Report(id));
+        let is_sender_due = stream.reported.sender_next <= at;
+        let is_receiver_due = stream.reported.receiver_next <= at;
+        if is_sender_due {
+            stream.reported.sender_next = at + REPORTS - stream.random.between(0, SECOND / 2);
+            stream.reported.sender_at = at;
+            let since = ((at - stream.began) / 1_000) as u64 * CLOCK / 1_000_000;
+            let sender = Sender {
+                ssrc: stream.ssrc,
+                clock_ns: at,
+                timestamp: stream.base.wrapping_add(since as u32),
+                packets: stream.sent as u32,
+                octets: (stream.octets - 12 * stream.sent) as u32,
+            };
+            let name = format!("camera@{}", self.hosts[stream.camera].ip);
+            let bytes = rtcp::sender_report(&sender, &name);
+            self.send_report(at, id, Side::Server, bytes);
+        }
+        let stream = &mut self.streams[id];
+        if is_receiver_due {
+            stream.reported.receiver_next = at + REPORTS - stream.random.between(0, SECOND);
+            let (sent, lost) = (stream.sent - stream.reported.sent, stream.lost - stream.reported.lost);
+            (stream.reported.sent, stream.reported.lost) = (stream.sent, stream.lost);
+            let fraction = if sent == 0 { 0 } else { (lost * 256 / sent).min(255) };
+            let since = if stream.reported.sender_at == 0 { 0 } else { at - stream.reported.sender_at };
+            let block = Block {
+                ssrc: stream.ssrc,
+                fraction_lost: fraction as u8,
+                lost: stream.lost as i32,
+                highest: u32::from(stream.first_sequence).wrapping_add(stream.sent as u32).wrapping_sub(1),
+                jitter: 40,
+                last_sr: if since == 0 { 0 } else { rtcp::middle(stream.reported.sender_at) },
+                delay_since: (since.max(0) as u64 * 65_536 / 1_000_000_000) as u32,
+            };
+            let ssrc = stream.ssrc ^ 0x5a5a_5a5a;
+            let name = format!("recorder@{}", self.hosts[stream.receiver].ip);
+            let is_heard = stream.sent > 0;
+            let blocks = [block];
+            let bytes = rtcp::receiver_report(ssrc, if is_heard { &blocks } else { &[] }, &name);
+            self.send_report(at + 3 * MILLISECOND, id, Side::Client, bytes);
+        }
+    }
+
+    fn send_report(&mut self, at: i64, id: StreamId, by: Side, bytes: Vec<u8>) {
+        let stream = &self.streams[id];
+        if let Some((connection, generation)) = stream.connection {
+            if self.is_open(connection, generation) && self.backlog(connection, by) < SEND_BUFFER {
+                let mut framed = rtsp::interleaved(1, bytes.len() as u16).to_vec();
+                framed.extend(bytes);
+                self.say(at, connection, Step { by, data: Data::Bytes(Rc::from(framed)), says: Vec::new(), note: Note::Nothing });
+            }
+            return;
+        }
+        let ports = (stream.ports.0 + 1, stream.ports.1 + 1);
+        let (camera, receiver, destination) = (stream.camera, stream.receiver, stream.destination);
+        match (by, stream.transport) {
+            (Side::Server, Transport::Multicast) => {
+                self.multicast(at, camera, destination, GROUP_TTL, Self::datagram(ports, bytes), &[]);
+            }
+            (Side::Server, _) => {
+                let transport = Self::datagram(ports, bytes);
+                let parcel = super::link::Parcel { from: camera, to: destination, transport, says: Vec::new(), message: Message::Nothing };
+                self.send(at, parcel);
+            }
+            (Side::Client, _) => {
+                let to = self.hosts[camera].ip;
+                let transport = Self::datagram((ports.1, ports.0), bytes);
+                let parcel = super::link::Parcel { from: receiver, to, transport, says: Vec::new(), message: Message::ReceiverReport };
+                self.send(at, parcel);
+            }
+        }
+    }
+
+    /// Ends a stream.
+    pub(super) fn stop_stream(&mut self, at: i64, id: StreamId) {
+        self.settle(id, at);
+        self.streams[id].is_running = false;
+    }
+
+}
+
+/// What SETUP agreed on.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    pub transport: Transport,
+    pub destination: Ipv4Addr,
+    pub ports: (u16, u16),
+    pub ssrc: u32,
+    pub connection: Option<(ConnectionId, u32)>,
+}
+
+impl Stream {
+    /// Bytes of the next picture: a key picture is five times as large as the others.
+    fn next_length(&mut self) -> usize {
+        let group = u64::from(self.media.group);
+        let mean = (self.media.bit_rate / 8 / u64::from(self.media.frame_rate)).max(60);
+        let plain = mean * group / (group + 4);
+        let is_key = self.picture % group == 0;
+        let length = if is_key { plain * 5 } else { plain };
+        let sway = self.random.below(length / 3 + 1);
+        (length - length / 6 + sway).max(40) as usize
+    }
+
+    fn note_sent(&mut self, at: i64, length: usize) {
+        if self.sent == 0 {
+            self.first = at;
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sent += 1;
+        self.octets += length as u64;
+        self.last = at;
+    }
+
+    fn note_seen(&mut self, at: i64, length: usize) {
+        self.seen += 1;
+        let second = &mut self.second;
+        if second.packets == 0 {
+            second.first = at;
+        }
+        if let Some(before) = second.before {
+            second.longest_gap = second.longest_gap.max(at - before);
+        }
+        second.before = Some(at);
+        second.last = at;
+        second.packets += 1;
+        second.bytes += length as u64;
+    }
+
+    /// Its address as a reader sees it.
+    #[must_use]
+    pub const fn destination_ip(&self) -> IpAddr {
+        IpAddr::V4(self.destination)
+    }
+}
+
+/// RTP payload of one packet.
+const PAYLOAD: usize = 1_388;
+/// The payload type that all cameras here announce.
+pub(super) const PAYLOAD_TYPE: u8 = 96;
+/// The clock of video (RFC 6184, 8.2.1).
+const CLOCK: u64 = 90_000;
+/// A picture comes so much early or late.
+const SWAY: i64 = 2 * MILLISECOND;
+/// From one packet of a picture to the next: a full frame at 1 Gbit/s.
+const PACKET_SPACING: i64 = 12_300;
+/// Both sides report about this often.
+const REPORTS: i64 = 5 * SECOND;
+/// What a camera's send buffer holds.
+const SEND_BUFFER: usize = 400_000;
+/// Hop limit of what goes to a group.
+const GROUP_TTL: u8 = 16;
