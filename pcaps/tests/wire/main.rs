@@ -34,9 +34,12 @@ fn tshark_reads_what_was_put_in() {
         let name = format!("frame {} ({})", index + 1, expected.label);
         let mut values = row.split('\t');
         let mut next = || values.next().unwrap_or_default();
-        let (malformed, severities, messages) = (next(), next(), next());
+        let (malformed, severities, messages, unread) = (next(), next(), next(), next());
         if !malformed.is_empty() {
             wrong.push(format!("{name} is malformed"));
+        }
+        if !unread.is_empty() && expected.fields.iter().all(|(field, _)| *field != UNREAD) {
+            wrong.push(format!("{name}: nothing reads {unread}"));
         }
         if severities.split('|').any(|severity| matches!(severity, ERROR | WARNING)) {
             wrong.push(format!("{name}: {messages}"));
@@ -58,7 +61,7 @@ fn tshark_reads_what_was_put_in() {
     assert!(wrong.is_empty(), "{} faults\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// One row a frame: malformed, severities, messages, checksums, fields.
+/// One row a frame: malformed, severities, messages, unread bytes, checksums, fields.
 fn dissect(pcap: &[u8], fields: &BTreeSet<&str>) -> Option<Vec<String>> {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("wire.pcap");
     std::fs::write(&path, pcap).expect("the target directory can be written");
@@ -97,7 +100,9 @@ fn output(program: &mut Command) -> Option<Vec<u8>> {
     }
 }
 
-const ALWAYS: [&str; 3] = ["_ws.malformed", "_ws.expert.severity", "_ws.expert.message"];
+const ALWAYS: [&str; 4] = ["_ws.malformed", "_ws.expert.severity", "_ws.expert.message", UNREAD];
+/// Bytes that no dissector reads.
+const UNREAD: &str = "data.data";
 const CHECKSUMS: [&str; 7] = [
     "ip.checksum.status",
     "tcp.checksum.status",

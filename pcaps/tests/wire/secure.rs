@@ -37,11 +37,13 @@ fn up_to_12(capture: &mut Capture) {
         capture
             .tcp("server flight", true, ports, session.server_flight(&certificate))
             .shows("tls.handshake.type", messages)
+            .shows("tls.record.version", vec![in_words.as_str(); messages.split('|').count()].join("|"))
             .shows("tls.handshake.version", &in_words)
             .shows("tls.handshake.ciphersuite", format!("0x{cipher:04x}"))
             .shows("tls.handshake.certificate_length", certificate.len())
             .shows("x509sat.uTF8String", "Example|cam-07|Example|cam-07")
             .shows("x509af.serialNumber", "00fedcba9876543210")
+            .shows("x509af.algorithm.id", "1.2.840.113549.1.1.11|1.2.840.113549.1.1.1|1.2.840.113549.1.1.11")
             .shows("x509af.utcTime", "2025-06-15 15:06:40 (UTC)|2035-06-13 15:06:40 (UTC)");
         capture
             .tcp("client finish", false, ports, session.client_finish())
