@@ -94,7 +94,8 @@ fn others(capture: &mut Capture) {
     capture
         .datagram("netbios query", all, (137, 137), netbios::query(3, "recorder"))
         .shows("nbns.name", "RECORDER<00>")
-        .shows("nbns.type", 32);
+        .shows("nbns.type", 32)
+        .shows("nbns.class", 1);
 }
 
 fn ssdp(capture: &mut Capture) {
