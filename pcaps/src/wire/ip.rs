@@ -111,3 +111,15 @@ pub const fn finish(mut sum: u64) -> u16 {
 fn short(length: usize) -> u16 {
     u16::try_from(length).expect("a packet of ours is below 64 KiB")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 1071, 3.
+    #[test]
+    fn sum_is_that_of_the_rfc() {
+        let bytes = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+        assert_eq!(finish(add(0, &bytes)), !0xddf2);
+    }
+}

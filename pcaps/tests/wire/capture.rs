@@ -140,6 +140,7 @@ impl Capture {
         let ttl = match &transport {
             Transport::Other { is_alert: true, .. } => 1,
             Transport::Other { protocol: ip::ICMPV6, .. } => 255,
+            Transport::Udp((5_353, _), _) => 255,
             _ if destination.is_multicast() => 1,
             _ => 64,
         };

@@ -1,5 +1,9 @@
 //! Frames without IP.
 
+use std::net::Ipv4Addr;
+
+use spanwatch_simulator::wire::cdp::{self, Cdp};
+use spanwatch_simulator::wire::lacp::{self, End};
 use spanwatch_simulator::wire::lldp::{self, Link, Lldp, Med, Power};
 use spanwatch_simulator::wire::stp::{self, Bpdu, Bridge};
 use spanwatch_simulator::wire::{Mac, ethernet};
@@ -9,6 +13,8 @@ use crate::capture::{CAMERA, CAMERA_MAC, Capture};
 pub fn frames(capture: &mut Capture) {
     lldp(capture);
     stp(capture);
+    cdp(capture);
+    lacp(capture);
 }
 
 fn lldp(capture: &mut Capture) {
@@ -112,6 +118,63 @@ fn stp(capture: &mut Capture) {
         .shows("stp.flags", "0x01")
         .shows("stp.root.hw", bpdu.root.1);
     capture.llc("tcn", BRIDGES, stp::tcn()).shows("stp.type", "0x80");
+}
+
+fn cdp(capture: &mut Capture) {
+    for (device, is_full_duplex) in [("cam-07", true), ("cam-7", true), ("cam-7", false), ("cam-07", false)] {
+        let cdp = Cdp {
+            ttl_s: 180,
+            device,
+            port: "eth0",
+            capabilities: cdp::HOST | cdp::IGMP,
+            version: "Example 4.2",
+            platform: "EX-1",
+            address: Some(Ipv4Addr::new(192, 0, 2, 7)),
+            native_vlan: Some(20),
+            power_mw: Some(12_950),
+            is_full_duplex,
+        };
+        capture
+            .llc("cdp", Mac([0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcc]), cdp.payload())
+            .shows("cdp.version", 2)
+            .shows("cdp.ttl", 180)
+            .shows("cdp.checksum.status", 1)
+            .shows("cdp.deviceid", device)
+            .shows("cdp.portid", "eth0")
+            .shows("cdp.capabilities", "0x00000030")
+            .shows("cdp.software_version", "Example 4.2")
+            .shows("cdp.platform", "EX-1")
+            .shows("cdp.nrgyz.ip_address", "192.0.2.7")
+            .shows("cdp.native_vlan", 20)
+            .shows("cdp.power_consumption", 12_950)
+            .shows("cdp.duplex", u8::from(is_full_duplex));
+    }
+}
+
+fn lacp(capture: &mut Capture) {
+    let actor = End {
+        system: (32_768, Mac([2, 0, 0x5e, 0, 1, 1])),
+        key: 10,
+        port: (255, 3),
+        state: lacp::ACTIVE | lacp::AGGREGATION | lacp::SYNCHRONIZATION,
+    };
+    let partner = End {
+        system: (1, Mac([2, 0, 0x5e, 0, 1, 2])),
+        key: 11,
+        port: (128, 4),
+        state: lacp::DEFAULTED | lacp::EXPIRED,
+    };
+    capture
+        .typed("lacp", Mac([0x01, 0x80, 0xc2, 0, 0, 2]), lacp::ETHERTYPE, lacp::message(&actor, &partner))
+        .shows("lacp.actor.sys_priority", 32_768)
+        .shows("lacp.actor.sysid", actor.system.1)
+        .shows("lacp.actor.key", 10)
+        .shows("lacp.actor.port_priority", 255)
+        .shows("lacp.actor.port", 3)
+        .shows("lacp.actor.state", "0x0d")
+        .shows("lacp.partner.sysid", partner.system.1)
+        .shows("lacp.partner.port", 4)
+        .shows("lacp.partner.state", "0xc0");
 }
 
 const NEAREST_BRIDGE: Mac = Mac([0x01, 0x80, 0xc2, 0, 0, 0x0e]);

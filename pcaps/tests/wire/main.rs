@@ -1,9 +1,12 @@
 //! What tshark reads in the bytes of every builder: no frame malformed, no checksum bad, and the
 //! fields as they were put in.
 
+mod calls;
 mod capture;
 mod layer2;
+mod names;
 mod network;
+mod secure;
 mod streams;
 
 use std::collections::BTreeSet;
@@ -17,6 +20,9 @@ fn tshark_reads_what_was_put_in() {
     layer2::frames(&mut capture);
     network::frames(&mut capture);
     streams::frames(&mut capture);
+    names::frames(&mut capture);
+    calls::frames(&mut capture);
+    secure::frames(&mut capture);
 
     let fields: BTreeSet<&str> =
         capture.frames.iter().flat_map(|frame| frame.fields.iter().map(|(field, _)| *field)).collect();
@@ -28,9 +34,12 @@ fn tshark_reads_what_was_put_in() {
         let name = format!("frame {} ({})", index + 1, expected.label);
         let mut values = row.split('\t');
         let mut next = || values.next().unwrap_or_default();
-        let (malformed, severities, messages) = (next(), next(), next());
+        let (malformed, severities, messages, unread) = (next(), next(), next(), next());
         if !malformed.is_empty() {
             wrong.push(format!("{name} is malformed"));
+        }
+        if !unread.is_empty() && expected.fields.iter().all(|(field, _)| *field != UNREAD) {
+            wrong.push(format!("{name}: nothing reads {unread}"));
         }
         if severities.split('|').any(|severity| matches!(severity, ERROR | WARNING)) {
             wrong.push(format!("{name}: {messages}"));
@@ -52,13 +61,13 @@ fn tshark_reads_what_was_put_in() {
     assert!(wrong.is_empty(), "{} faults\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// One row a frame: malformed, severities, messages, checksums, fields. `None` where tshark is missing,
-/// which only a developer's own machine may be.
+/// One row a frame: malformed, severities, messages, unread bytes, checksums, fields.
 fn dissect(pcap: &[u8], fields: &BTreeSet<&str>) -> Option<Vec<String>> {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("wire.pcap");
     std::fs::write(&path, pcap).expect("the target directory can be written");
     let mut tshark = Command::new("tshark");
     tshark.env("LC_ALL", "C.UTF-8").env("TZ", "UTC").arg("-n").arg("-r").arg(&path);
+    tshark.args(["--enable-heuristic", "xml_udp"]);
     tshark.args(["-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=|"]);
     for protocol in ["ip", "tcp", "udp"] {
         tshark.arg("-o").arg(format!("{protocol}.check_checksum:TRUE"));
@@ -69,19 +78,31 @@ fn dissect(pcap: &[u8], fields: &BTreeSet<&str>) -> Option<Vec<String>> {
     for field in ALWAYS.iter().chain(&CHECKSUMS).chain(fields) {
         tshark.args(["-e", field]);
     }
-    let output = match tshark.output() {
-        Ok(output) => output,
-        Err(error) if std::env::var_os("CI").is_none() => {
-            eprintln!("SKIPPED: no byte of any builder was checked, for tshark does not start: {error}");
-            return None;
-        }
-        Err(error) => panic!("tshark does not start: {error}"),
-    };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    let rows = output(&mut tshark)?;
+    Some(String::from_utf8_lossy(&rows).lines().map(str::to_owned).collect())
 }
 
-const ALWAYS: [&str; 3] = ["_ws.malformed", "_ws.expert.severity", "_ws.expert.message"];
+/// What a program prints. `None` where it is missing, which only a developer's own machine may be.
+fn output(program: &mut Command) -> Option<Vec<u8>> {
+    match program.output() {
+        Ok(output) => {
+            assert!(output.status.success(), "{program:?}\n{}", String::from_utf8_lossy(&output.stderr));
+            Some(output.stdout)
+        }
+        Err(error) if std::env::var_os("CI").is_none() => {
+            eprintln!(
+                "SKIPPED: nothing was checked, for {:?} does not start: {error}",
+                program.get_program()
+            );
+            None
+        }
+        Err(error) => panic!("{:?} does not start: {error}", program.get_program()),
+    }
+}
+
+const ALWAYS: [&str; 4] = ["_ws.malformed", "_ws.expert.severity", "_ws.expert.message", UNREAD];
+/// Bytes that no dissector reads.
+const UNREAD: &str = "data.data";
 const CHECKSUMS: [&str; 7] = [
     "ip.checksum.status",
     "tcp.checksum.status",

@@ -2,15 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use spanwatch_simulator::wire::{dhcp, icmpv6, igmp, ip, mld, nd, ntp};
+use spanwatch_simulator::wire::arp::Arp;
+use spanwatch_simulator::wire::ip::Header;
+use spanwatch_simulator::wire::{Mac, dhcp, ethernet, icmp, icmpv6, igmp, ip, mld, nd, ntp, udp};
 
-use crate::capture::{CAMERA_MAC, Capture};
+use crate::UNREAD;
+use crate::capture::{CAMERA, CAMERA_MAC, Capture, RECORDER, RECORDER_MAC};
 
 pub fn frames(capture: &mut Capture) {
     dhcp(capture);
     ntp(capture);
     groups(capture);
     neighbors(capture);
+    basics(capture);
 }
 
 fn dhcp(capture: &mut Capture) {
@@ -139,6 +143,7 @@ fn groups(capture: &mut Capture) {
             mld::report_v2(ends, &[(mld::TO_EXCLUDE, listened)]),
         )
         .shows("icmpv6.type", 143)
+        .shows("icmpv6.mldr.nb_mcast_records", 1)
         .shows("icmpv6.mldr.mar.record_type", mld::TO_EXCLUDE)
         .shows("icmpv6.mldr.mar.multicast_address", listened);
     let ends = (ends.0, "ff02::1".parse().expect("an address"));
@@ -196,7 +201,45 @@ fn neighbors(capture: &mut Capture) {
     let ends = (camera, asker);
     capture
         .other("echo", six(ends), ip::ICMPV6, false, icmpv6::echo(ends, false, (9, 1), b"abcdefgh"))
-        .shows("icmpv6.echo.identifier", "0x0009");
+        .shows("icmpv6.echo.identifier", "0x0009")
+        .shows(UNREAD, "6162636465666768");
+}
+
+fn basics(capture: &mut Capture) {
+    let (camera, asker) = (Ipv4Addr::new(192, 0, 2, 7), Ipv4Addr::new(192, 0, 2, 50));
+    let arp = Arp { is_reply: false, sender: (RECORDER_MAC, asker), target: (Mac::ZERO, camera) };
+    let mut bytes = Vec::new();
+    arp.write(&mut bytes);
+    capture
+        .typed("arp", Mac::BROADCAST, ethernet::ARP, bytes)
+        .shows("arp.opcode", 1)
+        .shows("arp.src.hw_mac", RECORDER_MAC)
+        .shows("arp.src.proto_ipv4", asker)
+        .shows("arp.dst.proto_ipv4", camera);
+    let mut bytes = Vec::new();
+    icmp::echo(true, 9, 2, b"abcdefgh", &mut bytes);
+    capture
+        .other("echo reply", (CAMERA, RECORDER), ip::ICMP, false, bytes)
+        .shows("icmp.type", 0)
+        .shows("icmp.ident", 9)
+        .shows("icmp.seq", 2)
+        .shows(UNREAD, "6162636465666768");
+    let header =
+        Header { source: RECORDER, destination: CAMERA, ttl: 64, id: 0, protocol: ip::UDP, is_alert: false };
+    let (mut packet, mut bytes) = (Vec::new(), Vec::new());
+    header.write(8, &mut packet);
+    udp::write(&header, (40_000, 162), b"", &mut packet);
+    icmp::unreachable(3, &packet, &mut bytes);
+    capture
+        .other("port unreachable", (CAMERA, RECORDER), ip::ICMP, false, bytes)
+        .shows("icmp.code", 3)
+        .shows("udp.dstport", 162);
+    let ends = ("fe80::7".parse().expect("an address"), "fe80::1".parse().expect("an address"));
+    capture
+        .datagram("udp over six", six(ends), (123, 123), ntp::request(0))
+        .shows("ipv6.src", "fe80::7")
+        .shows("udp.checksum.status", 1)
+        .shows("ntp.flags.mode", 3);
 }
 
 fn six((source, destination): (Ipv6Addr, Ipv6Addr)) -> (IpAddr, IpAddr) {
