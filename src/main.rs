@@ -22,6 +22,7 @@ struct Arguments {
 enum Command {
     Replay(commands::replay::Replay),
     Doctor(commands::doctor::Doctor),
+    Simulate(commands::simulate::Simulate),
     Protocols(commands::protocols::Protocols),
     Kinds(commands::kinds::Kinds),
 }
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Replay(replay) => replay.run(),
         Command::Doctor(doctor) => doctor.run(),
+        Command::Simulate(simulate) => simulate.run(),
         Command::Protocols(protocols) => protocols.run(),
         Command::Kinds(kinds) => kinds.run(),
     };

@@ -6,6 +6,9 @@
 //!          s1   s2 ──── s3     a ring closes over a blocked cable, which opens when another fails
 //! ```
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use crate::mirror::Way;
 use crate::random::Random;
 
@@ -58,6 +61,8 @@ pub struct Source {
     pub ingress: bool,
     /// Whether it copies what leaves them.
     pub egress: bool,
+    /// Whether it copies what the switch itself sends: LLDP, BPDUs.
+    pub own: bool,
     /// Ports that fell out of the list, though they should be in it.
     pub missing: Vec<u16>,
 }
@@ -97,6 +102,8 @@ pub struct Fabric {
     pub sources: Vec<Source>,
     /// By switch: the trunk towards the root, as the spanning tree last had it.
     towards_root: Vec<Option<TrunkId>>,
+    /// Ways found since the tree was built.
+    ways: HashMap<(SwitchId, SwitchId), Option<Rc<[TrunkId]>>>,
     journey: Journey,
     random: Random,
 }
@@ -111,6 +118,7 @@ impl Fabric {
             forwards: vec![true; switches],
             sources,
             towards_root: Vec::new(),
+            ways: HashMap::new(),
             journey: Journey::default(),
             random,
         };
@@ -142,6 +150,7 @@ impl Fabric {
         }
         let changed = (0..towards.len()).filter(|s| before.get(*s).is_some_and(|b| *b != towards[*s])).collect();
         self.towards_root = towards;
+        self.ways.clear();
         changed
     }
 
@@ -219,7 +228,13 @@ impl Fabric {
         let mut after = HOP;
         let mut at = a.plug;
         self.note(copies, after, at, Way::Ingress);
-        let way = self.way(a.plug.switch, b.plug.switch);
+        let ends = (a.plug.switch, b.plug.switch);
+        let known = self.ways.get(&ends).cloned();
+        let way = known.unwrap_or_else(|| {
+            let way: Option<Rc<[TrunkId]>> = self.way(ends.0, ends.1).map(Into::into);
+            self.ways.insert(ends, way.clone());
+            way
+        });
         for id in way.as_deref().unwrap_or_default() {
             let trunk = &self.trunks[*id];
             let (Some(there), loss_ppm, is_up) = (trunk.other(at.switch), trunk.loss_ppm, trunk.is_up) else {
@@ -296,6 +311,10 @@ impl Fabric {
         journey.arrives = None;
         if self.forwards[plug.switch] {
             self.note(&mut journey.copies, STORE_AND_FORWARD, plug, Way::Egress);
+            let is_copied = |source: &Source| source.switch == plug.switch && source.own && !source.egress;
+            if self.sources.iter().any(is_copied) {
+                journey.copies.push((STORE_AND_FORWARD, Way::Egress, plug.number()));
+            }
             let trunk = self.trunks.iter().find(|trunk| trunk.ends.contains(&plug));
             if let Some((there, loss_ppm)) = trunk
                 .filter(|trunk| trunk.is_up)

@@ -76,8 +76,8 @@ pub enum Data {
     Part(Rc<[u8]>, usize, usize),
     /// A head, and behind it so many bytes that stand for encoded pictures or for what is encrypted.
     Filled(Rc<[u8]>, usize),
-    /// An RTP header and so many bytes of it in all.
-    Rtp([u8; 12], usize),
+    /// An RTP header with the first bytes of its payload, of which so many count, and the packet's length in all.
+    Rtp([u8; 15], u8, usize),
 }
 
 impl Data {
@@ -89,7 +89,7 @@ impl Data {
             Self::Bytes(bytes) => bytes.len(),
             Self::Part(_, from, to) => to - from,
             Self::Filled(head, filler) => head.len() + filler,
-            Self::Rtp(_, length) => *length,
+            Self::Rtp(_, _, length) => *length,
         }
     }
 
@@ -109,10 +109,12 @@ impl Data {
                 out.extend_from_slice(head);
                 fill(*filler, head.len(), out);
             }
-            Self::Rtp(header, length) => {
-                out.extend_from_slice(header);
+            Self::Rtp(head, of_head, length) => {
+                let head = &head[..usize::from(*of_head)];
+                out.extend_from_slice(head);
                 // What follows must not look the same in every packet, and must not look like anything.
-                fill(length.saturating_sub(12), usize::from(header[3]) * 7 + usize::from(header[2]), out);
+                let at = usize::from(head[3]) * 7 + usize::from(head[2]);
+                fill(length.saturating_sub(head.len()), at, out);
             }
         }
     }

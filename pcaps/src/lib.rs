@@ -10,6 +10,7 @@ pub mod makers;
 pub mod mirror;
 pub mod options;
 pub mod random;
+pub mod run;
 pub mod sight;
 pub mod site;
 pub mod tap;

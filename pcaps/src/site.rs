@@ -200,7 +200,9 @@ impl Site {
     /// What the mirror copies in a view.
     #[must_use]
     pub fn sources(&self, view: View) -> Vec<Source> {
-        let source = |switch, ingress, egress| Source { switch, ports: None, ingress, egress, missing: Vec::new() };
+        let source = |switch, ingress, egress| {
+            Source { switch, ports: None, ingress, egress, own: switch == 0, missing: Vec::new() }
+        };
         match view {
             View::Core => vec![source(0, true, false)],
             View::CoreBothWays => vec![source(0, true, true)],

@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod kinds;
 pub mod protocols;
 pub mod replay;
+pub mod simulate;
 
 use std::io;
 

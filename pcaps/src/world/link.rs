@@ -59,7 +59,8 @@ pub(super) enum Sent {
 impl World<'_> {
     /// Sends a datagram, at once or when its neighbour is found.
     pub(super) fn send(&mut self, at: i64, parcel: Parcel) {
-        match self.send_ip(at, parcel.from, parcel.to, &parcel.transport, &parcel.says) {
+        let own = self.hosts[parcel.from].ip;
+        match self.send_ip(at, (parcel.from, own), parcel.to, &parcel.transport, &parcel.says) {
             Sent::Arrives(then, to, _) => {
                 let from = parcel.from;
                 if !matches!(parcel.message, Message::Nothing) {
@@ -91,16 +92,16 @@ impl World<'_> {
         if from == GATEWAY || vlan_of(to) == own { to } else { gateway_ip(own) }
     }
 
-    /// Sends an IPv4 packet on its way: to its neighbour, or through the gateway.
+    /// Sends an IPv4 packet of a host, from one of its addresses, on its way: to its neighbour, or through the gateway.
     pub(super) fn send_ip(
         &mut self,
         at: i64,
-        from: HostId,
+        (from, own): (HostId, Ipv4Addr),
         to: Ipv4Addr,
         transport: &Transport,
         says: &[Says],
     ) -> Sent {
-        let source = if from == GATEWAY && vlan_of(to) != vlan::OUTSIDE { gateway_ip(vlan_of(to)) } else { self.hosts[from].ip };
+        let source = if from == GATEWAY && vlan_of(to) != vlan::OUTSIDE { gateway_ip(vlan_of(to)) } else { own };
         if self.site.hosts[from].role == Role::Internet {
             return self.deliver_inside(at, source, to, transport, says);
         }
@@ -130,8 +131,7 @@ impl World<'_> {
         packet.ttl = packet.ttl.saturating_sub(1);
         let there = then + ROUTING;
         if vlan_of(to) == vlan::OUTSIDE {
-            let internet = self.site.all(Role::Internet).next();
-            return internet.map_or(Sent::Lost(is_shown), |id| Sent::Arrives(there + INTERNET, id, is_shown));
+            return self.internet.map_or(Sent::Lost(is_shown), |id| Sent::Arrives(there + INTERNET, id, is_shown));
         }
         match self.forward(there, GATEWAY, to, packet.clone(), &[]) {
             Sent::Arrives(then, host, _) => Sent::Arrives(then, host, is_shown),
@@ -359,7 +359,8 @@ impl World<'_> {
         let says = if is_probe { Vec::new() } else { vec![Says::Binding(mac, own.into())] };
         let vlan = self.site.hosts[host].vlan;
         self.flood(at, host, vlan, &frame, &says);
-        if !is_probe {
+        let is_contested = self.owners.get(&own).is_some_and(|owners| owners.len() > 1);
+        if !is_probe && is_contested {
             self.learn_from_claim(at, host, own);
         }
     }

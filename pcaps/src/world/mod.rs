@@ -45,6 +45,8 @@ pub struct World<'o> {
     pub tap: Tap<'o>,
     /// All streams there ever were.
     pub streams: Vec<Stream>,
+    /// Those that run.
+    running: Vec<StreamId>,
     hosts: Vec<State>,
     bridges: Vec<Bridge>,
     agenda: Agenda<Event>,
@@ -54,6 +56,8 @@ pub struct World<'o> {
     panels: Vec<Panel>,
     owners: HashMap<Ipv4Addr, Vec<HostId>>,
     changes: Vec<(i64, Change)>,
+    internet: Option<HostId>,
+    access_server: Option<HostId>,
     dhcp: Vec<boot::Server>,
     /// How many times a broadcast comes by again, while a loop is closed.
     circling: u8,
@@ -171,10 +175,15 @@ impl<'o> World<'o> {
             addresses.dedup();
         }
         let bridges = (0..site.switches.len()).map(|id| Bridge::new(id, &site, seed)).collect();
+        let internet = site.all(Role::Internet).next();
+        let access_server = site.all(Role::AccessServer).next();
         let mut world = Self {
             fabric,
             tap,
             streams: Vec::new(),
+            running: Vec::new(),
+            internet,
+            access_server,
             hosts,
             bridges,
             agenda: Agenda::new(),

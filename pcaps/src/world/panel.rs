@@ -28,7 +28,7 @@ pub(super) struct Panel {
 
 impl World<'_> {
     pub(super) fn plan_panels(&mut self) {
-        let Some(server) = self.site.all(Role::AccessServer).next() else { return };
+        let Some(server) = self.access_server else { return };
         let controllers: Vec<HostId> = self.site.all(Role::Controller).collect();
         for controller in controllers {
             let every = self.hosts[controller].random.clone().between(1, 5) * SECOND;
@@ -138,7 +138,7 @@ impl World<'_> {
     }
 
     fn say_sip(&mut self, at: i64, host: HostId, registers: bool) {
-        let Some(server) = self.site.all(Role::AccessServer).next() else { return };
+        let Some(server) = self.access_server else { return };
         let (own, to) = (self.hosts[host].ip, self.hosts[server].ip);
         let (user, look) = (self.site.hosts[host].name.clone(), self.site.hosts[host].product);
         let user_agent = format!("{} {}", look.model, look.firmware);

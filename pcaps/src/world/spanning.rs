@@ -9,7 +9,7 @@ use crate::frame::{Body, Frame};
 use crate::options::{MILLISECOND, SECOND};
 use crate::random::Random;
 use crate::sight::{Neighbor, Says};
-use crate::site::{Role, Site};
+use crate::site::Site;
 use crate::tap::Passing;
 use crate::wire::lldp::{BRIDGE, Lldp};
 use crate::wire::snmp;
@@ -185,7 +185,7 @@ impl World<'_> {
     }
 
     fn trap(&mut self, at: i64, switch: SwitchId, make: impl Fn(&snmp::Sender) -> Vec<u8>) {
-        let Some(server) = self.site.all(Role::AccessServer).next() else { return };
+        let Some(server) = self.access_server else { return };
         let host = self.site.switches[switch].host;
         let uptime_cs = ((at - self.bridges[switch].booted) / (10 * MILLISECOND)) as u32;
         let request_id = i32::from(self.hosts[host].port());

@@ -85,6 +85,13 @@ struct Second {
     before: Option<i64>,
 }
 
+/// Which part of a picture a packet is.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    is_first: bool,
+    is_last: bool,
+}
+
 /// What the receiver last reported, and when somebody reports next.
 #[derive(Debug, Default)]
 struct Reported {
@@ -141,8 +148,10 @@ impl World<'_> {
             reported: Reported { sender_next: at + SECOND, receiver_next: at + 5 * SECOND / 2, ..Reported::default() },
         };
         let id = self.streams.len();
+        let due = stream.reported.sender_next.min(stream.reported.receiver_next);
         self.streams.push(stream);
-        self.agenda.at(at + SECOND, Event::Report(id));
+        self.running.push(id);
+        self.agenda.at(due, Event::Report(id));
         id
     }
 
@@ -162,11 +171,14 @@ impl World<'_> {
 
     /// Catches up with every stream.
     pub(super) fn settle_all(&mut self, until: i64) {
-        for id in 0..self.streams.len() {
-            if self.streams[id].is_running {
-                self.settle(id, until);
-            }
-        }
+        let mut running = std::mem::take(&mut self.running);
+        running.retain(|id| {
+            self.settle(*id, until);
+            self.streams[*id].is_running
+        });
+        // What began meanwhile was added to the empty list.
+        running.append(&mut self.running);
+        self.running = running;
     }
 
     /// Catches up with one stream: sends all its pictures before `until`.
@@ -227,25 +239,26 @@ impl World<'_> {
         let mut time = at;
         while left > 0 {
             let payload = left.min(PAYLOAD);
+            let cut = Cut { is_first: left == length, is_last: left == payload };
             left -= payload;
-            self.packet(time, id, payload + 12, left == 0, timestamp);
+            self.packet(time, id, payload + 12, cut, timestamp);
             time += PACKET_SPACING;
         }
     }
 
-    fn packet(&mut self, at: i64, id: StreamId, length: usize, is_last: bool, timestamp: u32) {
+    fn packet(&mut self, at: i64, id: StreamId, length: usize, cut: Cut, timestamp: u32) {
         let stream = &mut self.streams[id];
-        let header = rtp::header(PAYLOAD_TYPE, is_last, stream.sequence, timestamp, stream.ssrc);
+        let packet = stream.rtp(length, cut, timestamp);
         stream.note_sent(at, length);
         let (camera, receiver, ports, destination) =
             (stream.camera, stream.receiver, stream.ports, stream.destination);
         let is_group = stream.transport == Transport::Multicast;
-        let transport = Carried::Udp(ports, Data::Rtp(header, length));
+        let transport = Carried::Udp(ports, packet);
         let (arrives, shown) = if is_group || self.is_on_link(camera, destination) {
             let seen = self.media_frame(at, camera, destination, (!is_group).then_some(receiver), transport);
             (seen.0, seen.1)
         } else {
-            match self.send_ip(at, camera, destination, &transport, &[]) {
+            match self.send_ip(at, (camera, self.hosts[camera].ip), destination, &transport, &[]) {
                 super::link::Sent::Arrives(_, _, shown) => (true, shown.then_some(at)),
                 super::link::Sent::Lost(shown) => (false, shown.then_some(at)),
                 super::link::Sent::Waits => (false, None),
@@ -315,12 +328,12 @@ impl World<'_> {
         let mut lengths = Vec::new();
         while left > 0 {
             let payload = left.min(PAYLOAD);
+            let cut = Cut { is_first: left == length, is_last: left == payload };
             left -= payload;
             let packet = payload + 12;
             if wants_bytes {
-                let header = rtp::header(PAYLOAD_TYPE, left == 0, stream.sequence, timestamp, stream.ssrc);
                 bytes.extend_from_slice(&rtsp::interleaved(0, packet as u16));
-                Data::Rtp(header, packet).write(&mut bytes);
+                stream.rtp(packet, cut, timestamp).write(&mut bytes);
             }
             stream.note_sent(at, packet);
             lengths.push(packet);
@@ -389,11 +402,10 @@ impl World<'_> {
         if !stream.is_running {
             return;
         }
-        self.agenda.at(at + SECOND, Event::Report(id));
         let is_sender_due = stream.reported.sender_next <= at;
         let is_receiver_due = stream.reported.receiver_next <= at;
         if is_sender_due {
-            stream.reported.sender_next = at + REPORTS - stream.random.between(0, SECOND / 2);
+            stream.reported.sender_next = at + REPORTS - stream.random.between(0, SECOND);
             stream.reported.sender_at = at;
             let since = ((at - stream.began) / 1_000) as u64 * CLOCK / 1_000_000;
             let sender = Sender {
@@ -430,6 +442,8 @@ impl World<'_> {
             let bytes = rtcp::receiver_report(ssrc, if is_heard { &blocks } else { &[] }, &name);
             self.send_report(at + 3 * MILLISECOND, id, Side::Client, bytes);
         }
+        let reported = &self.streams[id].reported;
+        self.agenda.at(reported.sender_next.min(reported.receiver_next), Event::Report(id));
     }
 
     fn send_report(&mut self, at: i64, id: StreamId, by: Side, bytes: Vec<u8>) {
@@ -490,6 +504,30 @@ impl Stream {
         let length = if is_key { plain * 5 } else { plain };
         let sway = self.random.below(length / 3 + 1);
         (length - length / 6 + sway).max(40) as usize
+    }
+
+    /// One packet of a picture: a whole unit, or a fragment of one (RFC 6184, 5.6 and 5.8; RFC 7798, 4.4.1 and 4.4.3).
+    fn rtp(&self, length: usize, cut: Cut, timestamp: u32) -> Data {
+        let is_key = (self.picture - 1) % u64::from(self.media.group) == 0;
+        let header = rtp::header(PAYLOAD_TYPE, cut.is_last, self.sequence, timestamp, self.ssrc);
+        let unit: u8 = match (self.media.is_h265, is_key) {
+            (false, true) => 5,
+            (false, false) => 1,
+            (true, true) => 19,
+            (true, false) => 1,
+        };
+        let ends = u8::from(cut.is_first) << 7 | u8::from(cut.is_last) << 6 | unit;
+        let is_whole = cut.is_first && cut.is_last;
+        let (first, count): ([u8; 3], u8) = match (self.media.is_h265, is_whole) {
+            (false, true) => ([0x60 | unit, 0, 0], 1),
+            (false, false) => ([0x60 | 28, ends, 0], 2),
+            (true, true) => ([unit << 1, 1, 0], 2),
+            (true, false) => ([49 << 1, 1, ends], 3),
+        };
+        let mut head = [0; 15];
+        head[..12].copy_from_slice(&header);
+        head[12..].copy_from_slice(&first);
+        Data::Rtp(head, 12 + count, length)
     }
 
     fn note_sent(&mut self, at: i64, length: usize) {

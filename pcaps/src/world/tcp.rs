@@ -217,7 +217,7 @@ impl World<'_> {
             self.free(id);
             return;
         }
-        let (from, to, ports) = (client.host, server.ip, (client.port, server.port));
+        let (from, own, to, ports) = (client.host, client.ip, server.ip, (client.port, server.port));
         let segment = Segment {
             ports,
             sequence: client.next,
@@ -228,7 +228,7 @@ impl World<'_> {
             ..Segment::default()
         };
         let says = [Says::Opening(attempt + 1)];
-        match self.send_ip(at, from, to, &Transport::Tcp(segment, Data::Empty), &says) {
+        match self.send_ip(at, (from, own), to, &Transport::Tcp(segment, Data::Empty), &says) {
             Sent::Arrives(then, host, _) => {
                 self.set_attempt(id, attempt + 1);
                 self.accept(then, id, host);
@@ -267,7 +267,8 @@ impl World<'_> {
             let segment = Segment { ports, sequence: 0, acknowledgement: asked, flags: RST | ACK, ..Segment::default() };
             (segment, vec![Says::Refused])
         };
-        let sent = self.send_ip(answers, host, back_to, &Transport::Tcp(segment, Data::Empty), &says);
+        let own = self.connections[id].ends[1].ip;
+        let sent = self.send_ip(answers, (host, own), back_to, &Transport::Tcp(segment, Data::Empty), &says);
         let Sent::Arrives(back, ..) = sent else {
             // The server may first have to ask who the client is; the client tries again.
             self.agenda.at(at + (SECOND << (attempt - 1).min(6)), Event::SynAgain(id, generation));
@@ -476,10 +477,11 @@ impl World<'_> {
         let own_ip = own.ip;
         let stamps = Some((self.stamp(at, from), self.stamp(at, peer)));
         let segment = Segment { stamps, ..segment };
-        match self.send_ip(at, from, to, &Transport::Tcp(segment, data), &says) {
+        match self.send_ip(at, (from, own_ip), to, &Transport::Tcp(segment, data), &says) {
             Sent::Arrives(then, host, _) => {
                 if is_lost || host != peer || self.hosts[host].epoch != peer_epoch {
-                    self.reject(then + 50_000, id, host, &segment, own_ip);
+                    let lost = self.connections[id].ends[side.other() as usize].ip;
+                    self.reject(then + 50_000, id, (host, lost), &segment, own_ip);
                     return None;
                 }
                 self.confirm(then, host, own_ip);
@@ -490,7 +492,14 @@ impl World<'_> {
     }
 
     /// A host that does not know a connection resets it (RFC 9293, 3.10.7.1).
-    fn reject(&mut self, at: i64, id: ConnectionId, host: HostId, segment: &Segment, to: Ipv4Addr) {
+    fn reject(
+        &mut self,
+        at: i64,
+        id: ConnectionId,
+        (host, own): (HostId, Ipv4Addr),
+        segment: &Segment,
+        to: Ipv4Addr,
+    ) {
         if !self.hosts[host].is_up || !self.hosts[host].is_ready {
             return;
         }
@@ -500,7 +509,7 @@ impl World<'_> {
             flags: RST,
             ..Segment::default()
         };
-        if let Sent::Arrives(then, ..) = self.send_ip(at, host, to, &Transport::Tcp(reset, Data::Empty), &[]) {
+        if let Sent::Arrives(then, ..) = self.send_ip(at, (host, own), to, &Transport::Tcp(reset, Data::Empty), &[]) {
             let generation = self.connections[id].generation;
             self.agenda.at(then, Event::Closed(id, generation, Why::Reset));
         }
@@ -551,7 +560,8 @@ impl World<'_> {
         let (peer, own_ip, peer_ip) = (other.host, own.ip, other.ip);
         let stamps = Some((self.stamp(at, host), self.stamp(at, peer)));
         let segment = Segment { stamps, ..segment };
-        if let Sent::Arrives(then, ..) = self.send_ip(at, host, to, &Transport::Tcp(segment, Data::Empty), &[]) {
+        if let Sent::Arrives(then, ..) = self.send_ip(at, (host, own_ip), to, &Transport::Tcp(segment, Data::Empty), &[])
+        {
             self.confirm(then, peer, own_ip);
             self.confirm(then, host, peer_ip);
         }
@@ -614,12 +624,13 @@ impl World<'_> {
             flags: RST | ACK,
             ..Segment::default()
         };
-        let (host, to) = (own.host, other.ip);
+        let (host, own_ip, to) = (own.host, own.ip, other.ip);
         own.is_lost = true;
         own.queue.clear();
         own.queued = 0;
         own.again_at = None;
-        if let Sent::Arrives(then, ..) = self.send_ip(at, host, to, &Transport::Tcp(segment, Data::Empty), &[]) {
+        if let Sent::Arrives(then, ..) = self.send_ip(at, (host, own_ip), to, &Transport::Tcp(segment, Data::Empty), &[])
+        {
             self.agenda.at(then, Event::Closed(id, generation, Why::Reset));
         }
     }
