@@ -111,7 +111,13 @@ pub struct Fabric {
 impl Fabric {
     /// A network in which all is well.
     #[must_use]
-    pub fn new(switches: usize, trunks: Vec<Trunk>, access: Vec<Access>, sources: Vec<Source>, random: Random) -> Self {
+    pub fn new(
+        switches: usize,
+        trunks: Vec<Trunk>,
+        access: Vec<Access>,
+        sources: Vec<Source>,
+        random: Random,
+    ) -> Self {
         let mut fabric = Self {
             trunks,
             access,
@@ -148,7 +154,8 @@ impl Fabric {
             }
             next = further;
         }
-        let changed = (0..towards.len()).filter(|s| before.get(*s).is_some_and(|b| *b != towards[*s])).collect();
+        let changed =
+            (0..towards.len()).filter(|s| before.get(*s).is_some_and(|b| *b != towards[*s])).collect();
         self.towards_root = towards;
         self.ways.clear();
         changed
@@ -208,7 +215,9 @@ impl Fabric {
             && b.is_up
             && self.forwards[a.plug.switch]
             && self.forwards[b.plug.switch]
-            && self.way(a.plug.switch, b.plug.switch).is_some_and(|way| way.iter().all(|id| self.trunks[*id].is_up))
+            && self
+                .way(a.plug.switch, b.plug.switch)
+                .is_some_and(|way| way.iter().all(|id| self.trunks[*id].is_up))
     }
 
     /// Sends a frame from one plug to another along the tree.
@@ -293,8 +302,11 @@ impl Fabric {
         if self.sources.iter().any(|source| source.switch == switch && source.egress) {
             let hosts = self.access.iter().filter(|access| access.is_up).map(|access| access.plug);
             let trunks = self.trunks.iter().filter(|trunk| trunk.is_up).filter_map(|trunk| trunk.end(switch));
-            let mut ports: Vec<u16> =
-                hosts.chain(trunks).filter(|plug| plug.switch == switch && plug.port != 0).map(|plug| plug.port).collect();
+            let mut ports: Vec<u16> = hosts
+                .chain(trunks)
+                .filter(|plug| plug.switch == switch && plug.port != 0)
+                .map(|plug| plug.port)
+                .collect();
             ports.sort_unstable();
             ports.dedup();
             for port in ports.into_iter().filter(|port| *port != entry.port) {

@@ -200,8 +200,13 @@ impl Site {
     /// What the mirror copies in a view.
     #[must_use]
     pub fn sources(&self, view: View) -> Vec<Source> {
-        let source = |switch, ingress, egress| {
-            Source { switch, ports: None, ingress, egress, own: switch == 0, missing: Vec::new() }
+        let source = |switch, ingress, egress| Source {
+            switch,
+            ports: None,
+            ingress,
+            egress,
+            own: switch == 0,
+            missing: Vec::new(),
         };
         match view {
             View::Core => vec![source(0, true, false)],
@@ -259,7 +264,8 @@ impl<'o> Builder<'o> {
         self.access_switches(count.access_switches);
         self.servers(&count);
         for number in 1..=count.cameras {
-            let id = self.at_access(&format!("cam-{number:03}"), Role::Camera, makers::CAMERAS, vlan::CAMERAS);
+            let id =
+                self.at_access(&format!("cam-{number:03}"), Role::Camera, makers::CAMERAS, vlan::CAMERAS);
             let media = self.media();
             self.site.hosts[id].media = Some(media);
         }
@@ -303,7 +309,8 @@ impl<'o> Builder<'o> {
     fn own_address(&mut self, switch: SwitchId) -> HostId {
         let product = self.site.switches[switch].product;
         let name = self.site.switches[switch].name.clone();
-        let id = self.host_of(&name, Role::Switch(switch), product, vlan::MANAGEMENT, Plug { switch, port: 0 });
+        let id =
+            self.host_of(&name, Role::Switch(switch), product, vlan::MANAGEMENT, Plug { switch, port: 0 });
         // A switch's own address answers from its bridge's MAC.
         self.site.hosts[id].mac = self.site.switches[switch].mac;
         self.site.hosts[id].ip6 = None;
@@ -331,7 +338,11 @@ impl<'o> Builder<'o> {
                 Shape::Tree | Shape::Ring => self.cable(above, id),
             }
             let is_end_of_ring = number % RING == 0 || number == count;
-            if self.options.shape == Shape::Ring && distribution == 0 && is_end_of_ring && (number - 1) % RING != 0 {
+            if self.options.shape == Shape::Ring
+                && distribution == 0
+                && is_end_of_ring
+                && (number - 1) % RING != 0
+            {
                 self.cable(0, id);
             }
         }
@@ -390,7 +401,14 @@ impl<'o> Builder<'o> {
         self.host_of(name, role, product, vlan, Plug { switch, port })
     }
 
-    fn host_of(&mut self, name: &str, role: Role, product: &'static Product, vlan: u16, plug: Plug) -> HostId {
+    fn host_of(
+        &mut self,
+        name: &str,
+        role: Role,
+        product: &'static Product,
+        vlan: u16,
+        plug: Plug,
+    ) -> HostId {
         let mac = self.mac(product.oui, 1);
         let given = &mut self.given[usize::from(vlan)];
         *given += 1;
@@ -493,7 +511,9 @@ impl Count {
         let per_cent = |share: u32| (u64::from(all) * u64::from(share) / 100) as u32;
         let (cameras, controllers, intercoms, office) = match options.mix {
             Mix::Video => (all.saturating_sub(2 + all / 50), 0, 0, 0),
-            Mix::Site => (per_cent(62).max(2), per_cent(8).max(u32::from(all > 6)), per_cent(4), per_cent(18)),
+            Mix::Site => {
+                (per_cent(62).max(2), per_cent(8).max(u32::from(all > 6)), per_cent(4), per_cent(18))
+            }
             Mix::Control => (per_cent(20), per_cent(35), per_cent(15), per_cent(28)),
         };
         let recorders = if options.mix == Mix::Control { 0 } else { cameras.div_ceil(50).max(1) };
@@ -506,7 +526,9 @@ impl Count {
         let used = fixed + cameras + controllers + intercoms + viewers + printers + workstations;
         // What rounding left over, or took too much, is cameras; of a site without media, workstations.
         let rest = i64::from(all) - i64::from(used);
-        let fill = |count: u32, is_it: bool| if is_it { i64::from(count).saturating_add(rest).max(0) as u32 } else { count };
+        let fill = |count: u32, is_it: bool| {
+            if is_it { i64::from(count).saturating_add(rest).max(0) as u32 } else { count }
+        };
         let cameras = fill(cameras, options.mix != Mix::Control);
         let workstations = fill(workstations, options.mix == Mix::Control);
         let at_access = cameras + controllers + intercoms + viewers + workstations + printers;

@@ -134,7 +134,13 @@ impl<'o> Tap<'o> {
     }
 
     /// Hands on the copies of one frame; whether any was.
-    pub fn copy(&mut self, passing: Passing, copies: &[(i64, Way, u16)], frame: &Frame, says: &[Says]) -> bool {
+    pub fn copy(
+        &mut self,
+        passing: Passing,
+        copies: &[(i64, Way, u16)],
+        frame: &Frame,
+        says: &[Says],
+    ) -> bool {
         if self.is_mute || copies.is_empty() {
             return false;
         }

@@ -43,7 +43,12 @@ impl Simulate {
     /// # Errors
     /// Where the file cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
-        let options = Options { seed: self.seed, devices: self.devices, length: self.length * SECOND, ..Options::default() };
+        let options = Options {
+            seed: self.seed,
+            devices: self.devices,
+            length: self.length * SECOND,
+            ..Options::default()
+        };
         let file = File::create(&self.write).map_err(Failure::Stdout)?;
         let mut sink = File_(Writer::new(BufWriter::new(file), 0).map_err(Failure::Stdout)?);
         spanwatch_simulator::run::run(&options, Out::Packets(&mut sink), |_| ()).map_err(Failure::Stdout)?;

@@ -52,8 +52,11 @@ impl World<'_> {
     ) {
         let transport = Transport::Other { protocol: ip::ICMPV6, is_alert, message: message.into() };
         let packet = Packet { source: source.into(), destination: destination.into(), ttl, id: 0, transport };
-        let frame =
-            Frame { destination: Mac::of_group6(destination), source: self.site.hosts[host].mac, body: Body::Ip(packet) };
+        let frame = Frame {
+            destination: Mac::of_group6(destination),
+            source: self.site.hosts[host].mac,
+            body: Body::Ip(packet),
+        };
         let vlan = self.site.hosts[host].vlan;
         self.flood(at, host, vlan, &frame, &says);
     }
@@ -64,7 +67,15 @@ impl World<'_> {
         let mac = self.site.hosts[host].mac;
         let router = nd::Router { mac, lifetime_s: 1_800, prefix: None };
         let message = nd::router_advertise((own, ALL_NODES), &router);
-        self.send_ip6(at, host, own, ALL_NODES, (255, false), message, vec![Says::Binding(mac, own.into()), Says::Router]);
+        self.send_ip6(
+            at,
+            host,
+            own,
+            ALL_NODES,
+            (255, false),
+            message,
+            vec![Says::Binding(mac, own.into()), Says::Router],
+        );
     }
 
     fn announce_name(&mut self, at: i64, host: HostId) {
@@ -99,7 +110,8 @@ impl World<'_> {
         self.multicast(at, host, WS_DISCOVERY, 1, Self::datagram((3_702, 3_702), bytes), &[]);
         let own = self.hosts[host].ip;
         let (uuid, location) = (self.uuid(host), format!("http://{own}:49152/description.xml"));
-        let server = format!("Linux/3.14 UPnP/1.0 {}/1.0", self.site.hosts[host].product.vendor.replace(' ', "-"));
+        let server =
+            format!("Linux/3.14 UPnP/1.0 {}/1.0", self.site.hosts[host].product.vendor.replace(' ', "-"));
         let device = ssdp::Device {
             kind: "urn:schemas-upnp-org:device:Basic:1",
             uuid: &uuid,
@@ -108,7 +120,14 @@ impl World<'_> {
             max_age_s: 1_800,
         };
         let port = self.hosts[host].port();
-        self.multicast(at + 50 * MILLISECOND, host, SSDP, 4, Self::datagram((port, 1_900), device.alive()), &[]);
+        self.multicast(
+            at + 50 * MILLISECOND,
+            host,
+            SSDP,
+            4,
+            Self::datagram((port, 1_900), device.alive()),
+            &[],
+        );
     }
 
     /// Says goodbye before it shuts down on purpose.

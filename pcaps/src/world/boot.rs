@@ -79,8 +79,10 @@ impl World<'_> {
     }
 
     fn say_dhcp(&mut self, at: i64, host: HostId, kind: u8, offered: Option<(Ipv4Addr, HostId, u32)>) {
-        let transaction = offered.map_or_else(|| self.hosts[host].random.bits() as u32, |(_, _, transaction)| transaction);
-        let (bytes, mut says) = self.client_message(host, kind, transaction, None, offered.map(|(ip, server, _)| (ip, server)));
+        let transaction =
+            offered.map_or_else(|| self.hosts[host].random.bits() as u32, |(_, _, transaction)| transaction);
+        let (bytes, mut says) =
+            self.client_message(host, kind, transaction, None, offered.map(|(ip, server, _)| (ip, server)));
         says.extend(self.attached(host));
         let mac = self.site.hosts[host].mac;
         let packet = Packet {
@@ -100,14 +102,16 @@ impl World<'_> {
         for server in self.dhcp_servers(vlan) {
             if self.fabric.reaches(host, server) {
                 let delay = 400_000 + self.random.between(0, 300_000);
-                self.agenda.at(at + delay, Event::Message { to: server, from: host, message: Message::Dhcp(said) });
+                self.agenda
+                    .at(at + delay, Event::Message { to: server, from: host, message: Message::Dhcp(said) });
             }
         }
     }
 
     /// Who answers DHCP in a VLAN: the gateway, and whoever an incident set up beside it.
     fn dhcp_servers(&self, vlan: u16) -> Vec<HostId> {
-        let rogues = (0..self.hosts.len()).filter(|id| self.hosts[*id].gives_leases && self.site.hosts[*id].vlan == vlan);
+        let rogues = (0..self.hosts.len())
+            .filter(|id| self.hosts[*id].gives_leases && self.site.hosts[*id].vlan == vlan);
         std::iter::once(GATEWAY).chain(rogues).collect()
     }
 
@@ -151,7 +155,8 @@ impl World<'_> {
         message.write(&mut bytes);
         let ip = own.or(offered.map(|(ip, _)| ip)).map(Into::into);
         let server = offered.map(|(_, server)| self.server_ip(server, plan.vlan).into());
-        let says = vec![Says::Leased { message: kind, mac: plan.mac, ip, server, lease_s: None, transaction }];
+        let says =
+            vec![Says::Leased { message: kind, mac: plan.mac, ip, server, lease_s: None, transaction }];
         (bytes, says)
     }
 
@@ -171,7 +176,9 @@ impl World<'_> {
     fn attached(&self, host: HostId) -> Option<Says> {
         let plan = &self.site.hosts[host];
         let switch = &self.site.switches[plan.plug.switch];
-        switch.adds_option_82.then(|| Says::Attached(plan.mac, switch.mac.to_string(), format!("1/{}", plan.plug.port)))
+        switch
+            .adds_option_82
+            .then(|| Says::Attached(plan.mac, switch.mac.to_string(), format!("1/{}", plan.plug.port)))
     }
 
     fn server_ip(&self, server: HostId, vlan: u16) -> Ipv4Addr {
@@ -182,7 +189,9 @@ impl World<'_> {
         match said.kind {
             DISCOVER => self.offer(at, to, from, said, OFFER),
             REQUEST if said.server == to => self.offer(at, to, from, said, ACK),
-            OFFER if !self.hosts[to].is_ready => self.say_dhcp(at + THINKING, to, REQUEST, Some((said.ip, said.server, said.transaction))),
+            OFFER if !self.hosts[to].is_ready => {
+                self.say_dhcp(at + THINKING, to, REQUEST, Some((said.ip, said.server, said.transaction)))
+            }
             ACK if !self.hosts[to].is_ready => {
                 self.hosts[to].ip = said.ip;
                 let owners = self.owners.entry(said.ip).or_default();
@@ -218,7 +227,14 @@ impl World<'_> {
         let options: Vec<(u8, &[u8])> = if kind == NAK {
             vec![(54, &own_bytes)]
         } else {
-            vec![(54, &own_bytes), (51, &lease), (1, &[255, 255, 0, 0]), (3, &router), (6, &router), (42, &router)]
+            vec![
+                (54, &own_bytes),
+                (51, &lease),
+                (1, &[255, 255, 0, 0]),
+                (3, &router),
+                (6, &router),
+                (42, &router),
+            ]
         };
         let message = dhcp::Message {
             kind,
@@ -308,7 +324,13 @@ impl World<'_> {
         let transport = Self::datagram((port, 123), request);
         self.send(at, Parcel { from: host, to: server, transport, says: Vec::new(), message });
         let age = at - self.hosts[host].booted;
-        let poll = if age < 300 * SECOND { 64 } else if age < 3_600 * SECOND { 256 } else { 1_024 };
+        let poll = if age < 300 * SECOND {
+            64
+        } else if age < 3_600 * SECOND {
+            256
+        } else {
+            1_024
+        };
         self.after(at + poll * SECOND + i64::from(port) * 10_000, host, Timer::Time);
     }
 

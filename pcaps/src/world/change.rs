@@ -124,7 +124,9 @@ impl World<'_> {
                 self.agenda.at(at + RECONVERGENCE, Event::Converge);
             }
             Change::Stall(host, is_stalled) => {
-                for stream in self.streams.iter_mut().filter(|stream| stream.camera == host && stream.is_running) {
+                for stream in
+                    self.streams.iter_mut().filter(|stream| stream.camera == host && stream.is_running)
+                {
                     stream.is_stalled = is_stalled;
                 }
             }

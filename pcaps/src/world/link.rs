@@ -101,14 +101,16 @@ impl World<'_> {
         transport: &Transport,
         says: &[Says],
     ) -> Sent {
-        let source = if from == GATEWAY && vlan_of(to) != vlan::OUTSIDE { gateway_ip(vlan_of(to)) } else { own };
+        let source =
+            if from == GATEWAY && vlan_of(to) != vlan::OUTSIDE { gateway_ip(vlan_of(to)) } else { own };
         if self.site.hosts[from].role == Role::Internet {
             return self.deliver_inside(at, source, to, transport, says);
         }
         let counts = self.site.hosts[from].product.counts_packets;
         let id = self.hosts[from].id(counts);
         let ttl = self.site.hosts[from].product.ttl;
-        let packet = Packet { source: source.into(), destination: to.into(), ttl, id, transport: transport.clone() };
+        let packet =
+            Packet { source: source.into(), destination: to.into(), ttl, id, transport: transport.clone() };
         self.forward(at, from, to, packet, says)
     }
 
@@ -123,7 +125,8 @@ impl World<'_> {
         };
         let (arrives, is_shown) = self.unicast(at, from, next, segment, &frame, says);
         let Some(then) = arrives.filter(|_| self.hosts[next].is_up) else { return Sent::Lost(is_shown) };
-        let is_there = hop == to || (next == GATEWAY && vlan_of(to) != vlan::OUTSIDE && self.owns(GATEWAY, to));
+        let is_there =
+            hop == to || (next == GATEWAY && vlan_of(to) != vlan::OUTSIDE && self.owns(GATEWAY, to));
         if is_there {
             return Sent::Arrives(then, next, is_shown);
         }
@@ -131,14 +134,22 @@ impl World<'_> {
         packet.ttl = packet.ttl.saturating_sub(1);
         let there = then + ROUTING;
         if vlan_of(to) == vlan::OUTSIDE {
-            return self.internet.map_or(Sent::Lost(is_shown), |id| Sent::Arrives(there + INTERNET, id, is_shown));
+            return self
+                .internet
+                .map_or(Sent::Lost(is_shown), |id| Sent::Arrives(there + INTERNET, id, is_shown));
         }
         match self.forward(there, GATEWAY, to, packet.clone(), &[]) {
             Sent::Arrives(then, host, _) => Sent::Arrives(then, host, is_shown),
             Sent::Lost(_) => Sent::Lost(is_shown),
             Sent::Waits => {
                 // A router holds the packet while it asks for its receiver.
-                let parcel = Parcel { from: GATEWAY, to, transport: packet.transport, says: Vec::new(), message: Message::Nothing };
+                let parcel = Parcel {
+                    from: GATEWAY,
+                    to,
+                    transport: packet.transport,
+                    says: Vec::new(),
+                    message: Message::Nothing,
+                };
                 let neighbor = self.hosts[GATEWAY].neighbors.entry(to).or_default();
                 let source = packet.source;
                 if neighbor.waiting.is_empty() && source != IpAddr::V4(gateway_ip(vlan_of(to))) {
@@ -150,9 +161,22 @@ impl World<'_> {
     }
 
     /// What comes from the Internet reaches its receiver from the gateway.
-    fn deliver_inside(&mut self, at: i64, source: Ipv4Addr, to: Ipv4Addr, transport: &Transport, says: &[Says]) -> Sent {
+    fn deliver_inside(
+        &mut self,
+        at: i64,
+        source: Ipv4Addr,
+        to: Ipv4Addr,
+        transport: &Transport,
+        says: &[Says],
+    ) -> Sent {
         let id = self.hosts[GATEWAY].id(false);
-        let packet = Packet { source: source.into(), destination: to.into(), ttl: 52, id, transport: transport.clone() };
+        let packet = Packet {
+            source: source.into(),
+            destination: to.into(),
+            ttl: 52,
+            id,
+            transport: transport.clone(),
+        };
         match self.forward(at + INTERNET, GATEWAY, to, packet, says) {
             Sent::Waits => Sent::Lost(false),
             sent => sent,
@@ -188,7 +212,12 @@ impl World<'_> {
         }
         let journey = self.fabric.flood(from);
         for round in 0..=i64::from(self.circling) {
-            self.tap.copy(Passing { host: from, at: at + round * ROUND_TRIP, vlan }, &journey.copies, frame, says);
+            self.tap.copy(
+                Passing { host: from, at: at + round * ROUND_TRIP, vlan },
+                &journey.copies,
+                frame,
+                says,
+            );
         }
         journey.arrives.is_some()
     }
@@ -203,7 +232,15 @@ impl World<'_> {
     }
 
     /// Sends a datagram to a group or to everybody.
-    pub(super) fn multicast(&mut self, at: i64, from: HostId, to: Ipv4Addr, ttl: u8, transport: Transport, says: &[Says]) {
+    pub(super) fn multicast(
+        &mut self,
+        at: i64,
+        from: HostId,
+        to: Ipv4Addr,
+        ttl: u8,
+        transport: Transport,
+        says: &[Says],
+    ) {
         let counts = self.site.hosts[from].product.counts_packets;
         let id = self.hosts[from].id(counts);
         let source = self.hosts[from].ip;
@@ -279,7 +316,8 @@ impl World<'_> {
         let mac = self.site.hosts[owner].mac;
         let segment = vlan_of(target);
         let asker_ip = if asker == GATEWAY { gateway_ip(segment) } else { self.hosts[asker].ip };
-        let arp = Arp { is_reply: true, sender: (mac, target), target: (self.site.hosts[asker].mac, asker_ip) };
+        let arp =
+            Arp { is_reply: true, sender: (mac, target), target: (self.site.hosts[asker].mac, asker_ip) };
         let frame = Frame { destination: self.site.hosts[asker].mac, source: mac, body: Body::Arp(arp) };
         let says = [Says::Binding(mac, target.into())];
         let (arrives, _) = self.unicast(at, owner, asker, segment, &frame, &says);
@@ -340,8 +378,13 @@ impl World<'_> {
     fn say_unreachable(&mut self, at: i64, sender: HostId, target: Ipv4Addr, transport: &Transport) {
         let mut quoted = Vec::new();
         let source = self.hosts[sender].ip;
-        let packet =
-            Packet { source: source.into(), destination: target.into(), ttl: 63, id: 1, transport: transport.clone() };
+        let packet = Packet {
+            source: source.into(),
+            destination: target.into(),
+            ttl: 63,
+            id: 1,
+            transport: transport.clone(),
+        };
         packet.write(&mut quoted);
         let mut message = Vec::new();
         icmp::unreachable(1, &quoted, &mut message);

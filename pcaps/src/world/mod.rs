@@ -325,7 +325,9 @@ impl<'o> World<'o> {
         }
         match message {
             Message::Dhcp(said) => self.dhcp(at, to, from, said),
-            Message::TimeRequest(request, port) if state.serves => self.tell_time(at, to, from, &request, port),
+            Message::TimeRequest(request, port) if state.serves => {
+                self.tell_time(at, to, from, &request, port)
+            }
             Message::NameQuery { id, name, kind, port } if state.serves => {
                 self.tell_name(at, to, from, (id, &name, kind, port));
             }

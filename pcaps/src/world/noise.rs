@@ -30,7 +30,14 @@ impl World<'_> {
             (Role::Printer, _) => self.ask_name(at, host, "time.printer.example"),
             (_, 0..8) => {
                 let bytes = mdns::query("_ipp._tcp.local");
-                self.multicast(at, host, Ipv4Addr::new(224, 0, 0, 251), 255, Self::datagram((5_353, 5_353), bytes), &[]);
+                self.multicast(
+                    at,
+                    host,
+                    Ipv4Addr::new(224, 0, 0, 251),
+                    255,
+                    Self::datagram((5_353, 5_353), bytes),
+                    &[],
+                );
             }
             (_, 8..14) => self.broadcast_name(at, host),
             (_, 14..20) => {
@@ -60,8 +67,11 @@ impl World<'_> {
     /// The querier asks who listens to which group (RFC 2236, 3), and IPv6 hears of its router.
     fn query_groups(&mut self, at: i64, host: HostId) {
         let message = igmp::query(None, 100);
-        let transport =
-            crate::frame::Transport::Other { protocol: crate::wire::ip::IGMP, is_alert: true, message: message.into() };
+        let transport = crate::frame::Transport::Other {
+            protocol: crate::wire::ip::IGMP,
+            is_alert: true,
+            message: message.into(),
+        };
         self.multicast(at, host, Ipv4Addr::new(224, 0, 0, 1), 1, transport, &[]);
         self.advertise_router(at + 3 * MILLISECOND, host);
         self.report_groups(at + SECOND);
@@ -76,14 +86,23 @@ impl World<'_> {
         self.send(at, Parcel { from: host, to: server, transport, says: Vec::new(), message });
     }
 
-    pub(super) fn tell_name(&mut self, at: i64, server: HostId, client: HostId, query: (u16, &str, u16, u16)) {
+    pub(super) fn tell_name(
+        &mut self,
+        at: i64,
+        server: HostId,
+        client: HostId,
+        query: (u16, &str, u16, u16),
+    ) {
         let (id, name, kind, port) = query;
         let record = dns::Record { name, ttl_s: 300, is_unique: false, data: dns::Data::A(address_of(name)) };
         let bytes = dns::response(id, name, kind, &[record]);
         let to = self.hosts[client].ip;
         let transport = Self::datagram((53, port), bytes);
         let says = vec![Says::Served("dns")];
-        self.send(at + 4 * MILLISECOND, Parcel { from: server, to, transport, says, message: Message::Nothing });
+        self.send(
+            at + 4 * MILLISECOND,
+            Parcel { from: server, to, transport, says, message: Message::Nothing },
+        );
     }
 
     /// A page from the Internet, by TLS.
@@ -97,13 +116,15 @@ impl World<'_> {
 
     /// The VMS asks one camera after another: what it is, and then again and again what time it has.
     pub(super) fn ask_camera(&mut self, at: i64, vms: HostId, index: u32) {
-        let cameras: Vec<HostId> = self.site.all(Role::Camera).filter(|id| self.is_awake_by_plan(*id)).collect();
+        let cameras: Vec<HostId> =
+            self.site.all(Role::Camera).filter(|id| self.is_awake_by_plan(*id)).collect();
         let Some(camera) = cameras.get(index as usize % cameras.len().max(1)).copied() else { return };
         let is_first_round = (index as usize) < cameras.len();
         let own = self.hosts[camera].ip;
         let body = if is_first_round {
             let nonce = self.hosts[vms].random.bits().to_be_bytes();
-            let token = onvif::Token { user: "vms", password: "Sim-0815", nonce: &nonce, created_s: at / SECOND };
+            let token =
+                onvif::Token { user: "vms", password: "Sim-0815", nonce: &nonce, created_s: at / SECOND };
             onvif::get_device_information(Some(&token))
         } else {
             onvif::get_system_date_and_time()
@@ -121,7 +142,8 @@ impl World<'_> {
             onvif::system_date_and_time(at / SECOND)
         };
         let kind = [("Content-Type", "application/soap+xml; charset=utf-8")];
-        let request = http::request("POST", "/onvif/device_service", &own.to_string(), &kind, body.as_bytes());
+        let request =
+            http::request("POST", "/onvif/device_service", &own.to_string(), &kind, body.as_bytes());
         let response = http::response(200, "OK", &kind, answer.as_bytes());
         let script = VecDeque::from([
             step(Side::Client, request, Note::Next(15 * MILLISECOND), Vec::new()),
@@ -142,7 +164,9 @@ impl World<'_> {
     pub(super) fn wake(&mut self, at: i64, host: HostId) {
         self.hosts[host].is_ready = true;
         self.claim(at, host, false);
-        if let Some(recording) = self.site.recordings.iter().find(|recording| recording.camera == host).copied() {
+        if let Some(recording) =
+            self.site.recordings.iter().find(|recording| recording.camera == host).copied()
+        {
             let to = self.hosts[recording.recorder].ip;
             let seed = self.hosts[host].random.bits();
             let script = upload(seed);
@@ -223,8 +247,14 @@ fn address_of(name: &str) -> Ipv4Addr {
     Ipv4Addr::new(203, 0, 113, sum.max(1))
 }
 
-const NAMES: &[&str] =
-    &["www.example.com", "mail.example.net", "files.example.org", "news.example.com", "cdn.example.net", "update.example.org"];
+const NAMES: &[&str] = &[
+    "www.example.com",
+    "mail.example.net",
+    "files.example.org",
+    "news.example.com",
+    "cdn.example.net",
+    "update.example.org",
+];
 /// The querier's interval (RFC 2236, 8.2).
 const QUERY: i64 = 125 * SECOND;
 /// All cameras are asked once within this time, first what they are, then what time they have.

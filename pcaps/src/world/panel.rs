@@ -32,7 +32,15 @@ impl World<'_> {
         let controllers: Vec<HostId> = self.site.all(Role::Controller).collect();
         for controller in controllers {
             let every = self.hosts[controller].random.clone().between(1, 5) * SECOND;
-            self.panels.push(Panel { server, controller, generation: 0, connection: None, every, polls: 0, answered: 0 });
+            self.panels.push(Panel {
+                server,
+                controller,
+                generation: 0,
+                connection: None,
+                every,
+                polls: 0,
+                answered: 0,
+            });
         }
     }
 
@@ -50,7 +58,8 @@ impl World<'_> {
 
     pub(super) fn panel_poll(&mut self, at: i64, index: usize, generation: u32) {
         let panel = &self.panels[index];
-        if panel.generation != generation || !self.is_ready(panel.server) || !self.hosts[panel.server].serves {
+        if panel.generation != generation || !self.is_ready(panel.server) || !self.hosts[panel.server].serves
+        {
             return;
         }
         let (server, controller, every) = (panel.server, panel.controller, panel.every);
@@ -161,8 +170,13 @@ impl World<'_> {
     pub(super) fn tell_sip(&mut self, at: i64, server: HostId, client: HostId, answer: Rc<[u8]>) {
         let to = self.hosts[client].ip;
         let transport = Self::datagram((5_060, 5_060), answer.to_vec());
-        let parcel =
-            Parcel { from: server, to, transport, says: vec![Says::Served("sip")], message: Message::Nothing };
+        let parcel = Parcel {
+            from: server,
+            to,
+            transport,
+            says: vec![Says::Served("sip")],
+            message: Message::Nothing,
+        };
         self.send(at + THINKING, parcel);
     }
 }

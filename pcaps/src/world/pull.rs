@@ -115,15 +115,28 @@ impl World<'_> {
         }
     }
 
+    /// Catches up with the stream of a session, if it has one.
+    pub(super) fn settle_job(&mut self, at: i64, id: JobId) {
+        if let Some(stream) = self.jobs[id].stream {
+            self.settle(stream, at);
+        }
+    }
+
     /// The jobs of a camera that its recorders do.
     pub(super) fn jobs_of(&self, camera: HostId) -> Vec<JobId> {
         let is_recorder = |client: HostId| self.site.hosts[client].role == Role::Recorder;
-        (0..self.jobs.len()).filter(|id| self.jobs[*id].camera == camera && is_recorder(self.jobs[*id].client)).collect()
+        (0..self.jobs.len())
+            .filter(|id| self.jobs[*id].camera == camera && is_recorder(self.jobs[*id].client))
+            .collect()
     }
 
     pub(super) fn pull(&mut self, at: i64, id: JobId, generation: u32) {
         let job = &self.jobs[id];
-        if job.generation != generation || !job.is_wanted || !self.is_ready(job.client) || !self.hosts[job.client].serves {
+        if job.generation != generation
+            || !job.is_wanted
+            || !self.is_ready(job.client)
+            || !self.hosts[job.client].serves
+        {
             return;
         }
         if let State::Playing(connection) = job.state {
@@ -182,6 +195,7 @@ impl World<'_> {
         }
         let script = &mut self.connections[connection].script;
         script.push_back(step(Side::Server, answer, Note::Done, Vec::new()));
+        self.settle_job(at, id);
         self.say(at, connection, step(Side::Client, request, Note::Next(THINKING), vec![Says::Ended]));
     }
 
@@ -218,9 +232,7 @@ impl World<'_> {
         let request = rtsp::request("GET_PARAMETER", &url, cseq, &[("Session", &session)]);
         let answer = rtsp::response(200, "OK", cseq, &[("Session", &session)], &[]);
         self.connections[connection].script.push_back(step(Side::Server, answer, Note::Nothing, Vec::new()));
-        if let Some(stream) = self.jobs[id].stream {
-            self.settle(stream, at);
-        }
+        self.settle_job(at, id);
         self.say(at, connection, step(Side::Client, request, Note::Next(THINKING), Vec::new()));
         self.agenda.at(at + KEEP_ALIVE, Event::KeepAlive(id, generation));
     }
@@ -254,7 +266,12 @@ impl World<'_> {
         let client_port = 20_000 + (job.random.below(20_000) as u16) * 2;
         let server_port = 50_000 + (job.random.below(5_000) as u16) * 2;
         let realm = look.realm.map(|realm| self.filled(camera, realm));
-        let login = realm.as_ref().map(|realm| rtsp::Login { user: "recorder", password: "Sim-4711", realm, nonce: &nonce });
+        let login = realm.as_ref().map(|realm| rtsp::Login {
+            user: "recorder",
+            password: "Sim-4711",
+            realm,
+            nonce: &nonce,
+        });
         let session = format!("{:08X}", self.jobs[id].session);
         let transport = media.transport;
         let group = group_of(self.hosts[camera].ip);
@@ -268,7 +285,13 @@ impl World<'_> {
         talk.tell(200, "OK", &[("Public", look.public)], &[], Vec::new());
         if let Some(realm) = &realm {
             talk.ask("DESCRIBE", &url, &[("Accept", "application/sdp")]);
-            talk.tell(401, "Unauthorized", &[("WWW-Authenticate", &rtsp::challenge(realm, &nonce))], &[], Vec::new());
+            talk.tell(
+                401,
+                "Unauthorized",
+                &[("WWW-Authenticate", &rtsp::challenge(realm, &nonce))],
+                &[],
+                Vec::new(),
+            );
         }
         let signed = |method: &str, uri: &str| login.as_ref().map(|login| login.digest(method, uri));
         let body = self.description(camera, transport, group);
@@ -305,7 +328,12 @@ impl World<'_> {
         };
         let whole = format!("{session};timeout=60");
         talk.tell(200, "OK", &[("Session", &whole), ("Transport", &agreed)], &[], vec![announced]);
-        talk.ask_signed("PLAY", &url, &[("Session", &session), ("Range", "npt=0.000-")], signed("PLAY", &url));
+        talk.ask_signed(
+            "PLAY",
+            &url,
+            &[("Session", &session), ("Range", "npt=0.000-")],
+            signed("PLAY", &url),
+        );
         talk.tell(200, "OK", &[("Session", &session), ("Range", "npt=0.000-")], &[], Vec::new());
         if let Some(last) = talk.steps.back_mut() {
             last.note = Note::Playing;
@@ -386,7 +414,8 @@ impl World<'_> {
         let (length, pause) = (random.between(20, 90) * SECOND, random.between(30, 240) * SECOND);
         if !cameras.is_empty() {
             let camera = *random.pick(&cameras);
-            let known = (0..self.jobs.len()).find(|id| self.jobs[*id].client == viewer && self.jobs[*id].camera == camera);
+            let known = (0..self.jobs.len())
+                .find(|id| self.jobs[*id].client == viewer && self.jobs[*id].camera == camera);
             let job = known.unwrap_or_else(|| self.add_job(viewer, camera, false));
             self.want(at, job, true);
             self.after(at + length, viewer, Timer::LookAway(job));

@@ -157,7 +157,9 @@ impl World<'_> {
     /// Says on all cables that the topology changed, for a hello and a second (802.1D-2004, 17.21.7).
     pub(super) fn say_change(&mut self, at: i64, switch: SwitchId) {
         for id in 0..self.bridges.len() {
-            if self.bridges[id].is_up && self.fabric.reaches(self.site.switches[switch].host, self.site.switches[id].host) {
+            if self.bridges[id].is_up
+                && self.fabric.reaches(self.site.switches[switch].host, self.site.switches[id].host)
+            {
                 self.bridges[id].changes_until = at + HELLO + SECOND;
                 self.say_hello_of(at + 10 * MILLISECOND * id as i64, id);
             }

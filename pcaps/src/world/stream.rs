@@ -145,7 +145,11 @@ impl World<'_> {
             next_at: at + random.between(0, SECOND / i64::from(media.frame_rate)),
             random,
             second: Second::default(),
-            reported: Reported { sender_next: at + SECOND, receiver_next: at + 5 * SECOND / 2, ..Reported::default() },
+            reported: Reported {
+                sender_next: at + SECOND,
+                receiver_next: at + 5 * SECOND / 2,
+                ..Reported::default()
+            },
         };
         let id = self.streams.len();
         let due = stream.reported.sender_next.min(stream.reported.receiver_next);
@@ -238,7 +242,7 @@ impl World<'_> {
         let mut left = length;
         let mut time = at;
         while left > 0 {
-            let payload = left.min(PAYLOAD);
+            let payload = next_cut(left);
             let cut = Cut { is_first: left == length, is_last: left == payload };
             left -= payload;
             self.packet(time, id, payload + 12, cut, timestamp);
@@ -327,7 +331,7 @@ impl World<'_> {
         let mut whole = 0;
         let mut lengths = Vec::new();
         while left > 0 {
-            let payload = left.min(PAYLOAD);
+            let payload = next_cut(left);
             let cut = Cut { is_first: left == length, is_last: left == payload };
             left -= payload;
             let packet = payload + 12;
@@ -384,7 +388,11 @@ impl World<'_> {
         let (camera, receiver) = (&self.site.hosts[stream.camera], &self.site.hosts[stream.receiver]);
         let is_tcp = stream.transport == Transport::Interleaved;
         let ports = if is_tcp { (554, stream.ports.1) } else { stream.ports };
-        let mac = if stream.transport == Transport::Multicast { Mac::of_group(stream.destination) } else { receiver.mac };
+        let mac = if stream.transport == Transport::Multicast {
+            Mac::of_group(stream.destination)
+        } else {
+            receiver.mac
+        };
         let from = Party {
             mac: camera.mac,
             ip: Some(self.hosts[stream.camera].ip.into()),
@@ -440,7 +448,7 @@ impl World<'_> {
             let is_heard = stream.sent > 0;
             let blocks = [block];
             let bytes = rtcp::receiver_report(ssrc, if is_heard { &blocks } else { &[] }, &name);
-            self.send_report(at + 3 * MILLISECOND, id, Side::Client, bytes);
+            self.send_report(at, id, Side::Client, bytes);
         }
         let reported = &self.streams[id].reported;
         self.agenda.at(reported.sender_next.min(reported.receiver_next), Event::Report(id));
@@ -452,7 +460,11 @@ impl World<'_> {
             if self.is_open(connection, generation) && self.backlog(connection, by) < SEND_BUFFER {
                 let mut framed = rtsp::interleaved(1, bytes.len() as u16).to_vec();
                 framed.extend(bytes);
-                self.say(at, connection, Step { by, data: Data::Bytes(Rc::from(framed)), says: Vec::new(), note: Note::Nothing });
+                self.say(
+                    at,
+                    connection,
+                    Step { by, data: Data::Bytes(Rc::from(framed)), says: Vec::new(), note: Note::Nothing },
+                );
             }
             return;
         }
@@ -464,13 +476,25 @@ impl World<'_> {
             }
             (Side::Server, _) => {
                 let transport = Self::datagram(ports, bytes);
-                let parcel = super::link::Parcel { from: camera, to: destination, transport, says: Vec::new(), message: Message::Nothing };
+                let parcel = super::link::Parcel {
+                    from: camera,
+                    to: destination,
+                    transport,
+                    says: Vec::new(),
+                    message: Message::Nothing,
+                };
                 self.send(at, parcel);
             }
             (Side::Client, _) => {
                 let to = self.hosts[camera].ip;
                 let transport = Self::datagram((ports.1, ports.0), bytes);
-                let parcel = super::link::Parcel { from: receiver, to, transport, says: Vec::new(), message: Message::ReceiverReport };
+                let parcel = super::link::Parcel {
+                    from: receiver,
+                    to,
+                    transport,
+                    says: Vec::new(),
+                    message: Message::ReceiverReport,
+                };
                 self.send(at, parcel);
             }
         }
@@ -481,7 +505,6 @@ impl World<'_> {
         self.settle(id, at);
         self.streams[id].is_running = false;
     }
-
 }
 
 /// What SETUP agreed on.
@@ -562,8 +585,18 @@ impl Stream {
     }
 }
 
-/// RTP payload of one packet.
+/// Payload of the next packet of a picture of which so much is left: no crumb stays behind.
+const fn next_cut(left: usize) -> usize {
+    match left {
+        0..=PAYLOAD => left,
+        _ if left < PAYLOAD + CRUMB => PAYLOAD - CRUMB,
+        _ => PAYLOAD,
+    }
+}
+
+/// RTP payload of one packet, and the least of it.
 const PAYLOAD: usize = 1_388;
+const CRUMB: usize = 40;
 /// The payload type that all cameras here announce.
 pub(super) const PAYLOAD_TYPE: u8 = 96;
 /// The clock of video (RFC 6184, 8.2.1).

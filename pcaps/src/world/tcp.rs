@@ -260,11 +260,25 @@ impl World<'_> {
         let (segment, says) = if is_served {
             let flags = SYN | ACK;
             let offer = Some((MSS, 7));
-            let segment =
-                Segment { ports, sequence, acknowledgement: asked, flags, window: 65_160, offer, stamps, sack: None };
+            let segment = Segment {
+                ports,
+                sequence,
+                acknowledgement: asked,
+                flags,
+                window: 65_160,
+                offer,
+                stamps,
+                sack: None,
+            };
             (segment, Vec::new())
         } else {
-            let segment = Segment { ports, sequence: 0, acknowledgement: asked, flags: RST | ACK, ..Segment::default() };
+            let segment = Segment {
+                ports,
+                sequence: 0,
+                acknowledgement: asked,
+                flags: RST | ACK,
+                ..Segment::default()
+            };
             (segment, vec![Says::Refused])
         };
         let own = self.connections[id].ends[1].ip;
@@ -311,8 +325,11 @@ impl World<'_> {
         }
     }
 
-    /// Sends the next message of the script.
+    /// Sends the next message of the script, behind all media that came before it.
     pub(super) fn step(&mut self, at: i64, id: ConnectionId) {
+        if let Purpose::Pull(job) = self.connections[id].purpose {
+            self.settle_job(at, job);
+        }
         if let Some(step) = self.connections[id].script.pop_front() {
             self.say(at, id, step);
         }
@@ -509,7 +526,9 @@ impl World<'_> {
             flags: RST,
             ..Segment::default()
         };
-        if let Sent::Arrives(then, ..) = self.send_ip(at, (host, own), to, &Transport::Tcp(reset, Data::Empty), &[]) {
+        if let Sent::Arrives(then, ..) =
+            self.send_ip(at, (host, own), to, &Transport::Tcp(reset, Data::Empty), &[])
+        {
             let generation = self.connections[id].generation;
             self.agenda.at(then, Event::Closed(id, generation, Why::Reset));
         }
@@ -542,8 +561,12 @@ impl World<'_> {
                 (part.sequence.wrapping_add(part.length()), None)
             }
             None => {
-                let ahead = other.queue.iter().skip_while(|part| part.is_received).find(|part| part.is_received);
-                (other.delivered, ahead.map(|part| (part.sequence, part.sequence.wrapping_add(part.length()))))
+                let ahead =
+                    other.queue.iter().skip_while(|part| part.is_received).find(|part| part.is_received);
+                (
+                    other.delivered,
+                    ahead.map(|part| (part.sequence, part.sequence.wrapping_add(part.length()))),
+                )
             }
         };
         let (host, to) = (own.host, other.ip);
@@ -560,7 +583,8 @@ impl World<'_> {
         let (peer, own_ip, peer_ip) = (other.host, own.ip, other.ip);
         let stamps = Some((self.stamp(at, host), self.stamp(at, peer)));
         let segment = Segment { stamps, ..segment };
-        if let Sent::Arrives(then, ..) = self.send_ip(at, (host, own_ip), to, &Transport::Tcp(segment, Data::Empty), &[])
+        if let Sent::Arrives(then, ..) =
+            self.send_ip(at, (host, own_ip), to, &Transport::Tcp(segment, Data::Empty), &[])
         {
             self.confirm(then, peer, own_ip);
             self.confirm(then, host, peer_ip);
@@ -629,7 +653,8 @@ impl World<'_> {
         own.queue.clear();
         own.queued = 0;
         own.again_at = None;
-        if let Sent::Arrives(then, ..) = self.send_ip(at, (host, own_ip), to, &Transport::Tcp(segment, Data::Empty), &[])
+        if let Sent::Arrives(then, ..) =
+            self.send_ip(at, (host, own_ip), to, &Transport::Tcp(segment, Data::Empty), &[])
         {
             self.agenda.at(then, Event::Closed(id, generation, Why::Reset));
         }
@@ -710,7 +735,9 @@ fn cut(data: &Data, from: usize, to: usize) -> Data {
         Data::Bytes(bytes) if from == 0 && to == bytes.len() => data.clone(),
         Data::Bytes(bytes) => Data::Part(Rc::clone(bytes), from, to),
         Data::Part(bytes, start, _) => Data::Part(Rc::clone(bytes), start + from, start + to),
-        Data::Filled(head, _) if from < head.len() && to <= head.len() => Data::Part(Rc::clone(head), from, to),
+        Data::Filled(head, _) if from < head.len() && to <= head.len() => {
+            Data::Part(Rc::clone(head), from, to)
+        }
         Data::Filled(head, _) if from == 0 => Data::Filled(Rc::clone(head), to - head.len()),
         Data::Filled(_, _) | Data::Rtp(..) => Data::Filled(Rc::from([]), to - from),
     }
