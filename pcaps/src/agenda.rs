@@ -64,3 +64,19 @@ impl<E> Ord for Entry<E> {
         (self.at, self.number).cmp(&(other.at, other.number))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_in_order_of_time_and_then_of_entry() {
+        let mut agenda = Agenda::new();
+        for (at, name) in [(5, 'c'), (3, 'a'), (5, 'd'), (4, 'b'), (9, 'e')] {
+            agenda.at(at, name);
+        }
+        let order: Vec<_> = std::iter::from_fn(|| agenda.next_before(9)).collect();
+        assert_eq!(order, [(3, 'a'), (4, 'b'), (5, 'c'), (5, 'd')]);
+        assert_eq!(agenda.next_before(10), Some((9, 'e')));
+    }
+}

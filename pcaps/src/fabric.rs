@@ -385,3 +385,113 @@ impl Trunk {
 const HOP: i64 = 12_300;
 /// What a store-and-forward switch takes in addition.
 const STORE_AND_FORWARD: i64 = 4_100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn plug(switch: SwitchId, port: u16) -> Plug {
+        Plug { switch, port }
+    }
+
+    fn trunk(a: Plug, b: Plug) -> Trunk {
+        Trunk { ends: [a, b], is_up: true, loss_ppm: 0 }
+    }
+
+    fn access(switch: SwitchId, port: u16) -> Access {
+        Access { plug: plug(switch, port), is_up: true, loss_ppm: 0 }
+    }
+
+    fn source(ingress: bool, egress: bool) -> Source {
+        Source { switch: 0, ports: None, ingress, egress, own: false, missing: Vec::new() }
+    }
+
+    /// A core with two switches that are also cabled to one another; hosts 0 at the core, 1 and 2 behind switch 1,
+    /// 3 behind switch 2.
+    fn ring(sources: Vec<Source>) -> Fabric {
+        let trunks =
+            vec![trunk(plug(0, 1), plug(1, 1)), trunk(plug(0, 2), plug(2, 1)), trunk(plug(1, 2), plug(2, 2))];
+        let hosts = vec![access(0, 3), access(1, 3), access(1, 4), access(2, 3)];
+        Fabric::new(3, trunks, hosts, sources, Random::new(1))
+    }
+
+    fn ports(journey: &Journey) -> Vec<(Way, u16)> {
+        journey.copies.iter().map(|(_, way, port)| (*way, *port)).collect()
+    }
+
+    #[test]
+    fn what_crosses_the_core_is_copied_once_where_it_comes_in() {
+        let mut fabric = ring(vec![source(true, false)]);
+        assert_eq!(ports(fabric.send(1, 0)), [(Way::Ingress, 1)]);
+        assert_eq!(ports(fabric.send(0, 3)), [(Way::Ingress, 3)]);
+        assert_eq!(ports(fabric.send(1, 3)), [(Way::Ingress, 1)]);
+    }
+
+    #[test]
+    fn what_stays_behind_a_switch_is_not_copied() {
+        let mut fabric = ring(vec![source(true, true)]);
+        let journey = fabric.send(1, 2);
+        assert!(journey.copies.is_empty() && journey.arrives.is_some());
+    }
+
+    #[test]
+    fn both_directions_copy_what_comes_in_and_what_goes_out() {
+        let mut fabric = ring(vec![source(true, true)]);
+        assert_eq!(ports(fabric.send(1, 0)), [(Way::Ingress, 1), (Way::Egress, 3)]);
+        assert_eq!(ports(fabric.flood(1)), [(Way::Ingress, 1), (Way::Egress, 2), (Way::Egress, 3)]);
+    }
+
+    #[test]
+    fn a_cut_cable_is_dead_until_the_tree_is_built_anew() {
+        let mut fabric = ring(vec![source(true, false)]);
+        fabric.trunks[0].is_up = false;
+        assert!(fabric.send(1, 0).arrives.is_none() && !fabric.reaches(1, 0));
+        assert_eq!(fabric.converge(), [1]);
+        assert_eq!(ports(fabric.send(1, 0)), [(Way::Ingress, 2)]);
+        assert_eq!(fabric.depth(1), 2);
+    }
+
+    #[test]
+    fn a_dead_switch_takes_its_hosts_along() {
+        let mut fabric = ring(vec![source(true, false)]);
+        fabric.forwards[1] = false;
+        fabric.converge();
+        assert!(!fabric.reaches(1, 0) && fabric.reaches(3, 0));
+        assert!(fabric.send(1, 0).copies.is_empty());
+        let lost_there = fabric.send(0, 1);
+        assert_eq!((ports(lost_there), lost_there.arrives), (vec![(Way::Ingress, 3)], None));
+    }
+
+    #[test]
+    fn loss_before_the_mirror_is_not_seen_and_behind_it_is() {
+        let mut fabric = ring(vec![source(true, false)]);
+        fabric.access[1].loss_ppm = 500_000;
+        let (mut seen, mut arrived) = (0, 0);
+        for _ in 0..1_000 {
+            let journey = fabric.send(1, 0);
+            seen += journey.copies.len();
+            arrived += usize::from(journey.arrives.is_some());
+        }
+        assert_eq!(seen, arrived);
+        assert!((400..600).contains(&seen));
+        fabric.access[1].loss_ppm = 0;
+        fabric.access[0].loss_ppm = 500_000;
+        let journeys: Vec<bool> = (0..1_000)
+            .map(|_| {
+                let journey = fabric.send(1, 0);
+                assert_eq!(journey.copies.len(), 1);
+                journey.arrives.is_some()
+            })
+            .collect();
+        assert!((400..600).contains(&journeys.iter().filter(|arrives| **arrives).count()));
+    }
+
+    #[test]
+    fn a_switchs_own_frames_are_copied_where_they_come_in_or_where_the_mirror_says_so() {
+        let mut fabric = ring(vec![source(true, false)]);
+        assert_eq!(ports(fabric.send_on_port(plug(1, 1))), [(Way::Ingress, 1)]);
+        assert!(fabric.send_on_port(plug(0, 1)).copies.is_empty());
+        fabric.sources[0].own = true;
+        assert_eq!(ports(fabric.send_on_port(plug(0, 1))), [(Way::Egress, 1)]);
+    }
+}

@@ -66,3 +66,36 @@ fn splitmix(state: &mut u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_that_the_authors_publish() {
+        // xoshiro256** from the state 1, 2, 3, 4, as the reference implementation prints it.
+        let mut random = Random([1, 2, 3, 4]);
+        let first: [u64; 4] = std::array::from_fn(|_| random.bits());
+        assert_eq!(first, [11_520, 0, 1_509_978_240, 1_215_971_899_390_074_240]);
+    }
+
+    #[test]
+    fn bounds_are_kept_and_reached() {
+        let mut random = Random::new(7);
+        let drawn: Vec<i64> = (0..1_000).map(|_| random.between(-2, 3)).collect();
+        assert_eq!((drawn.iter().min(), drawn.iter().max()), (Some(&-2), Some(&3)));
+        assert!((0..1_000).all(|_| random.below(1) == 0));
+    }
+
+    #[test]
+    fn purposes_do_not_disturb_one_another() {
+        let mut a = Random::of(1, "site", 0);
+        let mut b = Random::of(1, "world", 0);
+        let mut again = Random::of(1, "site", 0);
+        b.bits();
+        let first = a.bits();
+        assert_eq!(first, again.bits());
+        assert_ne!(first, Random::of(1, "site", 1).bits());
+        assert_ne!(first, Random::of(2, "site", 0).bits());
+    }
+}
