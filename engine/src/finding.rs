@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use spanwatch_parsers::Time;
 
+use crate::detectors::Detector;
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
 
@@ -19,6 +20,8 @@ pub struct Kind {
     pub severity: Severity,
     /// The detector's source; its module documentation is the kind's help page.
     pub source: &'static str,
+    /// Begins to watch for it; `None` where another room finds it.
+    pub start: Option<fn() -> Box<dyn Detector>>,
 }
 
 impl Kind {

@@ -34,6 +34,7 @@ pub const KIND: Kind = Kind {
     category: "availability",
     severity: Severity::High,
     source: include_str!("device_offline.rs"),
+    start: None,
 };
 
 /// What the ledger knows around an absence.

@@ -24,6 +24,7 @@ pub const KIND: Kind = Kind {
     category: "capture",
     severity: Severity::Low,
     source: include_str!("input_damaged.rs"),
+    start: None,
 };
 
 /// Words the damage of the `index`th input; `None` where it has none.

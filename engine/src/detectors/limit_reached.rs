@@ -24,6 +24,7 @@ pub const KIND: Kind = Kind {
     category: "capture",
     severity: Severity::Low,
     source: include_str!("limit_reached.rs"),
+    start: None,
 };
 
 /// One cap that was reached.

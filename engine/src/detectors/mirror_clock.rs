@@ -27,6 +27,7 @@ pub const KIND: Kind = Kind {
     category: "capture",
     severity: Severity::Low,
     source: include_str!("mirror_clock.rs"),
+    start: None,
 };
 
 /// Words a leap of the stamps from `from` to `to`, the latter that of the frame `cite`.

@@ -32,6 +32,7 @@ pub const KIND: Kind = Kind {
     category: "capture",
     severity: Severity::High,
     source: include_str!("mirror_lost.rs"),
+    start: None,
 };
 
 /// How busy the last half minute was, and when nothing came.

@@ -25,7 +25,7 @@ use crate::clock::GapReason;
 use crate::detectors::device_offline::Around;
 use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
-use crate::detectors::{device_offline, limit_reached, mirror_clock};
+use crate::detectors::{self, Detector, Known, device_offline, limit_reached, mirror_clock};
 use crate::finding::Finding;
 use crate::observation::{Cite, Observation, Party};
 use crate::verdict::Verdict;
@@ -83,6 +83,8 @@ pub struct Ledger {
     opened_as: Vec<String>,
     /// What was not kept of a device or of the rooms in here.
     refused: Refusals,
+    /// What watches for one kind each.
+    detectors: Vec<Box<dyn Detector>>,
     now: Time,
 }
 
@@ -115,6 +117,7 @@ impl Ledger {
             chassis: BTreeMap::new(),
             opened_as: Vec::new(),
             refused: Refusals::default(),
+            detectors: detectors::ALL.iter().filter_map(|kind| kind.start).map(|start| start()).collect(),
             now: Time::MIN,
         }
     }
@@ -191,6 +194,12 @@ impl Ledger {
         }
         self.forget_evicted();
         self.note_refusals(seen.at);
+        self.each_detector(|detector, known| detector.observe(seen, known));
+    }
+
+    fn each_detector(&mut self, mut tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
+        let known = Known { directory: &self.directory, switches: &self.switches, now: self.now };
+        self.detectors.iter_mut().for_each(|detector| tell(detector.as_mut(), &known));
     }
 
     /// Says that every shard has flushed all frames before `tick`.
@@ -201,6 +210,7 @@ impl Ledger {
         }
         self.verdict.advance(tick);
         self.name_absences();
+        self.each_detector(|detector, known| detector.advance(tick, known));
     }
 
     /// Says that nothing was captured between the two; every shard has flushed.
@@ -215,6 +225,7 @@ impl Ledger {
             self.limit("times without capture", BLIND_MAX as u64, 1, to);
         }
         self.verdict.unwatched(from, to);
+        self.each_detector(|detector, _| detector.unwatched(from, to));
     }
 
     /// Says that the stamps leapt, `cite` the first frame after; every shard has flushed.
@@ -225,6 +236,7 @@ impl Ledger {
             self.limit("findings", FINDINGS_MAX as u64, 1, to);
         }
         self.verdict.unwatched(from, to);
+        self.each_detector(|detector, _| detector.unwatched(from, to));
         self.pulse.restart();
         self.now = to;
     }
@@ -249,6 +261,8 @@ impl Ledger {
             };
             findings.push(device_offline::finding(absence, around));
         }
+        let known = Known { directory: &self.directory, switches: &self.switches, now };
+        findings.extend(self.detectors.iter().flat_map(|detector| detector.findings(&known)));
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
         findings
     }
@@ -408,6 +422,7 @@ impl Ledger {
             self.verdict.renumber(gone, kept);
             self.streams.renumber(gone, kept);
             self.switches.renumber(gone, kept);
+            self.each_detector(|detector, _| detector.renumber(gone, kept));
         }
     }
 
