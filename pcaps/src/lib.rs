@@ -13,6 +13,7 @@ pub mod random;
 pub mod run;
 pub mod sight;
 pub mod site;
+pub mod sums;
 pub mod tap;
 pub mod wire;
 pub mod world;

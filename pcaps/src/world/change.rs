@@ -178,6 +178,7 @@ impl World<'_> {
                 self.start_pulling(at + 3 * SECOND, host);
             }
         }
+        self.is_lossy = self.fabric.is_lossy();
     }
 
     fn power_off(&mut self, at: i64, host: HostId) {

@@ -56,6 +56,13 @@ pub(super) enum Sent {
     Waits,
 }
 
+impl Sent {
+    /// Whether the mirror showed it.
+    pub(super) const fn is_shown(self) -> bool {
+        matches!(self, Self::Arrives(_, _, true) | Self::Lost(true))
+    }
+}
+
 impl World<'_> {
     /// Sends a datagram, at once or when its neighbour is found.
     pub(super) fn send(&mut self, at: i64, parcel: Parcel) {
@@ -111,10 +118,18 @@ impl World<'_> {
         let ttl = self.site.hosts[from].product.ttl;
         let packet =
             Packet { source: source.into(), destination: to.into(), ttl, id, transport: transport.clone() };
-        self.forward(at, from, to, packet, says)
+        self.forward(at, from, to, packet, Some(says))
     }
 
-    fn forward(&mut self, at: i64, from: HostId, to: Ipv4Addr, packet: Packet, says: &[Says]) -> Sent {
+    /// Sends a packet on; `says` is `None` where the mirror showed it on its way to the gateway.
+    fn forward(
+        &mut self,
+        at: i64,
+        from: HostId,
+        to: Ipv4Addr,
+        packet: Packet,
+        says: Option<&[Says]>,
+    ) -> Sent {
         let hop = self.next_hop(from, to);
         let Some(next) = self.resolve(at, from, hop) else { return Sent::Waits };
         let segment = if from == GATEWAY { vlan_of(to) } else { self.site.hosts[from].vlan };
@@ -123,7 +138,7 @@ impl World<'_> {
             source: self.site.hosts[from].mac,
             body: Body::Ip(packet),
         };
-        let (arrives, is_shown) = self.unicast(at, from, next, segment, &frame, says);
+        let (arrives, is_shown) = self.unicast_packet(at, (from, next), segment, &frame, says);
         let Some(then) = arrives.filter(|_| self.hosts[next].is_up) else { return Sent::Lost(is_shown) };
         let is_there =
             hop == to || (next == GATEWAY && vlan_of(to) != vlan::OUTSIDE && self.owns(GATEWAY, to));
@@ -138,9 +153,12 @@ impl World<'_> {
                 .internet
                 .map_or(Sent::Lost(is_shown), |id| Sent::Arrives(there + INTERNET, id, is_shown));
         }
-        match self.forward(there, GATEWAY, to, packet.clone(), &[]) {
-            Sent::Arrives(then, host, _) => Sent::Arrives(then, host, is_shown),
-            Sent::Lost(_) => Sent::Lost(is_shown),
+        let says = says.filter(|_| !is_shown);
+        match self.forward(there, GATEWAY, to, packet.clone(), says) {
+            Sent::Arrives(then, host, is_shown_later) => {
+                Sent::Arrives(then, host, is_shown || is_shown_later)
+            }
+            Sent::Lost(is_shown_later) => Sent::Lost(is_shown || is_shown_later),
             Sent::Waits => {
                 // A router holds the packet while it asks for its receiver.
                 let parcel = Parcel {
@@ -177,7 +195,7 @@ impl World<'_> {
             id,
             transport: transport.clone(),
         };
-        match self.forward(at + INTERNET, GATEWAY, to, packet, says) {
+        match self.forward(at + INTERNET, GATEWAY, to, packet, Some(says)) {
             Sent::Waits => Sent::Lost(false),
             sent => sent,
         }
@@ -197,11 +215,23 @@ impl World<'_> {
         frame: &Frame,
         says: &[Says],
     ) -> (Option<i64>, bool) {
+        self.unicast_packet(at, (from, to), vlan, frame, Some(says))
+    }
+
+    fn unicast_packet(
+        &mut self,
+        at: i64,
+        (from, to): (HostId, HostId),
+        vlan: u16,
+        frame: &Frame,
+        says: Option<&[Says]>,
+    ) -> (Option<i64>, bool) {
         if !self.hosts[from].is_up {
             return (None, false);
         }
         let journey = self.fabric.send(from, to);
-        let is_shown = self.tap.copy(Passing { host: from, at, vlan }, &journey.copies, frame, says);
+        let passing = Passing { host: from, at, vlan };
+        let is_shown = self.tap.copy_of_packet(passing, &journey.copies, frame, says);
         (journey.arrives.map(|after| at + after), is_shown)
     }
 
@@ -228,7 +258,13 @@ impl World<'_> {
         let arp = Arp { is_reply: false, sender: (mac, own), target: (Mac::ZERO, target) };
         let frame = Frame { destination: Mac::BROADCAST, source: mac, body: Body::Arp(arp) };
         let vlan = self.site.hosts[host].vlan;
-        self.flood(at, host, vlan, &frame, &[Says::Binding(mac, own.into()), Says::Asked(target.into())]);
+        self.flood(
+            at,
+            host,
+            vlan,
+            &frame,
+            &[Says::Binding(mac, own.into()), Says::Asked(Some(own.into()), target.into())],
+        );
     }
 
     /// Sends a datagram to a group or to everybody.
@@ -253,7 +289,7 @@ impl World<'_> {
 
     /// Who has this address on the link, as far as it is known; asks otherwise.
     fn resolve(&mut self, at: i64, from: HostId, hop: Ipv4Addr) -> Option<HostId> {
-        let patience = REACHABLE + i64::from(self.site.hosts[from].mac.0[5]) * (REACHABLE_SPREAD / 256);
+        let patience = self.patience(from);
         let neighbor = self.hosts[from].neighbors.entry(hop).or_default();
         match neighbor.host {
             Some(host) => {
@@ -275,6 +311,18 @@ impl World<'_> {
         }
     }
 
+    /// Whether a host would send to this neighbour without asking for it first.
+    pub(super) fn knows(&self, from: HostId, ip: Ipv4Addr, host: HostId, at: i64) -> bool {
+        let Some(neighbor) = self.hosts[from].neighbors.get(&ip) else { return false };
+        let is_fresh = at - neighbor.confirmed <= self.patience(from) + DELAY_FIRST_PROBE;
+        neighbor.host == Some(host) && (is_fresh || neighbor.asked != 0)
+    }
+
+    /// How long a host believes in a neighbour.
+    fn patience(&self, host: HostId) -> i64 {
+        REACHABLE + i64::from(self.site.hosts[host].mac.0[5]) * (REACHABLE_SPREAD / 256)
+    }
+
     /// Takes any sign of life of a neighbour.
     pub(super) fn confirm(&mut self, at: i64, host: HostId, ip: Ipv4Addr) {
         if let Some(neighbor) = self.hosts[host].neighbors.get_mut(&ip) {
@@ -290,7 +338,7 @@ impl World<'_> {
         let arp = Arp { is_reply: false, sender: (mac, own), target: (Mac::ZERO, target) };
         let destination = known.map_or(Mac::BROADCAST, |host| self.site.hosts[host].mac);
         let frame = Frame { destination, source: mac, body: Body::Arp(arp) };
-        let says = [Says::Binding(mac, own.into()), Says::Asked(target.into())];
+        let says = [Says::Binding(mac, own.into()), Says::Asked(Some(own.into()), target.into())];
         let asked: Vec<HostId> = if let Some(host) = known {
             let (arrives, _) = self.unicast(at, from, host, segment, &frame, &says);
             arrives.map(|_| host).into_iter().collect()
@@ -399,9 +447,9 @@ impl World<'_> {
         let sender = if is_probe { Ipv4Addr::UNSPECIFIED } else { own };
         let arp = Arp { is_reply: false, sender: (mac, sender), target: (Mac::ZERO, own) };
         let frame = Frame { destination: Mac::BROADCAST, source: mac, body: Body::Arp(arp) };
-        let says = if is_probe { Vec::new() } else { vec![Says::Binding(mac, own.into())] };
+        let says = if is_probe { Says::Asked(None, own.into()) } else { Says::Binding(mac, own.into()) };
         let vlan = self.site.hosts[host].vlan;
-        self.flood(at, host, vlan, &frame, &says);
+        self.flood(at, host, vlan, &frame, &[says]);
         let is_contested = self.owners.get(&own).is_some_and(|owners| owners.len() > 1);
         if !is_probe && is_contested {
             self.learn_from_claim(at, host, own);

@@ -5,11 +5,13 @@
 
 mod announce;
 mod boot;
+mod bulk;
 mod change;
 mod link;
 mod noise;
 mod panel;
 mod pull;
+mod seconds;
 mod spanning;
 mod stream;
 mod tcp;
@@ -61,6 +63,8 @@ pub struct World<'o> {
     dhcp: Vec<boot::Server>,
     /// How many times a broadcast comes by again, while a loop is closed.
     circling: u8,
+    /// Whether some cable loses frames by chance.
+    is_lossy: bool,
     random: Random,
     nothing: Rc<[u8]>,
     now: i64,
@@ -85,6 +89,8 @@ struct State {
     stamp_base: u32,
     neighbors: BTreeMap<Ipv4Addr, Neighbor>,
     random: Random,
+    /// Draws identifications, of which there are as many as packets that somebody makes.
+    ids: Random,
 }
 
 /// Something that happens.
@@ -195,6 +201,7 @@ impl<'o> World<'o> {
             changes,
             dhcp: vec![boot::Server::default(); 100],
             circling: 0,
+            is_lossy: false,
             random: Random::of(seed, "world", 0),
             nothing: Rc::new([]),
             now,
@@ -235,6 +242,7 @@ impl<'o> World<'o> {
     /// Where the mirror's sink cannot take a frame.
     pub fn run(&mut self, start: i64, end: i64, mut progress: impl FnMut(i64)) -> io::Result<()> {
         let mut is_begun = !self.tap.is_mute;
+        self.tap.begin(((self.now / SECOND + 1) * SECOND).min(end));
         while let Some((at, event)) = self.agenda.next_before(end) {
             if at >= start && !is_begun {
                 is_begun = true;
@@ -244,19 +252,21 @@ impl<'o> World<'o> {
             }
             self.now = self.now.max(at);
             if matches!(event, Event::Second) {
-                self.second(at)?;
+                self.second(at, end)?;
                 progress(at);
             } else {
                 self.happen(at, event);
             }
         }
         self.settle_all(end);
-        self.tap.release(end)
+        self.sum_up_all();
+        self.tap.release(end, end)
     }
 
-    fn second(&mut self, at: i64) -> io::Result<()> {
+    fn second(&mut self, at: i64, end: i64) -> io::Result<()> {
         self.settle_all(at);
-        self.tap.release(at)?;
+        self.sum_up_all();
+        self.tap.release(at, (at + SECOND).min(end))?;
         self.agenda.at(at + SECOND, Event::Second);
         Ok(())
     }
@@ -384,6 +394,7 @@ impl State {
             stamp_base: random.bits() as u32,
             neighbors: BTreeMap::new(),
             random,
+            ids: Random::of(seed, "id", id as u64),
         }
     }
 
@@ -398,7 +409,7 @@ impl State {
         if counts {
             self.packet_id = self.packet_id.wrapping_add(1).max(1);
         } else {
-            self.packet_id = (self.random.bits() as u16).max(1);
+            self.packet_id = (self.ids.bits() as u16).max(1);
         }
         self.packet_id
     }

@@ -8,7 +8,8 @@ use std::rc::Rc;
 
 use super::link::Sent;
 use super::pull::JobId;
-use super::{Event, THINKING, World};
+use super::stream::HEADERS;
+use super::{Event, StreamId, THINKING, World};
 use crate::fabric::HostId;
 use crate::frame::{Data, Transport};
 use crate::options::{MILLISECOND, SECOND};
@@ -94,6 +95,8 @@ pub(super) struct Connection {
     pub script: VecDeque<Step>,
     state: State,
     ends: [End; 2],
+    /// How many openings the mirror showed.
+    openings_shown: u16,
     /// When the client gives up opening it.
     patience: i64,
 }
@@ -136,6 +139,27 @@ struct Part {
     is_last: bool,
     note: Note,
     says: Vec<Says>,
+    /// How many times the mirror showed it.
+    shown: u16,
+    /// Media packets whose headers end in it.
+    media: Option<Packets>,
+}
+
+/// Segments of one burst, and what answers them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Segments {
+    pub sent: u64,
+    pub bytes: u64,
+    pub answers: u64,
+    pub bytes_of_answers: u64,
+}
+
+/// Media packets of a stream: how many, and their bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packets {
+    pub stream: StreamId,
+    pub count: u64,
+    pub bytes: u64,
 }
 
 impl Part {
@@ -177,10 +201,20 @@ impl World<'_> {
         let patience = at + CONNECT_TIMEOUT;
         let id = if let Some(id) = self.idle_connections.pop() {
             let generation = self.connections[id].generation;
-            self.connections[id] = Connection { generation, purpose, script, state, ends, patience };
+            self.connections[id] =
+                Connection { generation, purpose, script, state, ends, openings_shown: 0, patience };
             id
         } else {
-            self.connections.push(Connection { generation: 1, purpose, script, state, ends, patience });
+            let generation = 1;
+            self.connections.push(Connection {
+                generation,
+                purpose,
+                script,
+                state,
+                ends,
+                openings_shown: 0,
+                patience,
+            });
             self.connections.len() - 1
         };
         self.syn(at, id);
@@ -227,8 +261,10 @@ impl World<'_> {
             stamps: Some((self.stamp(at, from), 0)),
             ..Segment::default()
         };
-        let says = [Says::Opening(attempt + 1)];
-        match self.send_ip(at, (from, own), to, &Transport::Tcp(segment, Data::Empty), &says) {
+        let says = [Says::Opening(self.connections[id].openings_shown + 1)];
+        let sent = self.send_ip(at, (from, own), to, &Transport::Tcp(segment, Data::Empty), &says);
+        self.connections[id].openings_shown += u16::from(sent.is_shown());
+        match sent {
             Sent::Arrives(then, host, _) => {
                 self.set_attempt(id, attempt + 1);
                 self.accept(then, id, host);
@@ -337,6 +373,17 @@ impl World<'_> {
 
     /// Sends a message.
     pub(super) fn say(&mut self, at: i64, id: ConnectionId, step: Step) {
+        self.say_media(at, id, step, None);
+    }
+
+    /// Sends a message of media packets with these lengths, of a stream.
+    pub(super) fn say_media(
+        &mut self,
+        at: i64,
+        id: ConnectionId,
+        step: Step,
+        media: Option<(StreamId, &[usize])>,
+    ) {
         let Step { by, data, says, note } = step;
         let end = self.end(id, by);
         if end.has_sent_fin {
@@ -345,9 +392,21 @@ impl World<'_> {
         let whole = data.len();
         let mut from = 0;
         let mut says = says;
+        let mut header_ends = HEADERS;
+        let mut lengths = media.map_or(&[][..], |(_, lengths)| lengths);
         while from < whole {
             let length = (whole - from).min(usize::from(MSS_DATA));
             let is_last = from + length == whole;
+            let mut packets = media.map(|(stream, _)| Packets { stream, count: 0, bytes: 0 });
+            while let (Some(packets), [first, rest @ ..]) = (&mut packets, lengths) {
+                if header_ends > from + length {
+                    break;
+                }
+                packets.count += 1;
+                packets.bytes += *first as u64;
+                header_ends += first + 4;
+                lengths = rest;
+            }
             let part = Part {
                 sequence: end.next,
                 data: cut(&data, from, from + length),
@@ -357,6 +416,8 @@ impl World<'_> {
                 is_last,
                 note: if is_last { note } else { Note::Nothing },
                 says: std::mem::take(&mut says),
+                shown: 0,
+                media: packets.filter(|packets| packets.count > 0),
             };
             end.next = end.next.wrapping_add(length as u32);
             end.queued += length;
@@ -369,6 +430,38 @@ impl World<'_> {
     /// Bytes that one side has not got through yet.
     pub(super) fn backlog(&self, id: ConnectionId, side: Side) -> usize {
         self.connections[id].ends[side as usize].queued
+    }
+
+    /// Whether what one side sends now would be received and acknowledged at once, no other host asked.
+    pub(super) fn flows_freely(&self, id: ConnectionId, side: Side, at: i64) -> bool {
+        let connection = &self.connections[id];
+        let (own, other) = (&connection.ends[side as usize], &connection.ends[side.other() as usize]);
+        let knows = |one: &End, two: &End| self.knows(one.host, two.ip, two.host, at);
+        connection.state == State::Open
+            && own.queue.is_empty()
+            && own.again_at.is_none()
+            && !own.has_sent_fin
+            && !other.is_lost
+            && self.hosts[other.host].epoch == other.epoch
+            && self.hosts[own.host].is_up
+            && self.hosts[other.host].is_up
+            && knows(own, other)
+            && knows(other, own)
+    }
+
+    /// Lets so many bytes of one side through that nobody wants to see: what they take.
+    pub(super) fn pass(&mut self, id: ConnectionId, side: Side, bytes: usize) -> Segments {
+        let end = self.end(id, side);
+        end.next = end.next.wrapping_add(bytes as u32);
+        end.delivered = end.next;
+        let sent = bytes.div_ceil(usize::from(MSS_DATA)) as u64;
+        let answers = sent.div_ceil(2);
+        Segments {
+            sent,
+            bytes: bytes as u64 + sent * HEADERS_BEFORE_DATA,
+            answers,
+            bytes_of_answers: answers * HEADERS_BEFORE_DATA,
+        }
     }
 
     /// When one side sends again what was lost, if it has to.
@@ -402,10 +495,10 @@ impl World<'_> {
                         // Every second segment is acknowledged at once (RFC 9293, 3.8.6.3).
                         let is_last = self.end(id, side).queue[index].is_last;
                         if received % 2 == 0 || (is_last && !is_answered_soon) {
-                            self.acknowledge(then + 20_000, id, side.other(), Some(index));
+                            self.acknowledge(then + ACKNOWLEDGES_AFTER, id, side.other(), Some(index));
                         }
                     } else {
-                        self.acknowledge(then + 20_000, id, side.other(), None);
+                        self.acknowledge(then + ACKNOWLEDGES_AFTER, id, side.other(), None);
                     }
                 } else {
                     is_whole = false;
@@ -423,6 +516,7 @@ impl World<'_> {
 
     fn wait_again(&mut self, then: i64, id: ConnectionId, side: Side) {
         let generation = self.connections[id].generation;
+        let then = self.agenda.not_before_now(then);
         self.end(id, side).again_at = Some(then);
         self.agenda.at(then, Event::Again(id, generation, side));
     }
@@ -454,7 +548,7 @@ impl World<'_> {
                 self.end(id, side).queue[index].is_received = true;
                 self.end(id, side).attempt = 0;
                 self.take_delivered(then, id, side);
-                self.acknowledge(then + 20_000, id, side.other(), None);
+                self.acknowledge(then + ACKNOWLEDGES_AFTER, id, side.other(), None);
                 if self.end(id, side).queue.iter().any(|part| part.is_sent && !part.is_received) {
                     self.wait_again(then + FAST_AGAIN, id, side);
                 } else {
@@ -487,14 +581,22 @@ impl World<'_> {
         };
         let data = part.data.clone();
         let mut says = part.says.clone();
-        if own.attempt > 0 {
-            says.push(Says::Retried(own.attempt));
+        if part.shown > 0 && !part.is_fin {
+            says.push(Says::Retried(part.shown));
         }
+        let media = part.media.filter(|_| part.shown == 0);
         let (peer, peer_epoch, is_lost) = (other.host, other.epoch, other.is_lost);
         let own_ip = own.ip;
         let stamps = Some((self.stamp(at, from), self.stamp(at, peer)));
         let segment = Segment { stamps, ..segment };
-        match self.send_ip(at, (from, own_ip), to, &Transport::Tcp(segment, data), &says) {
+        let sent = self.send_ip(at, (from, own_ip), to, &Transport::Tcp(segment, data), &says);
+        if sent.is_shown() {
+            self.end(id, side).queue[index].shown += 1;
+            if let Some(packets) = media {
+                self.media_shown(at, packets);
+            }
+        }
+        match sent {
             Sent::Arrives(then, host, _) => {
                 if is_lost || host != peer || self.hosts[host].epoch != peer_epoch {
                     let lost = self.connections[id].ends[side.other() as usize].ip;
@@ -545,6 +647,9 @@ impl World<'_> {
             let Some(part) = end.queue.pop_front() else { break };
             end.delivered = part.sequence.wrapping_add(part.length());
             end.queued -= part.data.len();
+            if let Some(packets) = part.media.filter(|_| part.shown == 0) {
+                self.media_missed(packets);
+            }
             let note = if part.is_fin { Note::Fin } else { part.note };
             if note != Note::Nothing {
                 self.agenda.at(at, Event::Delivered(id, generation, side.other(), note));
@@ -628,6 +733,8 @@ impl World<'_> {
             is_last: true,
             note: Note::Fin,
             says: Vec::new(),
+            shown: 0,
+            media: None,
         };
         end.next = end.next.wrapping_add(1);
         end.queue.push_back(part);
@@ -746,6 +853,10 @@ fn cut(data: &Data, from: usize, to: usize) -> Data {
 /// Largest segment that is offered, and its data behind twelve bytes of time stamps.
 const MSS: u16 = 1_460;
 const MSS_DATA: u16 = 1_448;
+/// Ethernet, IPv4, TCP with time stamps.
+const HEADERS_BEFORE_DATA: u64 = 66;
+/// What a host takes to acknowledge a segment.
+pub(super) const ACKNOWLEDGES_AFTER: i64 = 20_000;
 /// From one segment of a burst to the next, in nanoseconds: a full frame at 1 Gbit/s.
 const SPACING: i64 = 12_300;
 /// First retransmission time-out on a local network (Linux's minimum).
