@@ -8,8 +8,6 @@ use std::collections::BinaryHeap;
 pub struct Agenda<E> {
     heap: BinaryHeap<Reverse<Entry<E>>>,
     entered: u64,
-    /// The time of the last event taken out.
-    now: i64,
 }
 
 #[derive(Debug)]
@@ -23,20 +21,12 @@ impl<E> Agenda<E> {
     /// An empty one.
     #[must_use]
     pub const fn new() -> Self {
-        Self { heap: BinaryHeap::new(), entered: 0, now: i64::MIN }
+        Self { heap: BinaryHeap::new(), entered: 0 }
     }
 
-    /// The time itself, or now where that is over: media is caught up with late, and what follows from it
-    /// cannot happen before.
-    #[must_use]
-    pub fn not_before_now(&self, at: i64) -> i64 {
-        at.max(self.now)
-    }
-
-    /// Enters an event; what should have happened already happens next.
+    /// Enters an event.
     pub fn at(&mut self, at: i64, event: E) {
         self.entered += 1;
-        let at = self.not_before_now(at);
         self.heap.push(Reverse(Entry { at, number: self.entered, event }));
     }
 
@@ -45,9 +35,7 @@ impl<E> Agenda<E> {
         if self.heap.peek()?.0.at >= end {
             return None;
         }
-        let Reverse(entry) = self.heap.pop()?;
-        self.now = entry.at;
-        Some((entry.at, entry.event))
+        self.heap.pop().map(|Reverse(entry)| (entry.at, entry.event))
     }
 }
 

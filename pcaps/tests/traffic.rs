@@ -58,6 +58,15 @@ fn tshark_finds_nothing_malformed_and_every_stream_whole() {
 }
 
 #[test]
+fn media_that_makes_a_router_ask_for_its_receiver_keeps_the_order_of_time() {
+    // Viewers in the office pull cameras on demand; the router learns of them while it catches up with media.
+    let options =
+        Options { devices: 1_000, length: 50 * SECOND, bit_rate: Some(64_000), ..Options::default() };
+    let frames = capture(&options).frames;
+    assert!(frames.is_sorted_by_key(|(at, ..)| *at));
+}
+
+#[test]
 fn every_protocol_of_a_site_is_there() {
     if !has_tshark() {
         return;

@@ -258,17 +258,29 @@ impl<'o> World<'o> {
                 self.happen(at, event);
             }
         }
-        self.settle_all(end);
+        self.catch_up(end);
         self.sum_up_all();
         self.tap.release(end, end)
     }
 
     fn second(&mut self, at: i64, end: i64) -> io::Result<()> {
-        self.settle_all(at);
+        self.catch_up(at);
         self.sum_up_all();
         self.tap.release(at, (at + SECOND).min(end))?;
         self.agenda.at(at + SECOND, Event::Second);
         Ok(())
+    }
+
+    /// Catches up with media, and with what it led to: a router asks for a receiver, who answers and begins to pull.
+    fn catch_up(&mut self, until: i64) {
+        self.settle_all(until);
+        while let Some((at, event)) = self.agenda.next_before(until) {
+            let streams = self.streams.len();
+            self.happen(at, event);
+            if self.streams.len() > streams {
+                self.settle_all(until);
+            }
+        }
     }
 
     fn happen(&mut self, at: i64, event: Event) {

@@ -516,7 +516,6 @@ impl World<'_> {
 
     fn wait_again(&mut self, then: i64, id: ConnectionId, side: Side) {
         let generation = self.connections[id].generation;
-        let then = self.agenda.not_before_now(then);
         self.end(id, side).again_at = Some(then);
         self.agenda.at(then, Event::Again(id, generation, side));
     }
