@@ -17,8 +17,7 @@ pub use crate::incident::{PlanError, plan};
 /// Where `out` cannot take a frame.
 pub fn run(plan: &Plan, out: Out<'_>, progress: impl FnMut(i64)) -> io::Result<Truth> {
     let options = &plan.options;
-    let tap =
-        Tap::new(out, options.form.clone(), plan.site.hosts.len(), Random::of(options.seed, "tap", 0));
+    let tap = Tap::new(out, options.form.clone(), plan.site.hosts.len(), Random::of(options.seed, "tap", 0));
     let mut world = World::new(options, plan.site.clone(), plan.changes.clone(), tap);
     world.run(options.start, options.start + options.length, progress)?;
     Ok(Truth::of(plan, &world))

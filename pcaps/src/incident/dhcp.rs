@@ -18,7 +18,8 @@ pub(super) const DHCP_DEAD: Kind = Kind {
     fits: fits_vlan,
     draft: |scene, case| {
         let Subject::Vlan(vlan) = case.subject else { return Draft::default() };
-        let changes = vec![(case.at, Change::DhcpDead(vlan, true)), (case.end, Change::DhcpDead(vlan, false))];
+        let changes =
+            vec![(case.at, Change::DhcpDead(vlan, true)), (case.end, Change::DhcpDead(vlan, false))];
         let mut draft = without_leases(scene, case, changes);
         draft.what = format!("The DHCP server of VLAN {vlan} answers nobody.");
         draft.expected = vec![
@@ -38,8 +39,10 @@ pub(super) const DHCP_EXHAUSTED: Kind = Kind {
     fits: fits_vlan,
     draft: |scene, case| {
         let Subject::Vlan(vlan) = case.subject else { return Draft::default() };
-        let mut changes =
-            vec![(case.at, Change::DhcpExhausted(vlan, true)), (case.end, Change::DhcpExhausted(vlan, false))];
+        let mut changes = vec![
+            (case.at, Change::DhcpExhausted(vlan, true)),
+            (case.end, Change::DhcpExhausted(vlan, false)),
+        ];
         // One that still has its lease renews it.
         let known = clients(scene, vlan).last().copied();
         changes.extend(known.map(|host| (case.at + ASK + 6 * SECOND, Change::RenewLease(host))));
@@ -75,7 +78,10 @@ pub(super) const DHCP_ROGUE: Kind = Kind {
         let asking: Vec<HostId> =
             clients(scene, vlan).into_iter().filter(|client| *client != host).take(ASKING).collect();
         let mut draft = Draft {
-            changes: vec![(case.at, Change::RogueDhcp(host, true)), (case.end, Change::RogueDhcp(host, false))],
+            changes: vec![
+                (case.at, Change::RogueDhcp(host, true)),
+                (case.end, Change::RogueDhcp(host, false)),
+            ],
             ended: Some(case.end),
             what: format!("{} answers DHCP in VLAN {vlan}.", scene.name(case.subject)),
             expected: vec![Expected::new("rogue-dhcp", "dhcp", vec![host], (case.at + ASK, case.end))],

@@ -34,17 +34,11 @@ pub(super) const MIRROR_ONE_WAY: Kind = Kind {
     draft: |scene, case| {
         let mut draft = fault(case, "mirror-one-way", "The mirror copies one direction only.");
         draft.changes = if scene.options.view == View::Uplink {
-            vec![
-                (case.at, Change::MirrorWays(1, true, false)),
-                (case.end, Change::MirrorWays(1, true, true)),
-            ]
+            vec![(case.at, Change::MirrorWays(1, true, false)), (case.end, Change::MirrorWays(1, true, true))]
         } else {
             // What recorders, servers and the gateway send enters the core at their own ports.
             let ports = scene.site.behind(0).map(|host| scene.host(host).plug.port).collect();
-            vec![
-                (case.at, Change::MirrorMissing(0, ports)),
-                (case.end, Change::MirrorMissing(0, Vec::new())),
-            ]
+            vec![(case.at, Change::MirrorMissing(0, ports)), (case.end, Change::MirrorMissing(0, Vec::new()))]
         };
         draft.may.push("mirror-partial");
         draft
@@ -138,7 +132,8 @@ pub(super) const MIRROR_TAG_ONE_SIDE: Kind = Kind {
     },
     fits: mirror_only,
     draft: |_, case| {
-        let mut draft = fault(case, "mirror-duplicates", "Every frame is copied with and without its VLAN tag.");
+        let mut draft =
+            fault(case, "mirror-duplicates", "Every frame is copied with and without its VLAN tag.");
         draft.must_not.extend(MustNot::new(&["wrong-segment", "mac-moving", "switching-loop"], &[]));
         draft
     },

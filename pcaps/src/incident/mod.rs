@@ -21,7 +21,7 @@ mod scene;
 mod stream;
 mod switch;
 
-pub use order::{is_reserved, random_order};
+pub use order::{OrderError, is_reserved, random_order, time};
 pub use plan::{Incident, Plan, PlanError, plan};
 pub use scene::{Scene, Subject};
 
@@ -238,7 +238,12 @@ impl Family {
 }
 
 impl Expected {
-    fn new(kind: &'static str, cause: &'static str, devices: Vec<HostId>, (since, until): (i64, i64)) -> Self {
+    fn new(
+        kind: &'static str,
+        cause: &'static str,
+        devices: Vec<HostId>,
+        (since, until): (i64, i64),
+    ) -> Self {
         Self { kind, or: Vec::new(), devices, switch: None, cause, since, until: Some(until) }
     }
 
@@ -302,12 +307,7 @@ fn is_at_access(scene: &Scene, host: HostId) -> bool {
     let role = scene.host(host).role;
     matches!(
         role,
-        Role::Camera
-            | Role::Controller
-            | Role::Intercom
-            | Role::Viewer
-            | Role::Workstation
-            | Role::Printer
+        Role::Camera | Role::Controller | Role::Intercom | Role::Viewer | Role::Workstation | Role::Printer
     )
 }
 

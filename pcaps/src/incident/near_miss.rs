@@ -63,9 +63,7 @@ pub(super) const MOTION_STREAM: Kind = Kind {
     lasts_s: (0, 0),
     needs: |options| habit(options, Habit::OnMotion),
     fits: |scene, subject| {
-        super::fit(subject, |host| {
-            scene.host(host).media.is_some_and(|media| media.habit == Habit::OnMotion)
-        })
+        super::fit(subject, |host| scene.host(host).media.is_some_and(|media| media.habit == Habit::OnMotion))
     },
     draft: |scene, case| {
         quiet(case.host(), format!("{} is recorded only while something moves.", scene.name(case.subject)))
@@ -109,9 +107,7 @@ pub(super) const SLEEPING_DEVICE: Kind = Kind {
     lasts_s: (0, 0),
     needs: |options| habit(options, Habit::Sleeping),
     fits: |scene, subject| {
-        super::fit(subject, |host| {
-            scene.host(host).media.is_some_and(|media| media.habit == Habit::Sleeping)
-        })
+        super::fit(subject, |host| scene.host(host).media.is_some_and(|media| media.habit == Habit::Sleeping))
     },
     draft: |scene, case| {
         quiet(case.host(), format!("{} sleeps and wakes every two minutes.", scene.name(case.subject)))
@@ -158,7 +154,13 @@ pub(super) const UPLINK_VIEW: Kind = Kind {
     draft: |_, _| Draft {
         what: "The mirror copies one uplink only.".to_owned(),
         must_not: MustNot::new(
-            &["device-offline", "devices-offline-together", "recorder-offline", "mirror-lost", "mirror-drops"],
+            &[
+                "device-offline",
+                "devices-offline-together",
+                "recorder-offline",
+                "mirror-lost",
+                "mirror-drops",
+            ],
             &[],
         ),
         ..Draft::default()

@@ -23,7 +23,8 @@ pub(super) const STP_STORM: Kind = Kind {
             ended: Some(case.end),
             what: format!("{} says again and again that the topology changes.", scene.name(case.subject)),
             expected: vec![
-                Expected::new("stp-topology-change", "switch", vec![own], (case.at, case.end)).at_switch(switch),
+                Expected::new("stp-topology-change", "switch", vec![own], (case.at, case.end))
+                    .at_switch(switch),
             ],
             may: vec!["port-flapping", "switch-fault"],
             must_not: MustNot::new(&["devices-offline-together", "switching-loop"], &[]),
@@ -163,10 +164,11 @@ pub(super) const VLAN_MISTAKE: Kind = Kind {
                 scene.name(case.subject),
                 vlan::OFFICE
             ),
-            expected: vec![
-                Expected::new("wrong-segment", "switch", vec![host], (case.at, case.end))
-                    .or(&["device-offline", "not-recorded", "identity-changed"]),
-            ],
+            expected: vec![Expected::new("wrong-segment", "switch", vec![host], (case.at, case.end)).or(&[
+                "device-offline",
+                "not-recorded",
+                "identity-changed",
+            ])],
             may: [super::power::ONE_GONE, &["identity-changed", "device-offline", "mac-moving"]].concat(),
             must_not: MustNot::new(&["devices-offline-together", "address-conflict"], &[]),
             touches: vec![host],
@@ -186,7 +188,9 @@ pub(super) const DUPLICATE_ADDRESS: Kind = Kind {
     family: Family::Network,
     lasts_s: (40, 120),
     needs: |_| (),
-    fits: |scene, subject| super::fit(subject, |host| scene.is_steady(host) && intruder(scene, host).is_some()),
+    fits: |scene, subject| {
+        super::fit(subject, |host| scene.is_steady(host) && intruder(scene, host).is_some())
+    },
     draft: duplicate_address,
 };
 

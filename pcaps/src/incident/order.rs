@@ -114,8 +114,7 @@ pub fn random_order(seed: u64) -> Options {
     };
     let mix = [Mix::Site, Mix::Video, Mix::Control][tenths(&[7, 2, 1])];
     let shape = [Shape::Tree, Shape::Ring, Shape::Redundant][tenths(&[6, 2, 2])];
-    let view =
-        [View::Core, View::CoreBothWays, View::TwoSwitches, View::Uplink][tenths(&[5, 2, 2, 1])];
+    let view = [View::Core, View::CoreBothWays, View::TwoSwitches, View::Uplink][tenths(&[5, 2, 2, 1])];
     let transport = [None, Some(Transport::Udp), Some(Transport::Interleaved), Some(Transport::Multicast)]
         [tenths(&[6, 2, 2, 1])];
     let tags = [Tags::None, Tags::Both, Tags::IngressOnly, Tags::EgressOnly, Tags::Double { outer: 3_001 }]

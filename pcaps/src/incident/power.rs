@@ -71,9 +71,7 @@ pub(super) const POWER_CYCLE: Kind = Kind {
     family: Family::Power,
     lasts_s: (8, 60),
     needs: |_| (),
-    fits: |scene, subject| {
-        super::fit_or(subject, |host| scene.is_steady(host), |host| scene.is_fed(host))
-    },
+    fits: |scene, subject| super::fit_or(subject, |host| scene.is_steady(host), |host| scene.is_fed(host)),
     draft: |scene, case| {
         let host = case.host();
         let boot = scene.host(host).boot_time();
@@ -110,7 +108,10 @@ pub(super) const BOOT_LOOP: Kind = Kind {
     draft: |scene, case| {
         let host = case.host();
         let mut draft = Draft {
-            what: format!("{} hangs and is restarted by its watchdog, again and again.", scene.name(case.subject)),
+            what: format!(
+                "{} hangs and is restarted by its watchdog, again and again.",
+                scene.name(case.subject)
+            ),
             may: [ONE_GONE, &["device-restarted", "device-offline", "device-flapping"]].concat(),
             touches: vec![host],
             ..Draft::default()

@@ -47,7 +47,13 @@ fn gone(scene: &Scene, case: Case) -> Draft {
         changes: vec![(case.end, Change::PowerOn(host, BOOT))],
         ended: Some(back),
         expected: vec![Expected::new("recorder-offline", "recorder", vec![host], (case.at, back))],
-        may: vec!["not-recorded", "stream-stalled", "stream-loss", "stream-loss-downstream", "device-restarted"],
+        may: vec![
+            "not-recorded",
+            "stream-stalled",
+            "stream-loss",
+            "stream-loss-downstream",
+            "device-restarted",
+        ],
         must_not: MustNot::new(&["device-offline", "devices-offline-together"], &cameras),
         touches: std::iter::once(host).chain(cameras).collect(),
         ..Draft::default()

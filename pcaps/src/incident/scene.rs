@@ -210,9 +210,7 @@ impl<'a> Scene<'a> {
         fabric.converge();
         let core = self.site.switches[0].host;
         (0..self.site.hosts.len())
-            .filter(|id| {
-                *id != core && self.host(*id).role != Role::Internet && !fabric.reaches(*id, core)
-            })
+            .filter(|id| *id != core && self.host(*id).role != Role::Internet && !fabric.reaches(*id, core))
             .collect()
     }
 

@@ -44,15 +44,17 @@ pub(super) const LOSS_CAMERA: Kind = Kind {
     family: Family::Stream,
     lasts_s: (60, 120),
     needs: super::has_recorders,
-    fits: |scene, subject| {
-        super::fit_or(subject, |host| is_lossy(scene, host), |host| scene.is_steady(host))
-    },
+    fits: |scene, subject| super::fit_or(subject, |host| is_lossy(scene, host), |host| scene.is_steady(host)),
     draft: |scene, case| {
         let host = case.host();
         let mut draft = Draft {
             changes: vec![(case.at, Change::CableLoss(host, LOSS)), (case.end, Change::CableLoss(host, 0))],
             ended: Some(case.end),
-            what: format!("The cable of {} loses {} % of its frames.", scene.name(case.subject), LOSS / 10_000),
+            what: format!(
+                "The cable of {} loses {} % of its frames.",
+                scene.name(case.subject),
+                LOSS / 10_000
+            ),
             expected: vec![Expected::new("stream-loss", "link", vec![host], (case.at, case.end))],
             may: vec!["link-degraded", "service-down"],
             must_not: MustNot::new(&["device-offline", "stream-loss-shared", "mirror-drops"], &[]),
@@ -102,7 +104,13 @@ fn loss_uplink(scene: &mut Scene, case: Case) -> Draft {
         ended: Some(case.end),
         what: format!("The uplink of {} loses {} % of its frames.", scene.name(case.subject), LOSS / 10_000),
         expected: vec![Expected::new(kind, "uplink", cameras.clone(), (case.at, case.end)).at_switch(switch)],
-        may: vec!["stream-loss", "stream-loss-shared", "stream-loss-downstream", "path-congestion", "service-down"],
+        may: vec![
+            "stream-loss",
+            "stream-loss-shared",
+            "stream-loss-downstream",
+            "path-congestion",
+            "service-down",
+        ],
         must_not: MustNot::new(&["device-offline", "devices-offline-together", "mirror-drops"], &[]),
         touches: behind,
         ..Draft::default()
@@ -138,15 +146,17 @@ pub(super) const LOSS_RECORDER: Kind = Kind {
         let mut draft = Draft {
             changes: vec![(case.at, Change::CableLoss(host, LOSS)), (case.end, Change::CableLoss(host, 0))],
             ended: Some(case.end),
-            what: format!("The cable of {} loses {} % of its frames.", scene.name(case.subject), LOSS / 10_000),
-            expected: vec![
-                Expected::new(
-                    "stream-loss-downstream",
-                    "link",
-                    std::iter::once(host).chain(cameras.iter().copied()).collect(),
-                    (case.at, case.end),
-                ),
-            ],
+            what: format!(
+                "The cable of {} loses {} % of its frames.",
+                scene.name(case.subject),
+                LOSS / 10_000
+            ),
+            expected: vec![Expected::new(
+                "stream-loss-downstream",
+                "link",
+                std::iter::once(host).chain(cameras.iter().copied()).collect(),
+                (case.at, case.end),
+            )],
             may: vec!["link-degraded", "path-congestion", "service-down"],
             must_not: MustNot::new(
                 &["device-offline", "recorder-offline", "stream-loss", "stream-loss-shared", "mirror-drops"],

@@ -42,16 +42,16 @@ pub(super) const SWITCH_POWER: Kind = Kind {
         );
         if !draft.visible.is_empty() {
             if scene.traps(neighbor(scene, switch)) {
-                draft.visible.push(
-                    Visible::new(case.at + TRAP, "uplink").or(&["switch", "power"]),
-                );
+                draft.visible.push(Visible::new(case.at + TRAP, "uplink").or(&["switch", "power"]));
             }
             if scene.traps(switch) {
-                draft.visible.push(Visible::new(case.end.saturating_add(COLD_START), "power").or(&["switch"]));
+                draft
+                    .visible
+                    .push(Visible::new(case.end.saturating_add(COLD_START), "power").or(&["switch"]));
             } else if scene.hears_switch(switch) {
-                draft.visible.push(
-                    Visible::new(case.end.saturating_add(LLDP), "switch").or(&["power", "uplink"]),
-                );
+                draft
+                    .visible
+                    .push(Visible::new(case.end.saturating_add(LLDP), "switch").or(&["power", "uplink"]));
             }
         }
         draft.visible.extend(started_together(scene, &fed, &backs));
@@ -154,9 +154,9 @@ pub(super) const UPLINK_FAILOVER: Kind = Kind {
     },
     fits: |scene, subject| {
         super::fit_switch(subject, |switch| {
-            let is_last = scene.uplink(switch).is_none_or(|trunk| {
-                !scene.cut_off(|fabric| fabric.trunks[trunk].is_up = false).is_empty()
-            });
+            let is_last = scene
+                .uplink(switch)
+                .is_none_or(|trunk| !scene.cut_off(|fabric| fabric.trunks[trunk].is_up = false).is_empty());
             is_access(scene, switch) && !is_last
         })
     },
@@ -191,11 +191,15 @@ pub(super) const UPLINK_FAILOVER: Kind = Kind {
 };
 
 /// What is true whenever a switch and all behind it are cut off.
-fn dark(scene: &Scene, (switch, members): (SwitchId, &[HostId]), (at, back): (i64, i64), cause: &'static str) -> Draft {
+fn dark(
+    scene: &Scene,
+    (switch, members): (SwitchId, &[HostId]),
+    (at, back): (i64, i64),
+    cause: &'static str,
+) -> Draft {
     let devices = with_switch(scene, switch, members);
     let others: Vec<HostId> = devices[1..].to_vec();
-    let expected =
-        Expected::new("devices-offline-together", cause, devices, (at, back)).at_switch(switch);
+    let expected = Expected::new("devices-offline-together", cause, devices, (at, back)).at_switch(switch);
     let mut draft = Draft {
         ended: Some(back),
         expected: vec![expected],

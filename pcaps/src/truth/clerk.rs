@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Device, Event, Expected, Form, Lost, Mirror, MustNot, Order, Port, Shown, Source, Stream, Switch, Visible};
+use super::{
+    Device, Event, Expected, Form, Lost, Mirror, MustNot, Order, Port, Shown, Source, Stream, Switch, Visible,
+};
 use crate::fabric::{HostId, Plug, SwitchId};
 use crate::incident::{self, Incident, Plan, Scene};
 use crate::mirror::{Tags, Tunnel};
@@ -63,9 +65,10 @@ impl Clerk<'_, '_> {
                 plug.switch == id && plug.port != 0 && site.hosts[*host].role != Role::Internet
             })
             .map(|host| (site.hosts[host].plug, site.hosts[host].name.clone()));
-        let switches = site.trunks.iter().filter_map(|trunk| {
-            Some((trunk.end(id)?, site.switches[trunk.other(id)?.switch].name.clone()))
-        });
+        let switches = site
+            .trunks
+            .iter()
+            .filter_map(|trunk| Some((trunk.end(id)?, site.switches[trunk.other(id)?.switch].name.clone())));
         let mut ports: Vec<(Plug, String)> = devices.chain(switches).collect();
         ports.sort_by_key(|(plug, _)| plug.port);
         Switch {

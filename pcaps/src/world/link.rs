@@ -135,9 +135,7 @@ impl World<'_> {
         packet.ttl = packet.ttl.saturating_sub(1);
         let there = then + ROUTING;
         if vlan_of(to) == vlan::OUTSIDE {
-            return self
-                .internet
-                .map_or(Sent::Lost(past), |id| Sent::Arrives(there + INTERNET, id, past));
+            return self.internet.map_or(Sent::Lost(past), |id| Sent::Arrives(there + INTERNET, id, past));
         }
         match self.forward(there, GATEWAY, to, packet.clone(), &[]) {
             Sent::Arrives(then, host, later) => Sent::Arrives(then, host, past.max(later)),

@@ -99,10 +99,22 @@ enum Event {
     /// A host's link comes up though it never went down itself: it runs since then.
     LinkUp(HostId, u32, i64),
     Timer(HostId, u32, Timer),
-    Asked { owner: HostId, asker: HostId, target: Ipv4Addr },
-    Answered { asker: HostId, ip: Ipv4Addr, owner: HostId },
+    Asked {
+        owner: HostId,
+        asker: HostId,
+        target: Ipv4Addr,
+    },
+    Answered {
+        asker: HostId,
+        ip: Ipv4Addr,
+        owner: HostId,
+    },
     AskAgain(HostId, u32, Ipv4Addr),
-    Message { to: HostId, from: HostId, message: Message },
+    Message {
+        to: HostId,
+        from: HostId,
+        message: Message,
+    },
     SynAgain(ConnectionId, u32),
     Opened(ConnectionId, u32),
     Again(ConnectionId, u32, Side),

@@ -122,7 +122,8 @@ impl World<'_> {
                 continue;
             }
             let plan = &self.site.switches[switch];
-            let priority = |id: SwitchId| if id == root && root != 0 { 0 } else { self.site.switches[id].priority };
+            let priority =
+                |id: SwitchId| if id == root && root != 0 { 0 } else { self.site.switches[id].priority };
             let role = if is_root_port { ROOT } else { DESIGNATED };
             let bpdu = Bpdu {
                 root: stp::Bridge(priority(root), self.site.switches[root].mac),

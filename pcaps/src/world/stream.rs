@@ -318,8 +318,7 @@ impl World<'_> {
         let product = self.site.hosts[camera].product;
         let id = self.hosts[camera].id(product.counts_packets);
         // Switches listen to who joins a group, and send its media there alone.
-        let mac =
-            if is_group { Mac::of_group(destination) } else { self.site.hosts[receiver].mac };
+        let mac = if is_group { Mac::of_group(destination) } else { self.site.hosts[receiver].mac };
         let hears = self.hosts[receiver].is_up && self.site.hosts[receiver].vlan == vlan;
         let journey = self.fabric.send(camera, receiver);
         let arrives = journey.arrives.is_some() && hears;
