@@ -6,6 +6,7 @@
 mod agenda;
 pub mod fabric;
 pub mod frame;
+pub mod incident;
 pub mod makers;
 pub mod mirror;
 pub mod options;
@@ -14,5 +15,6 @@ pub mod run;
 pub mod sight;
 pub mod site;
 pub mod tap;
+pub mod truth;
 pub mod wire;
 pub mod world;

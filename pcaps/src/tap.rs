@@ -47,10 +47,14 @@ pub struct Tap<'o> {
     pub form: Form,
     /// By host: what the mirror showed of it.
     pub shown: Vec<Shown>,
-    /// Frames handed on.
+    /// Frames of which a copy was handed on.
     pub copied: u64,
-    /// The first and the last of them.
+    /// Copies handed on as packets.
+    pub written: u64,
+    /// The times of the first and the last of them, by the capturing machine's clock.
     pub span: Option<(i64, i64)>,
+    /// When the capture ends: what comes later is not handed on.
+    pub until: i64,
     order: Order<Note>,
     out: Out<'o>,
     buffer: Vec<u8>,
@@ -60,6 +64,18 @@ pub struct Tap<'o> {
     sums: Vec<Sum>,
     flow_numbers: u64,
     random: Random,
+}
+
+/// What became of a frame at the mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Past {
+    /// It did not come by a mirrored port.
+    #[default]
+    Apart,
+    /// It came by, and no copy was handed on.
+    Lost,
+    /// A copy was handed on, at that time.
+    Shown(i64),
 }
 
 /// What the mirror showed of a host.
@@ -114,7 +130,9 @@ impl<'o> Tap<'o> {
             form,
             shown: vec![Shown::default(); hosts],
             copied: 0,
+            written: 0,
             span: None,
+            until: i64::MAX,
             order: Order::default(),
             out,
             buffer: Vec::new(),
@@ -133,28 +151,38 @@ impl<'o> Tap<'o> {
         matches!(self.out, Out::Packets(_))
     }
 
-    /// Hands on the copies of one frame; whether any was.
+    /// Hands on the copies of one frame.
     pub fn copy(
         &mut self,
         passing: Passing,
         copies: &[(i64, Way, u16)],
         frame: &Frame,
         says: &[Says],
-    ) -> bool {
-        if self.is_mute || copies.is_empty() {
-            return false;
+    ) -> Past {
+        if copies.is_empty() {
+            return Past::Apart;
         }
-        let mut is_shown = false;
+        if self.is_mute {
+            return Past::Lost;
+        }
+        let mut past = Past::Lost;
         let mut is_written = false;
         for &(after, way, port) in copies {
             for extra in 0..=i64::from(self.extra_copies) {
-                if self.loss_ppm > 0 && self.random.chance(self.loss_ppm) {
+                if self.is_lost() {
+                    // A tunnel has numbered it all the same.
+                    if self.form.tunnel.is_some() {
+                        self.form.sequence = self.form.sequence.wrapping_add(1);
+                    }
                     continue;
                 }
                 let at = passing.at + after + extra * COPY_DELAY;
-                if !is_shown {
+                if at >= self.until {
+                    continue;
+                }
+                if past == Past::Lost {
                     self.note(passing, at, frame, says);
-                    is_shown = true;
+                    past = Past::Shown(at);
                 }
                 if self.wants_bytes() {
                     if !is_written {
@@ -166,7 +194,11 @@ impl<'o> Tap<'o> {
                 }
             }
         }
-        is_shown
+        past
+    }
+
+    fn is_lost(&mut self) -> bool {
+        self.loss_ppm > 0 && self.random.chance(self.loss_ppm)
     }
 
     fn note(&mut self, passing: Passing, at: i64, frame: &Frame, says: &[Says]) {
@@ -177,7 +209,6 @@ impl<'o> Tap<'o> {
         shown.frames += 1;
         shown.last = shown.last.max(at);
         self.copied += 1;
-        self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
         if self.wants_bytes() {
             return;
         }
@@ -207,13 +238,13 @@ impl<'o> Tap<'o> {
         sum.heard.bytes += frame.len() as u64;
     }
 
-    /// Whether a frame of media that is not made is shown; it is counted as if it were.
-    pub fn counts(&mut self, passing: Passing, copies: &[(i64, Way, u16)]) -> Option<i64> {
-        let (after, ..) = *copies.first()?;
-        if self.is_mute || (self.loss_ppm > 0 && copies.iter().all(|_| self.random.chance(self.loss_ppm))) {
-            return None;
-        }
+    /// What becomes of a frame of media that is not made; it is counted as if it were.
+    pub fn counts(&mut self, passing: Passing, copies: &[(i64, Way, u16)]) -> Past {
+        let Some((after, ..)) = copies.first() else { return Past::Apart };
         let at = passing.at + after;
+        if self.is_mute || at >= self.until || copies.iter().all(|_| self.is_lost()) {
+            return Past::Lost;
+        }
         let shown = &mut self.shown[passing.host];
         if shown.frames == 0 {
             shown.first = at;
@@ -221,8 +252,7 @@ impl<'o> Tap<'o> {
         shown.frames += 1;
         shown.last = shown.last.max(at);
         self.copied += 1;
-        self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
-        Some(at)
+        Past::Shown(at)
     }
 
     /// Takes one second of a stream whose packets were not made.
@@ -241,6 +271,7 @@ impl<'o> Tap<'o> {
             Out::Packets(sink) => {
                 let mut failed = None;
                 let (form, buffer) = (&mut self.form, &mut self.buffer);
+                let (written, span) = (&mut self.written, &mut self.span);
                 self.order.release(before, |at, frame, (way, vlan, port)| {
                     if failed.is_none() {
                         let at = at + clock_off;
@@ -248,6 +279,8 @@ impl<'o> Tap<'o> {
                         // Tunnels number what they carry, so that the form is given in the order of time.
                         let wire_length = form.write(&mirror::Copy { at, way, vlan, port, frame }, buffer);
                         failed = sink.frame(at, buffer, wire_length).err();
+                        *written += 1;
+                        *span = Some(span.map_or((at, at), |(first, _)| (first, at)));
                     }
                 });
                 failed.map_or(Ok(()), Err)

@@ -8,11 +8,12 @@ use std::rc::Rc;
 
 use super::link::Sent;
 use super::pull::JobId;
-use super::{Event, THINKING, World};
+use super::{Event, Stream, THINKING, World};
 use crate::fabric::HostId;
 use crate::frame::{Data, Transport};
 use crate::options::{MILLISECOND, SECOND};
 use crate::sight::Says;
+use crate::tap::Past;
 use crate::wire::tcp::{ACK, FIN, PSH, RST, SYN, Segment};
 
 /// A connection, by its place in the world's list.
@@ -136,6 +137,9 @@ struct Part {
     is_last: bool,
     note: Note,
     says: Vec<Says>,
+    /// RTP packets that end in it, and their bytes.
+    media: (u64, usize),
+    past: Past,
 }
 
 impl Part {
@@ -337,6 +341,11 @@ impl World<'_> {
 
     /// Sends a message.
     pub(super) fn say(&mut self, at: i64, id: ConnectionId, step: Step) {
+        self.say_media(at, id, step, &[]);
+    }
+
+    /// Sends a message that is made of RTP packets of these lengths, each behind a head of four bytes.
+    pub(super) fn say_media(&mut self, at: i64, id: ConnectionId, step: Step, lengths: &[usize]) {
         let Step { by, data, says, note } = step;
         let end = self.end(id, by);
         if end.has_sent_fin {
@@ -345,9 +354,16 @@ impl World<'_> {
         let whole = data.len();
         let mut from = 0;
         let mut says = says;
+        let mut lengths = lengths.iter().peekable();
+        let mut packets_end = 0;
         while from < whole {
             let length = (whole - from).min(usize::from(MSS_DATA));
             let is_last = from + length == whole;
+            let mut media = (0, 0);
+            while let Some(packet) = lengths.next_if(|packet| packets_end + **packet + 4 <= from + length) {
+                packets_end += packet + 4;
+                media = (media.0 + 1, media.1 + packet);
+            }
             let part = Part {
                 sequence: end.next,
                 data: cut(&data, from, from + length),
@@ -357,6 +373,8 @@ impl World<'_> {
                 is_last,
                 note: if is_last { note } else { Note::Nothing },
                 says: std::mem::take(&mut says),
+                media,
+                past: Past::Apart,
             };
             end.next = end.next.wrapping_add(length as u32);
             end.queued += length;
@@ -494,7 +512,11 @@ impl World<'_> {
         let own_ip = own.ip;
         let stamps = Some((self.stamp(at, from), self.stamp(at, peer)));
         let segment = Segment { stamps, ..segment };
-        match self.send_ip(at, (from, own_ip), to, &Transport::Tcp(segment, data), &says) {
+        let sent = self.send_ip(at, (from, own_ip), to, &Transport::Tcp(segment, data), &says);
+        if let Sent::Arrives(_, _, past) | Sent::Lost(past) = sent {
+            self.note_past(id, side, index, past);
+        }
+        match sent {
             Sent::Arrives(then, host, _) => {
                 if is_lost || host != peer || self.hosts[host].epoch != peer_epoch {
                     let lost = self.connections[id].ends[side.other() as usize].ip;
@@ -506,6 +528,31 @@ impl World<'_> {
             }
             Sent::Lost(_) | Sent::Waits => None,
         }
+    }
+
+    /// Counts the media of a segment once: when it first came by the mirror, and when it was first shown.
+    fn note_past(&mut self, id: ConnectionId, side: Side, index: usize, past: Past) {
+        let part = &mut self.end(id, side).queue[index];
+        let (before, (packets, bytes)) = (part.past, part.media);
+        part.past = before.max(past);
+        let is_news = past > before && !matches!(before, Past::Shown(_));
+        if packets > 0
+            && is_news
+            && let Some(stream) = self.stream_of(id)
+        {
+            if before == Past::Apart {
+                stream.passed += packets;
+            }
+            if let Past::Shown(at) = past {
+                stream.note_seen(at, packets, bytes);
+            }
+        }
+    }
+
+    fn stream_of(&mut self, id: ConnectionId) -> Option<&mut Stream> {
+        let Purpose::Pull(job) = self.connections[id].purpose else { return None };
+        let stream = self.jobs[job].stream?;
+        self.streams.get_mut(stream)
     }
 
     /// A host that does not know a connection resets it (RFC 9293, 3.10.7.1).
@@ -545,6 +592,13 @@ impl World<'_> {
             let Some(part) = end.queue.pop_front() else { break };
             end.delivered = part.sequence.wrapping_add(part.length());
             end.queued -= part.data.len();
+            let (packets, past) = (part.media.0, part.past);
+            if packets > 0
+                && let Some(stream) = self.stream_of(id)
+            {
+                stream.received += packets;
+                stream.received_past += if past == Past::Apart { 0 } else { packets };
+            }
             let note = if part.is_fin { Note::Fin } else { part.note };
             if note != Note::Nothing {
                 self.agenda.at(at, Event::Delivered(id, generation, side.other(), note));
@@ -628,6 +682,8 @@ impl World<'_> {
             is_last: true,
             note: Note::Fin,
             says: Vec::new(),
+            media: (0, 0),
+            past: Past::Apart,
         };
         end.next = end.next.wrapping_add(1);
         end.queue.push_back(part);
