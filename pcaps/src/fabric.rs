@@ -81,7 +81,7 @@ impl Source {
 }
 
 /// The copies that one frame leaves behind, and when it arrives.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Journey {
     /// Nanoseconds after it was sent, direction, port. The port numbers all ports of all switches.
     pub copies: Vec<(i64, Way, u16)>,
@@ -90,7 +90,7 @@ pub struct Journey {
 }
 
 /// The network.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fabric {
     /// Cables between switches.
     pub trunks: Vec<Trunk>,

@@ -45,16 +45,40 @@ pub struct Tap<'o> {
     pub form: Form,
     /// By host: what the mirror showed of it.
     pub shown: Vec<Shown>,
-    /// Frames handed on.
+    /// Frames of which a copy was handed on.
     pub copied: u64,
-    /// The first and the last of them.
+    /// Copies handed on as packets.
+    pub written: u64,
+    /// The times of the first and the last of them, by the capturing machine's clock.
     pub span: Option<(i64, i64)>,
+    /// When the capture ends: what comes later is not handed on.
+    pub until: i64,
     order: Order<Note>,
     out: Out<'o>,
     buffer: Vec<u8>,
     whole: Vec<u8>,
     sums: Sums,
     random: Random,
+}
+
+/// What became of a frame at the mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Past {
+    /// It did not come by a mirrored port.
+    #[default]
+    Apart,
+    /// It came by, and no copy was handed on.
+    Lost,
+    /// A copy was handed on, at that time.
+    Shown(i64),
+}
+
+impl Past {
+    /// Whether a copy was handed on.
+    #[must_use]
+    pub const fn is_shown(self) -> bool {
+        matches!(self, Self::Shown(_))
+    }
 }
 
 /// What the mirror showed of a host.
@@ -94,7 +118,9 @@ impl<'o> Tap<'o> {
             form,
             shown: vec![Shown::default(); hosts],
             copied: 0,
+            written: 0,
             span: None,
+            until: i64::MAX,
             order: Order::default(),
             out,
             buffer: Vec::new(),
@@ -110,14 +136,14 @@ impl<'o> Tap<'o> {
         matches!(self.out, Out::Packets(_))
     }
 
-    /// Hands on the copies of one frame; whether any was.
+    /// Hands on the copies of one frame.
     pub fn copy(
         &mut self,
         passing: Passing,
         copies: &[(i64, Way, u16)],
         frame: &Frame,
         says: &[Says],
-    ) -> bool {
+    ) -> Past {
         self.copy_of_packet(passing, copies, frame, Some(says))
     }
 
@@ -128,19 +154,30 @@ impl<'o> Tap<'o> {
         copies: &[(i64, Way, u16)],
         frame: &Frame,
         says: Option<&[Says]>,
-    ) -> bool {
-        if self.is_mute || copies.is_empty() {
-            return false;
+    ) -> Past {
+        if copies.is_empty() {
+            return Past::Apart;
         }
-        let mut is_shown = false;
+        if self.is_mute {
+            return Past::Lost;
+        }
+        let mut past = Past::Lost;
         let mut is_written = false;
         for &(after, way, port) in copies {
             for extra in 0..=i64::from(self.extra_copies) {
-                if self.loss_ppm > 0 && self.random.chance(self.loss_ppm) {
+                if self.is_lost() {
+                    // A tunnel has numbered it all the same.
+                    if self.form.tunnel.is_some() {
+                        self.form.sequence = self.form.sequence.wrapping_add(1);
+                    }
                     continue;
                 }
                 let at = passing.at + after + extra * COPY_DELAY;
-                if !is_shown {
+                if at >= self.until {
+                    continue;
+                }
+                if past == Past::Lost {
+                    past = Past::Shown(at);
                     self.show(passing.host, Frames::one(at, frame.len()));
                     if let Some(says) = says.filter(|_| !self.wants_bytes()) {
                         let key = Key::of(frame, self.form.tags.innermost(way, passing.vlan));
@@ -151,7 +188,6 @@ impl<'o> Tap<'o> {
                         }
                         self.sums.hear(&key, Frames::one(at, frame.len()));
                     }
-                    is_shown = true;
                 }
                 if self.wants_bytes() {
                     if !is_written {
@@ -163,7 +199,11 @@ impl<'o> Tap<'o> {
                 }
             }
         }
-        is_shown
+        past
+    }
+
+    fn is_lost(&mut self) -> bool {
+        self.loss_ppm > 0 && self.random.chance(self.loss_ppm)
     }
 
     /// Counts copies of frames that a host sent.
@@ -175,25 +215,29 @@ impl<'o> Tap<'o> {
         shown.frames += frames.packets;
         shown.last = shown.last.max(frames.last);
         self.copied += frames.packets;
-        let (first, last) = (frames.first, frames.last);
-        self.span = Some(self.span.map_or((first, last), |(from, to)| (from.min(first), to.max(last))));
     }
 
-    /// Whether a frame that is not made is shown, and when; it is counted as if it were, but not told.
-    pub fn counts(&mut self, passing: Passing, copies: &[(i64, Way, u16)]) -> Option<i64> {
-        if self.is_mute {
-            return None;
+    /// What becomes of a frame of media that is not made; it is counted as if it were, but not told.
+    pub fn counts(&mut self, passing: Passing, copies: &[(i64, Way, u16)]) -> Past {
+        if copies.is_empty() {
+            return Past::Apart;
         }
-        let mut shown = None;
+        if self.is_mute {
+            return Past::Lost;
+        }
+        let mut past = Past::Lost;
         for (after, ..) in copies {
             for extra in 0..=i64::from(self.extra_copies) {
-                if self.loss_ppm == 0 || !self.random.chance(self.loss_ppm) {
-                    shown = shown.or(Some(passing.at + after + extra * COPY_DELAY));
+                let at = passing.at + after + extra * COPY_DELAY;
+                if !self.is_lost() && at < self.until && past == Past::Lost {
+                    past = Past::Shown(at);
                 }
             }
         }
-        self.show(passing.host, Frames::one(shown?, 0));
-        shown
+        if let Past::Shown(at) = past {
+            self.show(passing.host, Frames::one(at, 0));
+        }
+        past
     }
 
     /// Counts and tells frames that are not made.
@@ -214,7 +258,7 @@ impl<'o> Tap<'o> {
 
     /// When the second ends that is being summed up.
     #[must_use]
-    pub const fn until(&self) -> i64 {
+    pub const fn second_ends(&self) -> i64 {
         self.sums.until
     }
 
@@ -233,6 +277,7 @@ impl<'o> Tap<'o> {
             Out::Packets(sink) => {
                 let mut failed = None;
                 let (form, buffer) = (&mut self.form, &mut self.buffer);
+                let (written, span) = (&mut self.written, &mut self.span);
                 self.order.release(before, |at, frame, (way, vlan, port)| {
                     if failed.is_none() {
                         let at = at + clock_off;
@@ -240,6 +285,8 @@ impl<'o> Tap<'o> {
                         // Tunnels number what they carry, so that the form is given in the order of time.
                         let wire_length = form.write(&mirror::Copy { at, way, vlan, port, frame }, buffer);
                         failed = sink.frame(at, buffer, wire_length).err();
+                        *written += 1;
+                        *span = Some(span.map_or((at, at), |(first, _)| (first, at)));
                     }
                 });
                 failed.map_or(Ok(()), Err)

@@ -10,7 +10,8 @@ use support::{Capture, has_tshark, tshark};
 
 fn capture(options: &Options) -> Capture {
     let mut capture = Capture::default();
-    run::run(options, Out::Packets(&mut capture), |_| ()).expect("memory takes every frame");
+    let plan = run::plan(options).expect("nothing is ordered that cannot be");
+    run::run(&plan, Out::Packets(&mut capture), |_| ()).expect("memory takes every frame");
     capture
 }
 
@@ -111,7 +112,8 @@ fn the_second_depth_shows_the_same_frames() {
     for transport in [Transport::Udp, Transport::Interleaved, Transport::Multicast] {
         let options = Options { transport: Some(transport), mix: Mix::Video, ..site(42) };
         let mut count = Count(0, 0);
-        run::run(&options, Out::Sights(&mut count), |_| ()).expect("nothing is written");
+        let plan = run::plan(&options).expect("nothing is ordered that cannot be");
+        run::run(&plan, Out::Sights(&mut count), |_| ()).expect("nothing is written");
         let frames = capture(&options).frames.len() as u64;
         assert_eq!(count.0, frames, "{transport:?}");
         assert!(count.1 > 1_000);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
-use super::link::Parcel;
+use super::link::{Parcel, vlan_of};
 use super::{Event, GATEWAY, Message, THINKING, Timer, World};
 use crate::fabric::HostId;
 use crate::frame::{Body, Data, Frame, Packet, Transport};
@@ -49,6 +49,21 @@ impl World<'_> {
         } else {
             self.become_ready(at + 200 * MILLISECOND, host);
         }
+    }
+
+    /// The link of a host that runs comes up: it asks for its address as after a boot, its clock and counters go on.
+    pub(super) fn link_up(&mut self, at: i64, host: HostId, booted: i64) {
+        let state = &self.hosts[host];
+        let (packet_id, stamp_base) = (state.packet_id, state.stamp_base);
+        self.boot(at, host);
+        let state = &mut self.hosts[host];
+        (state.booted, state.packet_id, state.stamp_base) = (booted, packet_id, stamp_base);
+    }
+
+    /// What a host held goes to somebody else.
+    pub(super) fn forget_lease(&mut self, host: HostId) {
+        let plan = &self.site.hosts[host];
+        self.dhcp[usize::from(plan.vlan)].leases.remove(&plan.mac);
     }
 
     /// Asks everybody for an address, again and again (RFC 2131, 4.1: after 4, 8, 16 … s).
@@ -201,7 +216,12 @@ impl World<'_> {
                 self.say_dhcp(at + THINKING, to, REQUEST, Some((said.ip, said.server, said.transaction)))
             }
             ACK if !self.hosts[to].is_ready => {
-                self.hosts[to].ip = said.ip;
+                let before = std::mem::replace(&mut self.hosts[to].ip, said.ip);
+                if before != said.ip
+                    && let Some(owners) = self.owners.get_mut(&before)
+                {
+                    owners.retain(|owner| *owner != to);
+                }
                 let owners = self.owners.entry(said.ip).or_default();
                 if !owners.contains(&to) {
                     owners.push(to);
@@ -219,6 +239,7 @@ impl World<'_> {
         let (vlan, mac, planned) = (plan.vlan, plan.mac, plan.ip);
         let state = &mut self.dhcp[usize::from(vlan)];
         let is_rogue = server != GATEWAY;
+        let planned = if vlan_of(planned) == vlan { planned } else { guest_lease(vlan, planned) };
         let is_known = state.leases.contains_key(&mac);
         if !is_rogue && (state.is_dead || (state.is_exhausted && !is_known && kind == OFFER)) {
             return;
@@ -351,6 +372,12 @@ impl World<'_> {
         let says = vec![Says::Served("ntp")];
         self.send(at + 40_000, Parcel { from: server, to, transport, says, message: Message::TimeReply });
     }
+}
+
+/// What a server gives to whom it does not expect in its VLAN.
+const fn guest_lease(vlan: u16, planned: Ipv4Addr) -> Ipv4Addr {
+    let [_, _, c, d] = planned.octets();
+    Ipv4Addr::new(10, vlan as u8, 0x40 | c, d)
 }
 
 /// What a rogue server gives: the upper half of the same network.

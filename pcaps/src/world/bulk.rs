@@ -4,7 +4,8 @@
 
 use super::World;
 use super::stream::{PACKET_SPACING, PAYLOAD, StreamId};
-use super::tcp::{ACKNOWLEDGES_AFTER, Side};
+use super::tcp::{ACKNOWLEDGES_AFTER, ConnectionId, Side};
+use crate::fabric::HostId;
 use crate::mirror::Way;
 use crate::options::Transport;
 use crate::sums::Frames;
@@ -13,13 +14,15 @@ use crate::sums::Frames;
 #[derive(Debug)]
 pub(super) struct Road {
     there: Lane,
-    /// None is needed where nobody answers.
+    /// Only TCP needs it.
     back: Lane,
 }
 
 /// One direction.
 #[derive(Debug, Default)]
 struct Lane {
+    /// Whether it goes past a mirrored port.
+    is_past: bool,
     /// When after its start the mirror shows a frame, and which way.
     shown: Option<(i64, Way)>,
     /// When after its start it arrives.
@@ -44,24 +47,27 @@ impl World<'_> {
         if transport != Transport::Multicast && !self.is_on_link(camera, stream.destination) {
             return None;
         }
-        let is_mute = self.tap.is_mute;
-        let is_up = self.hosts[camera].is_up;
-        let is_taken = transport == Transport::Multicast || self.hosts[receiver].is_up;
-        let lane = |journey: &crate::fabric::Journey| Lane {
-            shown: journey.copies.first().filter(|_| !is_mute).map(|(after, way, _)| (*after, *way)),
-            arrives: journey.arrives.filter(|_| is_taken),
-        };
-        let there = match transport {
-            _ if !is_up => Lane::default(),
-            Transport::Multicast => lane(self.fabric.flood(camera)),
-            Transport::Udp | Transport::Interleaved => lane(self.fabric.send(camera, receiver)),
-        };
+        let there = self.lane(camera, receiver);
         let back = match transport {
-            Transport::Interleaved if is_taken => lane(self.fabric.send(receiver, camera)),
-            _ => Lane::default(),
+            Transport::Interleaved => self.lane(receiver, camera),
+            Transport::Udp | Transport::Multicast => Lane::default(),
         };
         let is_whole = there.arrives.is_some() && back.arrives.is_some();
         (transport != Transport::Interleaved || is_whole).then_some(Road { there, back })
+    }
+
+    fn lane(&mut self, from: HostId, to: HostId) -> Lane {
+        if !self.hosts[from].is_up {
+            return Lane::default();
+        }
+        let hears = self.hosts[to].is_up && self.site.hosts[to].vlan == self.site.hosts[from].vlan;
+        let is_mute = self.tap.is_mute;
+        let journey = self.fabric.send(from, to);
+        Lane {
+            is_past: !journey.copies.is_empty(),
+            shown: journey.copies.first().filter(|_| !is_mute).map(|(after, way, _)| (*after, *way)),
+            arrives: journey.arrives.filter(|_| hears),
+        }
     }
 
     /// Whether a picture goes straight through.
@@ -74,52 +80,88 @@ impl World<'_> {
 
     /// Sends a picture.
     pub(super) fn picture_in_bulk(&mut self, at: i64, id: StreamId, length: usize, way: (&Road, &mut Bulk)) {
-        let (road, bulk) = way;
         let packets = length.div_ceil(PAYLOAD);
         let octets = length + 12 * packets;
+        let frames = Frames { first: at, last: at, packets: packets as u64, bytes: octets as u64 };
+        match self.streams[id].connection {
+            Some((connection, _)) if self.streams[id].transport == Transport::Interleaved => {
+                self.picture_in_connection(id, connection, frames, way);
+            }
+            _ => self.picture_in_datagrams(id, frames, way.0),
+        }
+    }
+
+    fn picture_in_datagrams(&mut self, id: StreamId, frames: Frames, road: &Road) {
+        let is_mute = self.tap.is_mute;
+        let (at, packets) = (frames.first, frames.packets);
+        let last = at + PACKET_SPACING * (packets as i64 - 1);
+        let receiver_epoch = self.hosts[self.streams[id].receiver].epoch;
         let stream = &mut self.streams[id];
-        if stream.transport == Transport::Interleaved {
-            stream.note_sent(at, packets as u64, octets);
-            stream.arrived = at;
-            let (camera, receiver, connection) = (stream.camera, stream.receiver, stream.connection);
-            let Some((connection, _)) = connection else { return };
-            let segments = self.pass(connection, Side::Server, octets + 4 * packets);
-            let last = at + PACKET_SPACING * (segments.sent as i64 - 1);
-            let seen = Frames { first: at, last, packets: packets as u64, bytes: octets as u64 };
-            self.note_media(id, seen, road.there.shown.is_some());
-            let (there, back) = (road.there.arrives.unwrap_or(0), road.back.arrives.unwrap_or(0));
-            let answered = there + ACKNOWLEDGES_AFTER;
-            let (camera_ip, receiver_ip) = (self.hosts[camera].ip, self.streams[id].destination);
-            self.confirm(last + answered + back, receiver, camera_ip);
-            self.confirm(last + answered + back, camera, receiver_ip);
-            if let Some((after, _)) = road.there.shown {
-                let (first, last) = (at + after, last + after);
-                let frames = Frames { first, last, packets: segments.sent, bytes: segments.bytes };
-                self.add_there(id, road, bulk, frames);
-            }
-            if let Some((after, _)) = road.back.shown {
-                let second = at + PACKET_SPACING * i64::from(segments.sent > 1);
-                let (first, last) = (second + answered + after, last + answered + after);
-                let frames =
-                    Frames { first, last, packets: segments.answers, bytes: segments.bytes_of_answers };
-                self.add_back(id, road, bulk, frames);
-            }
+        stream.note_sent(at, packets, frames.bytes as usize);
+        stream.last = last;
+        let passed = if road.there.is_past { packets } else { 0 };
+        stream.passed += passed;
+        if road.there.arrives.is_some() && receiver_epoch == stream.receiver_epoch {
+            stream.arrived = last;
+            stream.received += packets;
+            stream.received_past += passed;
         } else {
-            let last = at + PACKET_SPACING * (packets as i64 - 1);
-            stream.note_sent(at, packets as u64, octets);
-            stream.last = last;
-            match road.there.arrives {
-                Some(_) => stream.arrived = last,
-                None => stream.lost += packets as u64,
+            stream.lost += packets;
+        }
+        match road.there.shown {
+            Some((after, _)) => {
+                let frames = Frames { first: at + after, last: last + after, ..frames };
+                self.tap.show(stream.camera, frames);
+                self.media_shown(id, frames);
             }
-            let after = road.there.shown.map_or(0, |(after, _)| after);
-            let (first, last) = (at + after, last + after);
-            let frames = Frames { first, last, packets: packets as u64, bytes: octets as u64 };
-            let camera = stream.camera;
-            if road.there.shown.is_some() {
-                self.tap.show(camera, frames);
+            None => {
+                stream.unseen += if is_mute { 0 } else { packets };
+                stream.seconds.miss(packets);
             }
-            self.note_media(id, frames, road.there.shown.is_some());
+        }
+    }
+
+    fn picture_in_connection(
+        &mut self,
+        id: StreamId,
+        connection: ConnectionId,
+        frames: Frames,
+        (road, bulk): (&Road, &mut Bulk),
+    ) {
+        let (at, packets) = (frames.first, frames.packets);
+        let segments = self.pass(connection, Side::Server, (frames.bytes + 4 * packets) as usize);
+        let last = at + PACKET_SPACING * (segments.sent as i64 - 1);
+        let stream = &mut self.streams[id];
+        stream.note_sent(at, packets, frames.bytes as usize);
+        stream.arrived = at;
+        stream.received += packets;
+        if road.there.is_past {
+            stream.passed += packets;
+            stream.received_past += packets;
+        }
+        let (camera, receiver, receiver_ip) = (stream.camera, stream.receiver, stream.destination);
+        let (there, back) = (road.there.arrives.unwrap_or(0), road.back.arrives.unwrap_or(0));
+        let answered = there + ACKNOWLEDGES_AFTER;
+        self.confirm(last + answered + back, receiver, self.hosts[camera].ip);
+        self.confirm(last + answered + back, camera, receiver_ip);
+        match road.there.shown {
+            Some((after, _)) => {
+                let (first, last) = (at + after, last + after);
+                self.media_shown(id, Frames { first, last, ..frames });
+                let sent = Frames { first, last, packets: segments.sent, bytes: segments.bytes };
+                self.add(id, road, (&mut bulk.there, sent), |frames| Bulk {
+                    there: Some(frames),
+                    back: None,
+                });
+            }
+            None => self.streams[id].seconds.miss(packets),
+        }
+        if let Some((after, _)) = road.back.shown {
+            let second = at + PACKET_SPACING * i64::from(segments.sent > 1);
+            let (first, last) = (second + answered + after, last + answered + after);
+            let bytes = segments.bytes_of_answers;
+            let answers = Frames { first, last, packets: segments.answers, bytes };
+            self.add(id, road, (&mut bulk.back, answers), |frames| Bulk { there: None, back: Some(frames) });
         }
     }
 
@@ -139,19 +181,18 @@ impl World<'_> {
         }
     }
 
-    fn add_there(&mut self, id: StreamId, road: &Road, bulk: &mut Bulk, frames: Frames) {
-        if frames.last >= self.tap.until() {
-            self.end_bulk(id, road, Bulk { there: Some(frames), back: None });
+    /// Keeps frames to be told with others, unless they reach into the next second.
+    fn add(
+        &mut self,
+        id: StreamId,
+        road: &Road,
+        (kept, frames): (&mut Option<Frames>, Frames),
+        alone: fn(Frames) -> Bulk,
+    ) {
+        if frames.last >= self.tap.second_ends() {
+            self.end_bulk(id, road, alone(frames));
         } else {
-            bulk.there = Some(bulk.there.map_or(frames, |before| before.joined(frames)));
-        }
-    }
-
-    fn add_back(&mut self, id: StreamId, road: &Road, bulk: &mut Bulk, frames: Frames) {
-        if frames.last >= self.tap.until() {
-            self.end_bulk(id, road, Bulk { there: None, back: Some(frames) });
-        } else {
-            bulk.back = Some(bulk.back.map_or(frames, |before| before.joined(frames)));
+            *kept = Some(kept.map_or(frames, |before| before.joined(frames)));
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::frame::{Body, Data, Frame, Packet, Transport};
 use crate::options::{MILLISECOND, SECOND};
 use crate::sight::Says;
 use crate::site::{Role, gateway_ip, vlan};
-use crate::tap::Passing;
+use crate::tap::{Passing, Past};
 use crate::wire::arp::Arp;
 use crate::wire::{Mac, icmp, ip};
 
@@ -48,18 +48,21 @@ pub(super) struct Parcel {
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// It arrives then, there, and the mirror showed it or not.
-    Arrives(i64, HostId, bool),
-    /// It was lost, and the mirror showed it or not.
-    Lost(bool),
+    /// It arrives then, there, past the mirror or not.
+    Arrives(i64, HostId, Past),
+    /// It was lost, past the mirror or not.
+    Lost(Past),
     /// The neighbour's address is not known yet.
     Waits,
 }
 
 impl Sent {
-    /// Whether the mirror showed it.
-    pub(super) const fn is_shown(self) -> bool {
-        matches!(self, Self::Arrives(_, _, true) | Self::Lost(true))
+    /// What became of it at the mirror.
+    pub(super) const fn past(self) -> Past {
+        match self {
+            Self::Arrives(_, _, past) | Self::Lost(past) => past,
+            Self::Waits => Past::Apart,
+        }
     }
 }
 
@@ -95,7 +98,8 @@ impl World<'_> {
     }
 
     fn next_hop(&self, from: HostId, to: Ipv4Addr) -> Ipv4Addr {
-        let own = self.site.hosts[from].vlan;
+        // A host knows its network by its own address, whatever VLAN its port is in.
+        let own = vlan_of(self.hosts[from].ip);
         if from == GATEWAY || vlan_of(to) == own { to } else { gateway_ip(own) }
     }
 
@@ -138,27 +142,23 @@ impl World<'_> {
             source: self.site.hosts[from].mac,
             body: Body::Ip(packet),
         };
-        let (arrives, is_shown) = self.unicast_packet(at, (from, next), segment, &frame, says);
-        let Some(then) = arrives.filter(|_| self.hosts[next].is_up) else { return Sent::Lost(is_shown) };
+        let (arrives, past) = self.unicast_packet(at, (from, next), segment, &frame, says);
+        let Some(then) = arrives.filter(|_| self.hosts[next].is_up) else { return Sent::Lost(past) };
         let is_there =
             hop == to || (next == GATEWAY && vlan_of(to) != vlan::OUTSIDE && self.owns(GATEWAY, to));
         if is_there {
-            return Sent::Arrives(then, next, is_shown);
+            return Sent::Arrives(then, next, past);
         }
-        let Body::Ip(mut packet) = frame.body else { return Sent::Lost(is_shown) };
+        let Body::Ip(mut packet) = frame.body else { return Sent::Lost(past) };
         packet.ttl = packet.ttl.saturating_sub(1);
         let there = then + ROUTING;
         if vlan_of(to) == vlan::OUTSIDE {
-            return self
-                .internet
-                .map_or(Sent::Lost(is_shown), |id| Sent::Arrives(there + INTERNET, id, is_shown));
+            return self.internet.map_or(Sent::Lost(past), |id| Sent::Arrives(there + INTERNET, id, past));
         }
-        let says = says.filter(|_| !is_shown);
+        let says = says.filter(|_| !past.is_shown());
         match self.forward(there, GATEWAY, to, packet.clone(), says) {
-            Sent::Arrives(then, host, is_shown_later) => {
-                Sent::Arrives(then, host, is_shown || is_shown_later)
-            }
-            Sent::Lost(is_shown_later) => Sent::Lost(is_shown || is_shown_later),
+            Sent::Arrives(then, host, later) => Sent::Arrives(then, host, past.max(later)),
+            Sent::Lost(later) => Sent::Lost(past.max(later)),
             Sent::Waits => {
                 // A router holds the packet while it asks for its receiver.
                 let parcel = Parcel {
@@ -173,7 +173,7 @@ impl World<'_> {
                 if neighbor.waiting.is_empty() && source != IpAddr::V4(gateway_ip(vlan_of(to))) {
                     neighbor.waiting.push(Waiting::Parcel(Box::new(Parcel { from, ..parcel })));
                 }
-                Sent::Lost(is_shown)
+                Sent::Lost(past)
             }
         }
     }
@@ -196,7 +196,7 @@ impl World<'_> {
             transport: transport.clone(),
         };
         match self.forward(at + INTERNET, GATEWAY, to, packet, Some(says)) {
-            Sent::Waits => Sent::Lost(false),
+            Sent::Waits => Sent::Lost(Past::Apart),
             sent => sent,
         }
     }
@@ -205,7 +205,7 @@ impl World<'_> {
         self.owners.get(&ip).is_some_and(|owners| owners.contains(&host))
     }
 
-    /// Sends a frame to one host: when it arrives, and whether the mirror showed it.
+    /// Sends a frame to one host: when it arrives, and what became of it at the mirror.
     pub(super) fn unicast(
         &mut self,
         at: i64,
@@ -214,7 +214,7 @@ impl World<'_> {
         vlan: u16,
         frame: &Frame,
         says: &[Says],
-    ) -> (Option<i64>, bool) {
+    ) -> (Option<i64>, Past) {
         self.unicast_packet(at, (from, to), vlan, frame, Some(says))
     }
 
@@ -225,14 +225,21 @@ impl World<'_> {
         vlan: u16,
         frame: &Frame,
         says: Option<&[Says]>,
-    ) -> (Option<i64>, bool) {
+    ) -> (Option<i64>, Past) {
         if !self.hosts[from].is_up {
-            return (None, false);
+            return (None, Past::Apart);
         }
-        let journey = self.fabric.send(from, to);
+        let is_reached = self.is_in(to, vlan);
+        // No port of the VLAN has learned the receiver: the frame goes to everybody, and to nobody who cares.
+        let journey = if is_reached { self.fabric.send(from, to) } else { self.fabric.flood(from) };
         let passing = Passing { host: from, at, vlan };
-        let is_shown = self.tap.copy_of_packet(passing, &journey.copies, frame, says);
-        (journey.arrives.map(|after| at + after), is_shown)
+        let past = self.tap.copy_of_packet(passing, &journey.copies, frame, says);
+        (journey.arrives.filter(|_| is_reached).map(|after| at + after), past)
+    }
+
+    /// Whether a host hears what is sent in a VLAN; the gateway is in all of them.
+    pub(super) fn is_in(&self, host: HostId, vlan: u16) -> bool {
+        host == GATEWAY || self.site.hosts[host].vlan == vlan || self.site.hosts[host].role == Role::Internet
     }
 
     /// Sends a frame to everybody; whether it got as far as its switch.
@@ -315,7 +322,10 @@ impl World<'_> {
     pub(super) fn knows(&self, from: HostId, ip: Ipv4Addr, host: HostId, at: i64) -> bool {
         let Some(neighbor) = self.hosts[from].neighbors.get(&ip) else { return false };
         let is_fresh = at - neighbor.confirmed <= self.patience(from) + DELAY_FIRST_PROBE;
-        neighbor.host == Some(host) && (is_fresh || neighbor.asked != 0)
+        neighbor.host == Some(host)
+            && (is_fresh || neighbor.asked != 0)
+            && self.next_hop(from, ip) == ip
+            && self.is_in(host, self.site.hosts[from].vlan)
     }
 
     /// How long a host believes in a neighbour.
@@ -344,7 +354,11 @@ impl World<'_> {
             arrives.map(|_| host).into_iter().collect()
         } else if self.flood(at, from, segment, &frame, &says) {
             let owners = self.owners.get(&target).cloned().unwrap_or_default();
-            owners.into_iter().filter(|owner| self.fabric.reaches(from, *owner)).collect()
+            // The gateway answers for its address in this VLAN, not for those in others.
+            let hears = |owner: HostId| {
+                self.is_in(owner, segment) && (owner != GATEWAY || vlan_of(target) == segment)
+            };
+            owners.into_iter().filter(|owner| hears(*owner) && self.fabric.reaches(from, *owner)).collect()
         } else {
             Vec::new()
         };
@@ -362,7 +376,7 @@ impl World<'_> {
             return;
         }
         let mac = self.site.hosts[owner].mac;
-        let segment = vlan_of(target);
+        let segment = if owner == GATEWAY { vlan_of(target) } else { self.site.hosts[owner].vlan };
         let asker_ip = if asker == GATEWAY { gateway_ip(segment) } else { self.hosts[asker].ip };
         let arp =
             Arp { is_reply: true, sender: (mac, target), target: (self.site.hosts[asker].mac, asker_ip) };
@@ -461,6 +475,7 @@ impl World<'_> {
         for other in 0..self.hosts.len() {
             if other != claimant
                 && self.hosts[other].neighbors.get(&ip).is_some_and(|neighbor| neighbor.host.is_some())
+                && self.is_in(other, self.site.hosts[claimant].vlan)
                 && self.fabric.reaches(claimant, other)
                 && let Some(neighbor) = self.hosts[other].neighbors.get_mut(&ip)
             {

@@ -23,7 +23,7 @@ use std::rc::Rc;
 
 pub use change::Change;
 pub use pull::JobId;
-pub use stream::{Stream, StreamId};
+pub use stream::{PAYLOAD_TYPE, Stream, StreamId};
 
 use crate::agenda::Agenda;
 use crate::fabric::{Fabric, HostId, SwitchId};
@@ -61,6 +61,8 @@ pub struct World<'o> {
     internet: Option<HostId>,
     access_server: Option<HostId>,
     dhcp: Vec<boot::Server>,
+    /// The root of the spanning tree, as switches take it to be.
+    root: SwitchId,
     /// How many times a broadcast comes by again, while a loop is closed.
     circling: u8,
     /// Whether some cable loses frames by chance.
@@ -78,6 +80,8 @@ struct State {
     is_ready: bool,
     /// Whether its services run though the machine does; an incident can stop them alone.
     serves: bool,
+    /// Whether its encoder stopped though its services run.
+    is_stalled: bool,
     /// Whether it answers DHCP though nobody asked it to.
     gives_leases: bool,
     /// Counts boots and shutdowns; what was planned before the last one is void.
@@ -98,11 +102,25 @@ struct State {
 enum Event {
     Second,
     Boot(HostId, u32),
+    /// A host's link comes up though it never went down itself: it runs since then.
+    LinkUp(HostId, u32, i64),
     Timer(HostId, u32, Timer),
-    Asked { owner: HostId, asker: HostId, target: Ipv4Addr },
-    Answered { asker: HostId, ip: Ipv4Addr, owner: HostId },
+    Asked {
+        owner: HostId,
+        asker: HostId,
+        target: Ipv4Addr,
+    },
+    Answered {
+        asker: HostId,
+        ip: Ipv4Addr,
+        owner: HostId,
+    },
     AskAgain(HostId, u32, Ipv4Addr),
-    Message { to: HostId, from: HostId, message: Message },
+    Message {
+        to: HostId,
+        from: HostId,
+        message: Message,
+    },
     SynAgain(ConnectionId, u32),
     Opened(ConnectionId, u32),
     Again(ConnectionId, u32, Side),
@@ -200,6 +218,7 @@ impl<'o> World<'o> {
             owners,
             changes,
             dhcp: vec![boot::Server::default(); 100],
+            root: 0,
             circling: 0,
             is_lossy: false,
             random: Random::of(seed, "world", 0),
@@ -241,6 +260,7 @@ impl<'o> World<'o> {
     /// # Errors
     /// Where the mirror's sink cannot take a frame.
     pub fn run(&mut self, start: i64, end: i64, mut progress: impl FnMut(i64)) -> io::Result<()> {
+        self.tap.until = end;
         let mut is_begun = !self.tap.is_mute;
         self.tap.begin(((self.now / SECOND + 1) * SECOND).min(end));
         while let Some((at, event)) = self.agenda.next_before(end) {
@@ -258,7 +278,7 @@ impl<'o> World<'o> {
                 self.happen(at, event);
             }
         }
-        self.catch_up(end);
+        self.catch_up(end - TAIL);
         self.sum_up_all();
         self.tap.release(end, end)
     }
@@ -287,6 +307,9 @@ impl<'o> World<'o> {
         match event {
             Event::Second => {}
             Event::Boot(host, epoch) => self.if_current(host, epoch, |world| world.boot(at, host)),
+            Event::LinkUp(host, epoch, booted) => {
+                self.if_current(host, epoch, |world| world.link_up(at, host, booted));
+            }
             Event::Timer(host, epoch, timer) => {
                 self.if_current(host, epoch, |world| world.timer(at, host, timer));
             }
@@ -397,6 +420,7 @@ impl State {
             is_up: false,
             is_ready: false,
             serves: true,
+            is_stalled: false,
             gives_leases: false,
             epoch: 0,
             ip: host.ip,
@@ -433,5 +457,7 @@ const GATEWAY: HostId = 0;
 const WARM_UP: i64 = 120 * SECOND;
 /// Devices start within this time.
 const BOOT_SPREAD: i64 = 12 * SECOND;
+/// A picture that begins later may not be over at the end of the capture.
+const TAIL: i64 = 5 * MILLISECOND;
 /// What a program needs to answer.
 const THINKING: i64 = 2 * MILLISECOND;

@@ -418,13 +418,23 @@ impl World<'_> {
         let (length, pause) = (random.between(20, 90) * SECOND, random.between(30, 240) * SECOND);
         if !cameras.is_empty() {
             let camera = *random.pick(&cameras);
-            let known = (0..self.jobs.len())
-                .find(|id| self.jobs[*id].client == viewer && self.jobs[*id].camera == camera);
-            let job = known.unwrap_or_else(|| self.add_job(viewer, camera, false));
+            let job = self.viewing(viewer, camera);
             self.want(at, job, true);
             self.after(at + length, viewer, Timer::LookAway(job));
         }
         self.after(at + length + pause, viewer, Timer::Look);
+    }
+
+    /// A viewer begins to look at a camera, or ceases to.
+    pub(super) fn turn_to(&mut self, at: i64, (viewer, camera): (HostId, HostId), looks: bool) {
+        let job = self.viewing(viewer, camera);
+        self.want(at, job, looks);
+    }
+
+    fn viewing(&mut self, viewer: HostId, camera: HostId) -> JobId {
+        let known = (0..self.jobs.len())
+            .find(|id| self.jobs[*id].client == viewer && self.jobs[*id].camera == camera);
+        known.unwrap_or_else(|| self.add_job(viewer, camera, false))
     }
 
     fn can_be_viewed(&self, camera: HostId) -> bool {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::bulk::Bulk;
 use super::pull::JobId;
 use super::seconds::Seconds;
-use super::tcp::{ConnectionId, Note, Packets, Side, Step};
+use super::tcp::{ConnectionId, Note, Side, Step};
 use super::{Event, Message, World};
 use crate::fabric::HostId;
 use crate::frame::{Body, Data, Frame, Packet, Transport as Carried};
@@ -17,7 +17,7 @@ use crate::options::{MILLISECOND, SECOND, Transport};
 use crate::random::Random;
 use crate::site::Media;
 use crate::sums::Frames;
-use crate::tap::Passing;
+use crate::tap::{Passing, Past};
 use crate::wire::rtcp::{self, Block, Sender};
 use crate::wire::{Mac, rtp, rtsp};
 
@@ -37,6 +37,8 @@ pub struct Stream {
     pub transport: Transport,
     /// What it carries.
     pub media: Media,
+    /// The camera's address when it began.
+    pub source: Ipv4Addr,
     /// Where it goes: the receiver's address or the group's.
     pub destination: Ipv4Addr,
     /// Ports of RTP: the sender's and the receiver's.
@@ -47,11 +49,17 @@ pub struct Stream {
     pub sent: u64,
     /// RTP bytes that were sent, headers included.
     pub octets: u64,
-    /// Packets that the mirror never showed though it was on: lost before it, or by it.
-    pub unseen: u64,
+    /// Packets that came by a mirrored port.
+    pub passed: u64,
     /// Packets that the mirror showed.
     pub seen: u64,
-    /// Packets that never came to the receiver.
+    /// Packets that came to the receiver.
+    pub received: u64,
+    /// Packets that came by a mirrored port and to the receiver.
+    pub received_past: u64,
+    /// Packets that the mirror never showed though it was on, where nobody sends them again.
+    pub unseen: u64,
+    /// Packets that never came to the receiver, where nobody sends them again.
     pub lost: u64,
     /// Time of the first packet.
     pub first: i64,
@@ -61,10 +69,10 @@ pub struct Stream {
     pub arrived: i64,
     /// Whether it runs.
     pub is_running: bool,
-    /// Whether its pictures stopped though the session goes on.
-    pub is_stalled: bool,
     pub(super) connection: Option<(ConnectionId, u32)>,
     epoch: u32,
+    /// The receiver forgets what it asked for when it starts anew.
+    pub(super) receiver_epoch: u32,
     sequence: u16,
     first_sequence: u16,
     base: u32,
@@ -113,21 +121,25 @@ impl World<'_> {
             job,
             transport: plan.transport,
             media,
+            source: self.hosts[camera].ip,
             destination: plan.destination,
             ports: plan.ports,
             ssrc: plan.ssrc,
             sent: 0,
             octets: 0,
-            unseen: 0,
+            passed: 0,
             seen: 0,
+            received: 0,
+            received_past: 0,
+            unseen: 0,
             lost: 0,
             first: 0,
             last: 0,
             arrived: at,
             is_running: true,
-            is_stalled: false,
             connection: plan.connection,
             epoch: self.hosts[camera].epoch,
+            receiver_epoch: self.hosts[receiver].epoch,
             sequence: first_sequence,
             first_sequence,
             base: random.bits() as u32,
@@ -153,7 +165,8 @@ impl World<'_> {
     /// Forgets what was counted while the site warmed up.
     pub(super) fn forget_counts(&mut self) {
         for stream in &mut self.streams {
-            (stream.sent, stream.octets, stream.lost, stream.seen, stream.unseen) = (0, 0, 0, 0, 0);
+            (stream.sent, stream.octets, stream.lost, stream.unseen) = (0, 0, 0, 0);
+            (stream.passed, stream.seen, stream.received, stream.received_past) = (0, 0, 0, 0);
             stream.reported = Reported {
                 sender_next: stream.reported.sender_next,
                 receiver_next: stream.reported.receiver_next,
@@ -196,7 +209,10 @@ impl World<'_> {
             if at >= until {
                 break;
             }
-            if self.hosts[self.streams[id].camera].epoch != self.streams[id].epoch {
+            let stream = &self.streams[id];
+            // Nobody kept the session alive.
+            let is_timed_out = at - stream.arrived > SESSION && stream.transport != Transport::Interleaved;
+            if self.hosts[stream.camera].epoch != stream.epoch || is_timed_out {
                 self.streams[id].is_running = false;
                 break;
             }
@@ -224,7 +240,7 @@ impl World<'_> {
         let pace = stream.began + (stream.picture as i64) * SECOND / i64::from(stream.media.frame_rate);
         let sway = stream.random.between(-SWAY, SWAY);
         stream.next_at = (pace + sway).max(at + MILLISECOND);
-        if stream.is_stalled || !self.hosts[stream.camera].serves {
+        if self.hosts[stream.camera].is_stalled || !self.hosts[stream.camera].serves {
             return None;
         }
         Some((length, stream.base.wrapping_add(ticks as u32)))
@@ -257,55 +273,64 @@ impl World<'_> {
             (stream.camera, stream.receiver, stream.ports, stream.destination);
         let is_group = stream.transport == Transport::Multicast;
         let transport = Carried::Udp(ports, packet);
-        let (arrives, shown) = if is_group || self.is_on_link(camera, destination) {
-            let seen = self.media_frame(at, camera, destination, (!is_group).then_some(receiver), transport);
-            (seen.0, seen.1)
+        let (arrives, past) = if is_group || self.is_on_link(camera, destination) {
+            self.media_frame(at, (camera, receiver), (destination, is_group), transport)
         } else {
             match self.send_ip(at, (camera, self.hosts[camera].ip), destination, &transport, &[]) {
-                super::link::Sent::Arrives(_, _, shown) => (true, shown.then_some(at)),
-                super::link::Sent::Lost(shown) => (false, shown.then_some(at)),
-                super::link::Sent::Waits => (false, None),
+                super::link::Sent::Arrives(_, _, past) => (true, past),
+                super::link::Sent::Lost(past) => (false, past),
+                super::link::Sent::Waits => (false, Past::Apart),
             }
         };
+        let is_mute = self.tap.is_mute;
+        let receiver_epoch = self.hosts[receiver].epoch;
         let stream = &mut self.streams[id];
-        if arrives {
+        let is_past = past != Past::Apart;
+        stream.passed += u64::from(is_past);
+        if arrives && receiver_epoch == stream.receiver_epoch {
             stream.arrived = at;
+            stream.received += 1;
+            stream.received_past += u64::from(is_past);
         } else {
             stream.lost += 1;
         }
-        self.note_media(id, Frames::one(shown.unwrap_or(at), length), shown.is_some());
+        match past {
+            Past::Shown(seen) => self.media_shown(id, Frames::one(seen, length)),
+            Past::Apart | Past::Lost => {
+                stream.unseen += u64::from(!is_mute);
+                stream.seconds.miss(1);
+            }
+        }
     }
 
     /// One packet of media on its own link: whether it arrives, and when the mirror shows it.
     fn media_frame(
         &mut self,
         at: i64,
-        camera: HostId,
-        destination: Ipv4Addr,
-        receiver: Option<HostId>,
+        (camera, receiver): (HostId, HostId),
+        (destination, is_group): (Ipv4Addr, bool),
         transport: Carried,
-    ) -> (bool, Option<i64>) {
+    ) -> (bool, Past) {
         if !self.hosts[camera].is_up {
-            return (false, None);
+            return (false, Past::Apart);
         }
         let vlan = self.site.hosts[camera].vlan;
         let passing = Passing { host: camera, at, vlan };
         let product = self.site.hosts[camera].product;
         let id = self.hosts[camera].id(product.counts_packets);
-        let (journey, mac) = match receiver {
-            Some(receiver) => (self.fabric.send(camera, receiver), self.site.hosts[receiver].mac),
-            None => (self.fabric.flood(camera), Mac::of_group(destination)),
-        };
-        let arrives = journey.arrives.is_some() && receiver.is_none_or(|receiver| self.hosts[receiver].is_up);
+        // Switches listen to who joins a group, and send its media there alone.
+        let mac = if is_group { Mac::of_group(destination) } else { self.site.hosts[receiver].mac };
+        let hears = self.hosts[receiver].is_up && self.site.hosts[receiver].vlan == vlan;
+        let journey = self.fabric.send(camera, receiver);
+        let arrives = journey.arrives.is_some() && hears;
         if !self.tap.wants_bytes() {
             return (arrives, self.tap.counts(passing, &journey.copies));
         }
-        let ttl = if receiver.is_some() { product.ttl } else { GROUP_TTL };
+        let ttl = if is_group { GROUP_TTL } else { product.ttl };
         let source = self.hosts[camera].ip;
         let packet = Packet { source: source.into(), destination: destination.into(), ttl, id, transport };
         let frame = Frame { destination: mac, source: self.site.hosts[camera].mac, body: Body::Ip(packet) };
-        let shown = self.tap.copy(passing, &journey.copies, &frame, &[]);
-        (arrives, shown.then_some(at))
+        (arrives, self.tap.copy(passing, &journey.copies, &frame, &[]))
     }
 
     pub(super) fn is_on_link(&self, camera: HostId, destination: Ipv4Addr) -> bool {
@@ -349,31 +374,13 @@ impl World<'_> {
         }
     }
 
-    /// A segment with media packets was shown.
-    pub(super) fn media_shown(&mut self, at: i64, packets: Packets) {
-        let Packets { stream, count, bytes } = packets;
-        self.note_media(stream, Frames { first: at, last: at, packets: count, bytes }, true);
-    }
-
-    /// A segment with media packets was received and never shown.
-    pub(super) fn media_missed(&mut self, packets: Packets) {
-        let Packets { stream, count, bytes } = packets;
-        self.note_media(stream, Frames { first: 0, last: 0, packets: count, bytes }, false);
-    }
-
-    /// Counts media packets that the mirror showed, or did not.
-    pub(super) fn note_media(&mut self, id: StreamId, frames: Frames, is_shown: bool) {
-        let until = self.tap.until();
-        let is_mute = self.tap.is_mute;
+    /// Counts media packets that the mirror showed.
+    pub(super) fn media_shown(&mut self, id: StreamId, frames: Frames) {
+        let second_ends = self.tap.second_ends();
         let stream = &mut self.streams[id];
-        if is_shown {
-            stream.seen += frames.packets;
-            stream.seconds.add(frames, until);
-            self.list(id);
-        } else {
-            stream.unseen += if is_mute { 0 } else { frames.packets };
-            stream.seconds.miss(frames.packets);
-        }
+        stream.seen += frames.packets;
+        stream.seconds.add(frames, second_ends);
+        self.list(id);
     }
 
     /// Puts a stream on the list of those that are caught up with and summed up.
@@ -563,18 +570,18 @@ const fn next_cut(left: usize) -> usize {
 pub(super) const PAYLOAD: usize = 1_388;
 const CRUMB: usize = 40;
 /// The payload type that all cameras here announce.
-pub(super) const PAYLOAD_TYPE: u8 = 96;
+pub const PAYLOAD_TYPE: u8 = 96;
 /// The clock of video (RFC 6184, 8.2.1).
 const CLOCK: u64 = 90_000;
 /// A picture comes so much early or late.
 const SWAY: i64 = 2 * MILLISECOND;
 /// From one packet of a picture to the next: a full frame at 1 Gbit/s.
 pub(super) const PACKET_SPACING: i64 = 12_300;
-/// Headers of a media packet inside RTSP: its frame's and its own.
-pub(super) const HEADERS: usize = 16;
 /// Both sides report about this often.
 const REPORTS: i64 = 5 * SECOND;
 /// What a camera's send buffer holds.
 const SEND_BUFFER: usize = 400_000;
+/// A session that nobody keeps alive ends after this long.
+const SESSION: i64 = 60 * SECOND;
 /// Hop limit of what goes to a group.
 pub(super) const GROUP_TTL: u8 = 16;

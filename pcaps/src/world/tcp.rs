@@ -8,12 +8,13 @@ use std::rc::Rc;
 
 use super::link::Sent;
 use super::pull::JobId;
-use super::stream::HEADERS;
 use super::{Event, StreamId, THINKING, World};
 use crate::fabric::HostId;
 use crate::frame::{Data, Transport};
 use crate::options::{MILLISECOND, SECOND};
 use crate::sight::Says;
+use crate::sums::Frames;
+use crate::tap::Past;
 use crate::wire::tcp::{ACK, FIN, PSH, RST, SYN, Segment};
 
 /// A connection, by its place in the world's list.
@@ -141,8 +142,9 @@ struct Part {
     says: Vec<Says>,
     /// How many times the mirror showed it.
     shown: u16,
-    /// Media packets whose headers end in it.
+    /// RTP packets that end in it.
     media: Option<Packets>,
+    past: Past,
 }
 
 /// Segments of one burst, and what answers them.
@@ -154,12 +156,12 @@ pub(super) struct Segments {
     pub bytes_of_answers: u64,
 }
 
-/// Media packets of a stream: how many, and their bytes.
+/// RTP packets of a stream: how many, and their bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Packets {
-    pub stream: StreamId,
-    pub count: u64,
-    pub bytes: u64,
+struct Packets {
+    stream: StreamId,
+    count: u64,
+    bytes: u64,
 }
 
 impl Part {
@@ -263,7 +265,7 @@ impl World<'_> {
         };
         let says = [Says::Opening(self.connections[id].openings_shown + 1)];
         let sent = self.send_ip(at, (from, own), to, &Transport::Tcp(segment, Data::Empty), &says);
-        self.connections[id].openings_shown += u16::from(sent.is_shown());
+        self.connections[id].openings_shown += u16::from(sent.past().is_shown());
         match sent {
             Sent::Arrives(then, host, _) => {
                 self.set_attempt(id, attempt + 1);
@@ -376,7 +378,7 @@ impl World<'_> {
         self.say_media(at, id, step, None);
     }
 
-    /// Sends a message of media packets with these lengths, of a stream.
+    /// Sends a message that is made of a stream's RTP packets of these lengths, each behind a head of four bytes.
     pub(super) fn say_media(
         &mut self,
         at: i64,
@@ -392,20 +394,15 @@ impl World<'_> {
         let whole = data.len();
         let mut from = 0;
         let mut says = says;
-        let mut header_ends = HEADERS;
-        let mut lengths = media.map_or(&[][..], |(_, lengths)| lengths);
+        let mut lengths = media.map_or(&[][..], |(_, lengths)| lengths).iter().peekable();
+        let mut packets_end = 0;
         while from < whole {
             let length = (whole - from).min(usize::from(MSS_DATA));
             let is_last = from + length == whole;
-            let mut packets = media.map(|(stream, _)| Packets { stream, count: 0, bytes: 0 });
-            while let (Some(packets), [first, rest @ ..]) = (&mut packets, lengths) {
-                if header_ends > from + length {
-                    break;
-                }
-                packets.count += 1;
-                packets.bytes += *first as u64;
-                header_ends += first + 4;
-                lengths = rest;
+            let mut ended = (0, 0);
+            while let Some(packet) = lengths.next_if(|packet| packets_end + **packet + 4 <= from + length) {
+                packets_end += packet + 4;
+                ended = (ended.0 + 1, ended.1 + *packet as u64);
             }
             let part = Part {
                 sequence: end.next,
@@ -417,7 +414,12 @@ impl World<'_> {
                 note: if is_last { note } else { Note::Nothing },
                 says: std::mem::take(&mut says),
                 shown: 0,
-                media: packets.filter(|packets| packets.count > 0),
+                media: media.filter(|_| ended.0 > 0).map(|(stream, _)| Packets {
+                    stream,
+                    count: ended.0,
+                    bytes: ended.1,
+                }),
+                past: Past::Apart,
             };
             end.next = end.next.wrapping_add(length as u32);
             end.queued += length;
@@ -583,18 +585,12 @@ impl World<'_> {
         if part.shown > 0 && !part.is_fin {
             says.push(Says::Retried(part.shown));
         }
-        let media = part.media.filter(|_| part.shown == 0);
         let (peer, peer_epoch, is_lost) = (other.host, other.epoch, other.is_lost);
         let own_ip = own.ip;
         let stamps = Some((self.stamp(at, from), self.stamp(at, peer)));
         let segment = Segment { stamps, ..segment };
         let sent = self.send_ip(at, (from, own_ip), to, &Transport::Tcp(segment, data), &says);
-        if sent.is_shown() {
-            self.end(id, side).queue[index].shown += 1;
-            if let Some(packets) = media {
-                self.media_shown(at, packets);
-            }
-        }
+        self.note_past(id, side, index, sent.past());
         match sent {
             Sent::Arrives(then, host, _) => {
                 if is_lost || host != peer || self.hosts[host].epoch != peer_epoch {
@@ -606,6 +602,21 @@ impl World<'_> {
                 Some(then)
             }
             Sent::Lost(_) | Sent::Waits => None,
+        }
+    }
+
+    /// Counts the media of a segment once: when it first came by the mirror, and when it was first shown.
+    fn note_past(&mut self, id: ConnectionId, side: Side, index: usize, past: Past) {
+        let part = &mut self.end(id, side).queue[index];
+        let (before, media) = (part.past, part.media);
+        part.past = before.max(past);
+        part.shown += u16::from(past.is_shown());
+        let Some(Packets { stream, count, bytes }) = media else { return };
+        if before == Past::Apart && past != Past::Apart {
+            self.streams[stream].passed += count;
+        }
+        if let (Past::Shown(at), false) = (past, before.is_shown()) {
+            self.media_shown(stream, Frames { first: at, last: at, packets: count, bytes });
         }
     }
 
@@ -646,8 +657,13 @@ impl World<'_> {
             let Some(part) = end.queue.pop_front() else { break };
             end.delivered = part.sequence.wrapping_add(part.length());
             end.queued -= part.data.len();
-            if let Some(packets) = part.media.filter(|_| part.shown == 0) {
-                self.media_missed(packets);
+            if let Some(Packets { stream, count, .. }) = part.media {
+                let stream = &mut self.streams[stream];
+                stream.received += count;
+                stream.received_past += if part.past == Past::Apart { 0 } else { count };
+                if !part.past.is_shown() {
+                    stream.seconds.miss(count);
+                }
             }
             let note = if part.is_fin { Note::Fin } else { part.note };
             if note != Note::Nothing {
@@ -734,6 +750,7 @@ impl World<'_> {
             says: Vec::new(),
             shown: 0,
             media: None,
+            past: Past::Apart,
         };
         end.next = end.next.wrapping_add(1);
         end.queue.push_back(part);
