@@ -12,12 +12,13 @@ use std::io;
 
 use serde_json::Value;
 use spanwatch_simulator::fabric::HostId;
+use spanwatch_simulator::incident;
 use spanwatch_simulator::mirror::{Form, Tags, Writer};
-use spanwatch_simulator::options::{Options, SECOND, Shape, Transport, View};
-use spanwatch_simulator::random::Random;
+use spanwatch_simulator::options::{IncidentOrder, Options, SECOND, Shape, Transport, View};
+use spanwatch_simulator::run::{plan, run};
 use spanwatch_simulator::site::{Habit, Role, Site};
-use spanwatch_simulator::tap::{Out, Sink, Tap};
-use spanwatch_simulator::world::{Change, World};
+use spanwatch_simulator::tap::{Out, Sink};
+use spanwatch_simulator::world::Change;
 
 use observed::Observed;
 use support::run::{Scratch, replay};
@@ -43,14 +44,12 @@ impl Sink for Capture {
 impl Case {
     fn run(&self, out: Out<'_>) {
         let options = &self.options;
-        let site = Site::new(options);
-        let changes: Vec<_> = (self.changes)(&site)
+        let mut plan = plan(options).expect("it can be done");
+        let own = (self.changes)(&plan.site)
             .into_iter()
-            .map(|(after, change)| (options.start + after * SECOND + 300_000_000, change))
-            .collect();
-        let tap = Tap::new(out, options.form.clone(), site.hosts.len(), Random::of(options.seed, "tap", 0));
-        let mut world = World::new(options, site, changes, tap);
-        world.run(options.start, options.start + options.length, |_| ()).expect("the sink takes all");
+            .map(|(after, change)| (options.start + after * SECOND + SECOND / 3, change));
+        plan.changes.extend(own);
+        run(&plan, out, |_| ()).expect("the sink takes all");
     }
 
     fn replayed(&self, scratch: &Scratch) -> Value {
@@ -240,29 +239,46 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-fn compare(is_chosen: impl Fn(usize) -> bool) {
+fn compare(cases: &[Case]) {
     let scratch = Scratch::new("two-depths");
-    let only = std::env::var("DEPTHS").ok();
     let mut complaints = Vec::new();
-    for (_, case) in cases().into_iter().enumerate().filter(|(index, _)| is_chosen(*index)) {
-        if only.as_ref().is_some_and(|only| only != case.name) {
-            continue;
-        }
+    for case in cases {
         let (packets, sights) = (case.replayed(&scratch), case.observed());
-        eprintln!(
-            "{}: {:#?}, {} devices, {} streams",
-            case.name,
-            claims(&packets),
-            states(&packets).len(),
-            media(&packets).len()
-        );
+        eprintln!("{}: {} findings, {} devices", case.name, claims(&packets).len(), states(&packets).len());
         let different = differences(&packets, &sights);
         complaints.extend(different.into_iter().map(|it| format!("{}: {it}", case.name)));
     }
     assert!(complaints.is_empty(), "{} differences:\n{}", complaints.len(), complaints.join("\n"));
 }
 
+/// Every incident of the catalogue, each at a site of its own.
+fn catalogue() -> Vec<Case> {
+    let case = |(seed, kind): (u64, &&incident::Kind)| Case {
+        name: kind.name,
+        options: Options {
+            incidents: vec![IncidentOrder {
+                kind: kind.name.to_owned(),
+                after: None,
+                subject: None,
+                length: None,
+            }],
+            is_settled: seed % 2 == 0,
+            ..options(seed, 22, None)
+        },
+        changes: healthy,
+    };
+    (101..).zip(incident::ALL).map(case).collect()
+}
+
 #[test]
 fn both_depths_tell_the_same() {
-    compare(|_| true);
+    compare(&cases());
+}
+
+#[test]
+fn both_depths_tell_the_same_of_every_incident() {
+    let only = std::env::var("KIND").ok();
+    let mut all = catalogue();
+    all.retain(|case| only.as_ref().is_none_or(|only| only == case.name));
+    compare(&all);
 }

@@ -93,7 +93,7 @@ impl Observed {
         }
         second.retain(|sight| !matches!(sight.what, What::Said(_)));
         second.sort_by_key(|sight| matches!(sight.what, What::Media(_)));
-        self.sums = second;
+        self.sums.extend(second);
     }
 
     /// Flushes the sums before what the clock says, and heeds it.

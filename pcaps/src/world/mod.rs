@@ -322,10 +322,16 @@ impl<'o> World<'o> {
             Event::SynAgain(id, generation) => self.if_alive(id, generation, |world| world.syn(at, id)),
             Event::Opened(id, generation) => self.if_alive(id, generation, |world| world.opened(at, id)),
             Event::Again(id, generation, side) => {
-                self.if_alive(id, generation, |world| world.again(at, id, side));
+                self.if_alive(id, generation, |world| {
+                    world.settle_connection(at, id);
+                    world.again(at, id, side);
+                });
             }
             Event::Delivered(id, generation, side, note) => {
-                self.if_alive(id, generation, |world| world.delivered(at, id, side, note));
+                self.if_alive(id, generation, |world| {
+                    world.settle_connection(at, id);
+                    world.delivered(at, id, side, note);
+                });
             }
             Event::Step(id, generation) => self.if_alive(id, generation, |world| world.step(at, id)),
             Event::Closed(id, generation, why) => {

@@ -363,11 +363,16 @@ impl World<'_> {
         }
     }
 
-    /// Sends the next message of the script, behind all media that came before it.
-    pub(super) fn step(&mut self, at: i64, id: ConnectionId) {
+    /// Catches up with the media inside a connection: what comes now comes behind it.
+    pub(super) fn settle_connection(&mut self, at: i64, id: ConnectionId) {
         if let Purpose::Pull(job) = self.connections[id].purpose {
             self.settle_job(at, job);
         }
+    }
+
+    /// Sends the next message of the script, behind all media that came before it.
+    pub(super) fn step(&mut self, at: i64, id: ConnectionId) {
+        self.settle_connection(at, id);
         if let Some(step) = self.connections[id].script.pop_front() {
             self.say(at, id, step);
         }
