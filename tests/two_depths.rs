@@ -283,3 +283,12 @@ fn both_depths_tell_the_same_of_every_incident() {
     all.retain(|case| only.as_ref().is_none_or(|only| only == case.name));
     compare("two-depths-of-incidents", &all);
 }
+
+#[test]
+#[ignore = "measured by hand, with `time` and --release"]
+fn a_day_of_a_hundred_devices() {
+    let options =
+        Options { length: 86_400 * SECOND, bit_rate: None, frame_rate: Some(5), ..options(1, 100, None) };
+    let case = Case { name: "day", options, changes: healthy };
+    eprintln!("{} devices", states(&case.observed()).len());
+}

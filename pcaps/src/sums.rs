@@ -4,6 +4,7 @@
 //! this one; they wait until it is over.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::frame::{Body, Frame, Transport};
 use crate::options::SECOND;
@@ -42,7 +43,7 @@ pub struct Sums {
     /// When the second is over.
     pub until: i64,
     sights: Vec<Sight>,
-    sides: HashMap<Key, usize>,
+    sides: HashMap<Key, usize, BuildHasherDefault<Fold>>,
     all: Vec<Side>,
     free: Vec<usize>,
     active: Vec<usize>,
@@ -224,6 +225,44 @@ impl Sums {
 impl Key {
     const fn sight(&self, at: i64, what: What) -> Sight {
         Sight { at, vlan: self.vlan, from: self.from, to: self.to, protocol: self.protocol, what }
+    }
+}
+
+/// A hash that is quick and the same on every machine; nobody hostile chooses what is hashed here.
+#[derive(Debug, Default)]
+struct Fold(u64);
+
+impl Hasher for Fold {
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 29
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(byte.into());
+    }
+
+    fn write_u16(&mut self, word: u16) {
+        self.write_u64(word.into());
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(word.into());
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
     }
 }
 
