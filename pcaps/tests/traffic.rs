@@ -4,13 +4,14 @@ mod support;
 
 use spanwatch_simulator::options::{Mix, Options, SECOND, Shape, Transport, View};
 use spanwatch_simulator::random::Random;
-use spanwatch_simulator::run;
+use spanwatch_simulator::run::{plan, run};
 use spanwatch_simulator::tap::Out;
 use support::{Capture, has_tshark, tshark};
 
 fn capture(options: &Options) -> Capture {
     let mut capture = Capture::default();
-    run::run(options, Out::Packets(&mut capture), |_| ()).expect("memory takes every frame");
+    let plan = plan(options).expect("nothing was ordered");
+    run(&plan, Out::Packets(&mut capture), |_| ()).expect("memory takes every frame");
     capture
 }
 
@@ -102,7 +103,8 @@ fn the_second_depth_shows_the_same_frames() {
     for transport in [Transport::Udp, Transport::Interleaved, Transport::Multicast] {
         let options = Options { transport: Some(transport), mix: Mix::Video, ..site(42) };
         let mut count = Count(0, 0);
-        run::run(&options, Out::Sights(&mut count), |_| ()).expect("nothing is written");
+        let plan = plan(&options).expect("nothing was ordered");
+        run(&plan, Out::Sights(&mut count), |_| ()).expect("nothing is written");
         let frames = capture(&options).frames.len() as u64;
         let media = if transport == Transport::Interleaved { 0 } else { count.1 };
         assert_eq!(count.0 + media, frames, "{transport:?}");
