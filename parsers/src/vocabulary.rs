@@ -708,8 +708,10 @@ pub enum On {
     EtherType(u16),
     /// Payload of an LLC frame with this DSAP and SSAP.
     Llc(u8),
-    /// ICMPv6 message (its type is the first byte).
-    Icmpv6,
+    /// Payload of a SNAP frame with an organization's OUI and its own protocol id.
+    Snap([u8; 3], u16),
+    /// Payload of an IP packet with this protocol number, neither TCP's nor UDP's (58 is ICMPv6).
+    Ip(u8),
     /// Datagrams with this port on either side.
     Udp(u16),
     /// Datagrams of any port: probed where no port parser said yes.
