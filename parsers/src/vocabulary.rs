@@ -9,6 +9,10 @@ use std::net::IpAddr;
 
 use crate::time::{Span, Time};
 
+mod bridge;
+
+pub use bridge::{Bridge, BridgeId, Instance, PortFlags, TreeRegion};
+
 /// A 48-bit hardware address (IEEE 802-2014, 8.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Mac(pub [u8; 6]);
@@ -178,6 +182,10 @@ pub enum Fact {
     Neighbor(Box<Neighbor>),
     /// Power over Ethernet, as negotiated on the subject's port.
     LinkPower(LinkPower),
+    /// The subject is a bridge and tells how its spanning tree stands.
+    Bridge(Box<Bridge>),
+    /// The subject is a bridge and says that its tree (of `vlan`, where each has its own) changed.
+    TopologyChange { vlan: Option<u16> },
     /// One request to the subject, which is the server, and what came of it.
     Exchange(Box<Exchange>),
     /// Somebody logged in, or tried to, at the subject, which is the server.

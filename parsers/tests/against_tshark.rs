@@ -22,6 +22,11 @@ fn dhcp_is_read_as_tshark_reads_it() {
 }
 
 #[test]
+fn spanning_tree_is_read_as_tshark_reads_it() {
+    tshark::compare("stp", tshark::stp::COLUMNS, tshark::stp::said);
+}
+
+#[test]
 fn lldp_is_read_as_tshark_reads_it() {
     tshark::compare("lldp", tshark::lldp::COLUMNS, tshark::lldp::said);
 }

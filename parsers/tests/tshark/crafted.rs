@@ -32,6 +32,10 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.extend(LLDP_IDS.iter().map(|tlvs| lldp(tlvs)));
     frames.extend(LLDP.iter().map(|tlvs| lldp(&[LLDP_HEAD, tlvs].concat())));
     frames.extend(ND.iter().map(|message| nd(message)));
+    frames.extend(STP.iter().map(|bpdu| stp(bpdu)));
+    frames.push(pvst(&[STP[0], b"\0", ORIGINATING_VLAN].concat()));
+    frames.push(pvst(&[STP[1], ORIGINATING_VLAN].concat()));
+    frames.push(stp(&mstp()));
     frames
 }
 
@@ -116,6 +120,46 @@ const ND: &[&[u8]] = &[
     b"\x89\0\0\0\0\0\0\0\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x09\
     \x02\x01\x02\0\0\0\0\x01",
 ];
+
+/// BPDUs of STP and RSTP, and a notification.
+const STP: &[&[u8]] = &[
+    b"\0\0\0\0\x81\x10\x14\x02\0\0\0\0\x01\0\0\x4e\x20\x80\x14\x02\0\0\0\0\x09\x80\x03\x01\x80\x14\0\x02\0\x0f\0",
+    b"\0\0\x02\x02\x7f\x10\x14\x02\0\0\0\0\x01\0\0\x4e\x20\x80\x14\x02\0\0\0\0\x09\x80\x03\x01\0\x14\0\x02\0\x0f\0\0",
+    b"\0\0\0\x80",
+];
+
+/// What PVST+ adds: VLAN 20.
+const ORIGINATING_VLAN: &[u8] = b"\0\0\0\x02\0\x14";
+
+/// Region `hall` with two trees.
+fn mstp() -> Vec<u8> {
+    let mut bytes = STP[1].to_vec();
+    bytes[2] = 3;
+    bytes.extend(b"\0\x60\0hall");
+    bytes.resize(71, 0);
+    bytes.extend(b"\0\x07\xd1\xd2\xd3\xd4\xd5\xd6\xd7\xd8\xd9\xda\xdb\xdc\xdd\xde\xdf\xe0");
+    bytes.extend(b"\0\0\x07\xd0\x80\0\x02\0\0\0\0\x0b\x13");
+    bytes.extend(b"\x7c\x60\x01\x02\0\0\0\0\x01\0\0\0\0\x80\x70\x14");
+    bytes.extend(b"\x38\x80\x02\x02\0\0\0\0\x09\0\x01\x86\xa0\x10\x80\x13");
+    bytes
+}
+
+/// A frame of LLC, padded.
+fn llc(destination: &[u8; 6], payload: &[&[u8]]) -> Vec<u8> {
+    let payload = payload.concat();
+    let length = (payload.len() as u16).to_be_bytes();
+    let mut frame = [&destination[..], b"\x02\0\0\0\0\x09", &length, &payload].concat();
+    frame.resize(frame.len().max(60), 0);
+    frame
+}
+
+fn stp(bpdu: &[u8]) -> Vec<u8> {
+    llc(b"\x01\x80\xc2\0\0\0", &[b"\x42\x42\x03", bpdu])
+}
+
+fn pvst(bpdu: &[u8]) -> Vec<u8> {
+    llc(b"\x01\0\x0c\xcc\xcc\xcd", &[b"\xaa\xaa\x03\0\0\x0c\x01\x0b", bpdu])
+}
 
 fn dhcp(operation: u8, options: &[u8]) -> Vec<u8> {
     datagram(&message(operation, &[], &[], options))

@@ -5,6 +5,7 @@ pub mod crafted;
 pub mod dhcp;
 pub mod lldp;
 pub mod nd;
+pub mod stp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -54,6 +55,12 @@ pub type Column = (&'static [&'static str], As);
 
 /// What we read: the first name of a column, and the value, in the order of the bytes.
 pub type Said = Vec<(&'static str, String)>;
+
+/// What tshark reads, and the layers in which it shows that.
+const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 133 && icmpv6.type <= 137) || stp";
+const LAYERS: [&str; 5] = ["arp", "dhcp", "lldp", "icmpv6", "stp"];
+/// Captures with these topics have messages of ours.
+const TOPICS: [&str; 5] = ["arp", "dhcp", "lldp", "icmpv6", "stp"];
 
 /// Stands for a column where we could read nothing of a message.
 const UNREADABLE: &str = "unreadable";
@@ -174,7 +181,7 @@ fn read_all() -> Result<BTreeMap<String, Vec<Message>>, String> {
 
     let mut captures: Vec<(String, PathBuf)> = Vec::new();
     for row in index.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>()) {
-        let has_ours = row[6].split(',').any(|topic| ["dhcp", "arp", "lldp", "icmpv6"].contains(&topic));
+        let has_ours = row[6].split(',').any(|topic| TOPICS.contains(&topic));
         if has_ours && row[5] != "0" {
             captures.push((row[0].to_owned(), shared.join(row[0])));
         }
@@ -202,9 +209,9 @@ fn read_all() -> Result<BTreeMap<String, Vec<Message>>, String> {
     let json = run(Command::new("tshark").arg("-r").arg(&merged).args([
         "-n",
         "-Y",
-        "eth.type == 0x88b5 || arp || dhcp || lldp || (icmpv6.type >= 133 && icmpv6.type <= 137)",
+        &format!("eth.type == 0x88b5 || {FILTER}"),
         "-J",
-        "frame arp dhcp lldp icmpv6",
+        &format!("frame {}", LAYERS.join(" ")),
         "-T",
         "json",
         "-x",
@@ -222,7 +229,7 @@ fn read_all() -> Result<BTreeMap<String, Vec<Message>>, String> {
             capture = following.next().expect("as many markers as captures");
             continue;
         }
-        for protocol in ["arp", "dhcp", "lldp", "icmpv6"] {
+        for protocol in LAYERS {
             let (Some(layer), Some(bytes)) =
                 (layers[protocol].as_object(), layers[format!("{protocol}_raw")][0].as_str())
             else {
