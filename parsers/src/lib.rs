@@ -32,6 +32,7 @@ pub const ALL: &[&Parser] = &[
     &protocols::nd::ND,
     &protocols::dhcp::DHCP,
     &protocols::lldp::LLDP,
+    &protocols::cdp::CDP,
     &protocols::stp::STP,
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,

@@ -182,6 +182,8 @@ pub enum Fact {
     Neighbor(Box<Neighbor>),
     /// Power over Ethernet, as negotiated on the subject's port.
     LinkPower(LinkPower),
+    /// The subject's port speaks and listens at once, or by turns.
+    Duplex { is_full: bool },
     /// The subject is a bridge and tells how its spanning tree stands.
     Bridge(Box<Bridge>),
     /// The subject is a bridge and says that its tree (of `vlan`, where each has its own) changed.
@@ -310,10 +312,12 @@ pub enum Key {
     RtcpCname,
     /// Tool of an RTCP source (RFC 3550, 6.5.6).
     RtcpTool,
-    /// LLDP system description.
+    /// The system in its own words: LLDP system description, which is SNMP's, or CDP software version.
     LldpDescription,
     /// LLDP or CDP system name.
     LldpName,
+    /// CDP platform: maker and model.
+    CdpPlatform,
 }
 
 impl Key {
@@ -350,6 +354,7 @@ impl Key {
             Self::RtcpTool => "rtcp.tool",
             Self::LldpDescription => "lldp.description",
             Self::LldpName => "lldp.name",
+            Self::CdpPlatform => "cdp.platform",
         }
     }
 
@@ -401,6 +406,7 @@ impl Key {
         Self::RtcpTool,
         Self::LldpDescription,
         Self::LldpName,
+        Self::CdpPlatform,
     ];
 }
 

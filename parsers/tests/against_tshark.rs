@@ -22,6 +22,11 @@ fn dhcp_is_read_as_tshark_reads_it() {
 }
 
 #[test]
+fn cdp_is_read_as_tshark_reads_it() {
+    tshark::compare("cdp", tshark::cdp::COLUMNS, tshark::cdp::said);
+}
+
+#[test]
 fn spanning_tree_is_read_as_tshark_reads_it() {
     tshark::compare("stp", tshark::stp::COLUMNS, tshark::stp::said);
 }

@@ -1,6 +1,7 @@
 //! One file per protocol.
 
 pub mod arp;
+pub mod cdp;
 pub mod dhcp;
 pub mod lldp;
 pub mod nd;

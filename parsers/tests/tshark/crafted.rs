@@ -32,6 +32,7 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.extend(LLDP_IDS.iter().map(|tlvs| lldp(tlvs)));
     frames.extend(LLDP.iter().map(|tlvs| lldp(&[LLDP_HEAD, tlvs].concat())));
     frames.extend(ND.iter().map(|message| nd(message)));
+    frames.extend(CDP.iter().map(|tlvs| cdp(tlvs)));
     frames.extend(STP.iter().map(|bpdu| stp(bpdu)));
     frames.push(pvst(&[STP[0], b"\0", ORIGINATING_VLAN].concat()));
     frames.push(pvst(&[STP[1], ORIGINATING_VLAN].concat()));
@@ -120,6 +121,23 @@ const ND: &[&[u8]] = &[
     b"\x89\0\0\0\0\0\0\0\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x09\
     \x02\x01\x02\0\0\0\0\x01",
 ];
+
+/// What CDP frames say: a switch, a telephone, and one of version 1.
+const CDP: &[&[u8]] = &[
+    b"\x02\xb4\0\0\0\x01\0\x07sw1\0\x03\0\x09Gi1/7\0\x04\0\x08\0\0\0\x29\0\x05\0\x0cIOS\nv 12\0\x06\0\x09cisco\
+    \0\x02\0\x2d\0\0\0\x02\x01\x01\xcc\0\x04\xc0\0\x02\x05\
+    \x02\x08\xaa\xaa\x03\0\0\0\x86\xdd\0\x10\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x05\
+    \0\x09\0\x08site\0\x0a\0\x06\0\x14\0\x0b\0\x05\x01\0\x0e\0\x07\x01\0\x1e\0\x11\0\x08\0\0\x05\xdc\
+    \0\x12\0\x05\0\0\x13\0\x05\0\0\x14\0\x08gate\0\x16\0\x11\0\0\0\x01\x01\x01\xcc\0\x04\xc0\0\x02\x06\
+    \0\x17\0\x09\0hall\0\x1a\0\x10\0\x07\0\x01\0\0\x3c\x28\xff\xff\xff\xff",
+    b"\x02\xb4\0\0\0\x01\0\x13SEP02000000005A\0\x03\0\x0aPort 1\0\x04\0\x08\0\0\x04\x90\0\x0b\0\x05\0\
+    \0\x0f\0\x07\x20\0\x1e\0\x10\0\x06\x18\x9c\0\x19\0\x10\0\x07\0\x01\0\0\x3c\x28\0\0\x18\x9c",
+    b"\x01\x78\0\0\0\x01\0\x06R1\0\x03\0\x07E/0",
+];
+
+fn cdp(frame: &[u8]) -> Vec<u8> {
+    llc(b"\x01\0\x0c\xcc\xcc\xcc", &[b"\xaa\xaa\x03\0\0\x0c\x20\0", frame])
+}
 
 /// BPDUs of STP and RSTP, and a notification.
 const STP: &[&[u8]] = &[

@@ -1,6 +1,7 @@
 //! Runs tshark once over many captures and hands out each message that it read: the bytes and the fields.
 
 pub mod arp;
+pub mod cdp;
 pub mod crafted;
 pub mod dhcp;
 pub mod lldp;
@@ -57,10 +58,10 @@ pub type Column = (&'static [&'static str], As);
 pub type Said = Vec<(&'static str, String)>;
 
 /// What tshark reads, and the layers in which it shows that.
-const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 133 && icmpv6.type <= 137) || stp";
-const LAYERS: [&str; 5] = ["arp", "dhcp", "lldp", "icmpv6", "stp"];
+const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 133 && icmpv6.type <= 137) || stp || cdp";
+const LAYERS: [&str; 6] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp"];
 /// Captures with these topics have messages of ours.
-const TOPICS: [&str; 5] = ["arp", "dhcp", "lldp", "icmpv6", "stp"];
+const TOPICS: [&str; 6] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp"];
 
 /// Stands for a column where we could read nothing of a message.
 const UNREADABLE: &str = "unreadable";
