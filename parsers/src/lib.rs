@@ -18,6 +18,7 @@
     )
 )]
 
+pub mod group;
 pub mod identifier;
 pub mod protocols;
 pub mod time;
@@ -30,6 +31,7 @@ pub use vocabulary::*;
 pub const ALL: &[&Parser] = &[
     &protocols::arp::ARP,
     &protocols::nd::ND,
+    &protocols::igmp::IGMP,
     &protocols::dhcp::DHCP,
     &protocols::lldp::LLDP,
     &protocols::cdp::CDP,

@@ -184,6 +184,10 @@ pub enum Fact {
     LinkPower(LinkPower),
     /// The subject's port speaks and listens at once, or by turns.
     Duplex { is_full: bool },
+    /// The subject is in a multicast group, or no more.
+    Membership { group: IpAddr, change: MembershipChange },
+    /// The subject asks who is in which multicast group.
+    MembershipQuery(MembershipQuery),
     /// The subject is a bridge and tells how its spanning tree stands.
     Bridge(Box<Bridge>),
     /// The subject is a bridge and says that its tree (of `vlan`, where each has its own) changed.
@@ -504,6 +508,30 @@ pub struct LinkPower {
     pub requested_mw: Option<u32>,
     /// What the supply allocated.
     pub allocated_mw: Option<u32>,
+}
+
+/// What a host says of itself and a multicast group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MembershipChange {
+    /// It wants what is sent to the group; said again whenever a querier asks.
+    Joined,
+    /// It wants nothing of the group.
+    Left,
+    /// It no longer wants some of the group's sources; whether it wants others is not said.
+    Narrowed,
+}
+
+/// A querier's question (RFC 3376, RFC 3810).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MembershipQuery {
+    /// The group; `None` asks for all.
+    pub group: Option<IpAddr>,
+    /// By which generation of the protocol: 1 to 3 of IGMP; MLD 1 and 2 are 2 and 3.
+    pub generation: u8,
+    /// In which time members are to answer.
+    pub max_response: Span,
+    /// How often it asks for all groups, where it says so.
+    pub interval: Option<Span>,
 }
 
 /// One request and its answer.

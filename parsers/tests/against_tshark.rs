@@ -32,6 +32,11 @@ fn spanning_tree_is_read_as_tshark_reads_it() {
 }
 
 #[test]
+fn igmp_is_read_as_tshark_reads_it() {
+    tshark::compare("igmp", tshark::igmp::COLUMNS, tshark::igmp::said);
+}
+
+#[test]
 fn lldp_is_read_as_tshark_reads_it() {
     tshark::compare("lldp", tshark::lldp::COLUMNS, tshark::lldp::said);
 }

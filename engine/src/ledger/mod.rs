@@ -182,6 +182,8 @@ impl Ledger {
             Fact::Lost { what, cap, count } => self.limit(what, *cap, *count, seen.at),
             // What no detector reads yet.
             Fact::LinkPower(_)
+            | Fact::Membership { .. }
+            | Fact::MembershipQuery(_)
             | Fact::Duplex { .. }
             | Fact::Bridge(_)
             | Fact::TopologyChange { .. }

@@ -32,6 +32,7 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.extend(LLDP_IDS.iter().map(|tlvs| lldp(tlvs)));
     frames.extend(LLDP.iter().map(|tlvs| lldp(&[LLDP_HEAD, tlvs].concat())));
     frames.extend(ND.iter().map(|message| nd(message)));
+    frames.extend(IGMP.iter().map(|message| igmp(message)));
     frames.extend(CDP.iter().map(|tlvs| cdp(tlvs)));
     frames.extend(STP.iter().map(|bpdu| stp(bpdu)));
     frames.push(pvst(&[STP[0], b"\0", ORIGINATING_VLAN].concat()));
@@ -121,6 +122,31 @@ const ND: &[&[u8]] = &[
     b"\x89\0\0\0\0\0\0\0\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x09\
     \x02\x01\x02\0\0\0\0\x01",
 ];
+
+/// Queries, reports and a leave of IGMP's three versions.
+const IGMP: &[&[u8]] = &[
+    b"\x11\0\0\0\0\0\0\0",
+    b"\x11\x0a\0\0\xef\0\0\x07",
+    b"\x11\x9c\0\0\xef\0\0\x07\x0a\x8a\0\x02\xc0\0\x02\x07\xc0\0\x02\x08",
+    b"\x12\0\0\0\xef\0\0\x07",
+    b"\x16\0\0\0\xef\0\0\x07",
+    b"\x17\0\0\0\xef\0\0\x07",
+    b"\x22\0\0\0\0\0\0\x06\x01\0\0\x01\xef\0\0\x07\xc0\0\x02\x07\x02\0\0\0\xef\0\0\x08\
+    \x03\0\0\0\xef\0\0\x09\x04\x01\0\0\xef\0\0\x0aaux \
+    \x05\0\0\x02\xef\0\0\x0b\xc0\0\x02\x07\xc0\0\x02\x08\x06\0\0\x01\xef\0\0\x0c\xc0\0\x02\x07",
+];
+
+/// IGMP in IPv4 with a router alert, checksums left out.
+fn igmp(message: &[u8]) -> Vec<u8> {
+    let ip = (message.len() as u16 + 24).to_be_bytes();
+    [
+        b"\x01\0\x5e\0\0\x16\x02\0\0\0\0\x07\x08\0\x46\0".as_slice(),
+        &ip,
+        b"\0\0\0\0\x01\x02\0\0\xc0\0\x02\x07\xe0\0\0\x16\x94\x04\0\0",
+        message,
+    ]
+    .concat()
+}
 
 /// What CDP frames say: a switch, a telephone, and one of version 1.
 const CDP: &[&[u8]] = &[

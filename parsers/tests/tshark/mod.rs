@@ -4,6 +4,7 @@ pub mod arp;
 pub mod cdp;
 pub mod crafted;
 pub mod dhcp;
+pub mod igmp;
 pub mod lldp;
 pub mod nd;
 pub mod stp;
@@ -58,10 +59,11 @@ pub type Column = (&'static [&'static str], As);
 pub type Said = Vec<(&'static str, String)>;
 
 /// What tshark reads, and the layers in which it shows that.
-const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 133 && icmpv6.type <= 137) || stp || cdp";
-const LAYERS: [&str; 6] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp"];
+const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 133 && icmpv6.type <= 137) || stp || cdp \
+    || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22}";
+const LAYERS: [&str; 7] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp"];
 /// Captures with these topics have messages of ours.
-const TOPICS: [&str; 6] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp"];
+const TOPICS: [&str; 7] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp"];
 
 /// Stands for a column where we could read nothing of a message.
 const UNREADABLE: &str = "unreadable";
