@@ -32,6 +32,7 @@ pub const ALL: &[&Parser] = &[
     &protocols::arp::ARP,
     &protocols::nd::ND,
     &protocols::igmp::IGMP,
+    &protocols::mld::MLD,
     &protocols::dhcp::DHCP,
     &protocols::lldp::LLDP,
     &protocols::cdp::CDP,

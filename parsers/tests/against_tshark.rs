@@ -37,6 +37,11 @@ fn igmp_is_read_as_tshark_reads_it() {
 }
 
 #[test]
+fn mld_is_read_as_tshark_reads_it() {
+    tshark::compare("mld", tshark::mld::COLUMNS, tshark::mld::said);
+}
+
+#[test]
 fn lldp_is_read_as_tshark_reads_it() {
     tshark::compare("lldp", tshark::lldp::COLUMNS, tshark::lldp::said);
 }

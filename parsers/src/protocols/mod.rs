@@ -5,6 +5,7 @@ pub mod cdp;
 pub mod dhcp;
 pub mod igmp;
 pub mod lldp;
+pub mod mld;
 pub mod nd;
 pub mod rtcp;
 pub mod rtp;

@@ -32,6 +32,7 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.extend(LLDP_IDS.iter().map(|tlvs| lldp(tlvs)));
     frames.extend(LLDP.iter().map(|tlvs| lldp(&[LLDP_HEAD, tlvs].concat())));
     frames.extend(ND.iter().map(|message| nd(message)));
+    frames.extend(MLD.iter().map(|message| nd(message)));
     frames.extend(IGMP.iter().map(|message| igmp(message)));
     frames.extend(CDP.iter().map(|tlvs| cdp(tlvs)));
     frames.extend(STP.iter().map(|bpdu| stp(bpdu)));
@@ -121,6 +122,18 @@ const ND: &[&[u8]] = &[
     b"\x88\0\0\0\xe0\0\0\0\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x02\x01\x02\0\0\0\0\x01",
     b"\x89\0\0\0\0\0\0\0\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x09\
     \x02\x01\x02\0\0\0\0\x01",
+];
+
+/// ICMPv6 messages of both versions of MLD, their checksum wrong.
+const MLD: &[&[u8]] = &[
+    b"\x82\0\0\0\x27\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+    b"\x82\0\0\0\x80\x01\0\0\xff\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\x0a\x7d\0\x01\
+    \xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x07",
+    b"\x83\0\0\0\0\0\0\0\xff\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\x07",
+    b"\x84\0\0\0\0\0\0\0\xff\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\x07",
+    b"\x8f\0\0\0\0\0\0\x02\x04\0\0\0\xff\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\
+    \x05\x01\0\x01\xff\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\x08\
+    \xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x07aux ",
 ];
 
 /// Queries, reports and a leave of IGMP's three versions.

@@ -6,6 +6,7 @@ pub mod crafted;
 pub mod dhcp;
 pub mod igmp;
 pub mod lldp;
+pub mod mld;
 pub mod nd;
 pub mod stp;
 
@@ -59,11 +60,11 @@ pub type Column = (&'static [&'static str], As);
 pub type Said = Vec<(&'static str, String)>;
 
 /// What tshark reads, and the layers in which it shows that.
-const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 133 && icmpv6.type <= 137) || stp || cdp \
+const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp \
     || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22}";
 const LAYERS: [&str; 7] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp"];
 /// Captures with these topics have messages of ours.
-const TOPICS: [&str; 7] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp"];
+const TOPICS: [&str; 8] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "mld"];
 
 /// Stands for a column where we could read nothing of a message.
 const UNREADABLE: &str = "unreadable";
@@ -238,21 +239,23 @@ fn read_all() -> Result<BTreeMap<String, Vec<Message>>, String> {
             else {
                 continue;
             };
+            let bytes = unhex(bytes);
+            let protocol = if protocol == "icmpv6" && is_mld(&bytes) { "mld" } else { protocol };
             let mut fields = BTreeMap::new();
             flatten(layer, &mut fields);
             fields
                 .values_mut()
                 .for_each(|fields: &mut Vec<Field>| fields.sort_by_key(|field| field.position));
             let (capture, frame) = (capture.to_owned(), number - marker);
-            all.entry(protocol.to_owned()).or_default().push(Message {
-                capture,
-                frame,
-                bytes: unhex(bytes),
-                fields,
-            });
+            all.entry(protocol.to_owned()).or_default().push(Message { capture, frame, bytes, fields });
         }
     }
     Ok(all)
+}
+
+/// Two of our parsers share ICMPv6.
+fn is_mld(message: &[u8]) -> bool {
+    matches!(message.first(), Some(130..=132 | 143))
 }
 
 fn flatten(layer: &serde_json::Map<String, Value>, fields: &mut BTreeMap<String, Vec<Field>>) {
