@@ -18,6 +18,7 @@
     )
 )]
 
+pub mod ber;
 pub mod group;
 pub mod identifier;
 pub mod protocols;
@@ -37,6 +38,7 @@ pub const ALL: &[&Parser] = &[
     &protocols::lldp::LLDP,
     &protocols::cdp::CDP,
     &protocols::stp::STP,
+    &protocols::snmp::SNMP,
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,
     &protocols::rtsp::RTSP,

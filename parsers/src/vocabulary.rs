@@ -10,6 +10,9 @@ use std::net::IpAddr;
 use crate::time::{Span, Time};
 
 mod bridge;
+mod notice;
+
+pub use notice::{Notice, NoticeKind};
 
 pub use bridge::{Bridge, BridgeId, Instance, PortFlags, TreeRegion};
 
@@ -184,6 +187,12 @@ pub enum Fact {
     LinkPower(LinkPower),
     /// The subject's port speaks and listens at once, or by turns.
     Duplex { is_full: bool },
+    /// The subject told its manager, unasked, that something happened.
+    Notice(Box<Notice>),
+    /// The subject tells for how long it has run, and where it knows how often it started.
+    Uptime { uptime: Span, boots: Option<u32> },
+    /// The subject shows its secret to everybody on the way; `is_default` says that manuals name it.
+    ClearSecret { is_default: bool },
     /// The subject is in a multicast group, or no more.
     Membership { group: IpAddr, change: MembershipChange },
     /// The subject asks who is in which multicast group.

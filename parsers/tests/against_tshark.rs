@@ -42,6 +42,11 @@ fn mld_is_read_as_tshark_reads_it() {
 }
 
 #[test]
+fn snmp_is_read_as_tshark_reads_it() {
+    tshark::compare("snmp", tshark::snmp::COLUMNS, tshark::snmp::said);
+}
+
+#[test]
 fn lldp_is_read_as_tshark_reads_it() {
     tshark::compare("lldp", tshark::lldp::COLUMNS, tshark::lldp::said);
 }

@@ -182,6 +182,9 @@ impl Ledger {
             Fact::Lost { what, cap, count } => self.limit(what, *cap, *count, seen.at),
             // What no detector reads yet.
             Fact::LinkPower(_)
+            | Fact::Notice(_)
+            | Fact::Uptime { .. }
+            | Fact::ClearSecret { .. }
             | Fact::Membership { .. }
             | Fact::MembershipQuery(_)
             | Fact::Duplex { .. }

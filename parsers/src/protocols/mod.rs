@@ -11,4 +11,5 @@ pub mod rtcp;
 pub mod rtp;
 pub mod rtsp;
 pub mod sdp;
+pub mod snmp;
 pub mod stp;

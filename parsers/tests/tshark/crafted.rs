@@ -32,6 +32,7 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.extend(LLDP_IDS.iter().map(|tlvs| lldp(tlvs)));
     frames.extend(LLDP.iter().map(|tlvs| lldp(&[LLDP_HEAD, tlvs].concat())));
     frames.extend(ND.iter().map(|message| nd(message)));
+    frames.extend(SNMP.iter().map(snmp));
     frames.extend(MLD.iter().map(|message| nd(message)));
     frames.extend(IGMP.iter().map(|message| igmp(message)));
     frames.extend(CDP.iter().map(|tlvs| cdp(tlvs)));
@@ -123,6 +124,74 @@ const ND: &[&[u8]] = &[
     b"\x89\0\0\0\0\0\0\0\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x09\
     \x02\x01\x02\0\0\0\0\x01",
 ];
+
+/// SNMP, less the lengths of what is inside one another.
+struct Snmp {
+    /// Version and community.
+    head: &'static [u8],
+    /// Tag of the PDU.
+    kind: u8,
+    /// What stands before the bindings.
+    pdu: &'static [u8],
+    /// Name and value of each.
+    bindings: &'static [(&'static [u8], &'static [u8])],
+}
+
+/// A link down, power on a port, and a value of every type.
+const SNMP: &[Snmp] = &[
+    Snmp {
+        head: b"\x02\x01\x01\x04\x06public",
+        kind: 0xa7,
+        pdu: b"\x02\x01\x07\x02\x01\0\x02\x01\0",
+        bindings: &[
+            (b"\x2b\x06\x01\x02\x01\x01\x03\0", b"\x43\x01\x64"),
+            (b"\x2b\x06\x01\x06\x03\x01\x01\x04\x01\0", b"\x06\x09\x2b\x06\x01\x06\x03\x01\x01\x05\x03"),
+            (b"\x2b\x06\x01\x02\x01\x1f\x01\x01\x01\x01\xce\x7b", b"\x04\x07Gi1/0/7"),
+        ],
+    },
+    Snmp {
+        head: b"\x02\x01\0\x04\x01x",
+        kind: 0xa4,
+        pdu:
+            b"\x06\x07\x2b\x06\x01\x02\x01\x69\0\x40\x04\xc0\0\x02\x05\x02\x01\x06\x02\x01\x01\x43\x02\x01\0",
+        bindings: &[(b"\x2b\x06\x01\x02\x01\x69\x01\x01\x01\x06\x01\x07", b"\x02\x01\x03")],
+    },
+    Snmp {
+        head: b"\x02\x01\x01\x04\x01x",
+        kind: 0xa2,
+        pdu: b"\x02\x04\xff\0\0\x07\x02\x01\x05\x02\x01\x02",
+        bindings: &[
+            (b"\x2b\x06", b"\x02\x01\xff"),
+            (b"\x2b\x06", b"\x04\x02\0\xff"),
+            (b"\x2b\x06", b"\x05\0"),
+            (b"\x2b\x06", b"\x06\x03\x88\x37\x01"),
+            (b"\x2b\x06", b"\x40\x04\xc0\0\x02\x07"),
+            (b"\x2b\x06", b"\x41\x05\0\xff\xff\xff\xff"),
+            (b"\x2b\x06", b"\x42\x01\x7f"),
+            (b"\x2b\x06", b"\x43\x04\x7f\xff\xff\xff"),
+            (b"\x2b\x06", b"\x46\x02\x01\0"),
+            (b"\x2b\x06", b"\x80\0"),
+        ],
+    },
+    Snmp {
+        head: b"\x02\x01\x01\x04\x01x",
+        kind: 0xa5,
+        pdu: b"\x02\x01\x07\x02\x01\x02\x02\x01\x1e",
+        bindings: &[(b"\x2b\x06", b"\x05\0")],
+    },
+];
+
+fn snmp(message: &Snmp) -> Vec<u8> {
+    let bindings = message.bindings.iter().map(|(name, value)| ber(0x30, &[&ber(6, &[name]), value]));
+    let bindings = ber(0x30, &[&bindings.collect::<Vec<_>>().concat()]);
+    udp(162, &ber(0x30, &[message.head, &ber(message.kind, &[message.pdu, &bindings])]))
+}
+
+/// An element of BER.
+fn ber(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let value = parts.concat();
+    [&[tag, 0x81, value.len() as u8], &value[..]].concat()
+}
 
 /// ICMPv6 messages of both versions of MLD, their checksum wrong.
 const MLD: &[&[u8]] = &[
@@ -244,14 +313,22 @@ fn lldp(tlvs: &[u8]) -> Vec<u8> {
     [b"\x01\x80\xc2\0\0\x0e\x02\0\0\0\0\x5a\x88\xcc", tlvs].concat()
 }
 
-/// UDP from port 68 to 67 in IPv4, checksums left out.
+/// UDP from port 68 to 67.
 fn datagram(payload: &[u8]) -> Vec<u8> {
+    udp(67, payload)
+}
+
+/// UDP to this port, from the next one, in IPv4, checksums left out.
+fn udp(port: u16, payload: &[u8]) -> Vec<u8> {
+    let [source, destination] = [port + 1, port].map(u16::to_be_bytes);
     let udp = (payload.len() as u16 + 8).to_be_bytes();
     let ip = (payload.len() as u16 + 28).to_be_bytes();
     [
         b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x07\x08\0\x45\0".as_slice(),
         &ip,
-        b"\0\0\0\0\x40\x11\0\0\xc0\0\x02\x07\xff\xff\xff\xff\0\x44\0\x43",
+        b"\0\0\0\0\x40\x11\0\0\xc0\0\x02\x07\xff\xff\xff\xff",
+        &source,
+        &destination,
         &udp,
         b"\0\0",
         payload,

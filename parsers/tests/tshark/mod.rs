@@ -8,6 +8,7 @@ pub mod igmp;
 pub mod lldp;
 pub mod mld;
 pub mod nd;
+pub mod snmp;
 pub mod stp;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,11 +61,11 @@ pub type Column = (&'static [&'static str], As);
 pub type Said = Vec<(&'static str, String)>;
 
 /// What tshark reads, and the layers in which it shows that.
-const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp \
+const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || snmp \
     || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22}";
-const LAYERS: [&str; 7] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp"];
+const LAYERS: [&str; 8] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp"];
 /// Captures with these topics have messages of ours.
-const TOPICS: [&str; 8] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "mld"];
+const TOPICS: [&str; 9] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "mld", "snmp"];
 
 /// Stands for a column where we could read nothing of a message.
 const UNREADABLE: &str = "unreadable";
