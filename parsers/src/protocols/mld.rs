@@ -13,7 +13,8 @@
 //! all numbers big-endian; records are drawn in [`group`](crate::group). A query of 24 bytes is of version 1
 //! and says its max response in milliseconds; one of 28 or more is of version 2, and says it as a
 //! floating-point number where it is large. No router forwards these messages: one whose hop limit is not 1,
-//! or whose source is not of the link, is refused (RFC 3810, 6.2 and 7.4).
+//! or whose source is not of the link, is refused (RFC 3810, 6.2 and 7.4). So are the queries that Linux
+//! bridges send to a site's groups from a global address (seen in `pcaps/switch-talk.pcap`).
 //!
 //! Source: RFC 2710; RFC 3810, 5 and 8.1; RFC 3590 (a report may come from nobody). Left out: the checksum,
 //! which is the business of whoever reads ICMPv6, and whether a router alert is there.
