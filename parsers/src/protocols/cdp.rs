@@ -20,9 +20,9 @@
 //! 0xcc, IPv6 form 2 and the SNAP header of its EtherType.
 //!
 //! Source: Cisco, "Cisco Discovery Protocol" (frame formats in the Catalyst token ring guide); the later TLVs
-//! have no public text and are read as tshark reads them. Left out: the checksum, which Cisco computes in two
-//! ways for odd lengths; prefixes, VTP, clusters and EnergyWise; the serial number that some systems write
-//! into the device id in brackets, and others the name.
+//! have no public text and are read as tshark reads them. Left out: the checksum, which for odd lengths is not
+//! that of RFC 1071; prefixes, VTP, clusters and EnergyWise; the serial number that some systems write into the
+//! device id in brackets, and others the name.
 
 mod facts;
 
