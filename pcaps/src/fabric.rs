@@ -220,6 +220,13 @@ impl Fabric {
                 .is_some_and(|way| way.iter().all(|id| self.trunks[*id].is_up))
     }
 
+    /// Whether some cable loses frames by chance.
+    #[must_use]
+    pub fn is_lossy(&self) -> bool {
+        self.trunks.iter().any(|trunk| trunk.loss_ppm > 0)
+            || self.access.iter().any(|access| access.loss_ppm > 0)
+    }
+
     /// Sends a frame from one plug to another along the tree.
     pub fn send(&mut self, from: HostId, to: HostId) -> &Journey {
         let (a, b) = (self.access[from], self.access[to]);

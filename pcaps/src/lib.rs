@@ -14,6 +14,7 @@ pub mod random;
 pub mod run;
 pub mod sight;
 pub mod site;
+pub mod sums;
 pub mod tap;
 pub mod truth;
 pub mod wire;

@@ -13,6 +13,8 @@ use crate::wire::Mac;
 pub struct Site {
     /// Its name.
     pub name: String,
+    /// What its devices are.
+    pub mix: Mix,
     /// Who is there; the first is the gateway.
     pub hosts: Vec<Host>,
     /// Switches; the first is the core.
@@ -237,6 +239,7 @@ impl<'o> Builder<'o> {
     fn new(options: &'o Options) -> Self {
         let site = Site {
             name: format!("site-{}", options.seed),
+            mix: options.mix,
             hosts: Vec::new(),
             switches: Vec::new(),
             trunks: Vec::new(),
@@ -521,8 +524,9 @@ impl Count {
         let has_vms = options.mix == Mix::Site && all >= 10;
         let has_access_server = controllers + intercoms > 0;
         let fixed = 1 + recorders + u32::from(has_vms) + u32::from(has_access_server);
-        let viewers =
-            if options.mix == Mix::Video { 0 } else { (office / 6).clamp(u32::from(office > 1), 20) };
+        // Where there is no media, nobody looks.
+        let looks = options.mix == Mix::Site;
+        let viewers = if looks { (office / 6).clamp(u32::from(office > 1), 20) } else { 0 };
         let printers = office / 12;
         let workstations = office.saturating_sub(viewers + printers);
         let used = fixed + cameras + controllers + intercoms + viewers + printers + workstations;

@@ -32,7 +32,8 @@ impl World<'_> {
         let mac = self.site.hosts[host].mac;
         let solicited = nd::solicited_node(own);
         let probe = nd::neighbor_solicit((Ipv6Addr::UNSPECIFIED, solicited), None, own);
-        self.send_ip6(at, host, Ipv6Addr::UNSPECIFIED, solicited, (255, false), probe, Vec::new());
+        let says = vec![Says::Asked(None, own.into())];
+        self.send_ip6(at, host, Ipv6Addr::UNSPECIFIED, solicited, (255, false), probe, says);
         let report = mld::report_v2((own, MLD_ROUTERS), &[(mld::TO_EXCLUDE, solicited)]);
         self.send_ip6(at + 120 * MILLISECOND, host, own, MLD_ROUTERS, (1, true), report, Vec::new());
         let solicit = nd::router_solicit((own, ALL_ROUTERS), Some(mac));

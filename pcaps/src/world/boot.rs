@@ -170,8 +170,16 @@ impl World<'_> {
         message.write(&mut bytes);
         let ip = own.or(offered.map(|(ip, _)| ip)).map(Into::into);
         let server = offered.map(|(_, server)| self.server_ip(server, plan.vlan).into());
-        let says =
-            vec![Says::Leased { message: kind, mac: plan.mac, ip, server, lease_s: None, transaction }];
+        let says = vec![Says::Leased {
+            message: kind,
+            mac: plan.mac,
+            own: own.map(Into::into),
+            ip,
+            router: None,
+            server,
+            lease_s: None,
+            transaction,
+        }];
         (bytes, says)
     }
 
@@ -282,6 +290,8 @@ impl World<'_> {
         let says = [Says::Leased {
             message: kind,
             mac,
+            own: None,
+            router: (kind != NAK).then_some(router.into()),
             ip: (kind != NAK).then_some(ip.into()),
             server: Some(own.into()),
             lease_s: Some((Host::LEASE / SECOND) as u32),

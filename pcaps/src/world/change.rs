@@ -201,6 +201,7 @@ impl World<'_> {
             }
             Change::Look(viewer, camera, looks) => self.turn_to(at, (viewer, camera), looks),
         }
+        self.is_lossy = self.fabric.is_lossy();
     }
 
     fn power_off(&mut self, at: i64, host: HostId) {

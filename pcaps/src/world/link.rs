@@ -56,6 +56,16 @@ pub(super) enum Sent {
     Waits,
 }
 
+impl Sent {
+    /// What became of it at the mirror.
+    pub(super) const fn past(self) -> Past {
+        match self {
+            Self::Arrives(_, _, past) | Self::Lost(past) => past,
+            Self::Waits => Past::Apart,
+        }
+    }
+}
+
 impl World<'_> {
     /// Sends a datagram, at once or when its neighbour is found.
     pub(super) fn send(&mut self, at: i64, parcel: Parcel) {
@@ -112,10 +122,18 @@ impl World<'_> {
         let ttl = self.site.hosts[from].product.ttl;
         let packet =
             Packet { source: source.into(), destination: to.into(), ttl, id, transport: transport.clone() };
-        self.forward(at, from, to, packet, says)
+        self.forward(at, from, to, packet, Some(says))
     }
 
-    fn forward(&mut self, at: i64, from: HostId, to: Ipv4Addr, packet: Packet, says: &[Says]) -> Sent {
+    /// Sends a packet on; `says` is `None` where the mirror showed it on its way to the gateway.
+    fn forward(
+        &mut self,
+        at: i64,
+        from: HostId,
+        to: Ipv4Addr,
+        packet: Packet,
+        says: Option<&[Says]>,
+    ) -> Sent {
         let hop = self.next_hop(from, to);
         let Some(next) = self.resolve(at, from, hop) else { return Sent::Waits };
         let segment = if from == GATEWAY { vlan_of(to) } else { self.site.hosts[from].vlan };
@@ -124,7 +142,7 @@ impl World<'_> {
             source: self.site.hosts[from].mac,
             body: Body::Ip(packet),
         };
-        let (arrives, past) = self.unicast(at, from, next, segment, &frame, says);
+        let (arrives, past) = self.unicast_packet(at, (from, next), segment, &frame, says);
         let Some(then) = arrives.filter(|_| self.hosts[next].is_up) else { return Sent::Lost(past) };
         let is_there =
             hop == to || (next == GATEWAY && vlan_of(to) != vlan::OUTSIDE && self.owns(GATEWAY, to));
@@ -137,7 +155,8 @@ impl World<'_> {
         if vlan_of(to) == vlan::OUTSIDE {
             return self.internet.map_or(Sent::Lost(past), |id| Sent::Arrives(there + INTERNET, id, past));
         }
-        match self.forward(there, GATEWAY, to, packet.clone(), &[]) {
+        let says = says.filter(|_| !past.is_shown());
+        match self.forward(there, GATEWAY, to, packet.clone(), says) {
             Sent::Arrives(then, host, later) => Sent::Arrives(then, host, past.max(later)),
             Sent::Lost(later) => Sent::Lost(past.max(later)),
             Sent::Waits => {
@@ -176,7 +195,7 @@ impl World<'_> {
             id,
             transport: transport.clone(),
         };
-        match self.forward(at + INTERNET, GATEWAY, to, packet, says) {
+        match self.forward(at + INTERNET, GATEWAY, to, packet, Some(says)) {
             Sent::Waits => Sent::Lost(Past::Apart),
             sent => sent,
         }
@@ -196,13 +215,25 @@ impl World<'_> {
         frame: &Frame,
         says: &[Says],
     ) -> (Option<i64>, Past) {
+        self.unicast_packet(at, (from, to), vlan, frame, Some(says))
+    }
+
+    fn unicast_packet(
+        &mut self,
+        at: i64,
+        (from, to): (HostId, HostId),
+        vlan: u16,
+        frame: &Frame,
+        says: Option<&[Says]>,
+    ) -> (Option<i64>, Past) {
         if !self.hosts[from].is_up {
             return (None, Past::Apart);
         }
         let is_reached = self.is_in(to, vlan);
         // No port of the VLAN has learned the receiver: the frame goes to everybody, and to nobody who cares.
         let journey = if is_reached { self.fabric.send(from, to) } else { self.fabric.flood(from) };
-        let past = self.tap.copy(Passing { host: from, at, vlan }, &journey.copies, frame, says);
+        let passing = Passing { host: from, at, vlan };
+        let past = self.tap.copy_of_packet(passing, &journey.copies, frame, says);
         (journey.arrives.filter(|_| is_reached).map(|after| at + after), past)
     }
 
@@ -234,7 +265,13 @@ impl World<'_> {
         let arp = Arp { is_reply: false, sender: (mac, own), target: (Mac::ZERO, target) };
         let frame = Frame { destination: Mac::BROADCAST, source: mac, body: Body::Arp(arp) };
         let vlan = self.site.hosts[host].vlan;
-        self.flood(at, host, vlan, &frame, &[Says::Binding(mac, own.into()), Says::Asked(target.into())]);
+        self.flood(
+            at,
+            host,
+            vlan,
+            &frame,
+            &[Says::Binding(mac, own.into()), Says::Asked(Some(own.into()), target.into())],
+        );
     }
 
     /// Sends a datagram to a group or to everybody.
@@ -259,7 +296,7 @@ impl World<'_> {
 
     /// Who has this address on the link, as far as it is known; asks otherwise.
     fn resolve(&mut self, at: i64, from: HostId, hop: Ipv4Addr) -> Option<HostId> {
-        let patience = REACHABLE + i64::from(self.site.hosts[from].mac.0[5]) * (REACHABLE_SPREAD / 256);
+        let patience = self.patience(from);
         let neighbor = self.hosts[from].neighbors.entry(hop).or_default();
         match neighbor.host {
             Some(host) => {
@@ -281,6 +318,21 @@ impl World<'_> {
         }
     }
 
+    /// Whether a host would send to this neighbour without asking for it first.
+    pub(super) fn knows(&self, from: HostId, ip: Ipv4Addr, host: HostId, at: i64) -> bool {
+        let Some(neighbor) = self.hosts[from].neighbors.get(&ip) else { return false };
+        let is_fresh = at - neighbor.confirmed <= self.patience(from) + DELAY_FIRST_PROBE;
+        neighbor.host == Some(host)
+            && (is_fresh || neighbor.asked != 0)
+            && self.next_hop(from, ip) == ip
+            && self.is_in(host, self.site.hosts[from].vlan)
+    }
+
+    /// How long a host believes in a neighbour.
+    fn patience(&self, host: HostId) -> i64 {
+        REACHABLE + i64::from(self.site.hosts[host].mac.0[5]) * (REACHABLE_SPREAD / 256)
+    }
+
     /// Takes any sign of life of a neighbour.
     pub(super) fn confirm(&mut self, at: i64, host: HostId, ip: Ipv4Addr) {
         if let Some(neighbor) = self.hosts[host].neighbors.get_mut(&ip) {
@@ -296,7 +348,7 @@ impl World<'_> {
         let arp = Arp { is_reply: false, sender: (mac, own), target: (Mac::ZERO, target) };
         let destination = known.map_or(Mac::BROADCAST, |host| self.site.hosts[host].mac);
         let frame = Frame { destination, source: mac, body: Body::Arp(arp) };
-        let says = [Says::Binding(mac, own.into()), Says::Asked(target.into())];
+        let says = [Says::Binding(mac, own.into()), Says::Asked(Some(own.into()), target.into())];
         let asked: Vec<HostId> = if let Some(host) = known {
             let (arrives, _) = self.unicast(at, from, host, segment, &frame, &says);
             arrives.map(|_| host).into_iter().collect()
@@ -409,9 +461,9 @@ impl World<'_> {
         let sender = if is_probe { Ipv4Addr::UNSPECIFIED } else { own };
         let arp = Arp { is_reply: false, sender: (mac, sender), target: (Mac::ZERO, own) };
         let frame = Frame { destination: Mac::BROADCAST, source: mac, body: Body::Arp(arp) };
-        let says = if is_probe { Vec::new() } else { vec![Says::Binding(mac, own.into())] };
+        let says = if is_probe { Says::Asked(None, own.into()) } else { Says::Binding(mac, own.into()) };
         let vlan = self.site.hosts[host].vlan;
-        self.flood(at, host, vlan, &frame, &says);
+        self.flood(at, host, vlan, &frame, &[says]);
         let is_contested = self.owners.get(&own).is_some_and(|owners| owners.len() > 1);
         if !is_probe && is_contested {
             self.learn_from_claim(at, host, own);

@@ -5,11 +5,13 @@
 
 mod announce;
 mod boot;
+mod bulk;
 mod change;
 mod link;
 mod noise;
 mod panel;
 mod pull;
+mod seconds;
 mod spanning;
 mod stream;
 mod tcp;
@@ -63,6 +65,8 @@ pub struct World<'o> {
     root: SwitchId,
     /// How many times a broadcast comes by again, while a loop is closed.
     circling: u8,
+    /// Whether some cable loses frames by chance.
+    is_lossy: bool,
     random: Random,
     nothing: Rc<[u8]>,
     now: i64,
@@ -89,6 +93,8 @@ struct State {
     stamp_base: u32,
     neighbors: BTreeMap<Ipv4Addr, Neighbor>,
     random: Random,
+    /// Draws identifications, of which there are as many as packets that somebody makes.
+    ids: Random,
 }
 
 /// Something that happens.
@@ -214,6 +220,7 @@ impl<'o> World<'o> {
             dhcp: vec![boot::Server::default(); 100],
             root: 0,
             circling: 0,
+            is_lossy: false,
             random: Random::of(seed, "world", 0),
             nothing: Rc::new([]),
             now,
@@ -255,6 +262,7 @@ impl<'o> World<'o> {
     pub fn run(&mut self, start: i64, end: i64, mut progress: impl FnMut(i64)) -> io::Result<()> {
         self.tap.until = end;
         let mut is_begun = !self.tap.is_mute;
+        self.tap.begin(((self.now / SECOND + 1) * SECOND).min(end));
         while let Some((at, event)) = self.agenda.next_before(end) {
             if at >= start && !is_begun {
                 is_begun = true;
@@ -264,21 +272,35 @@ impl<'o> World<'o> {
             }
             self.now = self.now.max(at);
             if matches!(event, Event::Second) {
-                self.second(at)?;
+                self.second(at, end)?;
                 progress(at);
             } else {
                 self.happen(at, event);
             }
         }
-        self.settle_all(end - TAIL);
-        self.tap.release(end)
+        self.catch_up(end - TAIL);
+        self.sum_up_all();
+        self.tap.release(end, end)
     }
 
-    fn second(&mut self, at: i64) -> io::Result<()> {
-        self.settle_all(at);
-        self.tap.release(at)?;
+    fn second(&mut self, at: i64, end: i64) -> io::Result<()> {
+        self.catch_up(at);
+        self.sum_up_all();
+        self.tap.release(at, (at + SECOND).min(end))?;
         self.agenda.at(at + SECOND, Event::Second);
         Ok(())
+    }
+
+    /// Catches up with media, and with what it led to: a router asks for a receiver, who answers and begins to pull.
+    fn catch_up(&mut self, until: i64) {
+        self.settle_all(until);
+        while let Some((at, event)) = self.agenda.next_before(until) {
+            let streams = self.streams.len();
+            self.happen(at, event);
+            if self.streams.len() > streams {
+                self.settle_all(until);
+            }
+        }
     }
 
     fn happen(&mut self, at: i64, event: Event) {
@@ -300,10 +322,16 @@ impl<'o> World<'o> {
             Event::SynAgain(id, generation) => self.if_alive(id, generation, |world| world.syn(at, id)),
             Event::Opened(id, generation) => self.if_alive(id, generation, |world| world.opened(at, id)),
             Event::Again(id, generation, side) => {
-                self.if_alive(id, generation, |world| world.again(at, id, side));
+                self.if_alive(id, generation, |world| {
+                    world.settle_connection(at, id);
+                    world.again(at, id, side);
+                });
             }
             Event::Delivered(id, generation, side, note) => {
-                self.if_alive(id, generation, |world| world.delivered(at, id, side, note));
+                self.if_alive(id, generation, |world| {
+                    world.settle_connection(at, id);
+                    world.delivered(at, id, side, note);
+                });
             }
             Event::Step(id, generation) => self.if_alive(id, generation, |world| world.step(at, id)),
             Event::Closed(id, generation, why) => {
@@ -408,6 +436,7 @@ impl State {
             stamp_base: random.bits() as u32,
             neighbors: BTreeMap::new(),
             random,
+            ids: Random::of(seed, "id", id as u64),
         }
     }
 
@@ -422,7 +451,7 @@ impl State {
         if counts {
             self.packet_id = self.packet_id.wrapping_add(1).max(1);
         } else {
-            self.packet_id = (self.random.bits() as u16).max(1);
+            self.packet_id = (self.ids.bits() as u16).max(1);
         }
         self.packet_id
     }

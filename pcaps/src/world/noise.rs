@@ -10,7 +10,7 @@ use super::tcp::{Note, Purpose, Side, Step};
 use super::{Message, THINKING, Timer, World};
 use crate::fabric::HostId;
 use crate::frame::Data;
-use crate::options::{MILLISECOND, SECOND};
+use crate::options::{MILLISECOND, Mix, SECOND};
 use crate::sight::Says;
 use crate::site::{Habit, Role, gateway_ip};
 use crate::wire::tls::{Offer, Session};
@@ -105,11 +105,12 @@ impl World<'_> {
         );
     }
 
-    /// A page from the Internet, by TLS.
+    /// A page from the Internet, by TLS; of a site without media, where sensors are, a short word.
     fn browse(&mut self, at: i64, host: HostId) {
         let name = *self.hosts[host].random.pick(NAMES);
         let seed = self.hosts[host].random.bits();
-        let size = self.hosts[host].random.between(2_000, 60_000) as usize;
+        let (least, most) = if self.site.mix == Mix::Control { REPORT } else { PAGE };
+        let size = self.hosts[host].random.between(least, most) as usize;
         let script = https(seed, name, 0x0304, &[], size);
         self.open(at, host, (address_of(name), 443), Purpose::Once, script);
     }
@@ -260,6 +261,9 @@ const QUERY: i64 = 125 * SECOND;
 /// All cameras are asked once within this time, first what they are, then what time they have.
 const ROUND_FIRST: i64 = 60 * SECOND;
 const ROUND: i64 = 120 * SECOND;
+/// Bytes of a page, least and most, and of what a sensor is told.
+const PAGE: (i64, i64) = (2_000, 60_000);
+const REPORT: (i64, i64) = (80, 900);
 /// Largest TLS record used.
 const RECORD: usize = 8_000;
 /// Bytes of one upload.

@@ -146,14 +146,16 @@ impl World<'_> {
         let (client, to) = (job.client, self.hosts[job.camera].ip);
         self.jobs[id].cseq = 1;
         let script = self.dialogue(id);
-        let connection = self.open(at, client, (to, 554), Purpose::Pull(id), script);
+        let connection = self.open(at, client, (to, RTSP_PORT), Purpose::Pull(id), script);
         self.jobs[id].state = State::Busy(connection);
     }
 
     /// Looks once a second whether media still comes.
     fn watch(&mut self, at: i64, id: JobId, connection: ConnectionId) {
         let Some(stream) = self.jobs[id].stream else { return };
-        self.settle(stream, at);
+        if at - self.streams[stream].arrived > self.jobs[id].patience {
+            self.settle(stream, at);
+        }
         let silent = at - self.streams[stream].arrived;
         if silent > self.jobs[id].patience {
             self.stop_stream(at, stream);
@@ -194,9 +196,10 @@ impl World<'_> {
             }
         }
         let script = &mut self.connections[connection].script;
-        script.push_back(step(Side::Server, answer, Note::Done, Vec::new()));
+        let says = vec![Says::Served("rtsp"), Says::Ended];
+        script.push_back(step(Side::Server, answer, Note::Done, says));
         self.settle_job(at, id);
-        self.say(at, connection, step(Side::Client, request, Note::Next(THINKING), vec![Says::Ended]));
+        self.say(at, connection, step(Side::Client, request, Note::Next(THINKING), Vec::new()));
     }
 
     /// The camera was told to play.
@@ -206,7 +209,7 @@ impl World<'_> {
         let (client, camera) = (self.jobs[id].client, self.jobs[id].camera);
         if plan.transport == Transport::Interleaved {
             plan.connection = Some((connection, self.generation(connection)));
-            plan.ports = (554, self.ports(connection).0);
+            plan.ports = (RTSP_PORT, self.ports(connection).0);
         }
         if plan.transport == Transport::Multicast {
             self.join_group(at, client, plan.destination);
@@ -231,7 +234,8 @@ impl World<'_> {
         let url = self.url(self.jobs[id].camera);
         let request = rtsp::request("GET_PARAMETER", &url, cseq, &[("Session", &session)]);
         let answer = rtsp::response(200, "OK", cseq, &[("Session", &session)], &[]);
-        self.connections[connection].script.push_back(step(Side::Server, answer, Note::Nothing, Vec::new()));
+        let says = vec![Says::Served("rtsp")];
+        self.connections[connection].script.push_back(step(Side::Server, answer, Note::Nothing, says));
         self.settle_job(at, id);
         self.say(at, connection, step(Side::Client, request, Note::Next(THINKING), Vec::new()));
         self.agenda.at(at + KEEP_ALIVE, Event::KeepAlive(id, generation));
@@ -282,7 +286,7 @@ impl World<'_> {
         };
         let mut talk = Talk { cseq: 0, steps: VecDeque::new(), server: look.server };
         talk.ask("OPTIONS", &url, &[]);
-        talk.tell(200, "OK", &[("Public", look.public)], &[], Vec::new());
+        talk.tell(200, "OK", &[("Public", look.public)], &[], vec![Says::Served("rtsp")]);
         if let Some(realm) = &realm {
             talk.ask("DESCRIBE", &url, &[("Accept", "application/sdp")]);
             talk.tell(
@@ -301,7 +305,7 @@ impl World<'_> {
             "OK",
             &[("Content-Base", &format!("{url}/")), ("Content-Type", "application/sdp")],
             &body,
-            vec![Says::Served("rtsp")],
+            Vec::new(),
         );
         let track = format!("{url}/{}", look.control);
         let (asked, agreed) = match transport {
@@ -489,6 +493,8 @@ fn group_of(ip: Ipv4Addr) -> Ipv4Addr {
     Ipv4Addr::new(239, b, c, d)
 }
 
+/// Where cameras answer RTSP.
+pub(super) const RTSP_PORT: u16 = 554;
 const AGENT: &str = "LibVMS/4.2";
 const GROUP_PORT: u16 = 24_000;
 /// A session that times out after 60 s is kept alive at half of it.

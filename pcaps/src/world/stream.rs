@@ -6,18 +6,20 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
+use super::bulk::Bulk;
 use super::pull::JobId;
+use super::seconds::Seconds;
 use super::tcp::{ConnectionId, Note, Side, Step};
 use super::{Event, Message, World};
 use crate::fabric::HostId;
 use crate::frame::{Body, Data, Frame, Packet, Transport as Carried};
 use crate::options::{MILLISECOND, SECOND, Transport};
 use crate::random::Random;
-use crate::sight::{self, Party};
 use crate::site::Media;
+use crate::sums::Frames;
 use crate::tap::{Passing, Past};
 use crate::wire::rtcp::{self, Block, Sender};
-use crate::wire::{Mac, ip, rtp, rtsp};
+use crate::wire::{Mac, rtp, rtsp};
 
 /// A stream, by its place in the world's list.
 pub type StreamId = usize;
@@ -67,10 +69,10 @@ pub struct Stream {
     pub arrived: i64,
     /// Whether it runs.
     pub is_running: bool,
-    connection: Option<(ConnectionId, u32)>,
+    pub(super) connection: Option<(ConnectionId, u32)>,
     epoch: u32,
     /// The receiver forgets what it asked for when it starts anew.
-    receiver_epoch: u32,
+    pub(super) receiver_epoch: u32,
     sequence: u16,
     first_sequence: u16,
     base: u32,
@@ -78,19 +80,8 @@ pub struct Stream {
     picture: u64,
     next_at: i64,
     random: Random,
-    second: Second,
+    pub(super) seconds: Seconds,
     reported: Reported,
-}
-
-/// What was seen of a stream since the last second.
-#[derive(Debug, Default)]
-struct Second {
-    packets: u64,
-    bytes: u64,
-    first: i64,
-    last: i64,
-    longest_gap: i64,
-    before: Option<i64>,
 }
 
 /// Which part of a picture a packet is.
@@ -156,7 +147,7 @@ impl World<'_> {
             picture: 0,
             next_at: at + random.between(0, SECOND / i64::from(media.frame_rate)),
             random,
-            second: Second::default(),
+            seconds: Seconds::default(),
             reported: Reported {
                 sender_next: at + SECOND,
                 receiver_next: at + 5 * SECOND / 2,
@@ -166,7 +157,7 @@ impl World<'_> {
         let id = self.streams.len();
         let due = stream.reported.sender_next.min(stream.reported.receiver_next);
         self.streams.push(stream);
-        self.running.push(id);
+        self.list(id);
         self.agenda.at(due, Event::Report(id));
         id
     }
@@ -183,23 +174,21 @@ impl World<'_> {
             };
             stream.first = 0;
             stream.first_sequence = stream.sequence;
+            stream.seconds.forget();
         }
     }
 
     /// Catches up with every stream.
     pub(super) fn settle_all(&mut self, until: i64) {
-        let mut running = std::mem::take(&mut self.running);
-        running.retain(|id| {
-            self.settle(*id, until);
-            self.streams[*id].is_running
-        });
-        // What began meanwhile was added to the empty list.
-        running.append(&mut self.running);
-        self.running = running;
+        for index in 0..self.running.len() {
+            self.settle(self.running[index], until);
+        }
     }
 
     /// Catches up with one stream: sends all its pictures before `until`.
     pub(super) fn settle(&mut self, id: StreamId, until: i64) {
+        let road = if self.streams[id].next_at < until { self.road(id) } else { None };
+        let mut bulk = Bulk::default();
         loop {
             let stream = &self.streams[id];
             if !stream.is_running {
@@ -227,15 +216,22 @@ impl World<'_> {
                 self.streams[id].is_running = false;
                 break;
             }
-            self.picture(at, id);
+            let Some((length, timestamp)) = self.next_picture(at, id) else { continue };
+            match &road {
+                Some(road) if self.is_free(id, at) => self.picture_in_bulk(at, id, length, (road, &mut bulk)),
+                _ => self.picture(at, id, length, timestamp),
+            }
+        }
+        if let Some(road) = &road {
+            self.end_bulk(id, road, bulk);
         }
         let stream = &self.streams[id];
         let (arrived, receiver, camera) = (stream.arrived, stream.receiver, stream.camera);
         self.confirm(arrived, receiver, self.hosts[camera].ip);
-        self.sum_up(id);
     }
 
-    fn picture(&mut self, at: i64, id: StreamId) {
+    /// The length and the time stamp of the next picture, unless the camera makes none.
+    fn next_picture(&mut self, at: i64, id: StreamId) -> Option<(usize, u32)> {
         let stream = &mut self.streams[id];
         let rate = u64::from(stream.media.frame_rate);
         let length = stream.next_length();
@@ -245,10 +241,13 @@ impl World<'_> {
         let sway = stream.random.between(-SWAY, SWAY);
         stream.next_at = (pace + sway).max(at + MILLISECOND);
         if self.hosts[stream.camera].is_stalled || !self.hosts[stream.camera].serves {
-            return;
+            return None;
         }
-        let timestamp = stream.base.wrapping_add(ticks as u32);
-        match stream.transport {
+        Some((length, stream.base.wrapping_add(ticks as u32)))
+    }
+
+    fn picture(&mut self, at: i64, id: StreamId, length: usize, timestamp: u32) {
+        match self.streams[id].transport {
             Transport::Interleaved => self.picture_inside(at, id, length, timestamp),
             Transport::Udp | Transport::Multicast => self.picture_beside(at, id, length, timestamp),
         }
@@ -269,7 +268,7 @@ impl World<'_> {
     fn packet(&mut self, at: i64, id: StreamId, length: usize, cut: Cut, timestamp: u32) {
         let stream = &mut self.streams[id];
         let packet = stream.rtp(length, cut, timestamp);
-        stream.note_sent(at, length);
+        stream.note_sent(at, 1, length);
         let (camera, receiver, ports, destination) =
             (stream.camera, stream.receiver, stream.ports, stream.destination);
         let is_group = stream.transport == Transport::Multicast;
@@ -296,9 +295,11 @@ impl World<'_> {
             stream.lost += 1;
         }
         match past {
-            Past::Shown(seen) => stream.note_seen(seen, 1, length),
-            Past::Apart | Past::Lost if !is_mute => stream.unseen += 1,
-            Past::Apart | Past::Lost => {}
+            Past::Shown(seen) => self.media_shown(id, Frames::one(seen, length)),
+            Past::Apart | Past::Lost => {
+                stream.unseen += u64::from(!is_mute);
+                stream.seconds.miss(1);
+            }
         }
     }
 
@@ -332,7 +333,7 @@ impl World<'_> {
         (arrives, self.tap.copy(passing, &journey.copies, &frame, &[]))
     }
 
-    fn is_on_link(&self, camera: HostId, destination: Ipv4Addr) -> bool {
+    pub(super) fn is_on_link(&self, camera: HostId, destination: Ipv4Addr) -> bool {
         super::link::vlan_of(destination) == self.site.hosts[camera].vlan
     }
 
@@ -357,7 +358,7 @@ impl World<'_> {
                 bytes.extend_from_slice(&rtsp::interleaved(0, packet as u16));
                 stream.rtp(packet, cut, timestamp).write(&mut bytes);
             }
-            stream.note_sent(at, packet);
+            stream.note_sent(at, 1, packet);
             lengths.push(packet);
             whole += packet + 4;
         }
@@ -367,49 +368,26 @@ impl World<'_> {
             Data::Filled(Rc::clone(&self.nothing), whole)
         };
         let step = Step { by: Side::Server, data, says: Vec::new(), note: Note::Nothing };
-        self.say_media(at, connection, step, &lengths);
+        self.say_media(at, connection, step, Some((id, &lengths)));
         if self.backlog(connection, Side::Server) == 0 {
             self.streams[id].arrived = at;
         }
     }
 
-    /// Tells a reader of sights what the last second brought.
-    fn sum_up(&mut self, id: StreamId) {
+    /// Counts media packets that the mirror showed.
+    pub(super) fn media_shown(&mut self, id: StreamId, frames: Frames) {
+        let second_ends = self.tap.second_ends();
         let stream = &mut self.streams[id];
-        if self.tap.wants_bytes() || stream.second.packets == 0 {
-            stream.second.packets = 0;
-            return;
+        stream.seen += frames.packets;
+        stream.seconds.add(frames, second_ends);
+        self.list(id);
+    }
+
+    /// Puts a stream on the list of those that are caught up with and summed up.
+    fn list(&mut self, id: StreamId) {
+        if !std::mem::replace(&mut self.streams[id].seconds.is_listed, true) {
+            self.running.push(id);
         }
-        let second = &mut stream.second;
-        let media = sight::Media {
-            stream: id as u64,
-            ssrc: stream.ssrc,
-            payload_type: PAYLOAD_TYPE,
-            is_interleaved: stream.transport == Transport::Interleaved,
-            first: second.first,
-            last: second.last,
-            packets: second.packets,
-            bytes: second.bytes,
-            lost: stream.unseen,
-            longest_gap: second.longest_gap,
-        };
-        *second = Second { before: Some(second.last), ..Second::default() };
-        let (camera, receiver) = (&self.site.hosts[stream.camera], &self.site.hosts[stream.receiver]);
-        let is_tcp = stream.transport == Transport::Interleaved;
-        let ports = if is_tcp { (554, stream.ports.1) } else { stream.ports };
-        let mac = if stream.transport == Transport::Multicast {
-            Mac::of_group(stream.destination)
-        } else {
-            receiver.mac
-        };
-        let from = Party {
-            mac: camera.mac,
-            ip: Some(self.hosts[stream.camera].ip.into()),
-            port: ports.0,
-            ttl: camera.product.ttl,
-        };
-        let to = Party { mac, ip: Some(stream.destination.into()), port: ports.1, ttl: 0 };
-        self.tap.media(from, to, media, if is_tcp { ip::TCP } else { ip::UDP });
     }
 
     /// Sender and receiver report to one another (RFC 3550, 6.4).
@@ -562,29 +540,14 @@ impl Stream {
         Data::Rtp(head, 12 + count, length)
     }
 
-    fn note_sent(&mut self, at: i64, length: usize) {
+    pub(super) fn note_sent(&mut self, at: i64, packets: u64, length: usize) {
         if self.sent == 0 {
             self.first = at;
         }
-        self.sequence = self.sequence.wrapping_add(1);
-        self.sent += 1;
+        self.sequence = self.sequence.wrapping_add(packets as u16);
+        self.sent += packets;
         self.octets += length as u64;
         self.last = at;
-    }
-
-    pub(super) fn note_seen(&mut self, at: i64, packets: u64, length: usize) {
-        self.seen += packets;
-        let second = &mut self.second;
-        if second.packets == 0 {
-            second.first = at;
-        }
-        if let Some(before) = second.before {
-            second.longest_gap = second.longest_gap.max(at - before);
-        }
-        second.before = Some(at);
-        second.last = at;
-        second.packets += packets;
-        second.bytes += length as u64;
     }
 
     /// Its address as a reader sees it.
@@ -604,7 +567,7 @@ const fn next_cut(left: usize) -> usize {
 }
 
 /// RTP payload of one packet, and the least of it.
-const PAYLOAD: usize = 1_388;
+pub(super) const PAYLOAD: usize = 1_388;
 const CRUMB: usize = 40;
 /// The payload type that all cameras here announce.
 pub const PAYLOAD_TYPE: u8 = 96;
@@ -613,7 +576,7 @@ const CLOCK: u64 = 90_000;
 /// A picture comes so much early or late.
 const SWAY: i64 = 2 * MILLISECOND;
 /// From one packet of a picture to the next: a full frame at 1 Gbit/s.
-const PACKET_SPACING: i64 = 12_300;
+pub(super) const PACKET_SPACING: i64 = 12_300;
 /// Both sides report about this often.
 const REPORTS: i64 = 5 * SECOND;
 /// What a camera's send buffer holds.
@@ -621,4 +584,4 @@ const SEND_BUFFER: usize = 400_000;
 /// A session that nobody keeps alive ends after this long.
 const SESSION: i64 = 60 * SECOND;
 /// Hop limit of what goes to a group.
-const GROUP_TTL: u8 = 16;
+pub(super) const GROUP_TTL: u8 = 16;
