@@ -276,7 +276,8 @@ impl<'o> World<'o> {
 
     fn second(&mut self, at: i64) -> io::Result<()> {
         self.settle_all(at);
-        self.tap.release(at)?;
+        // What was caught up with may have asked for a neighbour within the last second; the answer is still to come.
+        self.tap.release(at - SECOND)?;
         self.agenda.at(at + SECOND, Event::Second);
         Ok(())
     }
