@@ -37,7 +37,8 @@ fn a_healthy_site_of_any_size_is_told_whole_and_without_fault() {
         arguments.extend(order.split(' '));
         let made = spanwatch(arguments);
         assert_eq!(made.code, 0, "{order}: {}", made.stderr);
-        let truth = std::fs::read(scratch.path().join("site.truth.json")).expect("the truth is beside the capture");
+        let truth =
+            std::fs::read(scratch.path().join("site.truth.json")).expect("the truth is beside the capture");
         let truth: Value = serde_json::from_slice(&truth).expect("it is JSON");
         let report = replay(&capture);
         wrong.extend(differences(&truth, &report).into_iter().map(|it| format!("{order}: {it}")));

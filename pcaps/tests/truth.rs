@@ -35,7 +35,13 @@ fn sites() -> Vec<Options> {
     vec![
         site(31, Mix::Site, Shape::Tree, None, &[]),
         site(32, Mix::Video, Shape::Ring, Some(Transport::Udp), &["loss-uplink@60s+60s"]),
-        site(34, Mix::Video, Shape::Tree, Some(Transport::Udp), &["loss-camera@50s+90s", "loss-recorder@50s+90s"]),
+        site(
+            34,
+            Mix::Video,
+            Shape::Tree,
+            Some(Transport::Udp),
+            &["loss-camera@50s+90s", "loss-recorder@50s+90s"],
+        ),
         site(35, Mix::Site, Shape::Redundant, None, &["power-cycle@60s+20s"]),
         site(37, Mix::Control, Shape::Tree, None, &["controller-offline@60s+60s"]),
         Options { is_settled: true, ..site(38, Mix::Site, Shape::Tree, None, &["switch-power@60s+30s"]) },
@@ -99,14 +105,20 @@ fn streams(capture: &Capture, truth: &Truth) {
             continue;
         };
         assert_eq!(seen.len() as u64, stream.seen, "{}: {stream:?}", truth.order.seed);
-        let gaps: u64 = seen.windows(2).map(|two| u64::from(two[1].wrapping_sub(two[0])).saturating_sub(1)).sum();
+        let gaps: u64 =
+            seen.windows(2).map(|two| u64::from(two[1].wrapping_sub(two[0])).saturating_sub(1)).sum();
         let told = stream.lost.before + stream.lost.mirror;
         assert!(gaps <= told && told - gaps <= EDGE, "{gaps} of {told}: {stream:?}");
         assert!(stream.sent == stream.seen + told, "{stream:?}");
         lost += gaps;
     }
     let is_lossy = truth.incidents.iter().any(|it| matches!(&it.kind[..], "loss-camera" | "loss-uplink"));
-    assert_eq!(lost > 0, is_lossy || truth.incidents.iter().any(|it| it.kind == "switch-power"), "{}", truth.order.seed);
+    assert_eq!(
+        lost > 0,
+        is_lossy || truth.incidents.iter().any(|it| it.kind == "switch-power"),
+        "{}",
+        truth.order.seed
+    );
 }
 
 /// Who was given an address by DHCP has it, from its gateway, and its switch added option 82 or did not.
@@ -120,7 +132,8 @@ fn leases(capture: &Capture, truth: &Truth) {
         assert_eq!(vlan.gateway, row[2]);
     }
     assert!(!given.is_empty() || truth.order.settled);
-    for row in rows(capture, "dhcp.type == 1", &["dhcp.hw.mac_addr", "dhcp.option.agent_information_option"]) {
+    for row in rows(capture, "dhcp.type == 1", &["dhcp.hw.mac_addr", "dhcp.option.agent_information_option"])
+    {
         let device = truth.devices.iter().find(|it| it.mac == row[0]).expect("a device of the site");
         let switch = truth.switches.iter().find(|it| it.name == device.switch).expect("its switch");
         assert_eq!(!row[1].is_empty(), switch.option82, "{row:?} {switch:?}");
@@ -133,8 +146,10 @@ fn spanning_tree(capture: &Capture, truth: &Truth) {
         rows(capture, "stp", &["stp.root.hw", "stp.bridge.hw"]).into_iter().collect();
     let core = &truth.switches[0].mac;
     assert!(!heard.is_empty() && heard.iter().all(|row| row[0] == *core), "{heard:?}");
-    let told: BTreeSet<String> = rows(capture, "lldp", &["lldp.chassis.id.mac"]).concat().into_iter().collect();
-    let due: BTreeSet<String> = truth.switches.iter().filter(|it| it.heard).map(|it| it.mac.clone()).collect();
+    let told: BTreeSet<String> =
+        rows(capture, "lldp", &["lldp.chassis.id.mac"]).concat().into_iter().collect();
+    let due: BTreeSet<String> =
+        truth.switches.iter().filter(|it| it.heard).map(|it| it.mac.clone()).collect();
     assert_eq!(told, due);
 }
 

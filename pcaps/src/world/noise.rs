@@ -121,7 +121,7 @@ impl World<'_> {
             self.site.all(Role::Camera).filter(|id| self.is_awake_by_plan(*id)).collect();
         let Some(camera) = cameras.get(index as usize % cameras.len().max(1)).copied() else { return };
         let is_first_round = (index as usize) < cameras.len();
-        let own = self.hosts[camera].ip;
+        let own = self.known(camera);
         let body = if is_first_round {
             let nonce = self.hosts[vms].random.bits().to_be_bytes();
             let token =
