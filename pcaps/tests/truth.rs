@@ -132,9 +132,14 @@ fn leases(capture: &Capture, truth: &Truth) {
         assert_eq!(vlan.gateway, row[2]);
     }
     assert!(!given.is_empty() || truth.order.settled);
-    for row in rows(capture, "dhcp.type == 1", &["dhcp.hw.mac_addr", "dhcp.option.agent_information_option"])
-    {
-        let device = truth.devices.iter().find(|it| it.mac == row[0]).expect("a device of the site");
+    for row in rows(
+        capture,
+        "dhcp.type == 1",
+        &["dhcp.hw.mac_addr", "dhcp.option.agent_information_option.agent_circuit_id"],
+    ) {
+        // The client's identifier is its MAC again.
+        let mac = row[0].split(',').next().unwrap_or_default();
+        let device = truth.devices.iter().find(|it| it.mac == mac).expect("a device of the site");
         let switch = truth.switches.iter().find(|it| it.name == device.switch).expect("its switch");
         assert_eq!(!row[1].is_empty(), switch.option82, "{row:?} {switch:?}");
     }
