@@ -111,8 +111,10 @@ impl World<'_> {
         match road.there.shown {
             Some((after, _)) => {
                 let frames = Frames { first: at + after, last: last + after, ..frames };
-                self.tap.show(stream.camera, frames);
-                self.media_shown(id, frames);
+                stream.seen += packets;
+                let camera = stream.camera;
+                self.tap.show(camera, frames);
+                self.media_shown(id, self.hosts[camera].ip, frames);
             }
             None => {
                 stream.unseen += if is_mute { 0 } else { packets };
@@ -147,7 +149,9 @@ impl World<'_> {
         match road.there.shown {
             Some((after, _)) => {
                 let (first, last) = (at + after, last + after);
-                self.media_shown(id, Frames { first, last, ..frames });
+                self.streams[id].seen += packets;
+                let source = self.streams[id].source;
+                self.media_shown(id, source, Frames { first, last, ..frames });
                 let sent = Frames { first, last, packets: segments.sent, bytes: segments.bytes };
                 self.add(id, road, (&mut bulk.there, sent), |frames| Bulk {
                     there: Some(frames),
@@ -170,8 +174,9 @@ impl World<'_> {
         if bulk.there.is_none() && bulk.back.is_none() {
             return;
         }
+        let source = self.streams[id].source;
         let way = |lane: &Lane| lane.shown.map_or(Way::Ingress, |(_, way)| way);
-        let [there, back] = self.media_keys(id, [way(&road.there), way(&road.back)]);
+        let [there, back] = self.media_keys(id, source, [way(&road.there), way(&road.back)]);
         let (camera, receiver) = (self.streams[id].camera, self.streams[id].receiver);
         if let Some(frames) = bulk.there {
             self.tap.hear(camera, &there, frames);

@@ -1,5 +1,7 @@
 //! What a reader of sights is told of streams, second by second.
 
+use std::net::Ipv4Addr;
+
 use super::World;
 use super::stream::StreamId;
 use crate::mirror::Way;
@@ -13,6 +15,14 @@ use crate::wire::{Mac, ip};
 pub struct Seconds {
     /// Whether the stream is on the list of those to be summed up.
     pub(super) is_listed: bool,
+    /// One, and more where the camera took another address meanwhile: to a reader that is another stream.
+    tracks: Vec<Track>,
+}
+
+/// What was seen from one address.
+#[derive(Debug)]
+struct Track {
+    source: Ipv4Addr,
     now: Second,
     next: Second,
     /// The last packet of the seconds before.
@@ -29,26 +39,43 @@ struct Second {
 }
 
 impl Seconds {
-    /// Adds packets that were seen; the second ends at `until`.
-    pub(super) fn add(&mut self, frames: Frames, until: i64) {
-        if self.before.is_some() || self.now.frames.is_some() || self.next.frames.is_some() {
-            self.lost += self.missed;
+    /// Adds packets that were seen from an address; the second ends at `ends`.
+    pub(super) fn add(&mut self, source: Ipv4Addr, frames: Frames, ends: i64) {
+        if !self.tracks.iter().any(|track| track.source == source) {
+            let (now, next) = (Second::default(), Second::default());
+            self.tracks.push(Track { source, now, next, before: None, lost: 0, missed: 0 });
         }
-        self.missed = 0;
-        let (now, next) = frames.split(until);
-        now.into_iter().for_each(|frames| self.now.add(frames, self.before));
-        let before = self.now.frames.map(|frames| frames.last).or(self.before);
-        next.into_iter().for_each(|frames| self.next.add(frames, before));
+        for track in &mut self.tracks {
+            if track.source == source {
+                track.add(frames, ends);
+            } else {
+                track.missed += frames.packets;
+            }
+        }
     }
 
     /// Adds packets that were not seen.
-    pub(super) const fn miss(&mut self, packets: u64) {
-        self.missed += packets;
+    pub(super) fn miss(&mut self, packets: u64) {
+        self.tracks.iter_mut().for_each(|track| track.missed += packets);
     }
 
     /// Forgets all that was seen.
     pub(super) fn forget(&mut self) {
-        *self = Self { is_listed: self.is_listed, ..Self::default() };
+        self.tracks.clear();
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.tracks.iter().any(|track| track.now.frames.is_some())
+    }
+}
+
+impl Track {
+    fn add(&mut self, frames: Frames, ends: i64) {
+        self.lost += std::mem::take(&mut self.missed);
+        let (now, next) = frames.split(ends);
+        now.into_iter().for_each(|frames| self.now.add(frames, self.before));
+        let before = self.now.frames.map(|frames| frames.last).or(self.before);
+        next.into_iter().for_each(|frames| self.next.add(frames, before));
     }
 
     fn end(&mut self) -> Second {
@@ -73,42 +100,45 @@ impl World<'_> {
         running.retain(|id| {
             self.sum_up(*id);
             let stream = &mut self.streams[*id];
-            stream.seconds.is_listed = stream.is_running || stream.seconds.now.frames.is_some();
+            stream.seconds.is_listed = stream.is_running || stream.seconds.is_waiting();
             stream.seconds.is_listed
         });
         self.running = running;
     }
 
     fn sum_up(&mut self, id: StreamId) {
-        let second = self.streams[id].seconds.end();
-        let Some(frames) = second.frames.filter(|_| !self.tap.wants_bytes()) else { return };
-        let stream = &self.streams[id];
-        let is_inside = stream.transport == Transport::Interleaved;
-        let media = Media {
-            stream: id as u64,
-            ssrc: stream.ssrc,
-            payload_type: super::stream::PAYLOAD_TYPE,
-            is_interleaved: is_inside,
-            first: frames.first,
-            last: frames.last,
-            packets: frames.packets,
-            bytes: frames.bytes,
-            lost: stream.seconds.lost,
-            longest_gap: second.longest_gap,
-        };
-        let is_counted = !is_inside
-            && (stream.transport == Transport::Multicast
-                || self.is_on_link(stream.camera, stream.destination));
-        let [key, _] = self.media_keys(id, [Way::Ingress; 2]);
-        self.tap.media(&key, media);
-        if is_counted {
-            let bytes = frames.bytes + frames.packets * DATAGRAM_HEADERS;
-            self.tap.tell(&key, Frames { bytes, ..frames });
+        for index in 0..self.streams[id].seconds.tracks.len() {
+            let track = &mut self.streams[id].seconds.tracks[index];
+            let (second, source, lost) = (track.end(), track.source, track.lost);
+            let Some(frames) = second.frames.filter(|_| !self.tap.wants_bytes()) else { continue };
+            let stream = &self.streams[id];
+            let is_inside = stream.transport == Transport::Interleaved;
+            let is_group = stream.transport == Transport::Multicast;
+            let media = Media {
+                stream: id as u64 | (index as u64) << 32,
+                ssrc: stream.ssrc,
+                payload_type: super::PAYLOAD_TYPE,
+                is_interleaved: is_inside,
+                first: frames.first,
+                last: frames.last,
+                packets: frames.packets,
+                bytes: frames.bytes,
+                lost,
+                longest_gap: second.longest_gap,
+            };
+            // What a router passes on, and what TCP carries, is told frame by frame.
+            let is_counted = !is_inside && (is_group || self.is_on_link(stream.camera, stream.destination));
+            let [key, _] = self.media_keys(id, source, [Way::Ingress; 2]);
+            self.tap.media(&key, media);
+            if is_counted {
+                let bytes = frames.bytes + frames.packets * DATAGRAM_HEADERS;
+                self.tap.tell(&key, Frames { bytes, ..frames });
+            }
         }
     }
 
     /// The sides of the flow that carries a stream on its own link: the camera's, and the receiver's.
-    pub(super) fn media_keys(&self, id: StreamId, ways: [Way; 2]) -> [Key; 2] {
+    pub(super) fn media_keys(&self, id: StreamId, source: Ipv4Addr, ways: [Way; 2]) -> [Key; 2] {
         let stream = &self.streams[id];
         let is_inside = stream.transport == Transport::Interleaved;
         let ports = if is_inside { (super::pull::RTSP_PORT, stream.ports.1) } else { stream.ports };
@@ -117,8 +147,7 @@ impl World<'_> {
         let is_group = stream.transport == Transport::Multicast;
         let mac = if is_group { Mac::of_group(stream.destination) } else { receiver.mac };
         let ttl = if is_group { super::stream::GROUP_TTL } else { camera.product.ttl };
-        let own = Some(self.hosts[stream.camera].ip.into());
-        let from = Party { mac: camera.mac, ip: own, port: ports.0, ttl };
+        let from = Party { mac: camera.mac, ip: Some(source.into()), port: ports.0, ttl };
         let to = Party { mac, ip: Some(stream.destination.into()), port: ports.1, ttl: receiver.product.ttl };
         let vlan = |way| self.tap.form.tags.innermost(way, camera.vlan);
         [(from, to, ways[0]), (to, from, ways[1])].map(|(from, to, way)| Key {

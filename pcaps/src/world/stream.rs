@@ -295,7 +295,10 @@ impl World<'_> {
             stream.lost += 1;
         }
         match past {
-            Past::Shown(seen) => self.media_shown(id, Frames::one(seen, length)),
+            Past::Shown(seen) => {
+                stream.seen += 1;
+                self.media_shown(id, self.hosts[camera].ip, Frames::one(seen, length));
+            }
             Past::Apart | Past::Lost => {
                 stream.unseen += u64::from(!is_mute);
                 stream.seconds.miss(1);
@@ -374,12 +377,11 @@ impl World<'_> {
         }
     }
 
-    /// Counts media packets that the mirror showed.
-    pub(super) fn media_shown(&mut self, id: StreamId, frames: Frames) {
+    /// Tells media packets that the mirror showed from an address.
+    pub(super) fn media_shown(&mut self, id: StreamId, source: Ipv4Addr, frames: Frames) {
         let second_ends = self.tap.second_ends();
         let stream = &mut self.streams[id];
-        stream.seen += frames.packets;
-        stream.seconds.add(frames, second_ends);
+        stream.seconds.add(source, frames, second_ends);
         self.list(id);
     }
 

@@ -142,7 +142,7 @@ struct Part {
     says: Vec<Says>,
     /// How many times the mirror showed it.
     shown: u16,
-    /// RTP packets that end in it.
+    /// RTP packets in it.
     media: Option<Packets>,
     past: Past,
 }
@@ -156,12 +156,17 @@ pub(super) struct Segments {
     pub bytes_of_answers: u64,
 }
 
-/// RTP packets of a stream: how many, and their bytes.
+/// RTP packets of a stream in one segment.
 #[derive(Debug, Clone, Copy)]
 struct Packets {
     stream: StreamId,
-    count: u64,
+    /// How many end in it.
+    ended: u64,
+    /// How many headers end in it, and the bytes of these packets.
+    begun: u64,
     bytes: u64,
+    /// Whether the first of these headers began in the segment before.
+    is_cut: bool,
 }
 
 impl Part {
@@ -399,16 +404,25 @@ impl World<'_> {
         let whole = data.len();
         let mut from = 0;
         let mut says = says;
-        let mut lengths = media.map_or(&[][..], |(_, lengths)| lengths).iter().peekable();
-        let mut packets_end = 0;
+        let lengths = media.map_or(&[][..], |(_, lengths)| lengths);
+        let (mut ended, mut begun) = ((0, 0), (0, 0));
         while from < whole {
             let length = (whole - from).min(usize::from(MSS_DATA));
             let is_last = from + length == whole;
-            let mut ended = (0, 0);
-            while let Some(packet) = lengths.next_if(|packet| packets_end + **packet + 4 <= from + length) {
-                packets_end += packet + 4;
-                ended = (ended.0 + 1, ended.1 + *packet as u64);
-            }
+            let media = media.map(|(stream, _)| {
+                let mut packets = Packets { stream, ended: 0, begun: 0, bytes: 0, is_cut: begun.1 < from };
+                // Each index of a packet, and where that begins.
+                while let Some(packet) = lengths.get(ended.0).filter(|it| ended.1 + **it + 4 <= from + length)
+                {
+                    ended = (ended.0 + 1, ended.1 + packet + 4);
+                    packets.ended += 1;
+                }
+                while let Some(packet) = lengths.get(begun.0).filter(|_| begun.1 + HEADERS <= from + length) {
+                    begun = (begun.0 + 1, begun.1 + packet + 4);
+                    (packets.begun, packets.bytes) = (packets.begun + 1, packets.bytes + *packet as u64);
+                }
+                packets
+            });
             let part = Part {
                 sequence: end.next,
                 data: cut(&data, from, from + length),
@@ -419,11 +433,7 @@ impl World<'_> {
                 note: if is_last { note } else { Note::Nothing },
                 says: std::mem::take(&mut says),
                 shown: 0,
-                media: media.filter(|_| ended.0 > 0).map(|(stream, _)| Packets {
-                    stream,
-                    count: ended.0,
-                    bytes: ended.1,
-                }),
+                media,
                 past: Past::Apart,
             };
             end.next = end.next.wrapping_add(length as u32);
@@ -617,16 +627,26 @@ impl World<'_> {
 
     /// Counts the media of a segment once: when it first came by the mirror, and when it was first shown.
     fn note_past(&mut self, id: ConnectionId, side: Side, index: usize, past: Past) {
-        let part = &mut self.end(id, side).queue[index];
+        let queue = &mut self.end(id, side).queue;
+        let is_whole = index.checked_sub(1).is_none_or(|before| queue[before].past.is_shown());
+        let part = &mut queue[index];
         let (before, media) = (part.past, part.media);
         part.past = before.max(past);
         part.shown += u16::from(past.is_shown());
-        let Some(Packets { stream, count, bytes }) = media else { return };
+        let Some(Packets { stream: id, ended, begun, bytes, is_cut }) = media else { return };
+        let stream = &mut self.streams[id];
         if before == Past::Apart && past != Past::Apart {
-            self.streams[stream].passed += count;
+            stream.passed += ended;
         }
         if let (Past::Shown(at), false) = (past, before.is_shown()) {
-            self.media_shown(stream, Frames { first: at, last: at, packets: count, bytes });
+            stream.seen += ended;
+            // A header of which the mirror shows the end alone is not read.
+            let torn = u64::from(is_cut && !is_whole).min(begun);
+            stream.seconds.miss(torn);
+            if begun > torn {
+                let source = stream.source;
+                self.media_shown(id, source, Frames { first: at, last: at, packets: begun - torn, bytes });
+            }
         }
     }
 
@@ -667,12 +687,12 @@ impl World<'_> {
             let Some(part) = end.queue.pop_front() else { break };
             end.delivered = part.sequence.wrapping_add(part.length());
             end.queued -= part.data.len();
-            if let Some(Packets { stream, count, .. }) = part.media {
+            if let Some(Packets { stream, ended, begun, .. }) = part.media {
                 let stream = &mut self.streams[stream];
-                stream.received += count;
-                stream.received_past += if part.past == Past::Apart { 0 } else { count };
+                stream.received += ended;
+                stream.received_past += if part.past == Past::Apart { 0 } else { ended };
                 if !part.past.is_shown() {
-                    stream.seconds.miss(count);
+                    stream.seconds.miss(begun);
                 }
             }
             let note = if part.is_fin { Note::Fin } else { part.note };
@@ -879,6 +899,8 @@ fn cut(data: &Data, from: usize, to: usize) -> Data {
 /// Largest segment that is offered, and its data behind twelve bytes of time stamps.
 const MSS: u16 = 1_460;
 const MSS_DATA: u16 = 1_448;
+/// Headers of a media packet inside RTSP: its frame's and its own.
+const HEADERS: usize = 16;
 /// Ethernet, IPv4, TCP with time stamps.
 const HEADERS_BEFORE_DATA: u64 = 66;
 /// What a host takes to acknowledge a segment.
