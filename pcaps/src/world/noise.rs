@@ -29,7 +29,7 @@ impl World<'_> {
         match (role, draw) {
             (Role::Printer, _) => self.ask_name(at, host, "time.printer.example"),
             (_, 0..8) => {
-                let bytes = mdns::query("_ipp._tcp.local");
+                let bytes = mdns::query("_ipp._tcp");
                 self.multicast(
                     at,
                     host,
