@@ -375,7 +375,7 @@ impl<'o> Builder<'o> {
             self.server("access-server", Role::AccessServer, vlan::SERVERS);
         }
         let internet = self.host("internet", Role::Internet, makers::SERVERS, vlan::OUTSIDE, 0);
-        self.site.hosts[internet].ip = Ipv4Addr::new(198, 51, 100, 1);
+        self.site.hosts[internet].ip = Ipv4Addr::new(198, 18, 0, 1);
         self.site.hosts[internet].has_lease = false;
         self.site.hosts[internet].ip6 = None;
     }

@@ -20,7 +20,8 @@ pub(super) const DHCP_DEAD: Kind = Kind {
         let Subject::Vlan(vlan) = case.subject else { return Draft::default() };
         let changes =
             vec![(case.at, Change::DhcpDead(vlan, true)), (case.end, Change::DhcpDead(vlan, false))];
-        let mut draft = without_leases(scene, case, changes);
+        let asking = clients(scene, vlan);
+        let mut draft = without_leases(scene, case, changes, asking);
         draft.what = format!("The DHCP server of VLAN {vlan} answers nobody.");
         draft.expected = vec![
             Expected::new("dhcp-failed", "dhcp", about(&draft), (case.at + ASK, case.end))
@@ -43,10 +44,11 @@ pub(super) const DHCP_EXHAUSTED: Kind = Kind {
             (case.at, Change::DhcpExhausted(vlan, true)),
             (case.end, Change::DhcpExhausted(vlan, false)),
         ];
+        let mut asking = clients(scene, vlan);
         // One that still has its lease renews it.
-        let known = clients(scene, vlan).last().copied();
+        let known = asking.pop();
         changes.extend(known.map(|host| (case.at + ASK + 6 * SECOND, Change::RenewLease(host))));
-        let mut draft = without_leases(scene, case, changes);
+        let mut draft = without_leases(scene, case, changes, asking);
         draft.what = format!("The DHCP server of VLAN {vlan} has no lease left.");
         draft.expected = vec![
             Expected::new("dhcp-exhausted", "dhcp", about(&draft), (case.at + ASK, case.end))
@@ -104,8 +106,8 @@ pub(super) const DHCP_ROGUE: Kind = Kind {
 fn fits_vlan(scene: &Scene, subject: Subject) -> Fit {
     match subject {
         Subject::Vlan(vlan) => match clients(scene, vlan).len() {
-            0 => Fit::No,
-            1..3 => Fit::Allowed,
+            0 | 1 => Fit::No,
+            2 => Fit::Allowed,
             _ => Fit::Good,
         },
         _ => Fit::No,
@@ -123,9 +125,13 @@ fn clients(scene: &Scene, vlan: u16) -> Vec<HostId> {
 }
 
 /// Some clients' leases run out while nobody gives new ones.
-fn without_leases(scene: &Scene, case: Case, mut changes: Vec<(i64, Change)>) -> Draft {
-    let Subject::Vlan(vlan) = case.subject else { return Draft::default() };
-    let asking: Vec<HostId> = clients(scene, vlan).into_iter().take(ASKING).collect();
+fn without_leases(
+    scene: &Scene,
+    case: Case,
+    mut changes: Vec<(i64, Change)>,
+    mut asking: Vec<HostId>,
+) -> Draft {
+    asking.truncate(ASKING);
     for (index, client) in asking.iter().enumerate() {
         changes.push((case.at + ASK + index as i64 * 3 * SECOND, Change::AskAddress(*client)));
     }

@@ -187,9 +187,9 @@ pub(super) const CLOCK_STEP_BACK: Kind = Kind {
 
 pub(super) const CLOCK_STEP_FORWARD: Kind = Kind {
     name: "clock-step-forward",
-    about: "the clock of who captures steps forward by some minutes to an hour",
+    about: "the clock of who captures steps forward by a minute or more",
     family: Family::Mirror,
-    lasts_s: (300, 3_600),
+    lasts_s: (60, 150),
     needs: |_| (),
     fits: mirror_only,
     draft: |_, case| {

@@ -81,7 +81,7 @@ pub(super) const LOOP: Kind = Kind {
     needs: |_| (),
     fits: |_, subject| if subject == Subject::Switch(0) { Fit::Good } else { Fit::No },
     draft: |scene, case| Draft {
-        changes: vec![(case.at, Change::Loop(CIRCLES)), (case.end, Change::Loop(0))],
+        changes: circling(scene, case),
         ended: Some(case.end),
         what: "A cable closes a loop that the spanning tree does not see; broadcasts circle.".to_owned(),
         expected: vec![Expected::new(
@@ -228,6 +228,19 @@ fn duplicate_address(scene: &mut Scene, case: Case) -> Draft {
     draft
 }
 
+/// A loop is closed; who loses somebody in the flood asks for him.
+fn circling(scene: &mut Scene, case: Case) -> Vec<(i64, Change)> {
+    let hosts: Vec<HostId> =
+        (0..scene.site.hosts.len()).filter(|host| super::is_at_access(scene, *host)).collect();
+    let mut changes = vec![(case.at, Change::Loop(CIRCLES)), (case.end, Change::Loop(0))];
+    let mut at = case.at + SECOND / 10;
+    while at < case.end.min(scene.ends()) && !hosts.is_empty() {
+        changes.push((at, Change::Storm(*scene.random.pick(&hosts), ASKS)));
+        at += SECOND;
+    }
+    changes
+}
+
 /// Who would take a camera's address: one of its VLAN that nobody records, else any other camera.
 fn intruder(scene: &Scene, host: HostId) -> Option<HostId> {
     let others = |is_idle: bool| {
@@ -241,5 +254,7 @@ fn intruder(scene: &Scene, host: HostId) -> Option<HostId> {
 
 /// How often a broadcast comes by again.
 const CIRCLES: u8 = 200;
+/// Who loses somebody asks so many times a second.
+const ASKS: u32 = 6;
 /// Broadcasts a second.
 const STORM: u32 = 1_500;

@@ -220,7 +220,9 @@ fn poe_budget(scene: &mut Scene, case: Case) -> Draft {
             draft.visible.push(Visible::new(case.at + 5 * SECOND, "power").or(&["switch"]));
         }
     }
-    draft.visible.extend(started_together(scene, &cameras, &backs));
+    if draft.visible.iter().all(|visible| visible.cause != "power") {
+        draft.visible.extend(started_together(scene, &cameras, &backs));
+    }
     draft
 }
 

@@ -54,7 +54,9 @@ pub(super) const SWITCH_POWER: Kind = Kind {
                     .push(Visible::new(case.end.saturating_add(LLDP), "switch").or(&["power", "uplink"]));
             }
         }
-        draft.visible.extend(started_together(scene, &fed, &backs));
+        if draft.visible.iter().all(|visible| visible.cause != "power") {
+            draft.visible.extend(started_together(scene, &fed, &backs));
+        }
         draft
     },
 };

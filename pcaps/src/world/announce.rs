@@ -82,16 +82,16 @@ impl World<'_> {
     fn announce_name(&mut self, at: i64, host: HostId) {
         let plan = &self.site.hosts[host];
         let (kind, port) = match plan.role {
-            Role::Camera if plan.product.vendor == "Axis" => ("_axis-video._tcp.local", 80),
-            Role::Camera => ("_rtsp._tcp.local", 554),
-            Role::Printer => ("_ipp._tcp.local", 631),
-            Role::Intercom => ("_http._tcp.local", 80),
+            Role::Camera if plan.product.vendor == "Axis" => ("_axis-video._tcp", 80),
+            Role::Camera => ("_rtsp._tcp", 554),
+            Role::Printer => ("_ipp._tcp", 631),
+            Role::Intercom => ("_http._tcp", 80),
             _ => return,
         };
         let name = plan.product.hostname.map_or_else(|| plan.name.clone(), |text| self.filled(host, text));
         let mac: String = plan.mac.0.iter().map(|byte| format!("{byte:02X}")).collect();
         let instance = format!("{} {} - {mac}", plan.product.vendor, plan.product.model);
-        let (target, text) = (format!("{}.local", name.replace(' ', "-")), format!("macaddress={mac}"));
+        let (target, text) = (name.replace(' ', "-"), format!("macaddress={mac}"));
         let addresses = [IpAddr::V4(self.hosts[host].ip)];
         let service = mdns::Service {
             instance: &instance,

@@ -99,6 +99,9 @@ impl World<'_> {
         let (bytes, mut says) =
             self.client_message(host, kind, transaction, None, offered.map(|(ip, server, _)| (ip, server)));
         says.extend(self.attached(host));
+        if kind == DISCOVER {
+            self.hosts[host].asks = Some(transaction);
+        }
         let mac = self.site.hosts[host].mac;
         let packet = Packet {
             source: Ipv4Addr::UNSPECIFIED.into(),
@@ -212,7 +215,9 @@ impl World<'_> {
         match said.kind {
             DISCOVER => self.offer(at, to, from, said, OFFER),
             REQUEST if said.server == to => self.offer(at, to, from, said, ACK),
-            OFFER if !self.hosts[to].is_ready => {
+            OFFER if self.hosts[to].asks == Some(said.transaction) => {
+                // The first offer is as good as any.
+                self.hosts[to].asks = None;
                 self.say_dhcp(at + THINKING, to, REQUEST, Some((said.ip, said.server, said.transaction)))
             }
             ACK if !self.hosts[to].is_ready => {
@@ -305,7 +310,7 @@ impl World<'_> {
     }
 
     /// The host has its address: it claims it, and does what hosts of its role do.
-    fn become_ready(&mut self, at: i64, host: HostId) {
+    pub(super) fn become_ready(&mut self, at: i64, host: HostId) {
         self.hosts[host].is_ready = true;
         let role = self.site.hosts[host].role;
         let spread = |world: &mut Self, from: i64, to: i64| at + world.hosts[host].random.between(from, to);

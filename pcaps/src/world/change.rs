@@ -146,8 +146,11 @@ impl World<'_> {
                 let owners = self.owners.entry(ip).or_default();
                 owners.retain(|owner| *owner != host);
                 owners.insert(0, host);
-                self.claim(at, host, false);
-                self.claim(at + 2 * SECOND, host, false);
+                // What was open under the former address is lost.
+                let state = &mut self.hosts[host];
+                state.epoch += 1;
+                state.neighbors.clear();
+                self.become_ready(at, host);
             }
             Change::Vlan(host, vlan) => {
                 let plug = self.fabric.access[host].plug;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
 use super::tcp::ConnectionId;
-use super::{Event, GATEWAY, Message, World};
+use super::{Event, GATEWAY, Message, Timer, World};
 use crate::fabric::HostId;
 use crate::frame::{Body, Data, Frame, Packet, Transport};
 use crate::options::{MILLISECOND, SECOND};
@@ -146,6 +146,10 @@ impl World<'_> {
         let Some(then) = arrives.filter(|_| self.hosts[next].is_up) else { return Sent::Lost(past) };
         let is_there =
             hop == to || (next == GATEWAY && vlan_of(to) != vlan::OUTSIDE && self.owns(GATEWAY, to));
+        // A host drops what goes to an address that it no longer has.
+        if hop == to && next != GATEWAY && self.hosts[next].ip != to {
+            return Sent::Lost(past);
+        }
         if is_there {
             return Sent::Arrives(then, next, past);
         }
@@ -467,6 +471,20 @@ impl World<'_> {
         let is_contested = self.owners.get(&own).is_some_and(|owners| owners.len() > 1);
         if !is_probe && is_contested {
             self.learn_from_claim(at, host, own);
+            self.defend(at, host, own);
+        }
+    }
+
+    /// Who has an address that somebody else claims claims it too, once in ten seconds (RFC 5227, 2.4).
+    fn defend(&mut self, at: i64, claimant: HostId, ip: Ipv4Addr) {
+        let vlan = self.site.hosts[claimant].vlan;
+        for owner in self.owners.get(&ip).cloned().unwrap_or_default() {
+            let is_due = at - self.hosts[owner].defended > DEFEND;
+            let hears = self.is_in(owner, vlan) && self.fabric.reaches(claimant, owner);
+            if owner != claimant && is_due && hears && self.is_ready(owner) && self.hosts[owner].ip == ip {
+                self.hosts[owner].defended = at;
+                self.after(at + 30 * MILLISECOND, owner, Timer::Defend);
+            }
         }
     }
 
@@ -508,6 +526,8 @@ const DELAY_FIRST_PROBE: i64 = 5 * SECOND;
 /// Requests without an answer before one gives up, and how far apart.
 const ASKS: u8 = 3;
 const ASK_AGAIN: i64 = SECOND;
+/// An address is defended at most so often (RFC 5227, 1.1).
+const DEFEND: i64 = 10 * SECOND;
 /// Packets that wait for one neighbour.
 const WAITING_MAX: usize = 3;
 /// What the gateway takes to forward a packet.

@@ -84,6 +84,10 @@ struct State {
     is_stalled: bool,
     /// Whether it answers DHCP though nobody asked it to.
     gives_leases: bool,
+    /// The transaction in which it asked for an address and took no offer yet.
+    asks: Option<u32>,
+    /// When it last defended its address.
+    defended: i64,
     /// Counts boots and shutdowns; what was planned before the last one is void.
     epoch: u32,
     ip: Ipv4Addr,
@@ -143,6 +147,8 @@ enum Timer {
     Discover(u8),
     /// Asks DHCP for what was offered.
     Renew,
+    /// Claims its address against somebody else.
+    Defend,
     /// Makes itself known.
     Announce(u8),
     Time,
@@ -355,6 +361,7 @@ impl<'o> World<'o> {
             Timer::Discover(tries) => self.discover(at, host, tries),
             Timer::Renew => self.renew(at, host),
             Timer::Announce(turn) => self.announce(at, host, turn),
+            Timer::Defend => self.claim(at, host, false),
             Timer::Time => self.ask_time(at, host),
             Timer::Register => self.register(at, host),
             Timer::Ping => self.ping(at, host),
@@ -428,6 +435,8 @@ impl State {
             serves: true,
             is_stalled: false,
             gives_leases: false,
+            asks: None,
+            defended: 0,
             epoch: 0,
             ip: host.ip,
             booted: 0,

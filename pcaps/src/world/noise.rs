@@ -29,7 +29,7 @@ impl World<'_> {
         match (role, draw) {
             (Role::Printer, _) => self.ask_name(at, host, "time.printer.example"),
             (_, 0..8) => {
-                let bytes = mdns::query("_ipp._tcp.local");
+                let bytes = mdns::query("_ipp._tcp");
                 self.multicast(
                     at,
                     host,
@@ -121,7 +121,7 @@ impl World<'_> {
             self.site.all(Role::Camera).filter(|id| self.is_awake_by_plan(*id)).collect();
         let Some(camera) = cameras.get(index as usize % cameras.len().max(1)).copied() else { return };
         let is_first_round = (index as usize) < cameras.len();
-        let own = self.hosts[camera].ip;
+        let own = self.known(camera);
         let body = if is_first_round {
             let nonce = self.hosts[vms].random.bits().to_be_bytes();
             let token =
@@ -242,10 +242,11 @@ fn upload(seed: u64) -> VecDeque<Step> {
     ])
 }
 
-/// The address of a name in the Internet, of those set aside for documentation (RFC 5737).
+/// The address of a name in the Internet, of those set aside for benchmarks (RFC 2544, C.2.2): nobody holds them,
+/// and no site gives them out.
 fn address_of(name: &str) -> Ipv4Addr {
     let sum = name.bytes().fold(7_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
-    Ipv4Addr::new(203, 0, 113, sum.max(1))
+    Ipv4Addr::new(198, 18, 113, sum.max(1))
 }
 
 const NAMES: &[&str] = &[

@@ -143,7 +143,7 @@ impl World<'_> {
             self.watch(at, id, connection);
             return;
         }
-        let (client, to) = (job.client, self.hosts[job.camera].ip);
+        let (client, to) = (job.client, self.known(job.camera));
         self.jobs[id].cseq = 1;
         let script = self.dialogue(id);
         let connection = self.open(at, client, (to, RTSP_PORT), Purpose::Pull(id), script);
@@ -182,7 +182,7 @@ impl World<'_> {
         let job = &mut self.jobs[id];
         job.state = State::Idle;
         job.generation += 1;
-        let stream = job.stream.take();
+        let stream = job.stream;
         job.cseq += 1;
         let (cseq, session, client, camera) = (job.cseq, job.session, job.client, job.camera);
         let base = self.url(camera);
@@ -195,10 +195,11 @@ impl World<'_> {
                 self.leave_group(at, client, self.streams[stream].destination);
             }
         }
+        // What it sent until then is still counted as its own.
+        self.jobs[id].stream = None;
         let script = &mut self.connections[connection].script;
         let says = vec![Says::Served("rtsp"), Says::Ended];
         script.push_back(step(Side::Server, answer, Note::Done, says));
-        self.settle_job(at, id);
         self.say(at, connection, step(Side::Client, request, Note::Next(THINKING), Vec::new()));
     }
 
@@ -278,7 +279,7 @@ impl World<'_> {
         });
         let session = format!("{:08X}", self.jobs[id].session);
         let transport = media.transport;
-        let group = group_of(self.hosts[camera].ip);
+        let group = group_of(self.known(camera));
         let destination = if transport == Transport::Multicast { group } else { self.hosts[client].ip };
         let ports = match transport {
             Transport::Multicast => (GROUP_PORT, GROUP_PORT),
@@ -365,9 +366,14 @@ impl World<'_> {
         sdp::description(self.hosts[camera].ip.into(), look.session, look.attributes, &[stream])
     }
 
+    /// The address under which clients know a host: the one that was planned, whatever it has.
+    pub(super) fn known(&self, host: HostId) -> Ipv4Addr {
+        self.site.hosts[host].ip
+    }
+
     fn url(&self, camera: HostId) -> String {
         let path = self.site.hosts[camera].product.rtsp.as_ref().map_or("/", |look| look.path);
-        format!("rtsp://{}:554{path}", self.hosts[camera].ip)
+        format!("rtsp://{}:554{path}", self.known(camera))
     }
 
     /// A text of a product, filled in for a host.

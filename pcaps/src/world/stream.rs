@@ -226,8 +226,8 @@ impl World<'_> {
             self.end_bulk(id, road, bulk);
         }
         let stream = &self.streams[id];
-        let (arrived, receiver, camera) = (stream.arrived, stream.receiver, stream.camera);
-        self.confirm(arrived, receiver, self.hosts[camera].ip);
+        let (arrived, receiver, source) = (stream.arrived, stream.receiver, stream.source);
+        self.confirm(arrived, receiver, source);
     }
 
     /// The length and the time stamp of the next picture, unless the camera makes none.
@@ -342,7 +342,7 @@ impl World<'_> {
 
     fn picture_inside(&mut self, at: i64, id: StreamId, length: usize, timestamp: u32) {
         let Some((connection, _)) = self.streams[id].connection else { return };
-        if self.backlog(connection, Side::Server) > SEND_BUFFER {
+        if !self.can_say(connection, Side::Server) || self.backlog(connection, Side::Server) > SEND_BUFFER {
             // The encoder drops what its buffer does not take.
             return;
         }
@@ -475,7 +475,7 @@ impl World<'_> {
                 self.send(at, parcel);
             }
             (Side::Client, _) => {
-                let to = self.hosts[camera].ip;
+                let to = self.streams[id].source;
                 let transport = Self::datagram((ports.1, ports.0), bytes);
                 let parcel = super::link::Parcel {
                     from: receiver,

@@ -444,6 +444,11 @@ impl World<'_> {
         self.pump(at, id, by);
     }
 
+    /// Whether one side has not closed its half.
+    pub(super) fn can_say(&self, id: ConnectionId, side: Side) -> bool {
+        !self.connections[id].ends[side as usize].has_sent_fin
+    }
+
     /// Bytes that one side has not got through yet.
     pub(super) fn backlog(&self, id: ConnectionId, side: Side) -> usize {
         self.connections[id].ends[side as usize].queued
