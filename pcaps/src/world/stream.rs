@@ -481,7 +481,7 @@ impl World<'_> {
         let (camera, receiver, destination) = (stream.camera, stream.receiver, stream.destination);
         match (by, stream.transport) {
             (Side::Server, Transport::Multicast) => {
-                self.multicast(at, camera, destination, GROUP_TTL, Self::datagram(ports, bytes), &[]);
+                self.report_to_group(at, (camera, receiver), destination, Self::datagram(ports, bytes));
             }
             (Side::Server, _) => {
                 let transport = Self::datagram(ports, bytes);
@@ -507,6 +507,17 @@ impl World<'_> {
                 self.send(at, parcel);
             }
         }
+    }
+
+    /// What goes to a group goes where somebody joined it, and nowhere else.
+    fn report_to_group(&mut self, at: i64, ends: (HostId, HostId), group: Ipv4Addr, transport: Carried) {
+        let (camera, receiver) = ends;
+        let plan = &self.site.hosts[camera];
+        let id = self.hosts[camera].id(plan.product.counts_packets);
+        let source = self.hosts[camera].ip.into();
+        let packet = Packet { source, destination: group.into(), ttl: GROUP_TTL, id, transport };
+        let frame = Frame { destination: Mac::of_group(group), source: plan.mac, body: Body::Ip(packet) };
+        self.unicast(at, camera, receiver, plan.vlan, &frame, &[]);
     }
 
     /// Ends a stream.
