@@ -37,8 +37,8 @@ fn copies() -> Vec<Sent> {
     let packet = |transport| Packet { source: ends.0, destination: ends.1, ttl: 64, id: 7, transport };
     let to_recorder = |body| Frame { destination: RECORDER.0, source: CAMERA.0, body };
     let datagram = |sequence: u8, length| {
-        let rtp = [0x80, 0x60, 0, sequence, 0, 0, 0, 0, 0, 0, 0, 1];
-        to_recorder(Body::Ip(packet(Transport::Udp((50_000, 50_002), Data::Rtp(rtp, length)))))
+        let rtp = [0x80, 0x60, 0, sequence, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
+        to_recorder(Body::Ip(packet(Transport::Udp((50_000, 50_002), Data::Rtp(rtp, 12, length)))))
     };
     let syn = Segment {
         ports: (50_004, 50_006),

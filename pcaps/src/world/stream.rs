@@ -441,7 +441,7 @@ impl World<'_> {
             stream.reported.receiver_next = at + REPORTS - stream.random.between(0, SECOND);
             let (sent, lost) = (stream.sent - stream.reported.sent, stream.lost - stream.reported.lost);
             (stream.reported.sent, stream.reported.lost) = (stream.sent, stream.lost);
-            let fraction = if sent == 0 { 0 } else { (lost * 256 / sent).min(255) };
+            let fraction = (lost * 256).checked_div(sent).unwrap_or(0).min(255);
             let since = if stream.reported.sender_at == 0 { 0 } else { at - stream.reported.sender_at };
             let block = Block {
                 ssrc: stream.ssrc,
@@ -543,7 +543,7 @@ impl Stream {
         let group = u64::from(self.media.group);
         let mean = (self.media.bit_rate / 8 / u64::from(self.media.frame_rate)).max(60);
         let plain = mean * group / (group + 4);
-        let is_key = self.picture % group == 0;
+        let is_key = self.picture.is_multiple_of(group);
         let length = if is_key { plain * 5 } else { plain };
         let sway = self.random.below(length / 3 + 1);
         (length - length / 6 + sway).max(40) as usize
@@ -551,7 +551,7 @@ impl Stream {
 
     /// One packet of a picture: a whole unit, or a fragment of one (RFC 6184, 5.6 and 5.8; RFC 7798, 4.4.1 and 4.4.3).
     fn rtp(&self, length: usize, cut: Cut, timestamp: u32) -> Data {
-        let is_key = (self.picture - 1) % u64::from(self.media.group) == 0;
+        let is_key = (self.picture - 1).is_multiple_of(u64::from(self.media.group));
         let header = rtp::header(PAYLOAD_TYPE, cut.is_last, self.sequence, timestamp, self.ssrc);
         let unit: u8 = match (self.media.is_h265, is_key) {
             (false, true) => 5,
