@@ -202,6 +202,8 @@ pub struct Finding {
     pub alternatives: Vec<Alternative>,
     /// How the judgement changed.
     pub revisions: Vec<Revision>,
+    /// Ids of what was said before it was clear.
+    pub supersedes: Vec<String>,
     /// One line.
     pub title: String,
     /// For the person who looks after the cameras.

@@ -22,11 +22,13 @@
 
 use spanwatch_parsers::Time;
 
+use crate::detectors::recorder_offline;
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Owner, Revision, Severity, id};
-use crate::ledger::directory::{Directory, Number};
+use crate::ledger::directory::Directory;
 use crate::report::time::{clock_time, length};
+use crate::verdict::Absence;
+use crate::verdict::account::{asked, evidence, others, title_of};
 use crate::verdict::witness::How;
-use crate::verdict::{Absence, OTHERS_COUNTED};
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -56,10 +58,7 @@ pub struct Around<'a> {
 #[must_use]
 pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
     let Around { opened_as, directory, switch, shared, now } = around;
-    let title_of = |number: Number| {
-        directory.device(number).map_or_else(|| "a forgotten device".to_owned(), |device| device.title())
-    };
-    let name = title_of(absence.device);
+    let name = title_of(absence.device, directory);
     let kind = directory.device(absence.device).map_or("unknown", |device| device.kind().0);
     let what = if kind == "unknown" { "Device".to_owned() } else { capitalised(kind) };
     let judgement = Judgement::of(absence);
@@ -79,7 +78,7 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         format!("{} heard on the network meanwhile.", others(absence.others_heard))
     } else {
         let names: Vec<String> =
-            absence.together.iter().take(NAMED_MAX).map(|number| title_of(*number)).collect();
+            absence.together.iter().take(NAMED_MAX).map(|number| title_of(*number, directory)).collect();
         format!(
             "{} more fell silent within seconds of it ({}{}): {}.",
             absence.together_count,
@@ -109,10 +108,11 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         }
     });
     let asked = asked(absence, directory);
+    let kind_of_finding = kind_of(kind);
     Finding {
-        id: id(KIND.id, opened_as, absence.since),
-        kind: &KIND,
-        severity: KIND.severity,
+        id: id(kind_of_finding.id, opened_as, absence.since),
+        kind: kind_of_finding,
+        severity: kind_of_finding.severity,
         confidence: judgement.gone,
         owner: judgement.cause.owner(),
         first_check,
@@ -122,6 +122,7 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         cause: Some(judgement.cause),
         alternatives: judgement.alternatives(absence, &evidence),
         revisions: judgement.revisions(absence),
+        supersedes: Vec::new(),
         title: match absence.ended {
             None => format!("{name}: no sign of life since {since} UTC"),
             Some((ended, _)) => format!("{name}: no sign of life from {since} to {} UTC", clock_time(ended)),
@@ -141,6 +142,12 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         ended: absence.ended.map(|(ended, _)| ended),
         count: 1,
     }
+}
+
+/// Which kind of finding the absence of a device of this kind is.
+#[must_use]
+pub fn kind_of(device: &str) -> &'static Kind {
+    if matches!(device, "recorder" | "vms") { &recorder_offline::KIND } else { &KIND }
 }
 
 /// What the evidence allows to say.
@@ -260,99 +267,6 @@ impl Judgement {
             because: because.to_owned(),
         });
         std::iter::once(first).chain(revised).collect()
-    }
-}
-
-/// The last sign of life; each unanswered ask; that others were heard; then what the return showed.
-fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
-    let address = |number: Number| {
-        directory.device(number).map_or_else(
-            || "somebody".to_owned(),
-            |device| device.address().map_or_else(|| device.id(), |ip| ip.to_string()),
-        )
-    };
-    let held = directory.device(absence.device).and_then(|device| device.address());
-    let is_ipv6 = held.is_some_and(|ip| ip.is_ipv6());
-    let mut evidence = vec![Evidence {
-        at: absence.since,
-        cite: Some(absence.last_frame),
-        protocol: None,
-        text: "last frame from the device".to_owned(),
-    }];
-    evidence.extend(absence.asks.iter().map(|ask| {
-        let by = address(ask.by);
-        let (protocol, text) = match ask.how {
-            How::Resolve => (
-                if is_ipv6 { "nd" } else { "arp" },
-                format!("{by} asks for its hardware address again and gets no answer"),
-            ),
-            How::Connect => {
-                ("tcp", format!("{by} tries to connect, attempt {}, and gets no answer", ask.attempt))
-            }
-            How::Resend => (
-                "tcp",
-                format!("{by} sends the same data again, attempt {}, and gets no answer", ask.attempt),
-            ),
-            How::HostUnreachable => {
-                ("icmp", format!("{by} says that the device does not answer on its link"))
-            }
-        };
-        Evidence { at: ask.at, cite: Some(ask.cite), protocol: Some(protocol), text }
-    }));
-    evidence.push(Evidence {
-        at: absence.detected,
-        cite: None,
-        protocol: None,
-        text: if absence.together.is_empty() {
-            format!(
-                "{} other devices were heard after its last frame: our view was whole",
-                absence.others_heard
-            )
-        } else {
-            format!(
-                "{} more streaming devices fell silent within 5 s of it; {} heard",
-                absence.together_count,
-                others(absence.others_heard)
-            )
-        },
-    });
-    let returned = absence.ended.map(|(at, cite)| (at, cite, None, "first frame after the silence"));
-    let restarted = absence
-        .restarted
-        .map(|(at, cite)| (at, cite, Some("dhcp"), "it asks for an address as after a start"));
-    let resumed = absence
-        .resumed
-        .map(|(at, cite)| (at, cite, Some("rtp"), "media of the same source as before goes on"));
-    evidence.extend([returned, restarted, resumed].into_iter().flatten().map(
-        |(at, cite, protocol, text)| Evidence { at, cite: Some(cite), protocol, text: text.to_owned() },
-    ));
-    evidence
-}
-
-/// What was asked in vain, by whom, how often and how long.
-fn asked(absence: &Absence, directory: &Directory) -> String {
-    let runs = absence.asks.chunk_by(|a, b| (a.how, a.by) == (b.how, b.by));
-    let said = runs.filter_map(|run| {
-        let (first, last) = (run.first()?, run.last()?);
-        let by = directory.device(first.by).map_or_else(|| "somebody".to_owned(), |device| device.title());
-        let what = match first.how {
-            How::Resolve => "requests for its hardware address",
-            How::Connect => "attempts to connect",
-            How::Resend => "times the same data",
-            How::HostUnreachable => "times \"host unreachable\"",
-        };
-        let count = run.len().max(run.iter().map(|ask| usize::from(ask.attempt)).max().unwrap_or(0));
-        Some(format!("{count} {what} in {} by {by}", length(last.at - first.at)))
-    });
-    said.collect::<Vec<_>>().join("; ")
-}
-
-/// `1 other device was` or `7 other devices were`.
-fn others(count: usize) -> String {
-    match count {
-        1 => "1 other device was".to_owned(),
-        OTHERS_COUNTED => format!("{count} or more other devices were"),
-        _ => format!("{count} other devices were"),
     }
 }
 

@@ -25,11 +25,14 @@ use crate::clock::GapReason;
 use crate::detectors::device_offline::Around;
 use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
-use crate::detectors::{self, Detector, Known, device_offline, limit_reached, mirror_clock};
+use crate::detectors::{
+    self, Detector, Known, device_offline, devices_offline_together, limit_reached, mirror_clock,
+};
 use crate::finding::Finding;
 use crate::observation::{Cite, Observation, Party};
-use crate::verdict::Verdict;
+use crate::verdict::fate::{self, Fate};
 use crate::verdict::witness::{Ask, How};
+use crate::verdict::{Absence, Verdict};
 use device::Attachment;
 use directory::{Bound, Directory, Number, is_device_address, is_site_address};
 use identity::{Attribute, Sight, Witness};
@@ -246,25 +249,60 @@ impl Ledger {
     pub fn findings(&self, now: Time) -> Vec<Finding> {
         let mut findings = self.findings.clone();
         findings.extend(self.pulse.finding());
-        for (absence, opened_as) in self.verdict.absences().iter().zip(&self.opened_as) {
-            let switch = self.switch_of(absence.device);
-            let is_shared = !absence.together.is_empty()
-                && absence.together.len() == absence.together_count
-                && absence.together.iter().all(|other| self.switch_of(*other) == switch);
-            let name = |id: &Text| self.switches.get(id).and_then(|it| it.name.clone()).unwrap_or(id.clone());
-            let around = Around {
-                opened_as,
-                directory: &self.directory,
-                shared: switch.as_ref().filter(|_| is_shared).map(|id| name(id).as_str().to_owned()),
-                switch: switch.map(|id| id.as_str().to_owned()),
-                now,
-            };
-            findings.push(device_offline::finding(absence, around));
+        for fate in fate::incidents(self.verdict.absences(), |number| self.switch_of(number)) {
+            findings.extend(self.incident(&fate, now));
         }
         let known = Known { directory: &self.directory, switches: &self.switches, now };
         findings.extend(self.detectors.iter().flat_map(|detector| detector.findings(&known)));
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
         findings
+    }
+
+    /// Words one incident: a single absence, or several that belong together.
+    fn incident(&self, fate: &Fate, now: Time) -> Option<Finding> {
+        let members: Vec<(&Absence, &String)> = fate
+            .members
+            .iter()
+            .filter_map(|index| self.verdict.absences().get(*index).zip(self.opened_as.get(*index)))
+            .collect();
+        let (first, opened_as) = *members.first()?;
+        if members.len() == 1 {
+            return Some(self.single(first, opened_as, now));
+        }
+        let early = members.iter().filter(|(absence, _)| absence.detected < fate.detected);
+        let supersedes = early.map(|(absence, opened_as)| self.single(absence, opened_as, now).id).collect();
+        let switch = fate.switch.as_ref().and_then(|id| self.switches.get(id));
+        let name =
+            fate.switch.as_ref().map(|id| switch.and_then(|it| it.name.as_ref()).unwrap_or(id).as_str());
+        let heard = fate.switch.as_ref().and_then(|id| self.chassis.get(id)).copied();
+        let around = devices_offline_together::Around {
+            opened_as,
+            directory: &self.directory,
+            switch_name: name,
+            switch_heard: heard
+                .and_then(|number| self.directory.device(number))
+                .map(|device| device.last_seen),
+            supersedes,
+            now,
+        };
+        let absences: Vec<&Absence> = members.iter().map(|(absence, _)| *absence).collect();
+        devices_offline_together::finding(fate, &absences, around)
+    }
+
+    fn single(&self, absence: &Absence, opened_as: &str, now: Time) -> Finding {
+        let switch = self.switch_of(absence.device);
+        let is_shared = !absence.together.is_empty()
+            && absence.together.len() == absence.together_count
+            && absence.together.iter().all(|other| self.switch_of(*other) == switch);
+        let name = |id: &Text| self.switches.get(id).and_then(|it| it.name.clone()).unwrap_or(id.clone());
+        let around = Around {
+            opened_as,
+            directory: &self.directory,
+            shared: switch.as_ref().filter(|_| is_shared).map(|id| name(id).as_str().to_owned()),
+            switch: switch.map(|id| id.as_str().to_owned()),
+            now,
+        };
+        device_offline::finding(absence, around)
     }
 
     /// The id of the switch that a device hangs on.

@@ -20,7 +20,9 @@
 //! Deadlines advance only to the last tick that every shard has flushed, and an
 //! absence is stamped with the deadline, never with the frame that moved the clock.
 
+pub mod account;
 pub mod expectation;
+pub mod fate;
 pub mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +33,7 @@ use spanwatch_parsers::{Span, StreamActivity, Time};
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
 use expectation::Expectation;
+use fate::TOGETHER;
 use witness::{Ask, Asks};
 
 /// One absence, from the last sign of life to the first sign after.
@@ -67,6 +70,30 @@ pub struct Absence {
     pub resumed: Option<(Time, Cite)>,
     /// Since when, in watched time.
     watched_since: Time,
+}
+
+#[cfg(test)]
+impl Absence {
+    /// An absence of which only this is known.
+    pub(crate) fn for_test(device: Number, since: Time, detected: Time) -> Self {
+        Self {
+            device,
+            since,
+            last_frame: Cite::default(),
+            detected,
+            ended: None,
+            asks: Vec::new(),
+            others_heard: 1,
+            together: Vec::new(),
+            together_count: 0,
+            patience: Span::seconds(5),
+            streamed: Span::seconds(60),
+            sources: Vec::new(),
+            restarted: None,
+            resumed: None,
+            watched_since: since,
+        }
+    }
 }
 
 /// The availability of a device over time.
@@ -440,9 +467,6 @@ impl Watch {
 
 /// A device without a learned cadence counts as online for this long after its last frame (design, "Time").
 pub const FRESH: Span = Span::seconds(60);
-
-/// Silences that begin this close together may have one cause (facts, offline_and_switch 10.5).
-pub const TOGETHER: Span = Span::seconds(5);
 
 /// A suspect is judged again this often, for asks take time to be refused.
 const JUDGE_AGAIN: Span = Span::seconds(1);
