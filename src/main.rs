@@ -40,10 +40,12 @@ fn main() -> ExitCode {
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("spanwatch: {failure}");
-            ExitCode::from(FAILED)
+            ExitCode::from(if failure.is_usage() { WRONG_USAGE } else { FAILED })
         }
     }
 }
 
 /// Something could not be done; the sentence before says what.
 const FAILED: u8 = 1;
+/// As clap's own.
+const WRONG_USAGE: u8 = 2;

@@ -28,6 +28,15 @@ pub fn during<T: Send>(progress: &Progress, is_wanted: bool, work: impl FnOnce()
     })
 }
 
+/// A bar for work that goes through so many seconds of simulated time.
+pub fn of_seconds(total_s: u64, is_wanted: bool) -> ProgressBar {
+    let target = if is_wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(total_s), target);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} s simulated, {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
 fn style(has_end: bool) -> ProgressStyle {
     let template = if has_end {
         "{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left"

@@ -212,7 +212,7 @@ fn doctor_says_what_the_mirror_shows() {
 #[test]
 fn protocols_and_kinds_are_listed() {
     let protocols = spanwatch(["protocols"]);
-    for name in ["arp", "nd", "dhcp", "rtsp", "rtp", "rtcp", "lldp"] {
+    for name in ["arp", "nd", "igmp", "mld", "dhcp", "lldp", "cdp", "stp", "snmp", "rtsp", "rtp", "rtcp"] {
         assert!(
             protocols.text().lines().any(|line| line.split(' ').next() == Some(name)),
             "{name}: {}",

@@ -19,9 +19,10 @@ pub struct Dispatch {
     parsers: &'static [&'static Parser],
     ethertypes: BTreeMap<u16, Vec<u16>>,
     llc: BTreeMap<u8, Vec<u16>>,
+    snap: BTreeMap<([u8; 3], u16), Vec<u16>>,
+    ip: BTreeMap<u8, Vec<u16>>,
     udp: BTreeMap<u16, Vec<u16>>,
     tcp: BTreeMap<u16, Vec<u16>>,
-    icmpv6: Vec<u16>,
     any_udp: Vec<u16>,
     any_tcp: Vec<u16>,
     rtp: Option<u16>,
@@ -34,8 +35,10 @@ pub enum Channel {
     EtherType(u16),
     /// Payload of an LLC frame.
     Llc(u8, u8),
-    /// An ICMPv6 message.
-    Icmpv6,
+    /// Payload of a SNAP frame of this organization's own protocol.
+    Snap([u8; 3], u16),
+    /// Payload of an IP packet with this protocol number.
+    Ip(u8),
     /// A datagram between these ports.
     Udp(u16, u16),
     /// A stream between these ports.
@@ -85,9 +88,10 @@ impl Dispatch {
             parsers,
             ethertypes: BTreeMap::new(),
             llc: BTreeMap::new(),
+            snap: BTreeMap::new(),
+            ip: BTreeMap::new(),
             udp: BTreeMap::new(),
             tcp: BTreeMap::new(),
-            icmpv6: Vec::new(),
             any_udp: Vec::new(),
             any_tcp: Vec::new(),
             rtp: None,
@@ -100,9 +104,10 @@ impl Dispatch {
                 match *on {
                     On::EtherType(kind) => dispatch.ethertypes.entry(kind).or_default(),
                     On::Llc(access_point) => dispatch.llc.entry(access_point).or_default(),
+                    On::Snap(oui, kind) => dispatch.snap.entry((oui, kind)).or_default(),
+                    On::Ip(protocol) => dispatch.ip.entry(protocol).or_default(),
                     On::Udp(port) => dispatch.udp.entry(port).or_default(),
                     On::Tcp(port) => dispatch.tcp.entry(port).or_default(),
-                    On::Icmpv6 => &mut dispatch.icmpv6,
                     On::AnyUdp => &mut dispatch.any_udp,
                     On::AnyTcp => &mut dispatch.any_tcp,
                 }
@@ -132,7 +137,8 @@ impl Dispatch {
             Channel::EtherType(kind) => (list(&self.ethertypes, kind), none, none),
             Channel::Llc(dsap, ssap) if dsap == ssap => (list(&self.llc, dsap), none, none),
             Channel::Llc(..) => (none, none, none),
-            Channel::Icmpv6 => (&*self.icmpv6, none, none),
+            Channel::Snap(oui, kind) => (list(&self.snap, (oui, kind)), none, none),
+            Channel::Ip(protocol) => (list(&self.ip, protocol), none, none),
             Channel::Udp(a, b) => (list(&self.udp, a), list(&self.udp, b), &*self.any_udp),
             Channel::Tcp(a, b) => (list(&self.tcp, a), list(&self.tcp, b), &*self.any_tcp),
         };
@@ -201,8 +207,9 @@ mod tests {
     static DNS: Parser = parser("dns", &[On::Udp(53), On::Udp(5353)]);
     static LLDP: Parser = parser("lldp", &[On::EtherType(0x88cc)]);
     static SIP: Parser = parser("sip", &[On::Udp(5060), On::Udp(5353), On::AnyUdp]);
-    static STP: Parser = parser("stp", &[On::Llc(0x42)]);
-    static ALL: &[&Parser] = &[&ANY, &DNS, &LLDP, &SIP, &STP];
+    static STP: Parser = parser("stp", &[On::Llc(0x42), On::Snap([0, 0, 0x0c], 0x010b)]);
+    static IGMP: Parser = parser("igmp", &[On::Ip(2)]);
+    static ALL: &[&Parser] = &[&ANY, &DNS, &LLDP, &SIP, &STP, &IGMP];
 
     fn asked(channel: Channel) -> Vec<&'static str> {
         let dispatch = Dispatch::new(ALL);
@@ -221,6 +228,18 @@ mod tests {
         assert_eq!(asked(Channel::EtherType(0x88cc)), ["lldp"]);
         assert_eq!(asked(Channel::Llc(0x42, 0x42)), ["stp"]);
         assert!(asked(Channel::Llc(0x42, 0x43)).is_empty());
-        assert!(asked(Channel::Icmpv6).is_empty());
+    }
+
+    #[test]
+    fn snap_frames_go_by_organization_and_protocol() {
+        assert_eq!(asked(Channel::Snap([0, 0, 0x0c], 0x010b)), ["stp"]);
+        assert!(asked(Channel::Snap([0, 0, 0x0c], 0x2000)).is_empty());
+        assert!(asked(Channel::Snap([0, 0, 0], 0x010b)).is_empty());
+    }
+
+    #[test]
+    fn packets_without_ports_go_by_their_protocol_number() {
+        assert_eq!(asked(Channel::Ip(2)), ["igmp"]);
+        assert!(asked(Channel::Ip(58)).is_empty());
     }
 }

@@ -213,9 +213,13 @@ impl Copies {
                 let kind = match layers.network {
                     Network::EtherType(kind) => kind.into(),
                     Network::Llc { dsap, ssap } => 1 << 16 | u64::from(dsap) << 8 | u64::from(ssap),
+                    Network::Snap { oui: [a, b, c], kind } => {
+                        let [d, e] = kind.to_be_bytes();
+                        u64::from_be_bytes([0, 0, 1, a, b, c, d, e])
+                    }
                     _ => 1 << 17,
                 };
-                hash.write_u64(length << 32 | kind);
+                hash.write_u64(length << 48 | kind);
                 Kind::Plain
             }
         };

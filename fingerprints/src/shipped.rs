@@ -5,6 +5,7 @@ pub const IDENTIFIERS: (&str, &str) = ("identifiers.toml", include_str!("../data
 
 /// The entries, one file a key.
 pub const ENTRIES: &[(&str, &str)] = &[
+    ("cdp.platform.toml", include_str!("../data/cdp.platform.toml")),
     ("dhcp.hostname.toml", include_str!("../data/dhcp.hostname.toml")),
     ("dhcp.option-order.toml", include_str!("../data/dhcp.option-order.toml")),
     ("dhcp.parameter-list.toml", include_str!("../data/dhcp.parameter-list.toml")),

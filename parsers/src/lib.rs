@@ -18,6 +18,8 @@
     )
 )]
 
+pub mod ber;
+pub mod group;
 pub mod identifier;
 pub mod protocols;
 pub mod time;
@@ -30,8 +32,13 @@ pub use vocabulary::*;
 pub const ALL: &[&Parser] = &[
     &protocols::arp::ARP,
     &protocols::nd::ND,
+    &protocols::igmp::IGMP,
+    &protocols::mld::MLD,
     &protocols::dhcp::DHCP,
     &protocols::lldp::LLDP,
+    &protocols::cdp::CDP,
+    &protocols::stp::STP,
+    &protocols::snmp::SNMP,
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,
     &protocols::rtsp::RTSP,

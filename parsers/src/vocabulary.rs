@@ -9,6 +9,13 @@ use std::net::IpAddr;
 
 use crate::time::{Span, Time};
 
+mod bridge;
+mod notice;
+
+pub use notice::{Notice, NoticeKind};
+
+pub use bridge::{Bridge, BridgeId, Instance, PortFlags, TreeRegion};
+
 /// A 48-bit hardware address (IEEE 802-2014, 8.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Mac(pub [u8; 6]);
@@ -178,6 +185,22 @@ pub enum Fact {
     Neighbor(Box<Neighbor>),
     /// Power over Ethernet, as negotiated on the subject's port.
     LinkPower(LinkPower),
+    /// The subject's port speaks and listens at once, or by turns.
+    Duplex { is_full: bool },
+    /// The subject told its manager, unasked, that something happened.
+    Notice(Box<Notice>),
+    /// The subject tells for how long it has run, and where it knows how often it started.
+    Uptime { uptime: Span, boots: Option<u32> },
+    /// The subject shows its secret to everybody on the way; `is_default` says that manuals name it.
+    ClearSecret { is_default: bool },
+    /// The subject is in a multicast group, or no more.
+    Membership { group: IpAddr, change: MembershipChange },
+    /// The subject asks who is in which multicast group.
+    MembershipQuery(MembershipQuery),
+    /// The subject is a bridge and tells how its spanning tree stands.
+    Bridge(Box<Bridge>),
+    /// The subject is a bridge and says that its tree (of `vlan`, where each has its own) changed.
+    TopologyChange { vlan: Option<u16> },
     /// One request to the subject, which is the server, and what came of it.
     Exchange(Box<Exchange>),
     /// Somebody logged in, or tried to, at the subject, which is the server.
@@ -302,10 +325,12 @@ pub enum Key {
     RtcpCname,
     /// Tool of an RTCP source (RFC 3550, 6.5.6).
     RtcpTool,
-    /// LLDP system description.
+    /// The system in its own words: LLDP system description, which is SNMP's, or CDP software version.
     LldpDescription,
     /// LLDP or CDP system name.
     LldpName,
+    /// CDP platform: maker and model.
+    CdpPlatform,
 }
 
 impl Key {
@@ -342,6 +367,7 @@ impl Key {
             Self::RtcpTool => "rtcp.tool",
             Self::LldpDescription => "lldp.description",
             Self::LldpName => "lldp.name",
+            Self::CdpPlatform => "cdp.platform",
         }
     }
 
@@ -393,6 +419,7 @@ impl Key {
         Self::RtcpTool,
         Self::LldpDescription,
         Self::LldpName,
+        Self::CdpPlatform,
     ];
 }
 
@@ -490,6 +517,30 @@ pub struct LinkPower {
     pub requested_mw: Option<u32>,
     /// What the supply allocated.
     pub allocated_mw: Option<u32>,
+}
+
+/// What a host says of itself and a multicast group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MembershipChange {
+    /// It wants what is sent to the group; said again whenever a querier asks.
+    Joined,
+    /// It wants nothing of the group.
+    Left,
+    /// It no longer wants some of the group's sources; whether it wants others is not said.
+    Narrowed,
+}
+
+/// A querier's question (RFC 3376, RFC 3810).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MembershipQuery {
+    /// The group; `None` asks for all.
+    pub group: Option<IpAddr>,
+    /// By which generation of the protocol: 1 to 3 of IGMP; MLD 1 and 2 are 2 and 3.
+    pub generation: u8,
+    /// In which time members are to answer.
+    pub max_response: Span,
+    /// How often it asks for all groups, where it says so.
+    pub interval: Option<Span>,
 }
 
 /// One request and its answer.
@@ -708,8 +759,10 @@ pub enum On {
     EtherType(u16),
     /// Payload of an LLC frame with this DSAP and SSAP.
     Llc(u8),
-    /// ICMPv6 message (its type is the first byte).
-    Icmpv6,
+    /// Payload of a SNAP frame with an organization's OUI and its own protocol id.
+    Snap([u8; 3], u16),
+    /// Payload of an IP packet with this protocol number, neither TCP's nor UDP's (58 is ICMPv6).
+    Ip(u8),
     /// Datagrams with this port on either side.
     Udp(u16),
     /// Datagrams of any port: probed where no port parser said yes.

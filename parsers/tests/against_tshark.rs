@@ -22,6 +22,31 @@ fn dhcp_is_read_as_tshark_reads_it() {
 }
 
 #[test]
+fn cdp_is_read_as_tshark_reads_it() {
+    tshark::compare("cdp", tshark::cdp::COLUMNS, tshark::cdp::said);
+}
+
+#[test]
+fn spanning_tree_is_read_as_tshark_reads_it() {
+    tshark::compare("stp", tshark::stp::COLUMNS, tshark::stp::said);
+}
+
+#[test]
+fn igmp_is_read_as_tshark_reads_it() {
+    tshark::compare("igmp", tshark::igmp::COLUMNS, tshark::igmp::said);
+}
+
+#[test]
+fn mld_is_read_as_tshark_reads_it() {
+    tshark::compare("mld", tshark::mld::COLUMNS, tshark::mld::said);
+}
+
+#[test]
+fn snmp_is_read_as_tshark_reads_it() {
+    tshark::compare("snmp", tshark::snmp::COLUMNS, tshark::snmp::said);
+}
+
+#[test]
 fn lldp_is_read_as_tshark_reads_it() {
     tshark::compare("lldp", tshark::lldp::COLUMNS, tshark::lldp::said);
 }

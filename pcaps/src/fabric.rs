@@ -81,7 +81,7 @@ impl Source {
 }
 
 /// The copies that one frame leaves behind, and when it arrives.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Journey {
     /// Nanoseconds after it was sent, direction, port. The port numbers all ports of all switches.
     pub copies: Vec<(i64, Way, u16)>,
@@ -90,7 +90,7 @@ pub struct Journey {
 }
 
 /// The network.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fabric {
     /// Cables between switches.
     pub trunks: Vec<Trunk>,
@@ -218,6 +218,13 @@ impl Fabric {
             && self
                 .way(a.plug.switch, b.plug.switch)
                 .is_some_and(|way| way.iter().all(|id| self.trunks[*id].is_up))
+    }
+
+    /// Whether some cable loses frames by chance.
+    #[must_use]
+    pub fn is_lossy(&self) -> bool {
+        self.trunks.iter().any(|trunk| trunk.loss_ppm > 0)
+            || self.access.iter().any(|access| access.loss_ppm > 0)
     }
 
     /// Sends a frame from one plug to another along the tree.

@@ -6,6 +6,7 @@
 mod agenda;
 pub mod fabric;
 pub mod frame;
+pub mod incident;
 pub mod makers;
 pub mod mirror;
 pub mod options;
@@ -13,6 +14,8 @@ pub mod random;
 pub mod run;
 pub mod sight;
 pub mod site;
+pub mod sums;
 pub mod tap;
+pub mod truth;
 pub mod wire;
 pub mod world;

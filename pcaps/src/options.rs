@@ -1,6 +1,7 @@
 //! What is asked of the simulator.
 
 use crate::mirror::Form;
+use crate::site::Habit;
 
 /// A second in nanoseconds.
 pub const SECOND: i64 = 1_000_000_000;
@@ -8,7 +9,7 @@ pub const SECOND: i64 = 1_000_000_000;
 pub const MILLISECOND: i64 = 1_000_000;
 
 /// The order for one capture.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Chooses everything that is not ordered.
     pub seed: u64,
@@ -28,6 +29,8 @@ pub struct Options {
     pub bit_rate: Option<u64>,
     /// How cameras send; drawn for each where nothing is said.
     pub transport: Option<Transport>,
+    /// When the first cameras send, in their order, whatever would be drawn; so that there is one of each.
+    pub habits: Vec<Habit>,
     /// Whether the site is well under way when the capture begins, rather than just being switched on.
     pub is_settled: bool,
     /// Which ports the mirror copies.
@@ -112,6 +115,7 @@ impl Default for Options {
             frame_rate: None,
             bit_rate: None,
             transport: None,
+            habits: Vec::new(),
             is_settled: false,
             view: View::Core,
             form: Form::default(),

@@ -13,6 +13,8 @@ use crate::wire::Mac;
 pub struct Sight {
     /// When, in nanoseconds since 1970; of a sum, its last frame.
     pub at: i64,
+    /// The VLAN tag that the mirror shows of the frame.
+    pub vlan: Option<u16>,
     /// Who sent the frame.
     pub from: Party,
     /// Whom it was sent to.
@@ -21,6 +23,20 @@ pub struct Sight {
     pub protocol: Option<u8>,
     /// What was noted.
     pub what: What,
+}
+
+impl Sight {
+    /// The same as a clock sees it that is off by so many nanoseconds.
+    #[must_use]
+    pub const fn delayed(mut self, off: i64) -> Self {
+        self.at += off;
+        match &mut self.what {
+            What::Said(_) => {}
+            What::Heard(heard) => (heard.first, heard.last) = (heard.first + off, heard.last + off),
+            What::Media(media) => (media.first, media.last) = (media.first + off, media.last + off),
+        }
+        self
+    }
 }
 
 /// One side of a frame.
@@ -58,8 +74,12 @@ pub enum Says {
         message: u8,
         /// The client.
         mac: Mac,
+        /// The address that the client says it has.
+        own: Option<IpAddr>,
         /// The address asked for or given.
         ip: Option<IpAddr>,
+        /// The router that the server names.
+        router: Option<IpAddr>,
         /// Who gives it.
         server: Option<IpAddr>,
         /// For how long.
@@ -69,15 +89,15 @@ pub enum Says {
     },
     /// The client `mac` hangs on this port of this switch (option 82).
     Attached(Mac, String, String),
-    /// Who holds this address?
-    Asked(IpAddr),
+    /// One who has the first address, or none yet, asks who holds the second.
+    Asked(Option<IpAddr>, IpAddr),
     /// The sender forwards for others.
     Router,
     /// The sender tries to open a connection, for the how-manieth time.
     Opening(u16),
     /// The sender refuses a connection.
     Refused,
-    /// The sender sends again, for the how-manieth time.
+    /// The sender sends again what was shown before, for the how-manieth time.
     Retried(u16),
     /// A router says that this host cannot be reached.
     Unreachable(IpAddr),
@@ -96,7 +116,7 @@ pub enum Says {
         /// Inside the RTSP connection.
         is_interleaved: bool,
     },
-    /// The sender (of a TEARDOWN) ends the receiver's media to himself.
+    /// The sender agrees to end his media to the receiver (TEARDOWN).
     Ended,
 }
 
@@ -115,10 +135,10 @@ pub struct Neighbor {
     pub ttl_s: u16,
 }
 
-/// Frames of one side of a flow within a second.
+/// Frames of one side of a flow within a second. Of a packet that a router passes on, the first frame counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heard {
-    /// The flow's number, the same for both sides.
+    /// The number of this side of the flow.
     pub flow: u64,
     /// First frame.
     pub first: i64,
@@ -132,7 +152,7 @@ pub struct Heard {
     pub longest_gap: i64,
 }
 
-/// One stream within a second.
+/// One stream within a second; the flow that carries it is told as any other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Media {
     /// The stream's number.
@@ -151,7 +171,7 @@ pub struct Media {
     pub packets: u64,
     /// Their bytes, RTP headers included.
     pub bytes: u64,
-    /// Packets that never came past the mirror since the stream began.
+    /// Packets that never came past the mirror, between the first and the last that did.
     pub lost: u64,
     /// The longest time between two, the one before the first included.
     pub longest_gap: i64,

@@ -9,10 +9,12 @@ use crate::random::Random;
 use crate::wire::Mac;
 
 /// A site.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Site {
     /// Its name.
     pub name: String,
+    /// What its devices are.
+    pub mix: Mix,
     /// Who is there; the first is the gateway.
     pub hosts: Vec<Host>,
     /// Switches; the first is the core.
@@ -237,6 +239,7 @@ impl<'o> Builder<'o> {
     fn new(options: &'o Options) -> Self {
         let site = Site {
             name: format!("site-{}", options.seed),
+            mix: options.mix,
             hosts: Vec::new(),
             switches: Vec::new(),
             trunks: Vec::new(),
@@ -266,7 +269,7 @@ impl<'o> Builder<'o> {
         for number in 1..=count.cameras {
             let id =
                 self.at_access(&format!("cam-{number:03}"), Role::Camera, makers::CAMERAS, vlan::CAMERAS);
-            let media = self.media();
+            let media = self.media(number as usize - 1);
             self.site.hosts[id].media = Some(media);
         }
         for number in 1..=count.controllers {
@@ -372,7 +375,7 @@ impl<'o> Builder<'o> {
             self.server("access-server", Role::AccessServer, vlan::SERVERS);
         }
         let internet = self.host("internet", Role::Internet, makers::SERVERS, vlan::OUTSIDE, 0);
-        self.site.hosts[internet].ip = Ipv4Addr::new(198, 51, 100, 1);
+        self.site.hosts[internet].ip = Ipv4Addr::new(198, 18, 0, 1);
         self.site.hosts[internet].has_lease = false;
         self.site.hosts[internet].ip6 = None;
     }
@@ -445,7 +448,7 @@ impl<'o> Builder<'o> {
         (0..9).map(|_| char::from(*self.random.pick(b"0123456789ABCDEFGHJKLMNP"))).collect()
     }
 
-    fn media(&mut self) -> Media {
+    fn media(&mut self, number: usize) -> Media {
         let options = self.options;
         let drawn = match self.random.below(10) {
             0..5 => Transport::Interleaved,
@@ -463,6 +466,7 @@ impl<'o> Builder<'o> {
             (Mix::Site, 6..7) => Habit::Sleeping,
             (Mix::Site, _) => Habit::Always,
         };
+        let habit = options.habits.get(number).copied().unwrap_or(habit);
         let transport = options.transport.unwrap_or(drawn);
         let frame_rate = options.frame_rate.unwrap_or(frame_rate).max(1);
         Media {
@@ -520,7 +524,9 @@ impl Count {
         let has_vms = options.mix == Mix::Site && all >= 10;
         let has_access_server = controllers + intercoms > 0;
         let fixed = 1 + recorders + u32::from(has_vms) + u32::from(has_access_server);
-        let viewers = if options.mix == Mix::Video { 0 } else { (office / 6).min(20) };
+        // Where there is no media, nobody looks.
+        let looks = options.mix == Mix::Site;
+        let viewers = if looks { (office / 6).clamp(u32::from(office > 1), 20) } else { 0 };
         let printers = office / 12;
         let workstations = office.saturating_sub(viewers + printers);
         let used = fixed + cameras + controllers + intercoms + viewers + printers + workstations;
@@ -558,6 +564,12 @@ impl Host {
     #[must_use]
     pub const fn address(&self) -> IpAddr {
         IpAddr::V4(self.ip)
+    }
+
+    /// From power to the first frame, in nanoseconds: 25 to 45 s.
+    #[must_use]
+    pub const fn boot_time(&self) -> i64 {
+        (25 + self.mac.0[5] as i64 % 21) * SECOND
     }
 
     /// How long a DHCP lease lasts here, in nanoseconds.

@@ -1,14 +1,12 @@
 //! The mirror port: what becomes of the copies, as packets or as sights.
 
-use std::collections::HashMap;
 use std::io;
 
-use crate::frame::{Body, Frame, Transport};
+use crate::frame::Frame;
 use crate::mirror::{self, Form, Order, Way};
-use crate::options::SECOND;
 use crate::random::Random;
-use crate::sight::{Heard, Media, Party, Says, Sight, What};
-use crate::wire::{Mac, ip};
+use crate::sight::{Media, Says, Sight, What};
+use crate::sums::{Frames, Key, Sums};
 
 /// Takes what the mirror port sends.
 pub trait Sink {
@@ -47,19 +45,40 @@ pub struct Tap<'o> {
     pub form: Form,
     /// By host: what the mirror showed of it.
     pub shown: Vec<Shown>,
-    /// Frames handed on.
+    /// Frames of which a copy was handed on.
     pub copied: u64,
-    /// The first and the last of them.
+    /// Copies handed on as packets.
+    pub written: u64,
+    /// The times of the first and the last of them, by the capturing machine's clock.
     pub span: Option<(i64, i64)>,
+    /// When the capture ends: what comes later is not handed on.
+    pub until: i64,
     order: Order<Note>,
     out: Out<'o>,
     buffer: Vec<u8>,
     whole: Vec<u8>,
-    sights: Vec<Sight>,
-    flows: HashMap<Key, usize>,
-    sums: Vec<Sum>,
-    flow_numbers: u64,
+    sums: Sums,
     random: Random,
+}
+
+/// What became of a frame at the mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Past {
+    /// It did not come by a mirrored port.
+    #[default]
+    Apart,
+    /// It came by, and no copy was handed on.
+    Lost,
+    /// A copy was handed on, at that time.
+    Shown(i64),
+}
+
+impl Past {
+    /// Whether a copy was handed on.
+    #[must_use]
+    pub const fn is_shown(self) -> bool {
+        matches!(self, Self::Shown(_))
+    }
 }
 
 /// What the mirror showed of a host.
@@ -75,21 +94,6 @@ pub struct Shown {
 
 /// What the form of a copy needs to know: direction, VLAN, port.
 type Note = (Way, u16, u16);
-
-/// One side of a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    from: Party,
-    to: Party,
-    protocol: u8,
-}
-
-/// What one side of a flow sent in this second.
-struct Sum {
-    key: Key,
-    heard: Heard,
-    before: Option<i64>,
-}
 
 /// A frame past the mirror.
 #[derive(Debug, Clone, Copy)]
@@ -114,15 +118,14 @@ impl<'o> Tap<'o> {
             form,
             shown: vec![Shown::default(); hosts],
             copied: 0,
+            written: 0,
             span: None,
+            until: i64::MAX,
             order: Order::default(),
             out,
             buffer: Vec::new(),
             whole: Vec::new(),
-            sights: Vec::new(),
-            flows: HashMap::new(),
-            sums: Vec::new(),
-            flow_numbers: 0,
+            sums: Sums::default(),
             random,
         }
     }
@@ -133,28 +136,58 @@ impl<'o> Tap<'o> {
         matches!(self.out, Out::Packets(_))
     }
 
-    /// Hands on the copies of one frame; whether any was.
+    /// Hands on the copies of one frame.
     pub fn copy(
         &mut self,
         passing: Passing,
         copies: &[(i64, Way, u16)],
         frame: &Frame,
         says: &[Says],
-    ) -> bool {
-        if self.is_mute || copies.is_empty() {
-            return false;
+    ) -> Past {
+        self.copy_of_packet(passing, copies, frame, Some(says))
+    }
+
+    /// The same; `says` is `None` where the packet was shown before, on the other side of a router.
+    pub fn copy_of_packet(
+        &mut self,
+        passing: Passing,
+        copies: &[(i64, Way, u16)],
+        frame: &Frame,
+        says: Option<&[Says]>,
+    ) -> Past {
+        if copies.is_empty() {
+            return Past::Apart;
         }
-        let mut is_shown = false;
+        if self.is_mute {
+            return Past::Lost;
+        }
+        let mut past = Past::Lost;
         let mut is_written = false;
         for &(after, way, port) in copies {
             for extra in 0..=i64::from(self.extra_copies) {
-                if self.loss_ppm > 0 && self.random.chance(self.loss_ppm) {
+                if self.is_lost() {
+                    // A tunnel has numbered it all the same.
+                    if self.form.tunnel.is_some() {
+                        self.form.sequence = self.form.sequence.wrapping_add(1);
+                    }
                     continue;
                 }
                 let at = passing.at + after + extra * COPY_DELAY;
-                if !is_shown {
-                    self.note(passing, at, frame, says);
-                    is_shown = true;
+                if at >= self.until {
+                    continue;
+                }
+                if past == Past::Lost {
+                    past = Past::Shown(at);
+                    self.show(passing.host, Frames::one(at, frame.len()));
+                    if let Some(says) = says.filter(|_| !self.wants_bytes()) {
+                        let key = Key::of(frame, self.form.tags.innermost(way, passing.vlan));
+                        for said in says {
+                            let Key { from, to, protocol, vlan } = key;
+                            let what = What::Said(said.clone());
+                            self.sums.say(Sight { at, vlan, from, to, protocol, what });
+                        }
+                        self.sums.hear(&key, Frames::one(at, frame.len()));
+                    }
                 }
                 if self.wants_bytes() {
                     if !is_written {
@@ -166,81 +199,85 @@ impl<'o> Tap<'o> {
                 }
             }
         }
-        is_shown
+        past
     }
 
-    fn note(&mut self, passing: Passing, at: i64, frame: &Frame, says: &[Says]) {
-        let shown = &mut self.shown[passing.host];
+    fn is_lost(&mut self) -> bool {
+        self.loss_ppm > 0 && self.random.chance(self.loss_ppm)
+    }
+
+    /// Counts copies of frames that a host sent.
+    pub(crate) fn show(&mut self, host: usize, frames: Frames) {
+        let shown = &mut self.shown[host];
         if shown.frames == 0 {
-            shown.first = at;
+            shown.first = frames.first;
         }
-        shown.frames += 1;
-        shown.last = shown.last.max(at);
-        self.copied += 1;
-        self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
-        if self.wants_bytes() {
-            return;
-        }
-        let key = key(frame);
-        let protocol = Some(key.protocol).filter(|protocol| *protocol != 0);
-        for said in says {
-            let what = What::Said(said.clone());
-            self.sights.push(Sight { at, from: key.from, to: key.to, protocol, what });
-        }
-        let index = *self.flows.entry(key).or_insert_with(|| {
-            self.flow_numbers += 1;
-            let heard =
-                Heard { flow: self.flow_numbers, first: at, last: at, packets: 0, bytes: 0, longest_gap: 0 };
-            self.sums.push(Sum { key, heard, before: None });
-            self.sums.len() - 1
-        });
-        let sum = &mut self.sums[index];
-        if sum.heard.packets == 0 {
-            sum.heard.first = at;
-        }
-        if let Some(before) = sum.before {
-            sum.heard.longest_gap = sum.heard.longest_gap.max(at - before);
-        }
-        sum.before = Some(at);
-        sum.heard.last = at;
-        sum.heard.packets += 1;
-        sum.heard.bytes += frame.len() as u64;
+        shown.frames += frames.packets;
+        shown.last = shown.last.max(frames.last);
+        self.copied += frames.packets;
     }
 
-    /// Whether a frame of media that is not made is shown; it is counted as if it were.
-    pub fn counts(&mut self, passing: Passing, copies: &[(i64, Way, u16)]) -> Option<i64> {
-        let (after, ..) = *copies.first()?;
-        if self.is_mute || (self.loss_ppm > 0 && copies.iter().all(|_| self.random.chance(self.loss_ppm))) {
-            return None;
+    /// What becomes of a frame of media that is not made; it is counted as if it were, but not told.
+    pub fn counts(&mut self, passing: Passing, copies: &[(i64, Way, u16)]) -> Past {
+        if copies.is_empty() {
+            return Past::Apart;
         }
-        let at = passing.at + after;
-        let shown = &mut self.shown[passing.host];
-        if shown.frames == 0 {
-            shown.first = at;
+        if self.is_mute {
+            return Past::Lost;
         }
-        shown.frames += 1;
-        shown.last = shown.last.max(at);
-        self.copied += 1;
-        self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
-        Some(at)
+        let mut past = Past::Lost;
+        for (after, ..) in copies {
+            for extra in 0..=i64::from(self.extra_copies) {
+                let at = passing.at + after + extra * COPY_DELAY;
+                if !self.is_lost() && at < self.until && past == Past::Lost {
+                    past = Past::Shown(at);
+                }
+            }
+        }
+        if let Past::Shown(at) = past {
+            self.show(passing.host, Frames::one(at, 0));
+        }
+        past
     }
 
-    /// Takes one second of a stream whose packets were not made.
-    pub fn media(&mut self, from: Party, to: Party, media: Media, protocol: u8) {
-        let what = What::Media(media);
-        self.sights.push(Sight { at: media.last, from, to, protocol: Some(protocol), what });
+    /// Counts and tells frames that are not made.
+    pub fn hear(&mut self, host: usize, key: &Key, frames: Frames) {
+        self.show(host, frames);
+        self.sums.hear(key, frames);
     }
 
-    /// Hands on all that was copied before `before`.
+    /// Tells frames that were counted before.
+    pub fn tell(&mut self, key: &Key, frames: Frames) {
+        self.sums.hear(key, frames);
+    }
+
+    /// Takes one second of a stream.
+    pub fn media(&mut self, key: &Key, media: Media) {
+        self.sums.media(key, media);
+    }
+
+    /// When the second ends that is being summed up.
+    #[must_use]
+    pub const fn second_ends(&self) -> i64 {
+        self.sums.until
+    }
+
+    /// Begins the first second.
+    pub const fn begin(&mut self, until: i64) {
+        self.sums.until = until;
+    }
+
+    /// Hands on all that was copied before `before`; the next time is at `next`.
     ///
     /// # Errors
     /// Where the sink cannot take it.
-    pub fn release(&mut self, before: i64) -> io::Result<()> {
+    pub fn release(&mut self, before: i64, next: i64) -> io::Result<()> {
         let clock_off = self.clock_off;
         match &mut self.out {
             Out::Packets(sink) => {
                 let mut failed = None;
                 let (form, buffer) = (&mut self.form, &mut self.buffer);
+                let (written, span) = (&mut self.written, &mut self.span);
                 self.order.release(before, |at, frame, (way, vlan, port)| {
                     if failed.is_none() {
                         let at = at + clock_off;
@@ -248,63 +285,19 @@ impl<'o> Tap<'o> {
                         // Tunnels number what they carry, so that the form is given in the order of time.
                         let wire_length = form.write(&mirror::Copy { at, way, vlan, port, frame }, buffer);
                         failed = sink.frame(at, buffer, wire_length).err();
+                        *written += 1;
+                        *span = Some(span.map_or((at, at), |(first, _)| (first, at)));
                     }
                 });
                 failed.map_or(Ok(()), Err)
             }
             Out::Sights(reader) => {
-                for sum in &mut self.sums {
-                    if sum.heard.packets > 0 {
-                        self.sights.push(Sight {
-                            at: sum.heard.last,
-                            from: sum.key.from,
-                            to: sum.key.to,
-                            protocol: Some(sum.key.protocol).filter(|protocol| *protocol != 0),
-                            what: What::Heard(sum.heard),
-                        });
-                        sum.heard.packets = 0;
-                        sum.heard.bytes = 0;
-                        sum.heard.longest_gap = 0;
-                    }
-                }
-                if self.sums.len() > FLOWS_MAX {
-                    let recent = before - FORGET;
-                    self.sums.retain(|sum| sum.before.is_some_and(|before| before > recent));
-                    self.flows = self.sums.iter().enumerate().map(|(index, sum)| (sum.key, index)).collect();
-                }
-                self.sights.sort_by_key(|sight| sight.at);
-                let later = self.sights.partition_point(|sight| sight.at < before);
-                for mut sight in self.sights.drain(..later) {
-                    sight.at += clock_off;
-                    reader.sight(sight);
-                }
+                self.sums.release(before, next, |sight| reader.sight(sight.delayed(clock_off)));
                 Ok(())
             }
         }
     }
 }
 
-/// Who speaks to whom in a frame.
-fn key(frame: &Frame) -> Key {
-    let party = |mac: Mac| Party { mac, ..Party::default() };
-    let (mut from, mut to) = (party(frame.source), party(frame.destination));
-    let mut protocol = 0;
-    if let Body::Ip(packet) = &frame.body {
-        from.ip = Some(packet.source);
-        to.ip = Some(packet.destination);
-        from.ttl = packet.ttl;
-        (protocol, from.port, to.port) = match &packet.transport {
-            Transport::Udp(ports, _) => (ip::UDP, ports.0, ports.1),
-            Transport::Tcp(segment, _) => (ip::TCP, segment.ports.0, segment.ports.1),
-            Transport::Other { protocol, .. } => (*protocol, 0, 0),
-        };
-    }
-    Key { from, to, protocol }
-}
-
 /// How long after a frame its second copy comes.
 const COPY_DELAY: i64 = 4_000;
-/// Flows kept before those of long ago are forgotten ...
-const FLOWS_MAX: usize = 20_000;
-/// ... and what is long ago.
-const FORGET: i64 = 300 * SECOND;

@@ -119,7 +119,8 @@ fn expression(text: &str) -> Result<String, FilterError> {
     Filter::new(text).map(|_| text.to_owned())
 }
 
-fn time(text: &str) -> Result<Time, String> {
+/// Reads a moment as RFC 3339 writes it.
+pub fn time(text: &str) -> Result<Time, String> {
     report::time::parse(text).ok_or_else(|| "write it as 2026-11-22T09:14:03Z".to_owned())
 }
 

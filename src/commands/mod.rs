@@ -24,12 +24,21 @@ pub enum Failure {
     /// Standard output.
     #[error("cannot write to standard output: {0}")]
     Stdout(#[from] io::Error),
+    /// What was ordered of the simulator.
+    #[error(transparent)]
+    Plan(#[from] spanwatch_simulator::incident::PlanError),
     /// The analysis could not go on.
     #[error(transparent)]
     Stopped(#[from] crate::pipeline::Stopped),
 }
 
 impl Failure {
+    /// Whether the command line was wrong, though each of its words was right.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::Plan(_))
+    }
+
     /// Whether the reader of our output went away, as `head` does: no failure of ours.
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {

@@ -32,10 +32,14 @@ fn place(on: On) -> String {
     match on {
         On::EtherType(ethertype) => format!("EtherType 0x{ethertype:04x}"),
         On::Llc(sap) => format!("LLC 0x{sap:02x}"),
-        On::Icmpv6 => "ICMPv6".to_owned(),
+        On::Snap([a, b, c], kind) => format!("SNAP {a:02x}-{b:02x}-{c:02x} 0x{kind:04x}"),
+        On::Ip(ICMPV6) => "ICMPv6".to_owned(),
+        On::Ip(protocol) => format!("IP protocol {protocol}"),
         On::Udp(port) => format!("UDP {port}"),
         On::Tcp(port) => format!("TCP {port}"),
         On::AnyUdp => "any UDP port".to_owned(),
         On::AnyTcp => "any TCP port".to_owned(),
     }
 }
+
+const ICMPV6: u8 = 58;

@@ -24,6 +24,8 @@ pub enum Kind {
     EtherType(u16),
     /// No IP, by LLC service access points; one flow for each direction.
     Llc(u8, u8),
+    /// No IP, by an organization's own protocol; one flow for each direction.
+    Snap([u8; 3], u16),
 }
 
 impl Key {
@@ -71,6 +73,7 @@ impl Hash for Key {
             Kind::Ip(protocol) => u64::from(protocol),
             Kind::EtherType(kind) => 1 << 16 | u64::from(kind),
             Kind::Llc(dsap, ssap) => 2 << 16 | u64::from(dsap) << 8 | u64::from(ssap),
+            Kind::Snap(_, kind) => 3 << 16 | u64::from(kind),
         };
         let (low, high) = self.ports;
         state.write_u64(kind << 48 ^ u64::from(low) << 32 ^ u64::from(high) << 16 ^ u64::from(self.segment));

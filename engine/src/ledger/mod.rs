@@ -188,6 +188,14 @@ impl Ledger {
             Fact::Lost { what, cap, count } => self.limit(what, *cap, *count, seen.at),
             // What no detector reads yet.
             Fact::LinkPower(_)
+            | Fact::Notice(_)
+            | Fact::Uptime { .. }
+            | Fact::ClearSecret { .. }
+            | Fact::Membership { .. }
+            | Fact::MembershipQuery(_)
+            | Fact::Duplex { .. }
+            | Fact::Bridge(_)
+            | Fact::TopologyChange { .. }
             | Fact::ReceiverReport(_)
             | Fact::Clock(_)
             | Fact::Refused { .. }
@@ -550,7 +558,7 @@ impl Ledger {
         let is_bridge = neighbor.capabilities & LLDP_BRIDGE != 0;
         let is_router = neighbor.capabilities & LLDP_ROUTER != 0;
         if is_bridge {
-            self.switches.announced(neighbor);
+            self.switches.announced(neighbor, seen.source);
         }
         let Some(port) = seen.subject.mac.filter(|mac| mac.is_device()) else { return };
         // A switch sends from the MAC of a port: its chassis is what tells it from others.

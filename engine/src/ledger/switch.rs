@@ -1,4 +1,4 @@
-//! Switches: what they say of themselves over LLDP, and who hangs on them.
+//! Switches: what they say of themselves over LLDP and CDP, and who hangs on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,14 @@ pub struct Switch {
     pub source: &'static str,
 }
 
+impl Switch {
+    /// Whether it spoke for itself.
+    #[must_use]
+    pub fn is_announced(&self) -> bool {
+        self.ports.values().any(|port| port.is_announced)
+    }
+}
+
 /// One port of a switch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Port {
@@ -56,15 +64,18 @@ pub struct Switches {
 }
 
 impl Switches {
-    /// Takes a bridge's own words. What was said of it under its name or address comes with it.
-    pub fn announced(&mut self, neighbor: &Neighbor) {
-        let id = key(neighbor);
+    /// Takes a bridge's own words, said by the protocol `source`. What was said of it under its name or address
+    /// comes with it. A bridge that tells only its name is the one that is known by it.
+    pub fn announced(&mut self, neighbor: &Neighbor, source: &'static str) {
+        let id = if neighbor.mac.is_some() { key(neighbor) } else { self.id_of(&key(neighbor)) };
         let addresses = neighbor.management.iter().map(|ip| Text::from(ip.to_string().as_str()));
         let addresses: Vec<Text> = addresses.take(ADDRESSES_MAX).collect();
         let aliases = addresses.iter().chain(&neighbor.name).filter(|alias| **alias != id);
         let before: Vec<Switch> = aliases.filter_map(|alias| self.remove(alias)).collect();
-        let Some(switch) = self.switch(&id, "lldp") else { return };
-        switch.source = "lldp";
+        let Some(switch) = self.switch(&id, source) else { return };
+        if !switch.is_announced() {
+            switch.source = source;
+        }
         if let Some(name) = &neighbor.name
             && let Some(former) = switch.name.replace(name.clone()).filter(|former| former != name)
             && !switch.addresses.contains(&former)
@@ -237,7 +248,7 @@ mod tests {
     fn what_was_said_of_its_address_comes_with_its_own_words() {
         let mut switches = Switches::default();
         switches.attached(&"192.0.2.3".into(), Some(&"ge1".into()), Number(7), "dhcp option 82");
-        switches.announced(&announcement());
+        switches.announced(&announcement(), "lldp");
         let all: Vec<_> = switches.iter().collect();
         let [(id, switch)] = all[..] else { panic!("one switch") };
         assert_eq!((id.as_str(), switch.source), ("02:00:00:00:00:05", "lldp"));
@@ -260,15 +271,31 @@ mod tests {
         for name in ["sw-a", "sw-b"] {
             let neighbor =
                 Neighbor { chassis: "switch".into(), mac: None, name: Some(name.into()), ..announcement() };
-            switches.announced(&Neighbor { management: vec![], ..neighbor });
+            switches.announced(&Neighbor { management: vec![], ..neighbor }, "lldp");
         }
         assert_eq!(switches.iter().count(), 2);
     }
 
     #[test]
+    fn a_bridge_that_speaks_two_protocols_is_one_switch() {
+        let by_name =
+            Neighbor { chassis: "sw-dock".into(), mac: None, port: "Gi0/9".into(), ..announcement() };
+        for cdp_is_first in [true, false] {
+            let mut switches = Switches::default();
+            if cdp_is_first {
+                switches.announced(&by_name, "cdp");
+            }
+            switches.announced(&announcement(), "lldp");
+            switches.announced(&by_name, "cdp");
+            let all: Vec<_> = switches.iter().map(|(id, switch)| (id.as_str(), switch.source)).collect();
+            assert_eq!(all, [("02:00:00:00:00:05", "lldp")]);
+        }
+    }
+
+    #[test]
     fn a_port_that_others_named_goes_with_the_last_device_on_it() {
         let mut switches = Switches::default();
-        switches.announced(&announcement());
+        switches.announced(&announcement(), "lldp");
         for (device, port) in [(7, "ge9"), (7, "ge1"), (8, "ge1"), (7, "ge2"), (8, "ge2")] {
             switches.attached(&"sw-dock".into(), Some(&port.into()), Number(device), "dhcp option 82");
         }
@@ -291,8 +318,8 @@ mod tests {
     #[test]
     fn a_switch_is_found_by_its_last_name_and_its_addresses() {
         let mut switches = Switches::default();
-        switches.announced(&announcement());
-        switches.announced(&Neighbor { name: Some("sw-gate".into()), ..announcement() });
+        switches.announced(&announcement(), "lldp");
+        switches.announced(&Neighbor { name: Some("sw-gate".into()), ..announcement() }, "lldp");
         let id = Text::from("02:00:00:00:00:05");
         assert_eq!(switches.id_of(&"sw-gate".into()), id);
         assert_eq!(switches.id_of(&"192.0.2.3".into()), id);

@@ -89,12 +89,19 @@ pub enum Network {
     Ip,
     /// Something else by its EtherType.
     EtherType(u16),
-    /// An LLC frame; with SNAP (0xaa) the payload begins at the OUI.
+    /// An LLC frame.
     Llc {
         /// Destination service access point.
         dsap: u8,
         /// Source service access point.
         ssap: u8,
+    },
+    /// A SNAP frame of an organization's own protocol.
+    Snap {
+        /// Whose protocol.
+        oui: [u8; 3],
+        /// Which of his.
+        kind: u16,
     },
 }
 

@@ -118,10 +118,12 @@ impl Walk {
         if let (SNAP, SNAP, 3) = (dsap, ssap, control) {
             let oui: [u8; 3] = cursor.array().ok_or("snap header")?;
             let kind = cursor.u16().ok_or("snap header")?;
+            self.at = cursor.at();
             if oui == [0; 3] && kind >= TYPE_MIN {
-                self.at = cursor.at();
                 return self.typed(bytes, kind);
             }
+            self.payload(Network::Snap { oui, kind });
+            return Ok(());
         }
         self.payload(Network::Llc { dsap, ssap });
         Ok(())

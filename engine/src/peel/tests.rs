@@ -95,10 +95,15 @@ fn llc_names_its_service_and_ends_at_its_length() {
     let (peeled, _) = peel(LinkType::ETHERNET, &frame);
     assert_eq!(peeled.layers.network, Network::Llc { dsap: 0x42, ssap: 0x42 });
     assert_eq!((peeled.layers.transport_at, peeled.layers.end), (17, 19));
-    let cdp = ethernet(b"\0\x0a", b"\xaa\xaa\x03\0\0\x0c\x20\0\x02\xb4");
+}
+
+#[test]
+fn snap_of_an_organization_names_its_protocol_and_ends_at_its_length() {
+    let cdp = ethernet(b"\0\x0a", b"\xaa\xaa\x03\0\0\x0c\x20\0\x02\xb4padding");
     let (peeled, _) = peel(LinkType::ETHERNET, &cdp);
-    assert_eq!(peeled.layers.network, Network::Llc { dsap: 0xaa, ssap: 0xaa });
-    assert_eq!(cdp.get(peeled.layers.transport_at as usize..), Some(&b"\0\0\x0c\x20\0\x02\xb4"[..]));
+    assert_eq!(peeled.layers.network, Network::Snap { oui: [0, 0, 0x0c], kind: 0x2000 });
+    let payload = peeled.layers.transport_at as usize..peeled.layers.end as usize;
+    assert_eq!(cdp.get(payload), Some(&b"\x02\xb4"[..]));
 }
 
 #[test]

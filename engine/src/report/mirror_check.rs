@@ -249,7 +249,7 @@ fn holes(report: &Report) -> Remark {
 
 fn neighbours(report: &Report) -> Remark {
     if report.switches.is_empty() {
-        let text = "No switch announces itself (LLDP): which switch a device hangs on may stay unknown.";
+        let text = "No switch announces itself (LLDP, CDP): which switch a device hangs on may stay unknown.";
         return remark(
             "switches",
             Grade::Note,

@@ -92,14 +92,13 @@ impl Shard {
         if transport.is_readable {
             match transport.protocol {
                 UDP => udp(flow, way, transport, &mut hearing),
-                ICMPV6 => {
+                TCP => {}
+                protocol => {
                     icmp_error(flow, way, &parties, transport, &mut hearing);
-                    let channel = Channel::Icmpv6;
+                    let channel = Channel::Ip(protocol);
                     message::Message { way, channel, payload: transport.bytes, whole: transport.whole }
                         .read(flow, &mut hearing);
                 }
-                ICMP => icmp_error(flow, way, &parties, transport, &mut hearing),
-                _ => {}
             }
         }
         let head = &mut flow.head;

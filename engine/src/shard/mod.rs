@@ -185,6 +185,15 @@ impl Shard {
                     scribe,
                 );
             }
+            Network::Snap { oui, kind } => {
+                self.link_message(
+                    frame,
+                    layers,
+                    bytes,
+                    (Kind::Snap(oui, kind), Channel::Snap(oui, kind)),
+                    scribe,
+                );
+            }
             Network::Unknown => {}
         }
     }

@@ -52,7 +52,8 @@ struct Message {
 enum Channel {
     EtherType(u16),
     Llc(u8),
-    Icmpv6,
+    Snap([u8; 3], u16),
+    Ip(u8),
     Udp,
     Tcp,
 }
@@ -63,9 +64,10 @@ impl Message {
         let (channel, header) = match (layers.network, layers.protocol) {
             (Network::EtherType(kind), _) => (Channel::EtherType(kind), 0),
             (Network::Llc { dsap, ssap }, _) if dsap == ssap => (Channel::Llc(dsap), 0),
-            (Network::Ip, 58) => (Channel::Icmpv6, 0),
+            (Network::Snap { oui, kind }, _) => (Channel::Snap(oui, kind), 0),
             (Network::Ip, 17) => (Channel::Udp, 8),
             (Network::Ip, 6) => (Channel::Tcp, usize::from(transport.get(12)? >> 4) * 4),
+            (Network::Ip, protocol) => (Channel::Ip(protocol), 0),
             _ => return None,
         };
         let port = |at: usize| match transport.get(at..at + 2) {
@@ -90,7 +92,9 @@ impl Message {
         let is_here = parser.on.iter().any(|on| match (*on, self.channel) {
             (On::EtherType(wanted), Channel::EtherType(kind)) => wanted == kind,
             (On::Llc(wanted), Channel::Llc(access_point)) => wanted == access_point,
-            (On::Icmpv6, Channel::Icmpv6) | (On::AnyUdp, Channel::Udp) | (On::AnyTcp, Channel::Tcp) => true,
+            (On::Snap(wanted, id), Channel::Snap(oui, kind)) => (wanted, id) == (oui, kind),
+            (On::Ip(wanted), Channel::Ip(protocol)) => wanted == protocol,
+            (On::AnyUdp, Channel::Udp) | (On::AnyTcp, Channel::Tcp) => true,
             (On::Udp(port), Channel::Udp) | (On::Tcp(port), Channel::Tcp) => ports.contains(&port),
             _ => false,
         });

@@ -1,10 +1,15 @@
 //! One file per protocol.
 
 pub mod arp;
+pub mod cdp;
 pub mod dhcp;
+pub mod igmp;
 pub mod lldp;
+pub mod mld;
 pub mod nd;
 pub mod rtcp;
 pub mod rtp;
 pub mod rtsp;
 pub mod sdp;
+pub mod snmp;
+pub mod stp;

@@ -32,6 +32,14 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.extend(LLDP_IDS.iter().map(|tlvs| lldp(tlvs)));
     frames.extend(LLDP.iter().map(|tlvs| lldp(&[LLDP_HEAD, tlvs].concat())));
     frames.extend(ND.iter().map(|message| nd(message)));
+    frames.extend(SNMP.iter().map(snmp));
+    frames.extend(MLD.iter().map(|message| nd(message)));
+    frames.extend(IGMP.iter().map(|message| igmp(message)));
+    frames.extend(CDP.iter().map(|tlvs| cdp(tlvs)));
+    frames.extend(STP.iter().map(|bpdu| stp(bpdu)));
+    frames.push(pvst(&[STP[0], b"\0", ORIGINATING_VLAN].concat()));
+    frames.push(pvst(&[STP[1], ORIGINATING_VLAN].concat()));
+    frames.push(stp(&mstp()));
     frames
 }
 
@@ -117,6 +125,168 @@ const ND: &[&[u8]] = &[
     \x02\x01\x02\0\0\0\0\x01",
 ];
 
+/// SNMP, less the lengths of what is inside one another.
+struct Snmp {
+    /// Version and community.
+    head: &'static [u8],
+    /// Tag of the PDU.
+    kind: u8,
+    /// What stands before the bindings.
+    pdu: &'static [u8],
+    /// Name and value of each.
+    bindings: &'static [(&'static [u8], &'static [u8])],
+}
+
+/// A link down, power on a port, and a value of every type.
+const SNMP: &[Snmp] = &[
+    Snmp {
+        head: b"\x02\x01\x01\x04\x06public",
+        kind: 0xa7,
+        pdu: b"\x02\x01\x07\x02\x01\0\x02\x01\0",
+        bindings: &[
+            (b"\x2b\x06\x01\x02\x01\x01\x03\0", b"\x43\x01\x64"),
+            (b"\x2b\x06\x01\x06\x03\x01\x01\x04\x01\0", b"\x06\x09\x2b\x06\x01\x06\x03\x01\x01\x05\x03"),
+            (b"\x2b\x06\x01\x02\x01\x1f\x01\x01\x01\x01\xce\x7b", b"\x04\x07Gi1/0/7"),
+        ],
+    },
+    Snmp {
+        head: b"\x02\x01\0\x04\x01x",
+        kind: 0xa4,
+        pdu:
+            b"\x06\x07\x2b\x06\x01\x02\x01\x69\0\x40\x04\xc0\0\x02\x05\x02\x01\x06\x02\x01\x01\x43\x02\x01\0",
+        bindings: &[(b"\x2b\x06\x01\x02\x01\x69\x01\x01\x01\x06\x01\x07", b"\x02\x01\x03")],
+    },
+    Snmp {
+        head: b"\x02\x01\x01\x04\x01x",
+        kind: 0xa2,
+        pdu: b"\x02\x04\xff\0\0\x07\x02\x01\x05\x02\x01\x02",
+        bindings: &[
+            (b"\x2b\x06", b"\x02\x01\xff"),
+            (b"\x2b\x06", b"\x04\x02\0\xff"),
+            (b"\x2b\x06", b"\x05\0"),
+            (b"\x2b\x06", b"\x06\x03\x88\x37\x01"),
+            (b"\x2b\x06", b"\x40\x04\xc0\0\x02\x07"),
+            (b"\x2b\x06", b"\x41\x05\0\xff\xff\xff\xff"),
+            (b"\x2b\x06", b"\x42\x01\x7f"),
+            (b"\x2b\x06", b"\x43\x04\x7f\xff\xff\xff"),
+            (b"\x2b\x06", b"\x46\x02\x01\0"),
+            (b"\x2b\x06", b"\x80\0"),
+        ],
+    },
+    Snmp {
+        head: b"\x02\x01\x01\x04\x01x",
+        kind: 0xa5,
+        pdu: b"\x02\x01\x07\x02\x01\x02\x02\x01\x1e",
+        bindings: &[(b"\x2b\x06", b"\x05\0")],
+    },
+];
+
+fn snmp(message: &Snmp) -> Vec<u8> {
+    let bindings = message.bindings.iter().map(|(name, value)| ber(0x30, &[&ber(6, &[name]), value]));
+    let bindings = ber(0x30, &[&bindings.collect::<Vec<_>>().concat()]);
+    udp(162, &ber(0x30, &[message.head, &ber(message.kind, &[message.pdu, &bindings])]))
+}
+
+/// An element of BER.
+fn ber(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let value = parts.concat();
+    [&[tag, 0x81, value.len() as u8], &value[..]].concat()
+}
+
+/// ICMPv6 messages of both versions of MLD, their checksum wrong.
+const MLD: &[&[u8]] = &[
+    b"\x82\0\0\0\x27\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+    b"\x82\0\0\0\x80\x01\0\0\xff\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\x0a\x7d\0\x01\
+    \xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x07",
+    b"\x83\0\0\0\0\0\0\0\xff\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\x07",
+    b"\x84\0\0\0\0\0\0\0\xff\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\x07",
+    b"\x8f\0\0\0\0\0\0\x02\x04\0\0\0\xff\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\
+    \x05\x01\0\x01\xff\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\x08\
+    \xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x07aux ",
+];
+
+/// Queries, reports and a leave of IGMP's three versions.
+const IGMP: &[&[u8]] = &[
+    b"\x11\0\0\0\0\0\0\0",
+    b"\x11\x0a\0\0\xef\0\0\x07",
+    b"\x11\x9c\0\0\xef\0\0\x07\x0a\x8a\0\x02\xc0\0\x02\x07\xc0\0\x02\x08",
+    b"\x12\0\0\0\xef\0\0\x07",
+    b"\x16\0\0\0\xef\0\0\x07",
+    b"\x17\0\0\0\xef\0\0\x07",
+    b"\x22\0\0\0\0\0\0\x06\x01\0\0\x01\xef\0\0\x07\xc0\0\x02\x07\x02\0\0\0\xef\0\0\x08\
+    \x03\0\0\0\xef\0\0\x09\x04\x01\0\0\xef\0\0\x0aaux \
+    \x05\0\0\x02\xef\0\0\x0b\xc0\0\x02\x07\xc0\0\x02\x08\x06\0\0\x01\xef\0\0\x0c\xc0\0\x02\x07",
+];
+
+/// IGMP in IPv4 with a router alert, checksums left out.
+fn igmp(message: &[u8]) -> Vec<u8> {
+    let ip = (message.len() as u16 + 24).to_be_bytes();
+    [
+        b"\x01\0\x5e\0\0\x16\x02\0\0\0\0\x07\x08\0\x46\0".as_slice(),
+        &ip,
+        b"\0\0\0\0\x01\x02\0\0\xc0\0\x02\x07\xe0\0\0\x16\x94\x04\0\0",
+        message,
+    ]
+    .concat()
+}
+
+/// What CDP frames say: a switch, a telephone, and one of version 1.
+const CDP: &[&[u8]] = &[
+    b"\x02\xb4\0\0\0\x01\0\x07sw1\0\x03\0\x09Gi1/7\0\x04\0\x08\0\0\0\x29\0\x05\0\x0cIOS\nv 12\0\x06\0\x09cisco\
+    \0\x02\0\x2d\0\0\0\x02\x01\x01\xcc\0\x04\xc0\0\x02\x05\
+    \x02\x08\xaa\xaa\x03\0\0\0\x86\xdd\0\x10\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x05\
+    \0\x09\0\x08site\0\x0a\0\x06\0\x14\0\x0b\0\x05\x01\0\x0e\0\x07\x01\0\x1e\0\x11\0\x08\0\0\x05\xdc\
+    \0\x12\0\x05\0\0\x13\0\x05\0\0\x14\0\x08gate\0\x16\0\x11\0\0\0\x01\x01\x01\xcc\0\x04\xc0\0\x02\x06\
+    \0\x17\0\x09\0hall\0\x1a\0\x10\0\x07\0\x01\0\0\x3c\x28\xff\xff\xff\xff",
+    b"\x02\xb4\0\0\0\x01\0\x13SEP02000000005A\0\x03\0\x0aPort 1\0\x04\0\x08\0\0\x04\x90\0\x0b\0\x05\0\
+    \0\x0f\0\x07\x20\0\x1e\0\x10\0\x06\x18\x9c\0\x19\0\x10\0\x07\0\x01\0\0\x3c\x28\0\0\x18\x9c",
+    b"\x01\x78\0\0\0\x01\0\x06R1\0\x03\0\x07E/0",
+];
+
+fn cdp(frame: &[u8]) -> Vec<u8> {
+    llc(b"\x01\0\x0c\xcc\xcc\xcc", &[b"\xaa\xaa\x03\0\0\x0c\x20\0", frame])
+}
+
+/// BPDUs of STP and RSTP, and a notification.
+const STP: &[&[u8]] = &[
+    b"\0\0\0\0\x81\x10\x14\x02\0\0\0\0\x01\0\0\x4e\x20\x80\x14\x02\0\0\0\0\x09\x80\x03\x01\x80\x14\0\x02\0\x0f\0",
+    b"\0\0\x02\x02\x7f\x10\x14\x02\0\0\0\0\x01\0\0\x4e\x20\x80\x14\x02\0\0\0\0\x09\x80\x03\x01\0\x14\0\x02\0\x0f\0\0",
+    b"\0\0\0\x80",
+];
+
+/// What PVST+ adds: VLAN 20.
+const ORIGINATING_VLAN: &[u8] = b"\0\0\0\x02\0\x14";
+
+/// Region `hall` with two trees.
+fn mstp() -> Vec<u8> {
+    let mut bytes = STP[1].to_vec();
+    bytes[2] = 3;
+    bytes.extend(b"\0\x60\0hall");
+    bytes.resize(71, 0);
+    bytes.extend(b"\0\x07\xd1\xd2\xd3\xd4\xd5\xd6\xd7\xd8\xd9\xda\xdb\xdc\xdd\xde\xdf\xe0");
+    bytes.extend(b"\0\0\x07\xd0\x80\0\x02\0\0\0\0\x0b\x13");
+    bytes.extend(b"\x7c\x60\x01\x02\0\0\0\0\x01\0\0\0\0\x80\x70\x14");
+    bytes.extend(b"\x38\x80\x02\x02\0\0\0\0\x09\0\x01\x86\xa0\x10\x80\x13");
+    bytes
+}
+
+/// A frame of LLC, padded.
+fn llc(destination: &[u8; 6], payload: &[&[u8]]) -> Vec<u8> {
+    let payload = payload.concat();
+    let length = (payload.len() as u16).to_be_bytes();
+    let mut frame = [&destination[..], b"\x02\0\0\0\0\x09", &length, &payload].concat();
+    frame.resize(frame.len().max(60), 0);
+    frame
+}
+
+fn stp(bpdu: &[u8]) -> Vec<u8> {
+    llc(b"\x01\x80\xc2\0\0\0", &[b"\x42\x42\x03", bpdu])
+}
+
+fn pvst(bpdu: &[u8]) -> Vec<u8> {
+    llc(b"\x01\0\x0c\xcc\xcc\xcd", &[b"\xaa\xaa\x03\0\0\x0c\x01\x0b", bpdu])
+}
+
 fn dhcp(operation: u8, options: &[u8]) -> Vec<u8> {
     datagram(&message(operation, &[], &[], options))
 }
@@ -143,14 +313,22 @@ fn lldp(tlvs: &[u8]) -> Vec<u8> {
     [b"\x01\x80\xc2\0\0\x0e\x02\0\0\0\0\x5a\x88\xcc", tlvs].concat()
 }
 
-/// UDP from port 68 to 67 in IPv4, checksums left out.
+/// UDP from port 68 to 67.
 fn datagram(payload: &[u8]) -> Vec<u8> {
+    udp(67, payload)
+}
+
+/// UDP to this port, from the next one, in IPv4, checksums left out.
+fn udp(port: u16, payload: &[u8]) -> Vec<u8> {
+    let [source, destination] = [port + 1, port].map(u16::to_be_bytes);
     let udp = (payload.len() as u16 + 8).to_be_bytes();
     let ip = (payload.len() as u16 + 28).to_be_bytes();
     [
         b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x07\x08\0\x45\0".as_slice(),
         &ip,
-        b"\0\0\0\0\x40\x11\0\0\xc0\0\x02\x07\xff\xff\xff\xff\0\x44\0\x43",
+        b"\0\0\0\0\x40\x11\0\0\xc0\0\x02\x07\xff\xff\xff\xff",
+        &source,
+        &destination,
         &udp,
         b"\0\0",
         payload,

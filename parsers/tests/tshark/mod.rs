@@ -1,10 +1,15 @@
 //! Runs tshark once over many captures and hands out each message that it read: the bytes and the fields.
 
 pub mod arp;
+pub mod cdp;
 pub mod crafted;
 pub mod dhcp;
+pub mod igmp;
 pub mod lldp;
+pub mod mld;
 pub mod nd;
+pub mod snmp;
+pub mod stp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -54,6 +59,13 @@ pub type Column = (&'static [&'static str], As);
 
 /// What we read: the first name of a column, and the value, in the order of the bytes.
 pub type Said = Vec<(&'static str, String)>;
+
+/// What tshark reads, and the layers in which it shows that.
+const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || snmp \
+    || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22}";
+const LAYERS: [&str; 8] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp"];
+/// Captures with these topics have messages of ours.
+const TOPICS: [&str; 9] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "mld", "snmp"];
 
 /// Stands for a column where we could read nothing of a message.
 const UNREADABLE: &str = "unreadable";
@@ -174,7 +186,7 @@ fn read_all() -> Result<BTreeMap<String, Vec<Message>>, String> {
 
     let mut captures: Vec<(String, PathBuf)> = Vec::new();
     for row in index.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>()) {
-        let has_ours = row[6].split(',').any(|topic| ["dhcp", "arp", "lldp", "icmpv6"].contains(&topic));
+        let has_ours = row[6].split(',').any(|topic| TOPICS.contains(&topic));
         if has_ours && row[5] != "0" {
             captures.push((row[0].to_owned(), shared.join(row[0])));
         }
@@ -202,9 +214,9 @@ fn read_all() -> Result<BTreeMap<String, Vec<Message>>, String> {
     let json = run(Command::new("tshark").arg("-r").arg(&merged).args([
         "-n",
         "-Y",
-        "eth.type == 0x88b5 || arp || dhcp || lldp || (icmpv6.type >= 133 && icmpv6.type <= 137)",
+        &format!("eth.type == 0x88b5 || {FILTER}"),
         "-J",
-        "frame arp dhcp lldp icmpv6",
+        &format!("frame {}", LAYERS.join(" ")),
         "-T",
         "json",
         "-x",
@@ -222,27 +234,29 @@ fn read_all() -> Result<BTreeMap<String, Vec<Message>>, String> {
             capture = following.next().expect("as many markers as captures");
             continue;
         }
-        for protocol in ["arp", "dhcp", "lldp", "icmpv6"] {
+        for protocol in LAYERS {
             let (Some(layer), Some(bytes)) =
                 (layers[protocol].as_object(), layers[format!("{protocol}_raw")][0].as_str())
             else {
                 continue;
             };
+            let bytes = unhex(bytes);
+            let protocol = if protocol == "icmpv6" && is_mld(&bytes) { "mld" } else { protocol };
             let mut fields = BTreeMap::new();
             flatten(layer, &mut fields);
             fields
                 .values_mut()
                 .for_each(|fields: &mut Vec<Field>| fields.sort_by_key(|field| field.position));
             let (capture, frame) = (capture.to_owned(), number - marker);
-            all.entry(protocol.to_owned()).or_default().push(Message {
-                capture,
-                frame,
-                bytes: unhex(bytes),
-                fields,
-            });
+            all.entry(protocol.to_owned()).or_default().push(Message { capture, frame, bytes, fields });
         }
     }
     Ok(all)
+}
+
+/// Two of our parsers share ICMPv6.
+fn is_mld(message: &[u8]) -> bool {
+    matches!(message.first(), Some(130..=132 | 143))
 }
 
 fn flatten(layer: &serde_json::Map<String, Value>, fields: &mut BTreeMap<String, Vec<Field>>) {

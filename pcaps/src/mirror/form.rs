@@ -74,7 +74,7 @@ impl Form {
     /// Appends the captured bytes of a copy, cut at `snap`, and returns its length on the wire.
     pub fn write(&mut self, copy: &Copy<'_>, out: &mut Vec<u8>) -> u32 {
         let start = out.len();
-        let mut labels = self.tags.labels(copy);
+        let mut labels = self.tags.labels(copy.way, copy.vlan);
         if let Some(tunnel) = self.tunnel {
             tunnel.write(self.sequence, copy, &mut labels, out);
             self.sequence = self.sequence.wrapping_add(1);
@@ -103,10 +103,16 @@ pub(super) struct Label {
 }
 
 impl Tags {
+    /// The VLAN of the innermost tag that a copy bears.
+    #[must_use]
+    pub fn innermost(self, way: Way, vlan: u16) -> Option<u16> {
+        self.labels(way, vlan).into_iter().flatten().next_back().map(|label| label.vlan)
+    }
+
     /// The tags of one copy, the outer first.
-    fn labels(self, copy: &Copy<'_>) -> [Option<Label>; 2] {
-        let own = (copy.vlan != 0).then_some(Label { kind: C_TAG, vlan: copy.vlan });
-        match (self, copy.way) {
+    fn labels(self, way: Way, vlan: u16) -> [Option<Label>; 2] {
+        let own = (vlan != 0).then_some(Label { kind: C_TAG, vlan });
+        match (self, way) {
             (Self::Double { outer }, _) => [Some(Label { kind: S_TAG, vlan: outer }), own],
             (Self::Both, _) | (Self::IngressOnly, Way::Ingress) | (Self::EgressOnly, Way::Egress) => {
                 [own, None]

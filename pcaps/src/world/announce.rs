@@ -32,7 +32,8 @@ impl World<'_> {
         let mac = self.site.hosts[host].mac;
         let solicited = nd::solicited_node(own);
         let probe = nd::neighbor_solicit((Ipv6Addr::UNSPECIFIED, solicited), None, own);
-        self.send_ip6(at, host, Ipv6Addr::UNSPECIFIED, solicited, (255, false), probe, Vec::new());
+        let says = vec![Says::Asked(None, own.into())];
+        self.send_ip6(at, host, Ipv6Addr::UNSPECIFIED, solicited, (255, false), probe, says);
         let report = mld::report_v2((own, MLD_ROUTERS), &[(mld::TO_EXCLUDE, solicited)]);
         self.send_ip6(at + 120 * MILLISECOND, host, own, MLD_ROUTERS, (1, true), report, Vec::new());
         let solicit = nd::router_solicit((own, ALL_ROUTERS), Some(mac));
@@ -81,16 +82,16 @@ impl World<'_> {
     fn announce_name(&mut self, at: i64, host: HostId) {
         let plan = &self.site.hosts[host];
         let (kind, port) = match plan.role {
-            Role::Camera if plan.product.vendor == "Axis" => ("_axis-video._tcp.local", 80),
-            Role::Camera => ("_rtsp._tcp.local", 554),
-            Role::Printer => ("_ipp._tcp.local", 631),
-            Role::Intercom => ("_http._tcp.local", 80),
+            Role::Camera if plan.product.vendor == "Axis" => ("_axis-video._tcp", 80),
+            Role::Camera => ("_rtsp._tcp", 554),
+            Role::Printer => ("_ipp._tcp", 631),
+            Role::Intercom => ("_http._tcp", 80),
             _ => return,
         };
         let name = plan.product.hostname.map_or_else(|| plan.name.clone(), |text| self.filled(host, text));
         let mac: String = plan.mac.0.iter().map(|byte| format!("{byte:02X}")).collect();
         let instance = format!("{} {} - {mac}", plan.product.vendor, plan.product.model);
-        let (target, text) = (format!("{}.local", name.replace(' ', "-")), format!("macaddress={mac}"));
+        let (target, text) = (name.replace(' ', "-"), format!("macaddress={mac}"));
         let addresses = [IpAddr::V4(self.hosts[host].ip)];
         let service = mdns::Service {
             instance: &instance,

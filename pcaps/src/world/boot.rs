@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
-use super::link::Parcel;
+use super::link::{Parcel, vlan_of};
 use super::{Event, GATEWAY, Message, THINKING, Timer, World};
 use crate::fabric::HostId;
 use crate::frame::{Body, Data, Frame, Packet, Transport};
@@ -51,6 +51,21 @@ impl World<'_> {
         }
     }
 
+    /// The link of a host that runs comes up: it asks for its address as after a boot, its clock and counters go on.
+    pub(super) fn link_up(&mut self, at: i64, host: HostId, booted: i64) {
+        let state = &self.hosts[host];
+        let (packet_id, stamp_base) = (state.packet_id, state.stamp_base);
+        self.boot(at, host);
+        let state = &mut self.hosts[host];
+        (state.booted, state.packet_id, state.stamp_base) = (booted, packet_id, stamp_base);
+    }
+
+    /// What a host held goes to somebody else.
+    pub(super) fn forget_lease(&mut self, host: HostId) {
+        let plan = &self.site.hosts[host];
+        self.dhcp[usize::from(plan.vlan)].leases.remove(&plan.mac);
+    }
+
     /// Asks everybody for an address, again and again (RFC 2131, 4.1: after 4, 8, 16 … s).
     pub(super) fn discover(&mut self, at: i64, host: HostId, tries: u8) {
         if self.hosts[host].is_ready {
@@ -84,6 +99,9 @@ impl World<'_> {
         let (bytes, mut says) =
             self.client_message(host, kind, transaction, None, offered.map(|(ip, server, _)| (ip, server)));
         says.extend(self.attached(host));
+        if kind == DISCOVER {
+            self.hosts[host].asks = Some(transaction);
+        }
         let mac = self.site.hosts[host].mac;
         let packet = Packet {
             source: Ipv4Addr::UNSPECIFIED.into(),
@@ -155,8 +173,16 @@ impl World<'_> {
         message.write(&mut bytes);
         let ip = own.or(offered.map(|(ip, _)| ip)).map(Into::into);
         let server = offered.map(|(_, server)| self.server_ip(server, plan.vlan).into());
-        let says =
-            vec![Says::Leased { message: kind, mac: plan.mac, ip, server, lease_s: None, transaction }];
+        let says = vec![Says::Leased {
+            message: kind,
+            mac: plan.mac,
+            own: own.map(Into::into),
+            ip,
+            router: None,
+            server,
+            lease_s: None,
+            transaction,
+        }];
         (bytes, says)
     }
 
@@ -189,11 +215,18 @@ impl World<'_> {
         match said.kind {
             DISCOVER => self.offer(at, to, from, said, OFFER),
             REQUEST if said.server == to => self.offer(at, to, from, said, ACK),
-            OFFER if !self.hosts[to].is_ready => {
+            OFFER if self.hosts[to].asks == Some(said.transaction) => {
+                // The first offer is as good as any.
+                self.hosts[to].asks = None;
                 self.say_dhcp(at + THINKING, to, REQUEST, Some((said.ip, said.server, said.transaction)))
             }
             ACK if !self.hosts[to].is_ready => {
-                self.hosts[to].ip = said.ip;
+                let before = std::mem::replace(&mut self.hosts[to].ip, said.ip);
+                if before != said.ip
+                    && let Some(owners) = self.owners.get_mut(&before)
+                {
+                    owners.retain(|owner| *owner != to);
+                }
                 let owners = self.owners.entry(said.ip).or_default();
                 if !owners.contains(&to) {
                     owners.push(to);
@@ -211,6 +244,7 @@ impl World<'_> {
         let (vlan, mac, planned) = (plan.vlan, plan.mac, plan.ip);
         let state = &mut self.dhcp[usize::from(vlan)];
         let is_rogue = server != GATEWAY;
+        let planned = if vlan_of(planned) == vlan { planned } else { guest_lease(vlan, planned) };
         let is_known = state.leases.contains_key(&mac);
         if !is_rogue && (state.is_dead || (state.is_exhausted && !is_known && kind == OFFER)) {
             return;
@@ -261,6 +295,8 @@ impl World<'_> {
         let says = [Says::Leased {
             message: kind,
             mac,
+            own: None,
+            router: (kind != NAK).then_some(router.into()),
             ip: (kind != NAK).then_some(ip.into()),
             server: Some(own.into()),
             lease_s: Some((Host::LEASE / SECOND) as u32),
@@ -274,7 +310,7 @@ impl World<'_> {
     }
 
     /// The host has its address: it claims it, and does what hosts of its role do.
-    fn become_ready(&mut self, at: i64, host: HostId) {
+    pub(super) fn become_ready(&mut self, at: i64, host: HostId) {
         self.hosts[host].is_ready = true;
         let role = self.site.hosts[host].role;
         let spread = |world: &mut Self, from: i64, to: i64| at + world.hosts[host].random.between(from, to);
@@ -341,6 +377,12 @@ impl World<'_> {
         let says = vec![Says::Served("ntp")];
         self.send(at + 40_000, Parcel { from: server, to, transport, says, message: Message::TimeReply });
     }
+}
+
+/// What a server gives to whom it does not expect in its VLAN.
+const fn guest_lease(vlan: u16, planned: Ipv4Addr) -> Ipv4Addr {
+    let [_, _, c, d] = planned.octets();
+    Ipv4Addr::new(10, vlan as u8, 0x40 | c, d)
 }
 
 /// What a rogue server gives: the upper half of the same network.

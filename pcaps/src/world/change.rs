@@ -55,8 +55,10 @@ pub enum Change {
     DhcpExhausted(u16, bool),
     /// A host answers DHCP beside the server, or ceases to.
     RogueDhcp(HostId, bool),
-    /// A host asks for its address anew.
+    /// A host's lease runs out and goes to somebody else: it asks for an address anew.
     AskAddress(HostId),
+    /// A host renews its lease before it has to.
+    RenewLease(HostId),
     /// Frames circle: so many copies of each broadcast, until it ends with 0.
     Loop(u8),
     /// A host sends so many broadcasts in the next second.
@@ -65,6 +67,8 @@ pub enum Change {
     MirrorLost(bool),
     /// The mirror's source list lacks these ports of a switch.
     MirrorMissing(SwitchId, Vec<u16>),
+    /// The mirror copies what enters the ports of a switch, and what leaves them, or only one of these.
+    MirrorWays(SwitchId, bool, bool),
     /// The mirror loses copies, in a million.
     MirrorLoss(u32),
     /// The mirror makes so many copies more of each frame.
@@ -73,6 +77,8 @@ pub enum Change {
     ClockStep(i64),
     /// A recorder restarts its program: all sessions end in order and begin again.
     Reconnect(HostId),
+    /// A viewer looks at a camera, or looks away.
+    Look(HostId, HostId, bool),
 }
 
 impl World<'_> {
@@ -82,7 +88,10 @@ impl World<'_> {
         match *change {
             Change::PowerOff(host) => self.power_off(at, host),
             Change::PowerOn(host, boot) => {
-                self.fabric.access[host].is_up = true;
+                if !std::mem::replace(&mut self.fabric.access[host].is_up, true) {
+                    let plug = self.fabric.access[host].plug;
+                    self.trap_link(at + 20 * MILLISECOND, plug, true);
+                }
                 let epoch = self.hosts[host].epoch;
                 self.agenda.at(at + boot, Event::Boot(host, epoch));
             }
@@ -123,39 +132,50 @@ impl World<'_> {
                 self.agenda.at(at, Event::Bridge(switch, epoch, super::spanning::Turn::Hello));
                 self.agenda.at(at + RECONVERGENCE, Event::Converge);
             }
-            Change::Stall(host, is_stalled) => {
-                for stream in
-                    self.streams.iter_mut().filter(|stream| stream.camera == host && stream.is_running)
-                {
-                    stream.is_stalled = is_stalled;
-                }
-            }
+            Change::Stall(host, is_stalled) => self.hosts[host].is_stalled = is_stalled,
             Change::Topology(switch) => self.say_change(at, switch),
             Change::ClaimRoot(switch, claims) => {
-                self.bridges[switch].claims_root = claims;
+                self.root = if claims { switch } else { 0 };
                 self.say_change(at, switch);
             }
             Change::TakeAddress(host, ip) => {
-                self.hosts[host].ip = ip;
-                self.owners.entry(ip).or_default().insert(0, host);
-                self.claim(at, host, false);
-                self.claim(at + 2 * SECOND, host, false);
+                let own = std::mem::replace(&mut self.hosts[host].ip, ip);
+                if let Some(owners) = self.owners.get_mut(&own) {
+                    owners.retain(|owner| *owner != host);
+                }
+                let owners = self.owners.entry(ip).or_default();
+                owners.retain(|owner| *owner != host);
+                owners.insert(0, host);
+                // What was open under the former address is lost.
+                let state = &mut self.hosts[host];
+                state.epoch += 1;
+                state.neighbors.clear();
+                self.become_ready(at, host);
             }
             Change::Vlan(host, vlan) => {
+                let plug = self.fabric.access[host].plug;
+                self.trap_link(at + 20 * MILLISECOND, plug, false);
+                self.trap_link(at + 2 * SECOND, plug, true);
                 self.site.hosts[host].vlan = vlan;
                 self.hosts[host].is_ready = false;
                 self.hosts[host].epoch += 1;
                 self.hosts[host].neighbors.clear();
                 let epoch = self.hosts[host].epoch;
-                self.agenda.at(at + 2 * SECOND, Event::Boot(host, epoch));
+                let booted = self.hosts[host].booted;
+                self.agenda.at(at + 2 * SECOND, Event::LinkUp(host, epoch, booted));
             }
             Change::DhcpDead(vlan, is_dead) => self.dhcp[usize::from(vlan)].is_dead = is_dead,
             Change::DhcpExhausted(vlan, is_it) => self.dhcp[usize::from(vlan)].is_exhausted = is_it,
             Change::RogueDhcp(host, gives) => self.hosts[host].gives_leases = gives,
             Change::AskAddress(host) => {
-                self.hosts[host].is_ready = false;
+                self.forget_lease(host);
+                let state = &mut self.hosts[host];
+                state.is_ready = false;
+                state.epoch += 1;
+                state.neighbors.clear();
                 self.after(at, host, Timer::Discover(0));
             }
+            Change::RenewLease(host) => self.renew(at, host),
             Change::Loop(copies) => self.circling = copies,
             Change::Storm(host, count) => self.storm(at, host, count),
             Change::MirrorLost(is_lost) => {
@@ -164,6 +184,11 @@ impl World<'_> {
             Change::MirrorMissing(switch, ref ports) => {
                 for source in self.fabric.sources.iter_mut().filter(|source| source.switch == switch) {
                     source.missing.clone_from(ports);
+                }
+            }
+            Change::MirrorWays(switch, ingress, egress) => {
+                for source in self.fabric.sources.iter_mut().filter(|source| source.switch == switch) {
+                    (source.ingress, source.egress) = (ingress, egress);
                 }
             }
             Change::MirrorLoss(loss_ppm) => self.tap.loss_ppm = loss_ppm,
@@ -177,7 +202,9 @@ impl World<'_> {
                 }
                 self.start_pulling(at + 3 * SECOND, host);
             }
+            Change::Look(viewer, camera, looks) => self.turn_to(at, (viewer, camera), looks),
         }
+        self.is_lossy = self.fabric.is_lossy();
     }
 
     fn power_off(&mut self, at: i64, host: HostId) {
@@ -248,7 +275,7 @@ impl World<'_> {
         let fed: Vec<HostId> = self.site.behind(switch).filter(|host| self.is_fed(*host)).collect();
         for (index, host) in fed.into_iter().enumerate() {
             self.fabric.access[host].is_up = true;
-            let boot = self.hosts[host].random.between(25, 45) * SECOND;
+            let boot = self.site.hosts[host].boot_time();
             let epoch = self.hosts[host].epoch;
             // Ports are fed in their order, half a second apart.
             self.agenda.at(at + boot + index as i64 * SECOND / 2, Event::Boot(host, epoch));

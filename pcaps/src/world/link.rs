@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
 use super::tcp::ConnectionId;
-use super::{Event, GATEWAY, Message, World};
+use super::{Event, GATEWAY, Message, Timer, World};
 use crate::fabric::HostId;
 use crate::frame::{Body, Data, Frame, Packet, Transport};
 use crate::options::{MILLISECOND, SECOND};
 use crate::sight::Says;
 use crate::site::{Role, gateway_ip, vlan};
-use crate::tap::Passing;
+use crate::tap::{Passing, Past};
 use crate::wire::arp::Arp;
 use crate::wire::{Mac, icmp, ip};
 
@@ -48,12 +48,22 @@ pub(super) struct Parcel {
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// It arrives then, there, and the mirror showed it or not.
-    Arrives(i64, HostId, bool),
-    /// It was lost, and the mirror showed it or not.
-    Lost(bool),
+    /// It arrives then, there, past the mirror or not.
+    Arrives(i64, HostId, Past),
+    /// It was lost, past the mirror or not.
+    Lost(Past),
     /// The neighbour's address is not known yet.
     Waits,
+}
+
+impl Sent {
+    /// What became of it at the mirror.
+    pub(super) const fn past(self) -> Past {
+        match self {
+            Self::Arrives(_, _, past) | Self::Lost(past) => past,
+            Self::Waits => Past::Apart,
+        }
+    }
 }
 
 impl World<'_> {
@@ -88,7 +98,8 @@ impl World<'_> {
     }
 
     fn next_hop(&self, from: HostId, to: Ipv4Addr) -> Ipv4Addr {
-        let own = self.site.hosts[from].vlan;
+        // A host knows its network by its own address, whatever VLAN its port is in.
+        let own = vlan_of(self.hosts[from].ip);
         if from == GATEWAY || vlan_of(to) == own { to } else { gateway_ip(own) }
     }
 
@@ -111,10 +122,18 @@ impl World<'_> {
         let ttl = self.site.hosts[from].product.ttl;
         let packet =
             Packet { source: source.into(), destination: to.into(), ttl, id, transport: transport.clone() };
-        self.forward(at, from, to, packet, says)
+        self.forward(at, from, to, packet, Some(says))
     }
 
-    fn forward(&mut self, at: i64, from: HostId, to: Ipv4Addr, packet: Packet, says: &[Says]) -> Sent {
+    /// Sends a packet on; `says` is `None` where the mirror showed it on its way to the gateway.
+    fn forward(
+        &mut self,
+        at: i64,
+        from: HostId,
+        to: Ipv4Addr,
+        packet: Packet,
+        says: Option<&[Says]>,
+    ) -> Sent {
         let hop = self.next_hop(from, to);
         let Some(next) = self.resolve(at, from, hop) else { return Sent::Waits };
         let segment = if from == GATEWAY { vlan_of(to) } else { self.site.hosts[from].vlan };
@@ -123,24 +142,27 @@ impl World<'_> {
             source: self.site.hosts[from].mac,
             body: Body::Ip(packet),
         };
-        let (arrives, is_shown) = self.unicast(at, from, next, segment, &frame, says);
-        let Some(then) = arrives.filter(|_| self.hosts[next].is_up) else { return Sent::Lost(is_shown) };
+        let (arrives, past) = self.unicast_packet(at, (from, next), segment, &frame, says);
+        let Some(then) = arrives.filter(|_| self.hosts[next].is_up) else { return Sent::Lost(past) };
         let is_there =
             hop == to || (next == GATEWAY && vlan_of(to) != vlan::OUTSIDE && self.owns(GATEWAY, to));
-        if is_there {
-            return Sent::Arrives(then, next, is_shown);
+        // A host drops what goes to an address that it no longer has.
+        if hop == to && next != GATEWAY && self.hosts[next].ip != to {
+            return Sent::Lost(past);
         }
-        let Body::Ip(mut packet) = frame.body else { return Sent::Lost(is_shown) };
+        if is_there {
+            return Sent::Arrives(then, next, past);
+        }
+        let Body::Ip(mut packet) = frame.body else { return Sent::Lost(past) };
         packet.ttl = packet.ttl.saturating_sub(1);
         let there = then + ROUTING;
         if vlan_of(to) == vlan::OUTSIDE {
-            return self
-                .internet
-                .map_or(Sent::Lost(is_shown), |id| Sent::Arrives(there + INTERNET, id, is_shown));
+            return self.internet.map_or(Sent::Lost(past), |id| Sent::Arrives(there + INTERNET, id, past));
         }
-        match self.forward(there, GATEWAY, to, packet.clone(), &[]) {
-            Sent::Arrives(then, host, _) => Sent::Arrives(then, host, is_shown),
-            Sent::Lost(_) => Sent::Lost(is_shown),
+        let says = says.filter(|_| !past.is_shown());
+        match self.forward(there, GATEWAY, to, packet.clone(), says) {
+            Sent::Arrives(then, host, later) => Sent::Arrives(then, host, past.max(later)),
+            Sent::Lost(later) => Sent::Lost(past.max(later)),
             Sent::Waits => {
                 // A router holds the packet while it asks for its receiver.
                 let parcel = Parcel {
@@ -155,7 +177,7 @@ impl World<'_> {
                 if neighbor.waiting.is_empty() && source != IpAddr::V4(gateway_ip(vlan_of(to))) {
                     neighbor.waiting.push(Waiting::Parcel(Box::new(Parcel { from, ..parcel })));
                 }
-                Sent::Lost(is_shown)
+                Sent::Lost(past)
             }
         }
     }
@@ -177,8 +199,8 @@ impl World<'_> {
             id,
             transport: transport.clone(),
         };
-        match self.forward(at + INTERNET, GATEWAY, to, packet, says) {
-            Sent::Waits => Sent::Lost(false),
+        match self.forward(at + INTERNET, GATEWAY, to, packet, Some(says)) {
+            Sent::Waits => Sent::Lost(Past::Apart),
             sent => sent,
         }
     }
@@ -187,7 +209,7 @@ impl World<'_> {
         self.owners.get(&ip).is_some_and(|owners| owners.contains(&host))
     }
 
-    /// Sends a frame to one host: when it arrives, and whether the mirror showed it.
+    /// Sends a frame to one host: when it arrives, and what became of it at the mirror.
     pub(super) fn unicast(
         &mut self,
         at: i64,
@@ -196,13 +218,32 @@ impl World<'_> {
         vlan: u16,
         frame: &Frame,
         says: &[Says],
-    ) -> (Option<i64>, bool) {
+    ) -> (Option<i64>, Past) {
+        self.unicast_packet(at, (from, to), vlan, frame, Some(says))
+    }
+
+    fn unicast_packet(
+        &mut self,
+        at: i64,
+        (from, to): (HostId, HostId),
+        vlan: u16,
+        frame: &Frame,
+        says: Option<&[Says]>,
+    ) -> (Option<i64>, Past) {
         if !self.hosts[from].is_up {
-            return (None, false);
+            return (None, Past::Apart);
         }
-        let journey = self.fabric.send(from, to);
-        let is_shown = self.tap.copy(Passing { host: from, at, vlan }, &journey.copies, frame, says);
-        (journey.arrives.map(|after| at + after), is_shown)
+        let is_reached = self.is_in(to, vlan);
+        // No port of the VLAN has learned the receiver: the frame goes to everybody, and to nobody who cares.
+        let journey = if is_reached { self.fabric.send(from, to) } else { self.fabric.flood(from) };
+        let passing = Passing { host: from, at, vlan };
+        let past = self.tap.copy_of_packet(passing, &journey.copies, frame, says);
+        (journey.arrives.filter(|_| is_reached).map(|after| at + after), past)
+    }
+
+    /// Whether a host hears what is sent in a VLAN; the gateway is in all of them.
+    pub(super) fn is_in(&self, host: HostId, vlan: u16) -> bool {
+        host == GATEWAY || self.site.hosts[host].vlan == vlan || self.site.hosts[host].role == Role::Internet
     }
 
     /// Sends a frame to everybody; whether it got as far as its switch.
@@ -228,7 +269,13 @@ impl World<'_> {
         let arp = Arp { is_reply: false, sender: (mac, own), target: (Mac::ZERO, target) };
         let frame = Frame { destination: Mac::BROADCAST, source: mac, body: Body::Arp(arp) };
         let vlan = self.site.hosts[host].vlan;
-        self.flood(at, host, vlan, &frame, &[Says::Binding(mac, own.into()), Says::Asked(target.into())]);
+        self.flood(
+            at,
+            host,
+            vlan,
+            &frame,
+            &[Says::Binding(mac, own.into()), Says::Asked(Some(own.into()), target.into())],
+        );
     }
 
     /// Sends a datagram to a group or to everybody.
@@ -253,7 +300,7 @@ impl World<'_> {
 
     /// Who has this address on the link, as far as it is known; asks otherwise.
     fn resolve(&mut self, at: i64, from: HostId, hop: Ipv4Addr) -> Option<HostId> {
-        let patience = REACHABLE + i64::from(self.site.hosts[from].mac.0[5]) * (REACHABLE_SPREAD / 256);
+        let patience = self.patience(from);
         let neighbor = self.hosts[from].neighbors.entry(hop).or_default();
         match neighbor.host {
             Some(host) => {
@@ -275,6 +322,21 @@ impl World<'_> {
         }
     }
 
+    /// Whether a host would send to this neighbour without asking for it first.
+    pub(super) fn knows(&self, from: HostId, ip: Ipv4Addr, host: HostId, at: i64) -> bool {
+        let Some(neighbor) = self.hosts[from].neighbors.get(&ip) else { return false };
+        let is_fresh = at - neighbor.confirmed <= self.patience(from) + DELAY_FIRST_PROBE;
+        neighbor.host == Some(host)
+            && (is_fresh || neighbor.asked != 0)
+            && self.next_hop(from, ip) == ip
+            && self.is_in(host, self.site.hosts[from].vlan)
+    }
+
+    /// How long a host believes in a neighbour.
+    fn patience(&self, host: HostId) -> i64 {
+        REACHABLE + i64::from(self.site.hosts[host].mac.0[5]) * (REACHABLE_SPREAD / 256)
+    }
+
     /// Takes any sign of life of a neighbour.
     pub(super) fn confirm(&mut self, at: i64, host: HostId, ip: Ipv4Addr) {
         if let Some(neighbor) = self.hosts[host].neighbors.get_mut(&ip) {
@@ -290,13 +352,17 @@ impl World<'_> {
         let arp = Arp { is_reply: false, sender: (mac, own), target: (Mac::ZERO, target) };
         let destination = known.map_or(Mac::BROADCAST, |host| self.site.hosts[host].mac);
         let frame = Frame { destination, source: mac, body: Body::Arp(arp) };
-        let says = [Says::Binding(mac, own.into()), Says::Asked(target.into())];
+        let says = [Says::Binding(mac, own.into()), Says::Asked(Some(own.into()), target.into())];
         let asked: Vec<HostId> = if let Some(host) = known {
             let (arrives, _) = self.unicast(at, from, host, segment, &frame, &says);
             arrives.map(|_| host).into_iter().collect()
         } else if self.flood(at, from, segment, &frame, &says) {
             let owners = self.owners.get(&target).cloned().unwrap_or_default();
-            owners.into_iter().filter(|owner| self.fabric.reaches(from, *owner)).collect()
+            // The gateway answers for its address in this VLAN, not for those in others.
+            let hears = |owner: HostId| {
+                self.is_in(owner, segment) && (owner != GATEWAY || vlan_of(target) == segment)
+            };
+            owners.into_iter().filter(|owner| hears(*owner) && self.fabric.reaches(from, *owner)).collect()
         } else {
             Vec::new()
         };
@@ -314,7 +380,7 @@ impl World<'_> {
             return;
         }
         let mac = self.site.hosts[owner].mac;
-        let segment = vlan_of(target);
+        let segment = if owner == GATEWAY { vlan_of(target) } else { self.site.hosts[owner].vlan };
         let asker_ip = if asker == GATEWAY { gateway_ip(segment) } else { self.hosts[asker].ip };
         let arp =
             Arp { is_reply: true, sender: (mac, target), target: (self.site.hosts[asker].mac, asker_ip) };
@@ -399,12 +465,26 @@ impl World<'_> {
         let sender = if is_probe { Ipv4Addr::UNSPECIFIED } else { own };
         let arp = Arp { is_reply: false, sender: (mac, sender), target: (Mac::ZERO, own) };
         let frame = Frame { destination: Mac::BROADCAST, source: mac, body: Body::Arp(arp) };
-        let says = if is_probe { Vec::new() } else { vec![Says::Binding(mac, own.into())] };
+        let says = if is_probe { Says::Asked(None, own.into()) } else { Says::Binding(mac, own.into()) };
         let vlan = self.site.hosts[host].vlan;
-        self.flood(at, host, vlan, &frame, &says);
+        self.flood(at, host, vlan, &frame, &[says]);
         let is_contested = self.owners.get(&own).is_some_and(|owners| owners.len() > 1);
         if !is_probe && is_contested {
             self.learn_from_claim(at, host, own);
+            self.defend(at, host, own);
+        }
+    }
+
+    /// Who has an address that somebody else claims claims it too, once in ten seconds (RFC 5227, 2.4).
+    fn defend(&mut self, at: i64, claimant: HostId, ip: Ipv4Addr) {
+        let vlan = self.site.hosts[claimant].vlan;
+        for owner in self.owners.get(&ip).cloned().unwrap_or_default() {
+            let is_due = at - self.hosts[owner].defended > DEFEND;
+            let hears = self.is_in(owner, vlan) && self.fabric.reaches(claimant, owner);
+            if owner != claimant && is_due && hears && self.is_ready(owner) && self.hosts[owner].ip == ip {
+                self.hosts[owner].defended = at;
+                self.after(at + 30 * MILLISECOND, owner, Timer::Defend);
+            }
         }
     }
 
@@ -413,6 +493,7 @@ impl World<'_> {
         for other in 0..self.hosts.len() {
             if other != claimant
                 && self.hosts[other].neighbors.get(&ip).is_some_and(|neighbor| neighbor.host.is_some())
+                && self.is_in(other, self.site.hosts[claimant].vlan)
                 && self.fabric.reaches(claimant, other)
                 && let Some(neighbor) = self.hosts[other].neighbors.get_mut(&ip)
             {
@@ -445,6 +526,8 @@ const DELAY_FIRST_PROBE: i64 = 5 * SECOND;
 /// Requests without an answer before one gives up, and how far apart.
 const ASKS: u8 = 3;
 const ASK_AGAIN: i64 = SECOND;
+/// An address is defended at most so often (RFC 5227, 1.1).
+const DEFEND: i64 = 10 * SECOND;
 /// Packets that wait for one neighbour.
 const WAITING_MAX: usize = 3;
 /// What the gateway takes to forward a packet.

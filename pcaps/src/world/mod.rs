@@ -5,11 +5,13 @@
 
 mod announce;
 mod boot;
+mod bulk;
 mod change;
 mod link;
 mod noise;
 mod panel;
 mod pull;
+mod seconds;
 mod spanning;
 mod stream;
 mod tcp;
@@ -21,7 +23,7 @@ use std::rc::Rc;
 
 pub use change::Change;
 pub use pull::JobId;
-pub use stream::{Stream, StreamId};
+pub use stream::{PAYLOAD_TYPE, Stream, StreamId};
 
 use crate::agenda::Agenda;
 use crate::fabric::{Fabric, HostId, SwitchId};
@@ -59,8 +61,12 @@ pub struct World<'o> {
     internet: Option<HostId>,
     access_server: Option<HostId>,
     dhcp: Vec<boot::Server>,
+    /// The root of the spanning tree, as switches take it to be.
+    root: SwitchId,
     /// How many times a broadcast comes by again, while a loop is closed.
     circling: u8,
+    /// Whether some cable loses frames by chance.
+    is_lossy: bool,
     random: Random,
     nothing: Rc<[u8]>,
     now: i64,
@@ -74,8 +80,14 @@ struct State {
     is_ready: bool,
     /// Whether its services run though the machine does; an incident can stop them alone.
     serves: bool,
+    /// Whether its encoder stopped though its services run.
+    is_stalled: bool,
     /// Whether it answers DHCP though nobody asked it to.
     gives_leases: bool,
+    /// The transaction in which it asked for an address and took no offer yet.
+    asks: Option<u32>,
+    /// When it last defended its address.
+    defended: i64,
     /// Counts boots and shutdowns; what was planned before the last one is void.
     epoch: u32,
     ip: Ipv4Addr,
@@ -85,6 +97,8 @@ struct State {
     stamp_base: u32,
     neighbors: BTreeMap<Ipv4Addr, Neighbor>,
     random: Random,
+    /// Draws identifications, of which there are as many as packets that somebody makes.
+    ids: Random,
 }
 
 /// Something that happens.
@@ -92,11 +106,25 @@ struct State {
 enum Event {
     Second,
     Boot(HostId, u32),
+    /// A host's link comes up though it never went down itself: it runs since then.
+    LinkUp(HostId, u32, i64),
     Timer(HostId, u32, Timer),
-    Asked { owner: HostId, asker: HostId, target: Ipv4Addr },
-    Answered { asker: HostId, ip: Ipv4Addr, owner: HostId },
+    Asked {
+        owner: HostId,
+        asker: HostId,
+        target: Ipv4Addr,
+    },
+    Answered {
+        asker: HostId,
+        ip: Ipv4Addr,
+        owner: HostId,
+    },
     AskAgain(HostId, u32, Ipv4Addr),
-    Message { to: HostId, from: HostId, message: Message },
+    Message {
+        to: HostId,
+        from: HostId,
+        message: Message,
+    },
     SynAgain(ConnectionId, u32),
     Opened(ConnectionId, u32),
     Again(ConnectionId, u32, Side),
@@ -119,6 +147,8 @@ enum Timer {
     Discover(u8),
     /// Asks DHCP for what was offered.
     Renew,
+    /// Claims its address against somebody else.
+    Defend,
     /// Makes itself known.
     Announce(u8),
     Time,
@@ -194,7 +224,9 @@ impl<'o> World<'o> {
             owners,
             changes,
             dhcp: vec![boot::Server::default(); 100],
+            root: 0,
             circling: 0,
+            is_lossy: false,
             random: Random::of(seed, "world", 0),
             nothing: Rc::new([]),
             now,
@@ -234,7 +266,9 @@ impl<'o> World<'o> {
     /// # Errors
     /// Where the mirror's sink cannot take a frame.
     pub fn run(&mut self, start: i64, end: i64, mut progress: impl FnMut(i64)) -> io::Result<()> {
+        self.tap.until = end;
         let mut is_begun = !self.tap.is_mute;
+        self.tap.begin(((self.now / SECOND + 1) * SECOND).min(end));
         while let Some((at, event)) = self.agenda.next_before(end) {
             if at >= start && !is_begun {
                 is_begun = true;
@@ -244,27 +278,44 @@ impl<'o> World<'o> {
             }
             self.now = self.now.max(at);
             if matches!(event, Event::Second) {
-                self.second(at)?;
+                self.second(at, end)?;
                 progress(at);
             } else {
                 self.happen(at, event);
             }
         }
-        self.settle_all(end);
-        self.tap.release(end)
+        self.catch_up(end - TAIL);
+        self.sum_up_all();
+        self.tap.release(end, end)
     }
 
-    fn second(&mut self, at: i64) -> io::Result<()> {
-        self.settle_all(at);
-        self.tap.release(at)?;
+    fn second(&mut self, at: i64, end: i64) -> io::Result<()> {
+        self.catch_up(at);
+        self.sum_up_all();
+        self.tap.release(at, (at + SECOND).min(end))?;
         self.agenda.at(at + SECOND, Event::Second);
         Ok(())
+    }
+
+    /// Catches up with media, and with what it led to: a router asks for a receiver, who answers and begins to pull.
+    fn catch_up(&mut self, until: i64) {
+        self.settle_all(until);
+        while let Some((at, event)) = self.agenda.next_before(until) {
+            let streams = self.streams.len();
+            self.happen(at, event);
+            if self.streams.len() > streams {
+                self.settle_all(until);
+            }
+        }
     }
 
     fn happen(&mut self, at: i64, event: Event) {
         match event {
             Event::Second => {}
             Event::Boot(host, epoch) => self.if_current(host, epoch, |world| world.boot(at, host)),
+            Event::LinkUp(host, epoch, booted) => {
+                self.if_current(host, epoch, |world| world.link_up(at, host, booted));
+            }
             Event::Timer(host, epoch, timer) => {
                 self.if_current(host, epoch, |world| world.timer(at, host, timer));
             }
@@ -277,10 +328,16 @@ impl<'o> World<'o> {
             Event::SynAgain(id, generation) => self.if_alive(id, generation, |world| world.syn(at, id)),
             Event::Opened(id, generation) => self.if_alive(id, generation, |world| world.opened(at, id)),
             Event::Again(id, generation, side) => {
-                self.if_alive(id, generation, |world| world.again(at, id, side));
+                self.if_alive(id, generation, |world| {
+                    world.settle_connection(at, id);
+                    world.again(at, id, side);
+                });
             }
             Event::Delivered(id, generation, side, note) => {
-                self.if_alive(id, generation, |world| world.delivered(at, id, side, note));
+                self.if_alive(id, generation, |world| {
+                    world.settle_connection(at, id);
+                    world.delivered(at, id, side, note);
+                });
             }
             Event::Step(id, generation) => self.if_alive(id, generation, |world| world.step(at, id)),
             Event::Closed(id, generation, why) => {
@@ -304,6 +361,7 @@ impl<'o> World<'o> {
             Timer::Discover(tries) => self.discover(at, host, tries),
             Timer::Renew => self.renew(at, host),
             Timer::Announce(turn) => self.announce(at, host, turn),
+            Timer::Defend => self.claim(at, host, false),
             Timer::Time => self.ask_time(at, host),
             Timer::Register => self.register(at, host),
             Timer::Ping => self.ping(at, host),
@@ -375,7 +433,10 @@ impl State {
             is_up: false,
             is_ready: false,
             serves: true,
+            is_stalled: false,
             gives_leases: false,
+            asks: None,
+            defended: 0,
             epoch: 0,
             ip: host.ip,
             booted: 0,
@@ -384,6 +445,7 @@ impl State {
             stamp_base: random.bits() as u32,
             neighbors: BTreeMap::new(),
             random,
+            ids: Random::of(seed, "id", id as u64),
         }
     }
 
@@ -398,7 +460,7 @@ impl State {
         if counts {
             self.packet_id = self.packet_id.wrapping_add(1).max(1);
         } else {
-            self.packet_id = (self.random.bits() as u16).max(1);
+            self.packet_id = (self.ids.bits() as u16).max(1);
         }
         self.packet_id
     }
@@ -410,5 +472,7 @@ const GATEWAY: HostId = 0;
 const WARM_UP: i64 = 120 * SECOND;
 /// Devices start within this time.
 const BOOT_SPREAD: i64 = 12 * SECOND;
+/// A picture that begins later may not be over at the end of the capture.
+const TAIL: i64 = 5 * MILLISECOND;
 /// What a program needs to answer.
 const THINKING: i64 = 2 * MILLISECOND;

@@ -10,7 +10,7 @@ use super::tcp::{Note, Purpose, Side, Step};
 use super::{Message, THINKING, Timer, World};
 use crate::fabric::HostId;
 use crate::frame::Data;
-use crate::options::{MILLISECOND, SECOND};
+use crate::options::{MILLISECOND, Mix, SECOND};
 use crate::sight::Says;
 use crate::site::{Habit, Role, gateway_ip};
 use crate::wire::tls::{Offer, Session};
@@ -29,7 +29,7 @@ impl World<'_> {
         match (role, draw) {
             (Role::Printer, _) => self.ask_name(at, host, "time.printer.example"),
             (_, 0..8) => {
-                let bytes = mdns::query("_ipp._tcp.local");
+                let bytes = mdns::query("_ipp._tcp");
                 self.multicast(
                     at,
                     host,
@@ -105,11 +105,12 @@ impl World<'_> {
         );
     }
 
-    /// A page from the Internet, by TLS.
+    /// A page from the Internet, by TLS; of a site without media, where sensors are, a short word.
     fn browse(&mut self, at: i64, host: HostId) {
         let name = *self.hosts[host].random.pick(NAMES);
         let seed = self.hosts[host].random.bits();
-        let size = self.hosts[host].random.between(2_000, 60_000) as usize;
+        let (least, most) = if self.site.mix == Mix::Control { REPORT } else { PAGE };
+        let size = self.hosts[host].random.between(least, most) as usize;
         let script = https(seed, name, 0x0304, &[], size);
         self.open(at, host, (address_of(name), 443), Purpose::Once, script);
     }
@@ -120,7 +121,7 @@ impl World<'_> {
             self.site.all(Role::Camera).filter(|id| self.is_awake_by_plan(*id)).collect();
         let Some(camera) = cameras.get(index as usize % cameras.len().max(1)).copied() else { return };
         let is_first_round = (index as usize) < cameras.len();
-        let own = self.hosts[camera].ip;
+        let own = self.known(camera);
         let body = if is_first_round {
             let nonce = self.hosts[vms].random.bits().to_be_bytes();
             let token =
@@ -241,10 +242,11 @@ fn upload(seed: u64) -> VecDeque<Step> {
     ])
 }
 
-/// The address of a name in the Internet, of those set aside for documentation (RFC 5737).
+/// The address of a name in the Internet, of those set aside for benchmarks (RFC 2544, C.2.2): nobody holds them,
+/// and no site gives them out.
 fn address_of(name: &str) -> Ipv4Addr {
     let sum = name.bytes().fold(7_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
-    Ipv4Addr::new(203, 0, 113, sum.max(1))
+    Ipv4Addr::new(198, 18, 113, sum.max(1))
 }
 
 const NAMES: &[&str] = &[
@@ -260,6 +262,9 @@ const QUERY: i64 = 125 * SECOND;
 /// All cameras are asked once within this time, first what they are, then what time they have.
 const ROUND_FIRST: i64 = 60 * SECOND;
 const ROUND: i64 = 120 * SECOND;
+/// Bytes of a page, least and most, and of what a sensor is told.
+const PAGE: (i64, i64) = (2_000, 60_000);
+const REPORT: (i64, i64) = (80, 900);
 /// Largest TLS record used.
 const RECORD: usize = 8_000;
 /// Bytes of one upload.

@@ -65,7 +65,7 @@ impl World<'_> {
         let (server, controller, every) = (panel.server, panel.controller, panel.every);
         match panel.connection {
             None => {
-                let to = self.hosts[controller].ip;
+                let to = self.known(controller);
                 let (request, answer) = (self.frame_of(index, true), self.frame_of(index, false));
                 let script = VecDeque::from([
                     step(Side::Client, request, Note::Next(THINKING), Vec::new()),

@@ -143,17 +143,19 @@ impl World<'_> {
             self.watch(at, id, connection);
             return;
         }
-        let (client, to) = (job.client, self.hosts[job.camera].ip);
+        let (client, to) = (job.client, self.known(job.camera));
         self.jobs[id].cseq = 1;
         let script = self.dialogue(id);
-        let connection = self.open(at, client, (to, 554), Purpose::Pull(id), script);
+        let connection = self.open(at, client, (to, RTSP_PORT), Purpose::Pull(id), script);
         self.jobs[id].state = State::Busy(connection);
     }
 
     /// Looks once a second whether media still comes.
     fn watch(&mut self, at: i64, id: JobId, connection: ConnectionId) {
         let Some(stream) = self.jobs[id].stream else { return };
-        self.settle(stream, at);
+        if at - self.streams[stream].arrived > self.jobs[id].patience {
+            self.settle(stream, at);
+        }
         let silent = at - self.streams[stream].arrived;
         if silent > self.jobs[id].patience {
             self.stop_stream(at, stream);
@@ -180,7 +182,7 @@ impl World<'_> {
         let job = &mut self.jobs[id];
         job.state = State::Idle;
         job.generation += 1;
-        let stream = job.stream.take();
+        let stream = job.stream;
         job.cseq += 1;
         let (cseq, session, client, camera) = (job.cseq, job.session, job.client, job.camera);
         let base = self.url(camera);
@@ -193,10 +195,12 @@ impl World<'_> {
                 self.leave_group(at, client, self.streams[stream].destination);
             }
         }
+        // What it sent until then is still counted as its own.
+        self.jobs[id].stream = None;
         let script = &mut self.connections[connection].script;
-        script.push_back(step(Side::Server, answer, Note::Done, Vec::new()));
-        self.settle_job(at, id);
-        self.say(at, connection, step(Side::Client, request, Note::Next(THINKING), vec![Says::Ended]));
+        let says = vec![Says::Served("rtsp"), Says::Ended];
+        script.push_back(step(Side::Server, answer, Note::Done, says));
+        self.say(at, connection, step(Side::Client, request, Note::Next(THINKING), Vec::new()));
     }
 
     /// The camera was told to play.
@@ -206,7 +210,7 @@ impl World<'_> {
         let (client, camera) = (self.jobs[id].client, self.jobs[id].camera);
         if plan.transport == Transport::Interleaved {
             plan.connection = Some((connection, self.generation(connection)));
-            plan.ports = (554, self.ports(connection).0);
+            plan.ports = (RTSP_PORT, self.ports(connection).0);
         }
         if plan.transport == Transport::Multicast {
             self.join_group(at, client, plan.destination);
@@ -231,7 +235,8 @@ impl World<'_> {
         let url = self.url(self.jobs[id].camera);
         let request = rtsp::request("GET_PARAMETER", &url, cseq, &[("Session", &session)]);
         let answer = rtsp::response(200, "OK", cseq, &[("Session", &session)], &[]);
-        self.connections[connection].script.push_back(step(Side::Server, answer, Note::Nothing, Vec::new()));
+        let says = vec![Says::Served("rtsp")];
+        self.connections[connection].script.push_back(step(Side::Server, answer, Note::Nothing, says));
         self.settle_job(at, id);
         self.say(at, connection, step(Side::Client, request, Note::Next(THINKING), Vec::new()));
         self.agenda.at(at + KEEP_ALIVE, Event::KeepAlive(id, generation));
@@ -274,7 +279,7 @@ impl World<'_> {
         });
         let session = format!("{:08X}", self.jobs[id].session);
         let transport = media.transport;
-        let group = group_of(self.hosts[camera].ip);
+        let group = group_of(self.known(camera));
         let destination = if transport == Transport::Multicast { group } else { self.hosts[client].ip };
         let ports = match transport {
             Transport::Multicast => (GROUP_PORT, GROUP_PORT),
@@ -282,7 +287,7 @@ impl World<'_> {
         };
         let mut talk = Talk { cseq: 0, steps: VecDeque::new(), server: look.server };
         talk.ask("OPTIONS", &url, &[]);
-        talk.tell(200, "OK", &[("Public", look.public)], &[], Vec::new());
+        talk.tell(200, "OK", &[("Public", look.public)], &[], vec![Says::Served("rtsp")]);
         if let Some(realm) = &realm {
             talk.ask("DESCRIBE", &url, &[("Accept", "application/sdp")]);
             talk.tell(
@@ -301,7 +306,7 @@ impl World<'_> {
             "OK",
             &[("Content-Base", &format!("{url}/")), ("Content-Type", "application/sdp")],
             &body,
-            vec![Says::Served("rtsp")],
+            Vec::new(),
         );
         let track = format!("{url}/{}", look.control);
         let (asked, agreed) = match transport {
@@ -361,9 +366,14 @@ impl World<'_> {
         sdp::description(self.hosts[camera].ip.into(), look.session, look.attributes, &[stream])
     }
 
+    /// The address under which clients know a host: the one that was planned, whatever it has.
+    pub(super) fn known(&self, host: HostId) -> Ipv4Addr {
+        self.site.hosts[host].ip
+    }
+
     fn url(&self, camera: HostId) -> String {
         let path = self.site.hosts[camera].product.rtsp.as_ref().map_or("/", |look| look.path);
-        format!("rtsp://{}:554{path}", self.hosts[camera].ip)
+        format!("rtsp://{}:554{path}", self.known(camera))
     }
 
     /// A text of a product, filled in for a host.
@@ -414,13 +424,23 @@ impl World<'_> {
         let (length, pause) = (random.between(20, 90) * SECOND, random.between(30, 240) * SECOND);
         if !cameras.is_empty() {
             let camera = *random.pick(&cameras);
-            let known = (0..self.jobs.len())
-                .find(|id| self.jobs[*id].client == viewer && self.jobs[*id].camera == camera);
-            let job = known.unwrap_or_else(|| self.add_job(viewer, camera, false));
+            let job = self.viewing(viewer, camera);
             self.want(at, job, true);
             self.after(at + length, viewer, Timer::LookAway(job));
         }
         self.after(at + length + pause, viewer, Timer::Look);
+    }
+
+    /// A viewer begins to look at a camera, or ceases to.
+    pub(super) fn turn_to(&mut self, at: i64, (viewer, camera): (HostId, HostId), looks: bool) {
+        let job = self.viewing(viewer, camera);
+        self.want(at, job, looks);
+    }
+
+    fn viewing(&mut self, viewer: HostId, camera: HostId) -> JobId {
+        let known = (0..self.jobs.len())
+            .find(|id| self.jobs[*id].client == viewer && self.jobs[*id].camera == camera);
+        known.unwrap_or_else(|| self.add_job(viewer, camera, false))
     }
 
     fn can_be_viewed(&self, camera: HostId) -> bool {
@@ -479,6 +499,8 @@ fn group_of(ip: Ipv4Addr) -> Ipv4Addr {
     Ipv4Addr::new(239, b, c, d)
 }
 
+/// Where cameras answer RTSP.
+pub(super) const RTSP_PORT: u16 = 554;
 const AGENT: &str = "LibVMS/4.2";
 const GROUP_PORT: u16 = 24_000;
 /// A session that times out after 60 s is kept alive at half of it.

@@ -26,8 +26,6 @@ pub(super) struct Bridge {
     changes_until: i64,
     /// Ports with cables to other switches.
     trunks: Vec<u16>,
-    /// Another bridge that it takes for the root, as a rogue one makes it.
-    pub claims_root: bool,
     random: Random,
 }
 
@@ -47,7 +45,6 @@ impl Bridge {
             booted: 0,
             changes_until: 0,
             trunks,
-            claims_root: false,
             random: Random::of(seed, "bridge", id as u64),
         }
     }
@@ -108,10 +105,15 @@ impl World<'_> {
 
     /// BPDUs: the root's hellos go out of all designated ports, and on from switch to switch (802.1D-2004, 17).
     fn say_hello_of(&mut self, at: i64, switch: SwitchId) {
-        if self.fabric.uplink(switch).is_none() && switch != 0 && !self.bridges[switch].claims_root {
+        if self.fabric.uplink(switch).is_none() && switch != 0 {
             return;
         }
-        let root_port = self.fabric.uplink(switch).and_then(|id| self.fabric.trunks[id].end(switch));
+        // The tree is the same whoever is its root: a better bridge id is heard wherever there is a way.
+        let way = self.fabric.way(switch, self.root).filter(|_| self.bridges[self.root].is_up);
+        let root = if way.is_some() { self.root } else { 0 };
+        let way = way.or_else(|| self.fabric.way(switch, 0)).unwrap_or_default();
+        let root_port = way.first().and_then(|id| self.fabric.trunks[*id].end(switch));
+        let depth = way.len() as u8;
         let is_changing = at < self.bridges[switch].changes_until;
         for port in self.bridges[switch].trunks.clone() {
             let is_root_port = root_port.is_some_and(|plug| plug.port == port);
@@ -120,17 +122,13 @@ impl World<'_> {
                 continue;
             }
             let plan = &self.site.switches[switch];
-            let root = if self.bridges[switch].claims_root {
-                stp::Bridge(0, plan.mac)
-            } else {
-                stp::Bridge(self.site.switches[0].priority, self.site.switches[0].mac)
-            };
-            let depth = self.fabric.depth(switch) as u8;
+            let priority =
+                |id: SwitchId| if id == root && root != 0 { 0 } else { self.site.switches[id].priority };
             let role = if is_root_port { ROOT } else { DESIGNATED };
             let bpdu = Bpdu {
-                root,
+                root: stp::Bridge(priority(root), self.site.switches[root].mac),
                 root_cost: u32::from(depth) * COST,
-                bridge: stp::Bridge(plan.priority, plan.mac),
+                bridge: stp::Bridge(priority(switch), plan.mac),
                 port: 0x8000 | port,
                 message_age_s: depth,
                 max_age_s: 20,

@@ -6,18 +6,20 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
+use super::bulk::Bulk;
 use super::pull::JobId;
+use super::seconds::Seconds;
 use super::tcp::{ConnectionId, Note, Side, Step};
 use super::{Event, Message, World};
 use crate::fabric::HostId;
 use crate::frame::{Body, Data, Frame, Packet, Transport as Carried};
 use crate::options::{MILLISECOND, SECOND, Transport};
 use crate::random::Random;
-use crate::sight::{self, Party};
 use crate::site::Media;
-use crate::tap::Passing;
+use crate::sums::Frames;
+use crate::tap::{Passing, Past};
 use crate::wire::rtcp::{self, Block, Sender};
-use crate::wire::{Mac, ip, rtp, rtsp};
+use crate::wire::{Mac, rtp, rtsp};
 
 /// A stream, by its place in the world's list.
 pub type StreamId = usize;
@@ -35,6 +37,8 @@ pub struct Stream {
     pub transport: Transport,
     /// What it carries.
     pub media: Media,
+    /// The camera's address when it began.
+    pub source: Ipv4Addr,
     /// Where it goes: the receiver's address or the group's.
     pub destination: Ipv4Addr,
     /// Ports of RTP: the sender's and the receiver's.
@@ -45,11 +49,17 @@ pub struct Stream {
     pub sent: u64,
     /// RTP bytes that were sent, headers included.
     pub octets: u64,
-    /// Packets that the mirror never showed though it was on: lost before it, or by it.
-    pub unseen: u64,
+    /// Packets that came by a mirrored port.
+    pub passed: u64,
     /// Packets that the mirror showed.
     pub seen: u64,
-    /// Packets that never came to the receiver.
+    /// Packets that came to the receiver.
+    pub received: u64,
+    /// Packets that came by a mirrored port and to the receiver.
+    pub received_past: u64,
+    /// Packets that the mirror never showed though it was on, where nobody sends them again.
+    pub unseen: u64,
+    /// Packets that never came to the receiver, where nobody sends them again.
     pub lost: u64,
     /// Time of the first packet.
     pub first: i64,
@@ -59,10 +69,10 @@ pub struct Stream {
     pub arrived: i64,
     /// Whether it runs.
     pub is_running: bool,
-    /// Whether its pictures stopped though the session goes on.
-    pub is_stalled: bool,
-    connection: Option<(ConnectionId, u32)>,
+    pub(super) connection: Option<(ConnectionId, u32)>,
     epoch: u32,
+    /// The receiver forgets what it asked for when it starts anew.
+    pub(super) receiver_epoch: u32,
     sequence: u16,
     first_sequence: u16,
     base: u32,
@@ -70,19 +80,8 @@ pub struct Stream {
     picture: u64,
     next_at: i64,
     random: Random,
-    second: Second,
+    pub(super) seconds: Seconds,
     reported: Reported,
-}
-
-/// What was seen of a stream since the last second.
-#[derive(Debug, Default)]
-struct Second {
-    packets: u64,
-    bytes: u64,
-    first: i64,
-    last: i64,
-    longest_gap: i64,
-    before: Option<i64>,
 }
 
 /// Which part of a picture a packet is.
@@ -122,21 +121,25 @@ impl World<'_> {
             job,
             transport: plan.transport,
             media,
+            source: self.hosts[camera].ip,
             destination: plan.destination,
             ports: plan.ports,
             ssrc: plan.ssrc,
             sent: 0,
             octets: 0,
-            unseen: 0,
+            passed: 0,
             seen: 0,
+            received: 0,
+            received_past: 0,
+            unseen: 0,
             lost: 0,
             first: 0,
             last: 0,
             arrived: at,
             is_running: true,
-            is_stalled: false,
             connection: plan.connection,
             epoch: self.hosts[camera].epoch,
+            receiver_epoch: self.hosts[receiver].epoch,
             sequence: first_sequence,
             first_sequence,
             base: random.bits() as u32,
@@ -144,7 +147,7 @@ impl World<'_> {
             picture: 0,
             next_at: at + random.between(0, SECOND / i64::from(media.frame_rate)),
             random,
-            second: Second::default(),
+            seconds: Seconds::default(),
             reported: Reported {
                 sender_next: at + SECOND,
                 receiver_next: at + 5 * SECOND / 2,
@@ -154,7 +157,7 @@ impl World<'_> {
         let id = self.streams.len();
         let due = stream.reported.sender_next.min(stream.reported.receiver_next);
         self.streams.push(stream);
-        self.running.push(id);
+        self.list(id);
         self.agenda.at(due, Event::Report(id));
         id
     }
@@ -162,7 +165,8 @@ impl World<'_> {
     /// Forgets what was counted while the site warmed up.
     pub(super) fn forget_counts(&mut self) {
         for stream in &mut self.streams {
-            (stream.sent, stream.octets, stream.lost, stream.seen, stream.unseen) = (0, 0, 0, 0, 0);
+            (stream.sent, stream.octets, stream.lost, stream.unseen) = (0, 0, 0, 0);
+            (stream.passed, stream.seen, stream.received, stream.received_past) = (0, 0, 0, 0);
             stream.reported = Reported {
                 sender_next: stream.reported.sender_next,
                 receiver_next: stream.reported.receiver_next,
@@ -170,23 +174,21 @@ impl World<'_> {
             };
             stream.first = 0;
             stream.first_sequence = stream.sequence;
+            stream.seconds.forget();
         }
     }
 
     /// Catches up with every stream.
     pub(super) fn settle_all(&mut self, until: i64) {
-        let mut running = std::mem::take(&mut self.running);
-        running.retain(|id| {
-            self.settle(*id, until);
-            self.streams[*id].is_running
-        });
-        // What began meanwhile was added to the empty list.
-        running.append(&mut self.running);
-        self.running = running;
+        for index in 0..self.running.len() {
+            self.settle(self.running[index], until);
+        }
     }
 
     /// Catches up with one stream: sends all its pictures before `until`.
     pub(super) fn settle(&mut self, id: StreamId, until: i64) {
+        let road = if self.streams[id].next_at < until { self.road(id) } else { None };
+        let mut bulk = Bulk::default();
         loop {
             let stream = &self.streams[id];
             if !stream.is_running {
@@ -207,19 +209,29 @@ impl World<'_> {
             if at >= until {
                 break;
             }
-            if self.hosts[self.streams[id].camera].epoch != self.streams[id].epoch {
+            let stream = &self.streams[id];
+            // Nobody kept the session alive.
+            let is_timed_out = at - stream.arrived > SESSION && stream.transport != Transport::Interleaved;
+            if self.hosts[stream.camera].epoch != stream.epoch || is_timed_out {
                 self.streams[id].is_running = false;
                 break;
             }
-            self.picture(at, id);
+            let Some((length, timestamp)) = self.next_picture(at, id) else { continue };
+            match &road {
+                Some(road) if self.is_free(id, at) => self.picture_in_bulk(at, id, length, (road, &mut bulk)),
+                _ => self.picture(at, id, length, timestamp),
+            }
+        }
+        if let Some(road) = &road {
+            self.end_bulk(id, road, bulk);
         }
         let stream = &self.streams[id];
-        let (arrived, receiver, camera) = (stream.arrived, stream.receiver, stream.camera);
-        self.confirm(arrived, receiver, self.hosts[camera].ip);
-        self.sum_up(id);
+        let (arrived, receiver, source) = (stream.arrived, stream.receiver, stream.source);
+        self.confirm(arrived, receiver, source);
     }
 
-    fn picture(&mut self, at: i64, id: StreamId) {
+    /// The length and the time stamp of the next picture, unless the camera makes none.
+    fn next_picture(&mut self, at: i64, id: StreamId) -> Option<(usize, u32)> {
         let stream = &mut self.streams[id];
         let rate = u64::from(stream.media.frame_rate);
         let length = stream.next_length();
@@ -228,11 +240,14 @@ impl World<'_> {
         let pace = stream.began + (stream.picture as i64) * SECOND / i64::from(stream.media.frame_rate);
         let sway = stream.random.between(-SWAY, SWAY);
         stream.next_at = (pace + sway).max(at + MILLISECOND);
-        if stream.is_stalled || !self.hosts[stream.camera].serves {
-            return;
+        if self.hosts[stream.camera].is_stalled || !self.hosts[stream.camera].serves {
+            return None;
         }
-        let timestamp = stream.base.wrapping_add(ticks as u32);
-        match stream.transport {
+        Some((length, stream.base.wrapping_add(ticks as u32)))
+    }
+
+    fn picture(&mut self, at: i64, id: StreamId, length: usize, timestamp: u32) {
+        match self.streams[id].transport {
             Transport::Interleaved => self.picture_inside(at, id, length, timestamp),
             Transport::Udp | Transport::Multicast => self.picture_beside(at, id, length, timestamp),
         }
@@ -253,32 +268,41 @@ impl World<'_> {
     fn packet(&mut self, at: i64, id: StreamId, length: usize, cut: Cut, timestamp: u32) {
         let stream = &mut self.streams[id];
         let packet = stream.rtp(length, cut, timestamp);
-        stream.note_sent(at, length);
+        stream.note_sent(at, 1, length);
         let (camera, receiver, ports, destination) =
             (stream.camera, stream.receiver, stream.ports, stream.destination);
         let is_group = stream.transport == Transport::Multicast;
         let transport = Carried::Udp(ports, packet);
-        let (arrives, shown) = if is_group || self.is_on_link(camera, destination) {
-            let seen = self.media_frame(at, camera, destination, (!is_group).then_some(receiver), transport);
-            (seen.0, seen.1)
+        let (arrives, past) = if is_group || self.is_on_link(camera, destination) {
+            self.media_frame(at, (camera, receiver), (destination, is_group), transport)
         } else {
             match self.send_ip(at, (camera, self.hosts[camera].ip), destination, &transport, &[]) {
-                super::link::Sent::Arrives(_, _, shown) => (true, shown.then_some(at)),
-                super::link::Sent::Lost(shown) => (false, shown.then_some(at)),
-                super::link::Sent::Waits => (false, None),
+                super::link::Sent::Arrives(_, _, past) => (true, past),
+                super::link::Sent::Lost(past) => (false, past),
+                super::link::Sent::Waits => (false, Past::Apart),
             }
         };
         let is_mute = self.tap.is_mute;
+        let receiver_epoch = self.hosts[receiver].epoch;
         let stream = &mut self.streams[id];
-        if arrives {
+        let is_past = past != Past::Apart;
+        stream.passed += u64::from(is_past);
+        if arrives && receiver_epoch == stream.receiver_epoch {
             stream.arrived = at;
+            stream.received += 1;
+            stream.received_past += u64::from(is_past);
         } else {
             stream.lost += 1;
         }
-        match shown {
-            Some(seen) => stream.note_seen(seen, length),
-            None if !is_mute => stream.unseen += 1,
-            None => {}
+        match past {
+            Past::Shown(seen) => {
+                stream.seen += 1;
+                self.media_shown(id, self.hosts[camera].ip, Frames::one(seen, length));
+            }
+            Past::Apart | Past::Lost => {
+                stream.unseen += u64::from(!is_mute);
+                stream.seconds.miss(1);
+            }
         }
     }
 
@@ -286,41 +310,39 @@ impl World<'_> {
     fn media_frame(
         &mut self,
         at: i64,
-        camera: HostId,
-        destination: Ipv4Addr,
-        receiver: Option<HostId>,
+        (camera, receiver): (HostId, HostId),
+        (destination, is_group): (Ipv4Addr, bool),
         transport: Carried,
-    ) -> (bool, Option<i64>) {
+    ) -> (bool, Past) {
         if !self.hosts[camera].is_up {
-            return (false, None);
+            return (false, Past::Apart);
         }
         let vlan = self.site.hosts[camera].vlan;
         let passing = Passing { host: camera, at, vlan };
         let product = self.site.hosts[camera].product;
         let id = self.hosts[camera].id(product.counts_packets);
-        let (journey, mac) = match receiver {
-            Some(receiver) => (self.fabric.send(camera, receiver), self.site.hosts[receiver].mac),
-            None => (self.fabric.flood(camera), Mac::of_group(destination)),
-        };
-        let arrives = journey.arrives.is_some() && receiver.is_none_or(|receiver| self.hosts[receiver].is_up);
+        // Switches listen to who joins a group, and send its media there alone.
+        let mac = if is_group { Mac::of_group(destination) } else { self.site.hosts[receiver].mac };
+        let hears = self.hosts[receiver].is_up && self.site.hosts[receiver].vlan == vlan;
+        let journey = self.fabric.send(camera, receiver);
+        let arrives = journey.arrives.is_some() && hears;
         if !self.tap.wants_bytes() {
             return (arrives, self.tap.counts(passing, &journey.copies));
         }
-        let ttl = if receiver.is_some() { product.ttl } else { GROUP_TTL };
+        let ttl = if is_group { GROUP_TTL } else { product.ttl };
         let source = self.hosts[camera].ip;
         let packet = Packet { source: source.into(), destination: destination.into(), ttl, id, transport };
         let frame = Frame { destination: mac, source: self.site.hosts[camera].mac, body: Body::Ip(packet) };
-        let shown = self.tap.copy(passing, &journey.copies, &frame, &[]);
-        (arrives, shown.then_some(at))
+        (arrives, self.tap.copy(passing, &journey.copies, &frame, &[]))
     }
 
-    fn is_on_link(&self, camera: HostId, destination: Ipv4Addr) -> bool {
+    pub(super) fn is_on_link(&self, camera: HostId, destination: Ipv4Addr) -> bool {
         super::link::vlan_of(destination) == self.site.hosts[camera].vlan
     }
 
     fn picture_inside(&mut self, at: i64, id: StreamId, length: usize, timestamp: u32) {
         let Some((connection, _)) = self.streams[id].connection else { return };
-        if self.backlog(connection, Side::Server) > SEND_BUFFER {
+        if !self.can_say(connection, Side::Server) || self.backlog(connection, Side::Server) > SEND_BUFFER {
             // The encoder drops what its buffer does not take.
             return;
         }
@@ -339,7 +361,7 @@ impl World<'_> {
                 bytes.extend_from_slice(&rtsp::interleaved(0, packet as u16));
                 stream.rtp(packet, cut, timestamp).write(&mut bytes);
             }
-            stream.note_sent(at, packet);
+            stream.note_sent(at, 1, packet);
             lengths.push(packet);
             whole += packet + 4;
         }
@@ -348,59 +370,26 @@ impl World<'_> {
         } else {
             Data::Filled(Rc::clone(&self.nothing), whole)
         };
-        let camera = self.streams[id].camera;
-        let before = self.tap.shown[camera].frames;
-        self.say(at, connection, Step { by: Side::Server, data, says: Vec::new(), note: Note::Nothing });
-        let is_shown = self.tap.shown[camera].frames > before;
-        let is_through = self.backlog(connection, Side::Server) == 0;
-        let stream = &mut self.streams[id];
-        if is_through {
-            stream.arrived = at;
-        }
-        for length in lengths {
-            if is_shown {
-                stream.note_seen(at, length);
-            }
+        let step = Step { by: Side::Server, data, says: Vec::new(), note: Note::Nothing };
+        self.say_media(at, connection, step, Some((id, &lengths)));
+        if self.backlog(connection, Side::Server) == 0 {
+            self.streams[id].arrived = at;
         }
     }
 
-    /// Tells a reader of sights what the last second brought.
-    fn sum_up(&mut self, id: StreamId) {
+    /// Tells media packets that the mirror showed from an address.
+    pub(super) fn media_shown(&mut self, id: StreamId, source: Ipv4Addr, frames: Frames) {
+        let second_ends = self.tap.second_ends();
         let stream = &mut self.streams[id];
-        if self.tap.wants_bytes() || stream.second.packets == 0 {
-            stream.second.packets = 0;
-            return;
+        stream.seconds.add(source, frames, second_ends);
+        self.list(id);
+    }
+
+    /// Puts a stream on the list of those that are caught up with and summed up.
+    fn list(&mut self, id: StreamId) {
+        if !std::mem::replace(&mut self.streams[id].seconds.is_listed, true) {
+            self.running.push(id);
         }
-        let second = &mut stream.second;
-        let media = sight::Media {
-            stream: id as u64,
-            ssrc: stream.ssrc,
-            payload_type: PAYLOAD_TYPE,
-            is_interleaved: stream.transport == Transport::Interleaved,
-            first: second.first,
-            last: second.last,
-            packets: second.packets,
-            bytes: second.bytes,
-            lost: stream.unseen,
-            longest_gap: second.longest_gap,
-        };
-        *second = Second { before: Some(second.last), ..Second::default() };
-        let (camera, receiver) = (&self.site.hosts[stream.camera], &self.site.hosts[stream.receiver]);
-        let is_tcp = stream.transport == Transport::Interleaved;
-        let ports = if is_tcp { (554, stream.ports.1) } else { stream.ports };
-        let mac = if stream.transport == Transport::Multicast {
-            Mac::of_group(stream.destination)
-        } else {
-            receiver.mac
-        };
-        let from = Party {
-            mac: camera.mac,
-            ip: Some(self.hosts[stream.camera].ip.into()),
-            port: ports.0,
-            ttl: camera.product.ttl,
-        };
-        let to = Party { mac, ip: Some(stream.destination.into()), port: ports.1, ttl: 0 };
-        self.tap.media(from, to, media, if is_tcp { ip::TCP } else { ip::UDP });
     }
 
     /// Sender and receiver report to one another (RFC 3550, 6.4).
@@ -486,7 +475,7 @@ impl World<'_> {
                 self.send(at, parcel);
             }
             (Side::Client, _) => {
-                let to = self.hosts[camera].ip;
+                let to = self.streams[id].source;
                 let transport = Self::datagram((ports.1, ports.0), bytes);
                 let parcel = super::link::Parcel {
                     from: receiver,
@@ -553,29 +542,14 @@ impl Stream {
         Data::Rtp(head, 12 + count, length)
     }
 
-    fn note_sent(&mut self, at: i64, length: usize) {
+    pub(super) fn note_sent(&mut self, at: i64, packets: u64, length: usize) {
         if self.sent == 0 {
             self.first = at;
         }
-        self.sequence = self.sequence.wrapping_add(1);
-        self.sent += 1;
+        self.sequence = self.sequence.wrapping_add(packets as u16);
+        self.sent += packets;
         self.octets += length as u64;
         self.last = at;
-    }
-
-    fn note_seen(&mut self, at: i64, length: usize) {
-        self.seen += 1;
-        let second = &mut self.second;
-        if second.packets == 0 {
-            second.first = at;
-        }
-        if let Some(before) = second.before {
-            second.longest_gap = second.longest_gap.max(at - before);
-        }
-        second.before = Some(at);
-        second.last = at;
-        second.packets += 1;
-        second.bytes += length as u64;
     }
 
     /// Its address as a reader sees it.
@@ -595,19 +569,21 @@ const fn next_cut(left: usize) -> usize {
 }
 
 /// RTP payload of one packet, and the least of it.
-const PAYLOAD: usize = 1_388;
+pub(super) const PAYLOAD: usize = 1_388;
 const CRUMB: usize = 40;
 /// The payload type that all cameras here announce.
-pub(super) const PAYLOAD_TYPE: u8 = 96;
+pub const PAYLOAD_TYPE: u8 = 96;
 /// The clock of video (RFC 6184, 8.2.1).
 const CLOCK: u64 = 90_000;
 /// A picture comes so much early or late.
 const SWAY: i64 = 2 * MILLISECOND;
 /// From one packet of a picture to the next: a full frame at 1 Gbit/s.
-const PACKET_SPACING: i64 = 12_300;
+pub(super) const PACKET_SPACING: i64 = 12_300;
 /// Both sides report about this often.
 const REPORTS: i64 = 5 * SECOND;
 /// What a camera's send buffer holds.
 const SEND_BUFFER: usize = 400_000;
+/// A session that nobody keeps alive ends after this long.
+const SESSION: i64 = 60 * SECOND;
 /// Hop limit of what goes to a group.
-const GROUP_TTL: u8 = 16;
+pub(super) const GROUP_TTL: u8 = 16;

@@ -8,11 +8,13 @@ use std::rc::Rc;
 
 use super::link::Sent;
 use super::pull::JobId;
-use super::{Event, THINKING, World};
+use super::{Event, StreamId, THINKING, World};
 use crate::fabric::HostId;
 use crate::frame::{Data, Transport};
 use crate::options::{MILLISECOND, SECOND};
 use crate::sight::Says;
+use crate::sums::Frames;
+use crate::tap::Past;
 use crate::wire::tcp::{ACK, FIN, PSH, RST, SYN, Segment};
 
 /// A connection, by its place in the world's list.
@@ -94,6 +96,8 @@ pub(super) struct Connection {
     pub script: VecDeque<Step>,
     state: State,
     ends: [End; 2],
+    /// How many openings the mirror showed.
+    openings_shown: u16,
     /// When the client gives up opening it.
     patience: i64,
 }
@@ -136,6 +140,33 @@ struct Part {
     is_last: bool,
     note: Note,
     says: Vec<Says>,
+    /// How many times the mirror showed it.
+    shown: u16,
+    /// RTP packets in it.
+    media: Option<Packets>,
+    past: Past,
+}
+
+/// Segments of one burst, and what answers them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Segments {
+    pub sent: u64,
+    pub bytes: u64,
+    pub answers: u64,
+    pub bytes_of_answers: u64,
+}
+
+/// RTP packets of a stream in one segment.
+#[derive(Debug, Clone, Copy)]
+struct Packets {
+    stream: StreamId,
+    /// How many end in it.
+    ended: u64,
+    /// How many headers end in it, and the bytes of these packets.
+    begun: u64,
+    bytes: u64,
+    /// Whether the first of these headers began in the segment before.
+    is_cut: bool,
 }
 
 impl Part {
@@ -177,10 +208,20 @@ impl World<'_> {
         let patience = at + CONNECT_TIMEOUT;
         let id = if let Some(id) = self.idle_connections.pop() {
             let generation = self.connections[id].generation;
-            self.connections[id] = Connection { generation, purpose, script, state, ends, patience };
+            self.connections[id] =
+                Connection { generation, purpose, script, state, ends, openings_shown: 0, patience };
             id
         } else {
-            self.connections.push(Connection { generation: 1, purpose, script, state, ends, patience });
+            let generation = 1;
+            self.connections.push(Connection {
+                generation,
+                purpose,
+                script,
+                state,
+                ends,
+                openings_shown: 0,
+                patience,
+            });
             self.connections.len() - 1
         };
         self.syn(at, id);
@@ -227,8 +268,10 @@ impl World<'_> {
             stamps: Some((self.stamp(at, from), 0)),
             ..Segment::default()
         };
-        let says = [Says::Opening(attempt + 1)];
-        match self.send_ip(at, (from, own), to, &Transport::Tcp(segment, Data::Empty), &says) {
+        let says = [Says::Opening(self.connections[id].openings_shown + 1)];
+        let sent = self.send_ip(at, (from, own), to, &Transport::Tcp(segment, Data::Empty), &says);
+        self.connections[id].openings_shown += u16::from(sent.past().is_shown());
+        match sent {
             Sent::Arrives(then, host, _) => {
                 self.set_attempt(id, attempt + 1);
                 self.accept(then, id, host);
@@ -325,11 +368,16 @@ impl World<'_> {
         }
     }
 
-    /// Sends the next message of the script, behind all media that came before it.
-    pub(super) fn step(&mut self, at: i64, id: ConnectionId) {
+    /// Catches up with the media inside a connection: what comes now comes behind it.
+    pub(super) fn settle_connection(&mut self, at: i64, id: ConnectionId) {
         if let Purpose::Pull(job) = self.connections[id].purpose {
             self.settle_job(at, job);
         }
+    }
+
+    /// Sends the next message of the script, behind all media that came before it.
+    pub(super) fn step(&mut self, at: i64, id: ConnectionId) {
+        self.settle_connection(at, id);
         if let Some(step) = self.connections[id].script.pop_front() {
             self.say(at, id, step);
         }
@@ -337,6 +385,17 @@ impl World<'_> {
 
     /// Sends a message.
     pub(super) fn say(&mut self, at: i64, id: ConnectionId, step: Step) {
+        self.say_media(at, id, step, None);
+    }
+
+    /// Sends a message that is made of a stream's RTP packets of these lengths, each behind a head of four bytes.
+    pub(super) fn say_media(
+        &mut self,
+        at: i64,
+        id: ConnectionId,
+        step: Step,
+        media: Option<(StreamId, &[usize])>,
+    ) {
         let Step { by, data, says, note } = step;
         let end = self.end(id, by);
         if end.has_sent_fin {
@@ -345,9 +404,25 @@ impl World<'_> {
         let whole = data.len();
         let mut from = 0;
         let mut says = says;
+        let lengths = media.map_or(&[][..], |(_, lengths)| lengths);
+        let (mut ended, mut begun) = ((0, 0), (0, 0));
         while from < whole {
             let length = (whole - from).min(usize::from(MSS_DATA));
             let is_last = from + length == whole;
+            let media = media.map(|(stream, _)| {
+                let mut packets = Packets { stream, ended: 0, begun: 0, bytes: 0, is_cut: begun.1 < from };
+                // Each index of a packet, and where that begins.
+                while let Some(packet) = lengths.get(ended.0).filter(|it| ended.1 + **it + 4 <= from + length)
+                {
+                    ended = (ended.0 + 1, ended.1 + packet + 4);
+                    packets.ended += 1;
+                }
+                while let Some(packet) = lengths.get(begun.0).filter(|_| begun.1 + HEADERS <= from + length) {
+                    begun = (begun.0 + 1, begun.1 + packet + 4);
+                    (packets.begun, packets.bytes) = (packets.begun + 1, packets.bytes + *packet as u64);
+                }
+                packets
+            });
             let part = Part {
                 sequence: end.next,
                 data: cut(&data, from, from + length),
@@ -357,6 +432,9 @@ impl World<'_> {
                 is_last,
                 note: if is_last { note } else { Note::Nothing },
                 says: std::mem::take(&mut says),
+                shown: 0,
+                media,
+                past: Past::Apart,
             };
             end.next = end.next.wrapping_add(length as u32);
             end.queued += length;
@@ -366,9 +444,46 @@ impl World<'_> {
         self.pump(at, id, by);
     }
 
+    /// Whether one side has not closed its half.
+    pub(super) fn can_say(&self, id: ConnectionId, side: Side) -> bool {
+        !self.connections[id].ends[side as usize].has_sent_fin
+    }
+
     /// Bytes that one side has not got through yet.
     pub(super) fn backlog(&self, id: ConnectionId, side: Side) -> usize {
         self.connections[id].ends[side as usize].queued
+    }
+
+    /// Whether what one side sends now would be received and acknowledged at once, no other host asked.
+    pub(super) fn flows_freely(&self, id: ConnectionId, side: Side, at: i64) -> bool {
+        let connection = &self.connections[id];
+        let (own, other) = (&connection.ends[side as usize], &connection.ends[side.other() as usize]);
+        let knows = |one: &End, two: &End| self.knows(one.host, two.ip, two.host, at);
+        connection.state == State::Open
+            && own.queue.is_empty()
+            && own.again_at.is_none()
+            && !own.has_sent_fin
+            && !other.is_lost
+            && self.hosts[other.host].epoch == other.epoch
+            && self.hosts[own.host].is_up
+            && self.hosts[other.host].is_up
+            && knows(own, other)
+            && knows(other, own)
+    }
+
+    /// Lets so many bytes of one side through that nobody wants to see: what they take.
+    pub(super) fn pass(&mut self, id: ConnectionId, side: Side, bytes: usize) -> Segments {
+        let end = self.end(id, side);
+        end.next = end.next.wrapping_add(bytes as u32);
+        end.delivered = end.next;
+        let sent = bytes.div_ceil(usize::from(MSS_DATA)) as u64;
+        let answers = sent.div_ceil(2);
+        Segments {
+            sent,
+            bytes: bytes as u64 + sent * HEADERS_BEFORE_DATA,
+            answers,
+            bytes_of_answers: answers * HEADERS_BEFORE_DATA,
+        }
     }
 
     /// When one side sends again what was lost, if it has to.
@@ -402,10 +517,10 @@ impl World<'_> {
                         // Every second segment is acknowledged at once (RFC 9293, 3.8.6.3).
                         let is_last = self.end(id, side).queue[index].is_last;
                         if received % 2 == 0 || (is_last && !is_answered_soon) {
-                            self.acknowledge(then + 20_000, id, side.other(), Some(index));
+                            self.acknowledge(then + ACKNOWLEDGES_AFTER, id, side.other(), Some(index));
                         }
                     } else {
-                        self.acknowledge(then + 20_000, id, side.other(), None);
+                        self.acknowledge(then + ACKNOWLEDGES_AFTER, id, side.other(), None);
                     }
                 } else {
                     is_whole = false;
@@ -454,7 +569,7 @@ impl World<'_> {
                 self.end(id, side).queue[index].is_received = true;
                 self.end(id, side).attempt = 0;
                 self.take_delivered(then, id, side);
-                self.acknowledge(then + 20_000, id, side.other(), None);
+                self.acknowledge(then + ACKNOWLEDGES_AFTER, id, side.other(), None);
                 if self.end(id, side).queue.iter().any(|part| part.is_sent && !part.is_received) {
                     self.wait_again(then + FAST_AGAIN, id, side);
                 } else {
@@ -487,14 +602,16 @@ impl World<'_> {
         };
         let data = part.data.clone();
         let mut says = part.says.clone();
-        if own.attempt > 0 {
-            says.push(Says::Retried(own.attempt));
+        if part.shown > 0 && !part.is_fin {
+            says.push(Says::Retried(part.shown));
         }
         let (peer, peer_epoch, is_lost) = (other.host, other.epoch, other.is_lost);
         let own_ip = own.ip;
         let stamps = Some((self.stamp(at, from), self.stamp(at, peer)));
         let segment = Segment { stamps, ..segment };
-        match self.send_ip(at, (from, own_ip), to, &Transport::Tcp(segment, data), &says) {
+        let sent = self.send_ip(at, (from, own_ip), to, &Transport::Tcp(segment, data), &says);
+        self.note_past(id, side, index, sent.past());
+        match sent {
             Sent::Arrives(then, host, _) => {
                 if is_lost || host != peer || self.hosts[host].epoch != peer_epoch {
                     let lost = self.connections[id].ends[side.other() as usize].ip;
@@ -505,6 +622,31 @@ impl World<'_> {
                 Some(then)
             }
             Sent::Lost(_) | Sent::Waits => None,
+        }
+    }
+
+    /// Counts the media of a segment once: when it first came by the mirror, and when it was first shown.
+    fn note_past(&mut self, id: ConnectionId, side: Side, index: usize, past: Past) {
+        let queue = &mut self.end(id, side).queue;
+        let is_whole = index.checked_sub(1).is_none_or(|before| queue[before].past.is_shown());
+        let part = &mut queue[index];
+        let (before, media) = (part.past, part.media);
+        part.past = before.max(past);
+        part.shown += u16::from(past.is_shown());
+        let Some(Packets { stream: id, ended, begun, bytes, is_cut }) = media else { return };
+        let stream = &mut self.streams[id];
+        if before == Past::Apart && past != Past::Apart {
+            stream.passed += ended;
+        }
+        if let (Past::Shown(at), false) = (past, before.is_shown()) {
+            stream.seen += ended;
+            // A header of which the mirror shows the end alone is not read.
+            let torn = u64::from(is_cut && !is_whole).min(begun);
+            stream.seconds.miss(torn);
+            if begun > torn {
+                let source = stream.source;
+                self.media_shown(id, source, Frames { first: at, last: at, packets: begun - torn, bytes });
+            }
         }
     }
 
@@ -545,6 +687,14 @@ impl World<'_> {
             let Some(part) = end.queue.pop_front() else { break };
             end.delivered = part.sequence.wrapping_add(part.length());
             end.queued -= part.data.len();
+            if let Some(Packets { stream, ended, begun, .. }) = part.media {
+                let stream = &mut self.streams[stream];
+                stream.received += ended;
+                stream.received_past += if part.past == Past::Apart { 0 } else { ended };
+                if !part.past.is_shown() {
+                    stream.seconds.miss(begun);
+                }
+            }
             let note = if part.is_fin { Note::Fin } else { part.note };
             if note != Note::Nothing {
                 self.agenda.at(at, Event::Delivered(id, generation, side.other(), note));
@@ -628,6 +778,9 @@ impl World<'_> {
             is_last: true,
             note: Note::Fin,
             says: Vec::new(),
+            shown: 0,
+            media: None,
+            past: Past::Apart,
         };
         end.next = end.next.wrapping_add(1);
         end.queue.push_back(part);
@@ -746,6 +899,12 @@ fn cut(data: &Data, from: usize, to: usize) -> Data {
 /// Largest segment that is offered, and its data behind twelve bytes of time stamps.
 const MSS: u16 = 1_460;
 const MSS_DATA: u16 = 1_448;
+/// Headers of a media packet inside RTSP: its frame's and its own.
+const HEADERS: usize = 16;
+/// Ethernet, IPv4, TCP with time stamps.
+const HEADERS_BEFORE_DATA: u64 = 66;
+/// What a host takes to acknowledge a segment.
+pub(super) const ACKNOWLEDGES_AFTER: i64 = 20_000;
 /// From one segment of a burst to the next, in nanoseconds: a full frame at 1 Gbit/s.
 const SPACING: i64 = 12_300;
 /// First retransmission time-out on a local network (Linux's minimum).

@@ -54,6 +54,24 @@ fn frames_without_ip_are_read_by_their_type() {
 }
 
 #[test]
+fn snap_frames_are_read_by_organization_and_protocol() {
+    let mut bench = Bench::new();
+    for snap in [&b"\x02\0\x0c\0\x07hello"[..], b"\x02\0\x0c\0\x08other", b"\0\0\0\0\x07other"] {
+        let head = b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x07\0\x0d\xaa\xaa\x03";
+        bench.frame(ms(0), &[&head[..], snap, b"padding"].concat());
+    }
+    assert_eq!(bench.said(), ["words Name hello"]);
+}
+
+#[test]
+fn packets_without_ports_are_read_by_their_protocol() {
+    let mut bench = Bench::new();
+    bench.ip(ms(0), (CLIENT, SERVER), 253, b"hello");
+    bench.ip(ms(1), (CLIENT, SERVER), 254, b"other");
+    assert_eq!(bench.said(), ["words Name hello"]);
+}
+
+#[test]
 fn media_is_summed_each_second_once_it_is_proved() {
     let mut bench = Bench::new();
     for n in 0..50_u16 {

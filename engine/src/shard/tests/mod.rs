@@ -57,7 +57,7 @@ static LINES: Parser = Parser {
 static WORDS: Parser = Parser {
     name: "words",
     about: "",
-    on: &[On::Udp(7), On::EtherType(0x88b5), On::Icmpv6],
+    on: &[On::Udp(7), On::EtherType(0x88b5), On::Snap([2, 0, 0x0c], 7), On::Ip(253)],
     probe: |_, bytes| match bytes {
         [b'?', ..] => Probe::Maybe,
         [b'a'..=b'z' | b'!', ..] => Probe::Yes,

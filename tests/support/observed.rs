@@ -1,0 +1,358 @@
+//! The bridge between the simulator's second depth and the ledger: sights become observations.
+//!
+//! It keeps books as the product does with frames: what a frame says is taken in its order, sums are flushed at
+//! the tick that ends their second, and what the clock says comes behind them.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use spanwatch_engine::clock::{Clock, GapReason, Moment};
+use spanwatch_engine::ledger::Ledger;
+use spanwatch_engine::observation::{Cite, Observation, Party, Place};
+use spanwatch_engine::report::Report;
+use spanwatch_engine::report::build::{Run, report};
+use spanwatch_engine::shard::FIRST_OF_FRAME;
+use spanwatch_fingerprints::Fingerprints;
+use spanwatch_parsers::{
+    ALL, Activity, Attached, BindingBy, Ended, Fact, Lease, Mac, Neighbor, Span, StreamActivity,
+    StreamAnnounced, StreamTransport, Text, Time,
+};
+use spanwatch_simulator::options::SECOND;
+use spanwatch_simulator::sight::{self, Heard, Media, Says, Sight, What};
+use spanwatch_simulator::tap::Reader;
+
+/// A ledger that reads sights.
+pub struct Observed {
+    ledger: Ledger,
+    clock: Clock,
+    /// Counts what stands for frames.
+    frame: u64,
+    /// Sights of the second under way.
+    second: Vec<Sight>,
+    /// Sums of the second before, which wait for the tick.
+    sums: Vec<Sight>,
+    /// When a side of a flow was last said to have its address by itself.
+    bound: HashMap<u64, i64>,
+}
+
+impl Default for Observed {
+    fn default() -> Self {
+        let mut clock = Clock::new(false);
+        clock.input_opened(0);
+        Self {
+            ledger: Ledger::new(Fingerprints::builtin()),
+            clock,
+            frame: 0,
+            second: Vec::new(),
+            sums: Vec::new(),
+            bound: HashMap::new(),
+        }
+    }
+}
+
+impl Reader for Observed {
+    fn sight(&mut self, sight: Sight) {
+        let second = |sight: &Sight| sight.at.div_euclid(SECOND);
+        if self.second.first().is_some_and(|first| second(first) != second(&sight)) {
+            self.end_second();
+        }
+        self.second.push(sight);
+    }
+}
+
+impl Observed {
+    /// What is known at the end of the capture.
+    pub fn report(mut self) -> Report {
+        self.end_second();
+        self.clock.input_ended(0);
+        let clock = self.clock.now();
+        self.flush(clock.unwrap_or_default());
+        if let Some(end) = clock {
+            self.ledger.complete(end);
+        }
+        report(&self.ledger, &Run { clock, ..Run::default() })
+    }
+
+    fn end_second(&mut self) {
+        let mut second = std::mem::take(&mut self.second);
+        let Some((first, last, frames)) = extent(&second) else { return };
+        let mut moments = Vec::new();
+        // A clock that was set back is believed after some frames.
+        for _ in 0..frames.min(FRAMES_TO_BELIEVE) {
+            self.clock.frame(Time(first), 0, &mut moments);
+            self.heed(&mut moments);
+        }
+        self.clock.frame(Time(last), 0, &mut moments);
+        self.heed(&mut moments);
+        for sight in &second {
+            match &sight.what {
+                What::Said(says) => self.said(sight, says),
+                What::Heard(heard) => self.bind(sight, heard),
+                What::Media(_) => {}
+            }
+        }
+        second.retain(|sight| !matches!(sight.what, What::Said(_)));
+        second.sort_by_key(|sight| matches!(sight.what, What::Media(_)));
+        self.sums.extend(second);
+    }
+
+    /// Flushes the sums before what the clock says, and heeds it.
+    fn heed(&mut self, moments: &mut Vec<Moment>) {
+        let Some(first) = moments.first() else { return };
+        self.flush(match *first {
+            Moment::Tick(at) => at,
+            Moment::Gap { from, .. } | Moment::Leap { from, .. } => from,
+        });
+        for moment in moments.drain(..) {
+            match moment {
+                Moment::Tick(at) => self.ledger.complete(at),
+                Moment::Gap { from, to, why } => {
+                    assert_eq!(why, GapReason::Silence, "there is one input");
+                    self.ledger.gap(from, to, why);
+                }
+                Moment::Leap { from, to } => {
+                    self.ledger.leap(from, to, Cite { input: 0, frame: self.frame });
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self, at: Time) {
+        for sight in std::mem::take(&mut self.sums) {
+            let fact = match sight.what {
+                What::Heard(heard) => Fact::Activity(activity(&heard)),
+                What::Media(media) => Fact::Stream(Box::new(stream(&sight, &media))),
+                What::Said(_) => continue,
+            };
+            let source = if matches!(fact, Fact::Stream(_)) { "rtp" } else { "flow" };
+            let seen = self.observation(&sight, (at, 0), source, fact);
+            self.ledger.observe(&seen);
+        }
+    }
+
+    /// What is sent to a group of the link bears its sender's own MAC (RFC 5771, 4): said once a minute.
+    fn bind(&mut self, sight: &Sight, heard: &Heard) {
+        let (Some(from), Some(to)) = (sight.from.ip, sight.to.ip) else { return };
+        let is_of_the_link = match (from, to) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => to.octets()[..3] == [224, 0, 0] && !from.is_unspecified(),
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                from.is_unicast_link_local() || (to.segments()[0] == 0xff02 && !from.is_unspecified())
+            }
+            _ => false,
+        };
+        if !is_of_the_link || self.bound.get(&heard.flow).is_some_and(|last| heard.first - last < MINUTE) {
+            return;
+        }
+        self.bound.insert(heard.flow, heard.first);
+        self.frame += 1;
+        let fact = Fact::Binding { mac: Mac(sight.from.mac.0), ip: from, by: BindingBy::LinkScope };
+        let seen = self.observation(sight, (Time(heard.first), 0), "flow", fact);
+        self.ledger.observe(&seen);
+    }
+
+    fn said(&mut self, sight: &Sight, says: &Says) {
+        self.frame += 1;
+        for (index, (about, source, fact)) in (0..).zip(facts(sight, says)) {
+            let mut seen = self.observation(sight, (Time(sight.at), index), source, fact);
+            if let Some((mac, ip)) = about {
+                seen.peer = seen.subject;
+                seen.subject = Party { mac, ip, vlan: sight.vlan, ..Party::default() };
+            }
+            self.ledger.observe(&seen);
+        }
+    }
+
+    fn observation(
+        &self,
+        sight: &Sight,
+        (at, index): (Time, u32),
+        source: &'static str,
+        fact: Fact,
+    ) -> Observation {
+        let party = |party: &sight::Party| Party {
+            mac: Some(Mac(party.mac.0)).filter(|mac| mac.is_device()),
+            ip: party.ip,
+            vlan: sight.vlan,
+            hop_limit: party.ttl,
+            port: party.port,
+        };
+        Observation {
+            place: Place { frame: self.frame, shard: 0, index: FIRST_OF_FRAME + index },
+            at,
+            cite: Cite { input: 0, frame: self.frame },
+            subject: party(&sight.from),
+            peer: party(&sight.to),
+            transport: sight.protocol,
+            source,
+            fact,
+        }
+    }
+}
+
+/// Somebody named in a message, where it is not about its sender.
+type Named = Option<(Option<Mac>, Option<IpAddr>)>;
+
+/// What a frame's word is to the product: about whom, by which protocol, and what.
+fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
+    let named = |mac: &spanwatch_simulator::wire::Mac, ip| Some((Some(Mac(mac.0)), ip));
+    let target = sight.to.ip.unwrap_or(IpAddr::from([0; 4]));
+    let resolver = if sight.protocol.is_none() { "arp" } else { "nd" };
+    match says {
+        Says::Binding(mac, ip) => {
+            let fact = Fact::Binding { mac: Mac(mac.0), ip: *ip, by: BindingBy::Claim };
+            vec![(named(mac, Some(*ip)), resolver, fact)]
+        }
+        Says::Asked(own, target) => {
+            vec![(named(&sight.from.mac, *own), resolver, Fact::Asked { target: *target })]
+        }
+        Says::Leased { .. } => leased(says),
+        Says::Attached(mac, switch, port) => {
+            let attached = Attached {
+                switch: Some(Text::from(switch.as_str())),
+                port: Some(Text::from(port.as_str())),
+                vlan: None,
+            };
+            vec![(named(mac, None), "dhcp", Fact::Attached(Box::new(attached)))]
+        }
+        Says::Router => vec![(None, "nd", Fact::Router)],
+        Says::Opening(attempt) => {
+            vec![(None, "flow", Fact::Opening { target, port: sight.to.port, attempt: *attempt })]
+        }
+        Says::Refused => vec![(None, "flow", Fact::Refused { port: sight.from.port })],
+        Says::Retried(attempt) => vec![(None, "flow", Fact::Retried { target, attempt: *attempt })],
+        Says::Unreachable(target) => {
+            let fact = Fact::Unreachable { target: *target, kind: 3, code: 1, transport: 6, port: None };
+            vec![(None, "icmp", fact)]
+        }
+        Says::Neighbor(neighbor) => {
+            let mac = Mac(neighbor.chassis.0);
+            let management =
+                neighbor.management.map(|ip| Fact::Binding { mac, ip, by: BindingBy::Management });
+            let fact = Fact::Neighbor(Box::new(Neighbor {
+                chassis: Text::from(mac.to_string().as_str()),
+                mac: Some(mac),
+                port: Text::from(neighbor.port.as_str()),
+                name: Some(Text::from(neighbor.name.as_str())),
+                ttl_s: neighbor.ttl_s,
+                capabilities: BRIDGE,
+                management: neighbor.management.into_iter().collect(),
+                ..Neighbor::default()
+            }));
+            std::iter::once(fact).chain(management).map(|fact| (None, "lldp", fact)).collect()
+        }
+        // Only what the product reads.
+        Says::Served(protocol) => {
+            let parser = ALL.iter().find(|parser| parser.name == *protocol);
+            parser.map(|it| (None, it.name, Fact::Service { protocol: it.name })).into_iter().collect()
+        }
+        Says::Announced { ssrc, destination, ports, is_interleaved } => {
+            let by_udp = Some(*ports).filter(|_| !is_interleaved);
+            let transport = transport(*is_interleaved, *destination);
+            let fact = Fact::StreamAnnounced(Box::new(StreamAnnounced {
+                transport,
+                destination: Some(*destination).filter(|ip| ip.is_multicast()),
+                source_port: by_udp.map(|(from, _)| from).filter(|_| transport == StreamTransport::Udp),
+                destination_port: by_udp.map(|(_, to)| to),
+                channel: is_interleaved.then_some(0),
+                ssrc: Some(*ssrc),
+                payload_type: None,
+                codec: None,
+                clock_hz: None,
+                is_encrypted: false,
+            }));
+            vec![(None, "rtsp", fact)]
+        }
+        Says::Ended => vec![(None, "rtsp", Fact::StreamEnded { ssrc: None, by: Ended::Teardown })],
+    }
+}
+
+/// A DHCP message is about the client; a server's also shows the server, and may name a router.
+fn leased(says: &Says) -> Vec<(Named, &'static str, Fact)> {
+    let Says::Leased { message, mac, own, ip, router, server, lease_s, transaction } = says else {
+        return Vec::new();
+    };
+    let given = ip.filter(|_| *message == ACK);
+    let about = Some((Some(Mac(mac.0)), given.or(*own)));
+    let by = if *message == ACK { BindingBy::Lease } else { BindingBy::Claim };
+    let bound = given.or(own.filter(|_| *message == REQUEST));
+    let lease = Lease {
+        message: *message,
+        server: *server,
+        address: *ip,
+        lease_s: *lease_s,
+        relay: None,
+        transaction: *transaction,
+    };
+    let mut facts: Vec<_> =
+        bound.map(|ip| (about, "dhcp", Fact::Binding { mac: Mac(mac.0), ip, by })).into_iter().collect();
+    facts.push((about, "dhcp", Fact::Lease(Box::new(lease))));
+    if matches!(*message, OFFER | ACK) {
+        facts.push((None, "dhcp", Fact::Service { protocol: "dhcp" }));
+    }
+    facts.extend(router.map(|ip| (Some((None, Some(ip))), "dhcp", Fact::Router)));
+    facts
+}
+
+fn activity(heard: &Heard) -> Activity {
+    Activity {
+        flow: heard.flow,
+        protocol: None,
+        first: Time(heard.first),
+        first_frame: (0, 0),
+        last: Time(heard.last),
+        packets: heard.packets,
+        bytes: heard.bytes,
+        longest_gap: Span(heard.longest_gap),
+    }
+}
+
+fn stream(sight: &Sight, media: &Media) -> StreamActivity {
+    let destination = sight.to.ip.expect("media goes to an address");
+    StreamActivity {
+        stream: (media.stream, 0),
+        transport: transport(media.is_interleaved, destination),
+        destination,
+        ports: (sight.from.port, sight.to.port),
+        channel: media.is_interleaved.then_some(0),
+        ssrc: media.ssrc,
+        payload_type: media.payload_type,
+        first: Time(media.first),
+        first_frame: (0, 0),
+        last: Time(media.last),
+        packets: media.packets,
+        bytes: media.bytes,
+        lost: media.lost,
+        out_of_order: 0,
+        duplicates: 0,
+        jitter_16ticks: 0,
+        longest_gap: Span(media.longest_gap),
+    }
+}
+
+fn transport(is_interleaved: bool, destination: IpAddr) -> StreamTransport {
+    match (is_interleaved, destination.is_multicast()) {
+        (true, _) => StreamTransport::Interleaved,
+        (false, true) => StreamTransport::Multicast,
+        (false, false) => StreamTransport::Udp,
+    }
+}
+
+/// The first and the last frame of some sights, and how many there are.
+fn extent(second: &[Sight]) -> Option<(i64, i64, u64)> {
+    let of = |sight: &Sight| match &sight.what {
+        What::Said(_) => (sight.at, sight.at, 1),
+        What::Heard(heard) => (heard.first, heard.last, heard.packets),
+        What::Media(media) => (media.first, media.last, 0),
+    };
+    second.iter().map(of).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1), a.2 + b.2))
+}
+
+/// DHCP message types (RFC 2132, 9.6).
+const OFFER: u8 = 2;
+const REQUEST: u8 = 3;
+const ACK: u8 = 5;
+/// The bridge's bit among the capabilities (IEEE 802.1AB-2016, table 8-4).
+const BRIDGE: u16 = 1 << 2;
+const MINUTE: i64 = 60 * SECOND;
+/// More frames than it takes to believe a clock that was set back.
+const FRAMES_TO_BELIEVE: u64 = 20;
