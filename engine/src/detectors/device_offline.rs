@@ -1,13 +1,14 @@
 //! `device-offline`: no sign of life from one device though it was expected.
 //!
 //! ## What it says
-//! A device that had sent media steadily for 10 s or more has been silent for longer than
-//! three times its longest normal pause (5 s at least), who received its media asked it and got no answer
+//! A device that had sent media steadily for 10 s or more, or had served a connection steadily for a minute,
+//! has been silent for longer than
+//! three times its longest normal pause (5 s at least), who dealt with it asked it and got no answer
 //! (repeated ARP or neighbour requests, connection attempts, resent data, or a router's repeated
 //! "host unreachable"), and other devices than he were heard meanwhile. The first sign of life ends it.
 //! The cause stays unknown unless the return tells it: a stream that simply goes on
 //! means that the device ran all the time and only its link was cut, or the uplink where others
-//! were silent at the same time.
+//! were silent at the same time; questions for an address as after a start mean that it restarted.
 //!
 //! ## Why it matters
 //! Nothing is seen or recorded from a camera that is gone. Whether its switch port has link and
@@ -15,7 +16,7 @@
 //!
 //! ## Where it is wrong
 //! Where the mirror lost only this device's port while its recorder reconnects for another
-//! reason. Devices that never streamed are not judged yet.
+//! reason. Devices that neither streamed nor served anybody steadily for a minute are not judged.
 //!
 //! ## State
 //! None of its own: [`crate::verdict`] judges, and this words what it judged.
@@ -61,7 +62,7 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
     let name = title_of(absence.device, directory);
     let kind = directory.device(absence.device).map_or("unknown", |device| device.kind().0);
     let what = if kind == "unknown" { "Device".to_owned() } else { capitalised(kind) };
-    let judgement = Judgement::of(absence);
+    let judgement = Judgement::of(absence, kind);
     let evidence = evidence(absence, directory);
     let since = clock_time(absence.since);
     let alone = absence.together.is_empty();
@@ -94,6 +95,12 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         (Owner::It, true) => "It is IT's turn: the device ran all the time, its connection was cut.",
         (Owner::It, false) => {
             "It is IT's turn: it ran all the time, the switch it hangs on or that switch's uplink was cut off."
+        }
+        (Owner::PhysicalSecurity, _) if judgement.cause == Cause::Recorder => {
+            "It is physical security's turn: look at the recorder. Its cameras are not at fault."
+        }
+        (Owner::PhysicalSecurity, _) => {
+            "It started anew, so it had lost its power or restarted by itself. It is physical security's turn; if it happens again, IT looks at the power of its switch port."
         }
         (_, true) => {
             "It is IT's turn first: check its switch port for link and power, before a technician goes out."
@@ -129,7 +136,8 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         },
         summary: format!("{went} {neighbours} {turn}"),
         detail: format!(
-            "Media ran for {} before it stopped; silence of more than {} was not normal. Unanswered since: {asked}.",
+            "{} ran for {} before it stopped; silence of more than {} was not normal. Unanswered since: {asked}.",
+            if absence.is_of_media { "Media" } else { "A connection that it serves" },
             length(absence.streamed),
             length(absence.patience)
         ),
@@ -158,15 +166,18 @@ struct Judgement {
 }
 
 impl Judgement {
-    fn of(absence: &Absence) -> Self {
+    fn of(absence: &Absence, kind: &str) -> Self {
         let mut ways: Vec<How> = absence.asks.iter().map(|ask| ask.how).collect();
         ways.sort_unstable();
         ways.dedup();
         let gone = if ways.len() > 1 { TWO_REFUSALS } else { ONE_REFUSAL };
         let ran_on = absence.resumed.is_some() && absence.restarted.is_none();
+        let is_recorder = kind_of(kind).id == recorder_offline::KIND.id;
         let cause = match (ran_on, absence.together.is_empty()) {
             (true, true) => Cause::Link,
             (true, false) => Cause::Uplink,
+            (false, true) if absence.restarted.is_some() => Cause::DeviceRestart,
+            (false, true) if is_recorder => Cause::Recorder,
             (false, _) => Cause::Unknown,
         };
         Self { gone, cause }
@@ -213,10 +224,22 @@ impl Judgement {
                     "the switch's log: it was down, and its devices are powered elsewhere",
                 ),
             ]
-        } else if absence.restarted.is_some() {
+        } else if self.cause == Cause::DeviceRestart {
             vec![
-                weigh(Cause::Power, 45, &last, &[], "the port's PoE log"),
-                weigh(Cause::Device, 45, &last, &[], "the device's own log"),
+                weigh(Cause::DeviceRestart, RESTARTED, &last, &[], "the device's own log"),
+                weigh(
+                    Cause::Power,
+                    35,
+                    &last,
+                    &[],
+                    "the port's PoE log, or others of its switch restarting too",
+                ),
+            ]
+        } else if self.cause == Cause::Recorder {
+            vec![
+                weigh(Cause::Recorder, RESTARTED, &refusals, &[], "the recorder answers on its console"),
+                weigh(Cause::Link, 20, &refusals, &[], port),
+                weigh(Cause::Power, 15, &refusals, &[], "its power supply"),
             ]
         } else if absence.together.is_empty() {
             vec![
@@ -241,10 +264,11 @@ impl Judgement {
     }
 
     fn revisions(&self, absence: &Absence) -> Vec<Revision> {
+        let is_recorder = self.cause == Cause::Recorder;
         let first = Revision {
             at: absence.detected,
-            cause: Cause::Unknown,
-            confidence: self.gone,
+            cause: if is_recorder { Cause::Recorder } else { Cause::Unknown },
+            confidence: if is_recorder { RESTARTED } else { self.gone },
             because: "silent and not answering; only its return or the switch can tell why".to_owned(),
         };
         let told = match (absence.resumed, absence.restarted) {
@@ -260,6 +284,7 @@ impl Judgement {
             at,
             cause: self.cause,
             confidence: match self.cause {
+                Cause::DeviceRestart => RESTARTED,
                 Cause::Link => CUT,
                 Cause::Uplink => CUT_TOGETHER,
                 _ => self.gone,
@@ -279,6 +304,8 @@ fn capitalised(word: &str) -> String {
 const ONE_REFUSAL: u8 = 80;
 /// Media silence and two refused ways of asking, in per cent.
 const TWO_REFUSALS: u8 = 92;
+/// It started anew, or it is the recorder that everybody misses, in per cent: power may be behind either.
+const RESTARTED: u8 = 60;
 /// One device ran on while it was away: its cable or port, in per cent.
 const CUT: u8 = 70;
 /// Several ran on while they were away: their uplink, or a switch that does not power them, in per cent.

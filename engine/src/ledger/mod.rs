@@ -366,6 +366,16 @@ impl Ledger {
         }
         let first = Cite { input: activity.first_frame.0, frame: activity.first_frame.1 };
         self.verdict.heard(number, (activity.first, first), (activity.last, seen.cite));
+        if let Some(peer) = seen.peer.ip
+            && (is_server_side(seen) || self.receives_media(number))
+        {
+            let by = self.directory.find(&seen.peer);
+            self.verdict.signed(number, activity, peer, by);
+        }
+    }
+
+    fn receives_media(&self, number: Number) -> bool {
+        self.directory.device(number).is_some_and(|device| !device.pulled_from.is_empty())
     }
 
     fn stream(&mut self, seen: &Observation, second: &StreamActivity) {
@@ -663,6 +673,12 @@ impl Ledger {
     }
 }
 
+/// Whether the subject is the side of a TCP connection that others call: its port is below the ephemeral ones
+/// (RFC 6335, 6; Linux begins at 32768), its peer's is one of them.
+fn is_server_side(seen: &Observation) -> bool {
+    seen.transport == Some(TCP) && seen.subject.port < EPHEMERAL && seen.peer.port >= EPHEMERAL
+}
+
 /// Whether an ICMP error says that a router does not find the host on its link
 /// (RFC 792: type 3 code 1; RFC 4443, 3.1: type 1 code 3).
 const fn is_host_unreachable(target: IpAddr, kind: u8, code: u8) -> bool {
@@ -683,6 +699,10 @@ pub const fn transport_name(protocol: Option<u8>) -> &'static str {
     }
 }
 
+/// IP protocol number.
+const TCP: u8 = 6;
+/// The first ephemeral port of most systems in use.
+const EPHEMERAL: u16 = 32_768;
 /// An OUI is the weakest witness, in per cent: modules and relabelled devices carry another's.
 const BY_OUI: u8 = 40;
 /// The switch itself says where the client hangs, in per cent.

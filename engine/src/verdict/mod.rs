@@ -28,7 +28,7 @@ pub mod witness;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use spanwatch_parsers::{Span, StreamActivity, Time};
+use spanwatch_parsers::{Activity, Span, StreamActivity, Time};
 
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
@@ -60,8 +60,10 @@ pub struct Absence {
     pub together_count: usize,
     /// The longest silence that was normal for it.
     pub patience: Span,
-    /// How long its media had run.
+    /// How long its media, or what else was expected of it, had run.
     pub streamed: Span,
+    /// Whether that was media.
+    pub is_of_media: bool,
     /// The sources of media it had before.
     pub sources: Vec<u32>,
     /// Whether it asked for an address as after a start, while away or just after, and the frame.
@@ -88,6 +90,7 @@ impl Absence {
             together_count: 0,
             patience: Span::seconds(5),
             streamed: Span::seconds(60),
+            is_of_media: true,
             sources: Vec::new(),
             restarted: None,
             resumed: None,
@@ -206,6 +209,17 @@ impl Verdict {
         watch.asks.known(client);
         let due = watch.due();
         self.rearm(device, due);
+    }
+
+    /// Takes one second of what a device sends to `peer` by a flow that it serves, or by which it receives media.
+    pub fn signed(&mut self, device: Number, second: &Activity, to: IpAddr, peer: Option<Number>) {
+        let offset = self.offset;
+        let Some(watch) = self.watches.get_mut(&device) else { return };
+        if watch.expectation.sign(second, to, offset) {
+            watch.asks.known(peer);
+            let due = watch.due();
+            self.rearm(device, due);
+        }
     }
 
     /// Says that `client` ended the device's media to himself on purpose, or with no client named
@@ -378,6 +392,7 @@ impl Verdict {
             together_count,
             patience: watch.expectation.patience(),
             streamed: watch.expectation.length(),
+            is_of_media: watch.expectation.is_of_media(),
             sources: watch.expectation.sources(),
             restarted: None,
             resumed: None,
