@@ -18,6 +18,8 @@ type Make = fn(&Site) -> Vec<u8>;
 /// A capture that raises a kind, by the kind's name.
 const RINGING: &[(&str, Make)] = &[
     ("device-offline", |site| written(&site.frames)),
+    ("devices-offline-together", |site| written(&site.frames)),
+    ("recorder-offline", |_| simulated("--seed 4 --devices 12 --length 4m --incident recorder-down@2m+80s")),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
     ("input-damaged", |site| cut(&site.frames)),
@@ -45,6 +47,13 @@ fn every_kind_rings() {
             assert!(list(finding, "evidence").count() > 0, "{kind}: {finding}");
         }
     }
+}
+
+/// A made-up capture.
+fn simulated(order: &str) -> Vec<u8> {
+    let made = spanwatch(["simulate", "--no-progress", "-w", "-"].into_iter().chain(order.split(' ')));
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    made.stdout
 }
 
 fn of_kind<'a>(report: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Value> {

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use support::run::{Outcome, SPANWATCH, Scratch, piped, replayed, sample, spanwatch};
+use support::run::{Outcome, SPANWATCH, Scratch, piped, replay, replayed, sample, spanwatch};
 
 /// The sentence on standard error of a run that must fail so.
 fn failure(outcome: &Outcome, code: i32) -> &str {
@@ -65,6 +65,16 @@ fn wrong_usage_exits_with_2() {
         &["replay", "--fail-on=terrible", "x.pcap"],
         &["replay", "--filter=tcp prot 554", "x.pcap"],
         &["kinds", "no-such-kind"],
+        &["simulate"],
+        &["simulate", "-w", "x.pcapng", "--devices=4"],
+        &["simulate", "-w", "x.pcapng", "--length=5"],
+        &["simulate", "-w", "x.pcapng", "--start=now"],
+        &["simulate", "-w", "x.pcapng", "--form=span"],
+        &["simulate", "-w", "x.pcapng", "--list"],
+        &["simulate", "-w", "x.pcapng", "--incident=power-cycle@soon"],
+        &["simulate", "-w", "x.pcapng", "--incident=powercycle"],
+        &["simulate", "-w", "x.pcapng", "--incident=power-cycle:nobody"],
+        &["simulate", "-w", "x.pcapng", "--incident=uplink-view", "--incident=mirror-partial"],
     ];
     for arguments in wrong {
         let outcome = spanwatch(*arguments);
@@ -102,7 +112,7 @@ fn every_subcommand_has_help_with_an_example() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
-    for command in ["replay", "doctor", "protocols", "kinds"] {
+    for command in ["replay", "doctor", "simulate", "protocols", "kinds"] {
         assert!(listed.contains(&command), "{command} is not listed: {listed:?}");
     }
     for command in listed {
@@ -226,4 +236,38 @@ fn protocols_and_kinds_are_listed() {
             assert!(help.text().contains(heading), "{name}: {}", help.text());
         }
     }
+}
+
+#[test]
+fn a_simulated_capture_is_read_and_its_truth_stands_beside_it() {
+    let scratch = Scratch::new("simulate");
+    let (capture, truth) = (scratch.path().join("night.pcapng"), scratch.path().join("night.truth.json"));
+    let simulate = |write: &Path| {
+        let fixed =
+            ["--length=90s", "--devices=12", "--bit-rate=20000", "--incident=cable-pull@40s:cam-001+30s"];
+        let words = [Path::new("simulate"), Path::new("-w"), write];
+        spanwatch(words.into_iter().chain(fixed.iter().map(Path::new)))
+    };
+    assert_eq!(simulate(&capture).code, 0);
+    let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(&truth).unwrap()).unwrap();
+    assert_eq!(truth["schema"], "spanwatch/truth/1");
+    assert_eq!(truth["incidents"][0]["subjects"][0], "cam-001");
+    let report = replay(&capture);
+    assert_eq!(report["capture"]["packets"], truth["capture"]["frames"]);
+    assert_eq!(simulate(Path::new("-")).stdout, std::fs::read(&capture).unwrap());
+}
+
+#[test]
+fn the_simulators_help_is_a_catalogue() {
+    let help = spanwatch(["simulate", "--help"]);
+    for word in ["power-cycle", "Near misses", "mirror-one-way", "erspan3", "vxlan=VNI", "+LENGTH"] {
+        assert!(help.text().contains(word), "{word}");
+    }
+    let list = spanwatch(["simulate", "--seed=4", "--devices=9", "--list"]);
+    assert_eq!(list.code, 0);
+    for word in ["sw-core", "sw-01", "cam-001", "recorder-01", "gateway"] {
+        assert!(list.text().contains(word), "{word}");
+    }
+    let unknown = spanwatch(["simulate", "-w", "x.pcapng", "--incident=powercycle"]);
+    assert!(failure(&unknown, 2).contains("did you mean power-cycle?"), "{}", unknown.stderr);
 }

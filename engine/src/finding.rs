@@ -71,6 +71,10 @@ impl Severity {
 pub enum Cause {
     /// The device itself.
     Device,
+    /// It restarted, for whatever reason.
+    DeviceRestart,
+    /// The recorder or VMS.
+    Recorder,
     /// Its power, or the supply of its port.
     Power,
     /// The switch it hangs on.
@@ -91,6 +95,8 @@ impl Cause {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Device => "device",
+            Self::DeviceRestart => "device-restart",
+            Self::Recorder => "recorder",
             Self::Power => "power",
             Self::Switch => "switch",
             Self::Uplink => "uplink",
@@ -104,7 +110,7 @@ impl Cause {
     #[must_use]
     pub const fn owner(self) -> Owner {
         match self {
-            Self::Device => Owner::PhysicalSecurity,
+            Self::Device | Self::DeviceRestart | Self::Recorder => Owner::PhysicalSecurity,
             Self::Power | Self::Switch | Self::Uplink | Self::Link | Self::Mirror => Owner::It,
             Self::Unknown => Owner::Unknown,
         }
@@ -202,6 +208,8 @@ pub struct Finding {
     pub alternatives: Vec<Alternative>,
     /// How the judgement changed.
     pub revisions: Vec<Revision>,
+    /// Ids of what was said before it was clear.
+    pub supersedes: Vec<String>,
     /// One line.
     pub title: String,
     /// For the person who looks after the cameras.

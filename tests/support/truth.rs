@@ -175,18 +175,30 @@ impl<'a> Judge<'a> {
         complaints
     }
 
-    /// What streamed from behind a dead switch is offline once as well.
+    /// What streamed from behind a dead switch is offline together, in one finding that nobody else is in.
     fn dead_switches(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         for event in self.events("switch-died") {
-            for name in list(event, "members").filter_map(Value::as_str) {
-                let offline = self.offline(name);
-                match offline[..] {
-                    [finding] => complaints.extend(self.absence(name, finding, event)),
-                    [] if !self.known[name]["rtsp"].is_object() => {}
-                    _ => complaints.push(format!("{name} is offline {} times, in truth once", offline.len())),
-                }
+            let members: BTreeSet<&str> = list(event, "members").filter_map(Value::as_str).collect();
+            let streamed = members.iter().filter(|name| self.known[**name]["rtsp"].is_object());
+            let due: BTreeSet<&str> = streamed.map(|name| text(self.known[name], "mac")).collect();
+            let allowed: BTreeSet<&str> = members.iter().map(|name| text(self.known[name], "mac")).collect();
+            let found: Vec<&Value> =
+                list(self.report, "findings").filter(|finding| finding["kind"] == TOGETHER).collect();
+            let [finding] = found[..] else {
+                complaints.push(format!(
+                    "{} findings of devices that are gone together, in truth one",
+                    found.len()
+                ));
+                continue;
+            };
+            let told: BTreeSet<&str> = list(finding, "devices").filter_map(Value::as_str).collect();
+            if !told.is_superset(&due) || !told.is_subset(&allowed) {
+                complaints.push(format!(
+                    "gone together: {told:?}, in truth {due:?} and perhaps more of {allowed:?}"
+                ));
             }
+            complaints.extend(self.absence("the switch", finding, event));
         }
         complaints
     }
@@ -195,11 +207,17 @@ impl<'a> Judge<'a> {
     fn absence(&self, name: &str, finding: &Value, event: &Value) -> Vec<String> {
         let time = |of: &Value, key: &str| of[key].as_str().map(nanoseconds);
         let (died, powered) = (time(event, "from").expect("a time"), time(event, "link_up").expect("a time"));
-        let source = mac(text(self.known[name], "mac"));
-        let frames = self.site.frames.iter().filter(|frame| frame.source() == source);
-        let heard: Vec<i64> = frames.map(|frame| frame.at).collect();
-        let before = heard.iter().copied().filter(|at| *at < powered).max();
-        let after = heard.iter().copied().filter(|at| *at >= powered).min();
+        // Of several the first to fall silent begins it, and the last to return ends it.
+        let heard = |id: &Value| -> Vec<i64> {
+            let source = mac(id.as_str().expect("a MAC"));
+            let frames = self.site.frames.iter().filter(|frame| frame.source() == source);
+            frames.map(|frame| frame.at).collect()
+        };
+        let each: Vec<Vec<i64>> = list(finding, "devices").map(heard).collect();
+        let last = |all: &Vec<i64>| all.iter().copied().filter(|at| *at < powered).max();
+        let next = |all: &Vec<i64>| all.iter().copied().filter(|at| *at >= powered).min();
+        let before = each.iter().filter_map(last).min();
+        let after = each.iter().filter_map(next).max();
         let mut complaints = Vec::new();
         let mut expect = |what: &str, got: Option<i64>, expected: Option<i64>, tolerance: i64| {
             let is_near = match (got, expected) {
@@ -236,12 +254,14 @@ impl<'a> Judge<'a> {
             self.known.iter().map(|(name, device)| (text(device, "mac"), *name)).chain(switches).collect();
         let mut complaints = Vec::new();
         for finding in list(self.report, "findings") {
-            if finding["kind"] != OFFLINE {
+            if finding["kind"] != OFFLINE && finding["kind"] != TOGETHER {
                 complaints.push(format!("a finding of kind {}: {}", finding["kind"], finding["title"]));
             }
-            let who = list(finding, "devices").filter_map(|id| names.get(id.as_str()?)).next();
-            if who.is_none_or(|who| !gone.contains(who)) {
-                complaints.push(format!("{who:?} was never gone: {}", finding["title"]));
+            for id in list(finding, "devices") {
+                let who = id.as_str().and_then(|id| names.get(id));
+                if who.is_none_or(|who| !gone.contains(who)) {
+                    complaints.push(format!("{who:?} was never gone: {}", finding["title"]));
+                }
             }
         }
         let wrong = |device: &&&Value| device["state"] == "offline";
@@ -302,3 +322,4 @@ const OF_A_DEVICE: &[&str] = &["power", "device", "device-restart", "unknown"];
 const OF_A_SWITCH: &[&str] = &["switch", "uplink", "power", "network-path", "unknown"];
 
 const OFFLINE: &str = "device-offline";
+const TOGETHER: &str = "devices-offline-together";

@@ -1,13 +1,14 @@
 //! `device-offline`: no sign of life from one device though it was expected.
 //!
 //! ## What it says
-//! A device that had sent media steadily for 10 s or more has been silent for longer than
-//! three times its longest normal pause (5 s at least), who received its media asked it and got no answer
+//! A device that had sent media steadily for 10 s or more, or had served a connection steadily for a minute,
+//! has been silent for longer than
+//! three times its longest normal pause (5 s at least), who dealt with it asked it and got no answer
 //! (repeated ARP or neighbour requests, connection attempts, resent data, or a router's repeated
 //! "host unreachable"), and other devices than he were heard meanwhile. The first sign of life ends it.
 //! The cause stays unknown unless the return tells it: a stream that simply goes on
 //! means that the device ran all the time and only its link was cut, or the uplink where others
-//! were silent at the same time.
+//! were silent at the same time; questions for an address as after a start mean that it restarted.
 //!
 //! ## Why it matters
 //! Nothing is seen or recorded from a camera that is gone. Whether its switch port has link and
@@ -15,18 +16,20 @@
 //!
 //! ## Where it is wrong
 //! Where the mirror lost only this device's port while its recorder reconnects for another
-//! reason. Devices that never streamed are not judged yet.
+//! reason. Devices that neither streamed nor served anybody steadily for a minute are not judged.
 //!
 //! ## State
 //! None of its own: [`crate::verdict`] judges, and this words what it judged.
 
 use spanwatch_parsers::Time;
 
+use crate::detectors::recorder_offline;
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Owner, Revision, Severity, id};
-use crate::ledger::directory::{Directory, Number};
+use crate::ledger::directory::Directory;
 use crate::report::time::{clock_time, length};
+use crate::verdict::Absence;
+use crate::verdict::account::{asked, evidence, others, title_of};
 use crate::verdict::witness::How;
-use crate::verdict::{Absence, OTHERS_COUNTED};
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -56,13 +59,10 @@ pub struct Around<'a> {
 #[must_use]
 pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
     let Around { opened_as, directory, switch, shared, now } = around;
-    let title_of = |number: Number| {
-        directory.device(number).map_or_else(|| "a forgotten device".to_owned(), |device| device.title())
-    };
-    let name = title_of(absence.device);
+    let name = title_of(absence.device, directory);
     let kind = directory.device(absence.device).map_or("unknown", |device| device.kind().0);
     let what = if kind == "unknown" { "Device".to_owned() } else { capitalised(kind) };
-    let judgement = Judgement::of(absence);
+    let judgement = Judgement::of(absence, kind);
     let evidence = evidence(absence, directory);
     let since = clock_time(absence.since);
     let alone = absence.together.is_empty();
@@ -79,7 +79,7 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         format!("{} heard on the network meanwhile.", others(absence.others_heard))
     } else {
         let names: Vec<String> =
-            absence.together.iter().take(NAMED_MAX).map(|number| title_of(*number)).collect();
+            absence.together.iter().take(NAMED_MAX).map(|number| title_of(*number, directory)).collect();
         format!(
             "{} more fell silent within seconds of it ({}{}): {}.",
             absence.together_count,
@@ -96,6 +96,12 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         (Owner::It, false) => {
             "It is IT's turn: it ran all the time, the switch it hangs on or that switch's uplink was cut off."
         }
+        (Owner::PhysicalSecurity, _) if judgement.cause == Cause::Recorder => {
+            "It is physical security's turn: look at the recorder. Its cameras are not at fault."
+        }
+        (Owner::PhysicalSecurity, _) => {
+            "It started anew, so it had lost its power or restarted by itself. It is physical security's turn; if it happens again, IT looks at the power of its switch port."
+        }
         (_, true) => {
             "It is IT's turn first: check its switch port for link and power, before a technician goes out."
         }
@@ -109,10 +115,11 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         }
     });
     let asked = asked(absence, directory);
+    let kind_of_finding = kind_of(kind);
     Finding {
-        id: id(KIND.id, opened_as, absence.since),
-        kind: &KIND,
-        severity: KIND.severity,
+        id: id(kind_of_finding.id, opened_as, absence.since),
+        kind: kind_of_finding,
+        severity: kind_of_finding.severity,
         confidence: judgement.gone,
         owner: judgement.cause.owner(),
         first_check,
@@ -122,13 +129,15 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         cause: Some(judgement.cause),
         alternatives: judgement.alternatives(absence, &evidence),
         revisions: judgement.revisions(absence),
+        supersedes: Vec::new(),
         title: match absence.ended {
             None => format!("{name}: no sign of life since {since} UTC"),
             Some((ended, _)) => format!("{name}: no sign of life from {since} to {} UTC", clock_time(ended)),
         },
         summary: format!("{went} {neighbours} {turn}"),
         detail: format!(
-            "Media ran for {} before it stopped; silence of more than {} was not normal. Unanswered since: {asked}.",
+            "{} ran for {} before it stopped; silence of more than {} was not normal. Unanswered since: {asked}.",
+            if absence.is_of_media { "Media" } else { "A connection that it serves" },
             length(absence.streamed),
             length(absence.patience)
         ),
@@ -143,6 +152,12 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
     }
 }
 
+/// Which kind of finding the absence of a device of this kind is.
+#[must_use]
+pub fn kind_of(device: &str) -> &'static Kind {
+    if matches!(device, "recorder" | "vms") { &recorder_offline::KIND } else { &KIND }
+}
+
 /// What the evidence allows to say.
 struct Judgement {
     /// How sure we are that it was gone, in per cent.
@@ -151,15 +166,18 @@ struct Judgement {
 }
 
 impl Judgement {
-    fn of(absence: &Absence) -> Self {
+    fn of(absence: &Absence, kind: &str) -> Self {
         let mut ways: Vec<How> = absence.asks.iter().map(|ask| ask.how).collect();
         ways.sort_unstable();
         ways.dedup();
         let gone = if ways.len() > 1 { TWO_REFUSALS } else { ONE_REFUSAL };
         let ran_on = absence.resumed.is_some() && absence.restarted.is_none();
+        let is_recorder = kind_of(kind).id == recorder_offline::KIND.id;
         let cause = match (ran_on, absence.together.is_empty()) {
             (true, true) => Cause::Link,
             (true, false) => Cause::Uplink,
+            (false, true) if absence.restarted.is_some() => Cause::DeviceRestart,
+            (false, true) if is_recorder => Cause::Recorder,
             (false, _) => Cause::Unknown,
         };
         Self { gone, cause }
@@ -206,10 +224,22 @@ impl Judgement {
                     "the switch's log: it was down, and its devices are powered elsewhere",
                 ),
             ]
-        } else if absence.restarted.is_some() {
+        } else if self.cause == Cause::DeviceRestart {
             vec![
-                weigh(Cause::Power, 45, &last, &[], "the port's PoE log"),
-                weigh(Cause::Device, 45, &last, &[], "the device's own log"),
+                weigh(Cause::DeviceRestart, RESTARTED, &last, &[], "the device's own log"),
+                weigh(
+                    Cause::Power,
+                    35,
+                    &last,
+                    &[],
+                    "the port's PoE log, or others of its switch restarting too",
+                ),
+            ]
+        } else if self.cause == Cause::Recorder {
+            vec![
+                weigh(Cause::Recorder, RESTARTED, &refusals, &[], "the recorder answers on its console"),
+                weigh(Cause::Link, 20, &refusals, &[], port),
+                weigh(Cause::Power, 15, &refusals, &[], "its power supply"),
             ]
         } else if absence.together.is_empty() {
             vec![
@@ -234,10 +264,11 @@ impl Judgement {
     }
 
     fn revisions(&self, absence: &Absence) -> Vec<Revision> {
+        let is_recorder = self.cause == Cause::Recorder;
         let first = Revision {
             at: absence.detected,
-            cause: Cause::Unknown,
-            confidence: self.gone,
+            cause: if is_recorder { Cause::Recorder } else { Cause::Unknown },
+            confidence: if is_recorder { RESTARTED } else { self.gone },
             because: "silent and not answering; only its return or the switch can tell why".to_owned(),
         };
         let told = match (absence.resumed, absence.restarted) {
@@ -253,6 +284,7 @@ impl Judgement {
             at,
             cause: self.cause,
             confidence: match self.cause {
+                Cause::DeviceRestart => RESTARTED,
                 Cause::Link => CUT,
                 Cause::Uplink => CUT_TOGETHER,
                 _ => self.gone,
@@ -260,99 +292,6 @@ impl Judgement {
             because: because.to_owned(),
         });
         std::iter::once(first).chain(revised).collect()
-    }
-}
-
-/// The last sign of life; each unanswered ask; that others were heard; then what the return showed.
-fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
-    let address = |number: Number| {
-        directory.device(number).map_or_else(
-            || "somebody".to_owned(),
-            |device| device.address().map_or_else(|| device.id(), |ip| ip.to_string()),
-        )
-    };
-    let held = directory.device(absence.device).and_then(|device| device.address());
-    let is_ipv6 = held.is_some_and(|ip| ip.is_ipv6());
-    let mut evidence = vec![Evidence {
-        at: absence.since,
-        cite: Some(absence.last_frame),
-        protocol: None,
-        text: "last frame from the device".to_owned(),
-    }];
-    evidence.extend(absence.asks.iter().map(|ask| {
-        let by = address(ask.by);
-        let (protocol, text) = match ask.how {
-            How::Resolve => (
-                if is_ipv6 { "nd" } else { "arp" },
-                format!("{by} asks for its hardware address again and gets no answer"),
-            ),
-            How::Connect => {
-                ("tcp", format!("{by} tries to connect, attempt {}, and gets no answer", ask.attempt))
-            }
-            How::Resend => (
-                "tcp",
-                format!("{by} sends the same data again, attempt {}, and gets no answer", ask.attempt),
-            ),
-            How::HostUnreachable => {
-                ("icmp", format!("{by} says that the device does not answer on its link"))
-            }
-        };
-        Evidence { at: ask.at, cite: Some(ask.cite), protocol: Some(protocol), text }
-    }));
-    evidence.push(Evidence {
-        at: absence.detected,
-        cite: None,
-        protocol: None,
-        text: if absence.together.is_empty() {
-            format!(
-                "{} other devices were heard after its last frame: our view was whole",
-                absence.others_heard
-            )
-        } else {
-            format!(
-                "{} more streaming devices fell silent within 5 s of it; {} heard",
-                absence.together_count,
-                others(absence.others_heard)
-            )
-        },
-    });
-    let returned = absence.ended.map(|(at, cite)| (at, cite, None, "first frame after the silence"));
-    let restarted = absence
-        .restarted
-        .map(|(at, cite)| (at, cite, Some("dhcp"), "it asks for an address as after a start"));
-    let resumed = absence
-        .resumed
-        .map(|(at, cite)| (at, cite, Some("rtp"), "media of the same source as before goes on"));
-    evidence.extend([returned, restarted, resumed].into_iter().flatten().map(
-        |(at, cite, protocol, text)| Evidence { at, cite: Some(cite), protocol, text: text.to_owned() },
-    ));
-    evidence
-}
-
-/// What was asked in vain, by whom, how often and how long.
-fn asked(absence: &Absence, directory: &Directory) -> String {
-    let runs = absence.asks.chunk_by(|a, b| (a.how, a.by) == (b.how, b.by));
-    let said = runs.filter_map(|run| {
-        let (first, last) = (run.first()?, run.last()?);
-        let by = directory.device(first.by).map_or_else(|| "somebody".to_owned(), |device| device.title());
-        let what = match first.how {
-            How::Resolve => "requests for its hardware address",
-            How::Connect => "attempts to connect",
-            How::Resend => "times the same data",
-            How::HostUnreachable => "times \"host unreachable\"",
-        };
-        let count = run.len().max(run.iter().map(|ask| usize::from(ask.attempt)).max().unwrap_or(0));
-        Some(format!("{count} {what} in {} by {by}", length(last.at - first.at)))
-    });
-    said.collect::<Vec<_>>().join("; ")
-}
-
-/// `1 other device was` or `7 other devices were`.
-fn others(count: usize) -> String {
-    match count {
-        1 => "1 other device was".to_owned(),
-        OTHERS_COUNTED => format!("{count} or more other devices were"),
-        _ => format!("{count} other devices were"),
     }
 }
 
@@ -365,6 +304,8 @@ fn capitalised(word: &str) -> String {
 const ONE_REFUSAL: u8 = 80;
 /// Media silence and two refused ways of asking, in per cent.
 const TWO_REFUSALS: u8 = 92;
+/// It started anew, or it is the recorder that everybody misses, in per cent: power may be behind either.
+const RESTARTED: u8 = 60;
 /// One device ran on while it was away: its cable or port, in per cent.
 const CUT: u8 = 70;
 /// Several ran on while they were away: their uplink, or a switch that does not power them, in per cent.

@@ -46,6 +46,7 @@ pub fn finding(index: u32, input: &Input) -> Option<Finding> {
         cause: None,
         alternatives: Vec::new(),
         revisions: Vec::new(),
+        supersedes: Vec::new(),
         title: format!("{} is damaged", input.name),
         summary: format!(
             "The capture file {} is cut or damaged. {} packets could be read; what the rest held is unknown. It is IT's turn: take the file again, or find its original.",

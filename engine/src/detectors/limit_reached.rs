@@ -56,6 +56,7 @@ pub fn finding(what: &str, limit: &Limit) -> Finding {
         cause: None,
         alternatives: Vec::new(),
         revisions: Vec::new(),
+        supersedes: Vec::new(),
         title: format!("Limit reached: {what}"),
         summary: format!(
             "There was more traffic of one sort than Spanwatch keeps at once ({what}). What was dropped is missing from this report. It is IT's turn: look for a flood."

@@ -47,6 +47,7 @@ pub fn finding(from: Time, to: Time, cite: Cite) -> Finding {
         cause: Some(Cause::Mirror),
         alternatives: Vec::new(),
         revisions: Vec::new(),
+        supersedes: Vec::new(),
         title: "The capture's clock leapt".to_owned(),
         summary: "The clock of the capturing computer was set, or its stamps are damaged: times before and after cannot be compared. No camera is concerned. It is IT's turn: check the capturing computer's clock.".to_owned(),
         detail: format!("The clock stood at {before}; stamps went on from {after}."),

@@ -113,6 +113,7 @@ impl Pulse {
             cause: Some(Cause::Mirror),
             alternatives: Vec::new(),
             revisions: Vec::new(),
+            supersedes: Vec::new(),
             title: format!("The mirror port was silent from {since} to {until} UTC"),
             summary: format!(
                 "Spanwatch saw nothing at all from {since} to {until} UTC ({lasted}), most likely because its own connection failed: whether the cameras ran is unknown for that time.{again} It is IT's turn: check the mirror port."

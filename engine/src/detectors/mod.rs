@@ -1,10 +1,12 @@
 //! What Spanwatch can find: one file per kind, its documentation its help page.
 
 pub mod device_offline;
+pub mod devices_offline_together;
 pub mod input_damaged;
 pub mod limit_reached;
 pub mod mirror_clock;
 pub mod mirror_lost;
+pub mod recorder_offline;
 
 use std::fmt;
 
@@ -51,6 +53,8 @@ pub struct Known<'a> {
 /// Every kind of finding, in the contract's order.
 pub const ALL: &[&Kind] = &[
     &device_offline::KIND,
+    &recorder_offline::KIND,
+    &devices_offline_together::KIND,
     &mirror_lost::KIND,
     &mirror_clock::KIND,
     &input_damaged::KIND,

@@ -25,11 +25,14 @@ use crate::clock::GapReason;
 use crate::detectors::device_offline::Around;
 use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
-use crate::detectors::{self, Detector, Known, device_offline, limit_reached, mirror_clock};
+use crate::detectors::{
+    self, Detector, Known, device_offline, devices_offline_together, limit_reached, mirror_clock,
+};
 use crate::finding::Finding;
 use crate::observation::{Cite, Observation, Party};
-use crate::verdict::Verdict;
+use crate::verdict::fate::{self, Fate};
 use crate::verdict::witness::{Ask, How};
+use crate::verdict::{Absence, Verdict};
 use device::Attachment;
 use directory::{Bound, Directory, Number, is_device_address, is_site_address};
 use identity::{Attribute, Sight, Witness};
@@ -254,25 +257,60 @@ impl Ledger {
     pub fn findings(&self, now: Time) -> Vec<Finding> {
         let mut findings = self.findings.clone();
         findings.extend(self.pulse.finding());
-        for (absence, opened_as) in self.verdict.absences().iter().zip(&self.opened_as) {
-            let switch = self.switch_of(absence.device);
-            let is_shared = !absence.together.is_empty()
-                && absence.together.len() == absence.together_count
-                && absence.together.iter().all(|other| self.switch_of(*other) == switch);
-            let name = |id: &Text| self.switches.get(id).and_then(|it| it.name.clone()).unwrap_or(id.clone());
-            let around = Around {
-                opened_as,
-                directory: &self.directory,
-                shared: switch.as_ref().filter(|_| is_shared).map(|id| name(id).as_str().to_owned()),
-                switch: switch.map(|id| id.as_str().to_owned()),
-                now,
-            };
-            findings.push(device_offline::finding(absence, around));
+        for fate in fate::incidents(self.verdict.absences(), |number| self.switch_of(number)) {
+            findings.extend(self.incident(&fate, now));
         }
         let known = Known { directory: &self.directory, switches: &self.switches, now };
         findings.extend(self.detectors.iter().flat_map(|detector| detector.findings(&known)));
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
         findings
+    }
+
+    /// Words one incident: a single absence, or several that belong together.
+    fn incident(&self, fate: &Fate, now: Time) -> Option<Finding> {
+        let members: Vec<(&Absence, &String)> = fate
+            .members
+            .iter()
+            .filter_map(|index| self.verdict.absences().get(*index).zip(self.opened_as.get(*index)))
+            .collect();
+        let (first, opened_as) = *members.first()?;
+        if members.len() == 1 {
+            return Some(self.single(first, opened_as, now));
+        }
+        let early = members.iter().filter(|(absence, _)| absence.detected < fate.detected);
+        let supersedes = early.map(|(absence, opened_as)| self.single(absence, opened_as, now).id).collect();
+        let switch = fate.switch.as_ref().and_then(|id| self.switches.get(id));
+        let name =
+            fate.switch.as_ref().map(|id| switch.and_then(|it| it.name.as_ref()).unwrap_or(id).as_str());
+        let heard = fate.switch.as_ref().and_then(|id| self.chassis.get(id)).copied();
+        let around = devices_offline_together::Around {
+            opened_as,
+            directory: &self.directory,
+            switch_name: name,
+            switch_heard: heard
+                .and_then(|number| self.directory.device(number))
+                .map(|device| device.last_seen),
+            supersedes,
+            now,
+        };
+        let absences: Vec<&Absence> = members.iter().map(|(absence, _)| *absence).collect();
+        devices_offline_together::finding(fate, &absences, around)
+    }
+
+    fn single(&self, absence: &Absence, opened_as: &str, now: Time) -> Finding {
+        let switch = self.switch_of(absence.device);
+        let is_shared = !absence.together.is_empty()
+            && absence.together.len() == absence.together_count
+            && absence.together.iter().all(|other| self.switch_of(*other) == switch);
+        let name = |id: &Text| self.switches.get(id).and_then(|it| it.name.clone()).unwrap_or(id.clone());
+        let around = Around {
+            opened_as,
+            directory: &self.directory,
+            shared: switch.as_ref().filter(|_| is_shared).map(|id| name(id).as_str().to_owned()),
+            switch: switch.map(|id| id.as_str().to_owned()),
+            now,
+        };
+        device_offline::finding(absence, around)
     }
 
     /// The id of the switch that a device hangs on.
@@ -328,6 +366,16 @@ impl Ledger {
         }
         let first = Cite { input: activity.first_frame.0, frame: activity.first_frame.1 };
         self.verdict.heard(number, (activity.first, first), (activity.last, seen.cite));
+        if let Some(peer) = seen.peer.ip
+            && (is_server_side(seen) || self.receives_media(number))
+        {
+            let by = self.directory.find(&seen.peer);
+            self.verdict.signed(number, activity, peer, by);
+        }
+    }
+
+    fn receives_media(&self, number: Number) -> bool {
+        self.directory.device(number).is_some_and(|device| !device.pulled_from.is_empty())
     }
 
     fn stream(&mut self, seen: &Observation, second: &StreamActivity) {
@@ -625,6 +673,12 @@ impl Ledger {
     }
 }
 
+/// Whether the subject is the side of a TCP connection that others call: its port is below the ephemeral ones
+/// (RFC 6335, 6; Linux begins at 32768), its peer's is one of them.
+fn is_server_side(seen: &Observation) -> bool {
+    seen.transport == Some(TCP) && seen.subject.port < EPHEMERAL && seen.peer.port >= EPHEMERAL
+}
+
 /// Whether an ICMP error says that a router does not find the host on its link
 /// (RFC 792: type 3 code 1; RFC 4443, 3.1: type 1 code 3).
 const fn is_host_unreachable(target: IpAddr, kind: u8, code: u8) -> bool {
@@ -645,6 +699,10 @@ pub const fn transport_name(protocol: Option<u8>) -> &'static str {
     }
 }
 
+/// IP protocol number.
+const TCP: u8 = 6;
+/// The first ephemeral port of most systems in use.
+const EPHEMERAL: u16 = 32_768;
 /// An OUI is the weakest witness, in per cent: modules and relabelled devices carry another's.
 const BY_OUI: u8 = 40;
 /// The switch itself says where the client hangs, in per cent.

@@ -378,6 +378,7 @@ fn finding(claim: &finding::Finding, ids: &BTreeMap<Number, String>) -> Finding 
                 because: it.because.clone(),
             })
             .collect(),
+        supersedes: claim.supersedes.clone(),
         title: claim.title.clone(),
         summary: claim.summary.clone(),
         detail: claim.detail.clone(),

@@ -349,6 +349,8 @@ pub struct Finding {
     pub alternatives: Vec<Alternative>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub revisions: Vec<Revision>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub supersedes: Vec<String>,
     pub title: String,
     pub summary: String,
     pub detail: String,

@@ -1,17 +1,19 @@
-//! What a device led us to expect: the pace of its media, learned per source.
+//! What a device led us to expect: the pace of its media, learned per source, and of what else it says steadily.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use spanwatch_parsers::{Span, StreamActivity, Time};
+use spanwatch_parsers::{Activity, Span, StreamActivity, Time};
 
-/// The media of one device as far as it ran without a pause.
+/// The media of one device, and its other steady flows, as far as they ran without a pause.
 #[derive(Debug, Default)]
 pub struct Expectation {
     sources: BTreeMap<u32, Pace>,
+    /// By flow.
+    signs: BTreeMap<u64, Pace>,
 }
 
-/// The pace of one RTP source.
+/// The pace of one RTP source, or of one side of a flow.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     /// Who receives it.
@@ -43,9 +45,32 @@ impl Expectation {
         }
     }
 
-    /// Takes out what was ended on purpose: the sources that went to `client`, and the source `ssrc`.
+    /// Takes one second of a flow to `to` that the device serves or by which it receives media; whether it is steady
+    /// enough to be expected to go on. `offset` is packet time less watched time.
+    pub fn sign(&mut self, second: &Activity, to: IpAddr, offset: Span) -> bool {
+        let (first, last) = (second.first - offset, second.last - offset);
+        if self.signs.len() >= SOURCES_MAX
+            && !self.signs.contains_key(&second.flow)
+            && let Some(oldest) =
+                self.signs.iter().min_by_key(|(flow, pace)| (pace.last, **flow)).map(|(flow, _)| *flow)
+        {
+            self.signs.remove(&oldest);
+        }
+        let begun = Pace { to, first, last, longest_gap: Span::ZERO };
+        let pace = self.signs.entry(second.flow).or_insert(begun);
+        if first - pace.last > PAUSE {
+            *pace = begun;
+        } else {
+            pace.longest_gap = pace.longest_gap.max(second.longest_gap);
+            pace.last = pace.last.max(last);
+        }
+        pace.is_steady()
+    }
+
+    /// Takes out what was ended on purpose: what went to `client`, and the source `ssrc`.
     pub fn end(&mut self, client: Option<IpAddr>, ssrc: Option<u32>) {
         self.sources.retain(|source, pace| Some(pace.to) != client && Some(*source) != ssrc);
+        self.signs.retain(|_, pace| Some(pace.to) != client);
     }
 
     /// Its sources of media.
@@ -74,22 +99,44 @@ impl Expectation {
         pace.is_some_and(|pace| silence > pace.max(STRANGE_MIN))
     }
 
-    /// How long its longest source ran.
+    /// How long what is expected of it ran.
     #[must_use]
     pub fn length(&self) -> Span {
-        self.sources.values().map(|pace| pace.last - pace.first).max().unwrap_or(Span::ZERO)
+        let all = self.sources.values().chain(self.signs.values());
+        all.map(|pace| pace.last - pace.first).max().unwrap_or(Span::ZERO)
+    }
+
+    /// Whether media is expected of it, rather than other signs alone.
+    #[must_use]
+    pub fn is_of_media(&self) -> bool {
+        self.sources.values().any(|pace| pace.last - pace.first >= LEARNED)
     }
 
     fn learned(&self) -> impl Iterator<Item = &Pace> {
-        let newest = self.sources.values().map(|pace| pace.last).max().unwrap_or(Time::MIN);
-        self.sources
-            .values()
-            .filter(move |pace| pace.last - pace.first >= LEARNED && newest - pace.last <= PAUSE)
+        let last = |paces: &mut dyn Iterator<Item = &Pace>| paces.map(|pace| pace.last).max();
+        let newest =
+            last(&mut self.sources.values()).max(last(&mut self.signs.values())).unwrap_or(Time::MIN);
+        let media = self.sources.values().filter(|pace| pace.last - pace.first >= LEARNED);
+        let signs = self.signs.values().filter(|pace| pace.is_steady());
+        media.chain(signs).filter(move |pace| newest - pace.last <= PAUSE)
+    }
+}
+
+impl Pace {
+    /// Whether a flow ran long and closely enough to be missed.
+    fn is_steady(&self) -> bool {
+        self.last - self.first >= STEADY && self.longest_gap <= STEADY_GAP
     }
 }
 
 /// Media is expected to go on once it ran this long.
 const LEARNED: Span = Span::seconds(10);
+
+/// Another flow is expected to go on once it ran this long ...
+const STEADY: Span = Span::seconds(60);
+
+/// ... and never paused for longer: polls of door controllers and reports of receivers come every few seconds.
+const STEADY_GAP: Span = Span::seconds(10);
 
 /// A source silent for longer than this has paused.
 const PAUSE: Span = Span::seconds(30);

@@ -20,17 +20,20 @@
 //! Deadlines advance only to the last tick that every shard has flushed, and an
 //! absence is stamped with the deadline, never with the frame that moved the clock.
 
+pub mod account;
 pub mod expectation;
+pub mod fate;
 pub mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use spanwatch_parsers::{Span, StreamActivity, Time};
+use spanwatch_parsers::{Activity, Span, StreamActivity, Time};
 
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
 use expectation::Expectation;
+use fate::TOGETHER;
 use witness::{Ask, Asks};
 
 /// One absence, from the last sign of life to the first sign after.
@@ -57,8 +60,10 @@ pub struct Absence {
     pub together_count: usize,
     /// The longest silence that was normal for it.
     pub patience: Span,
-    /// How long its media had run.
+    /// How long its media, or what else was expected of it, had run.
     pub streamed: Span,
+    /// Whether that was media.
+    pub is_of_media: bool,
     /// The sources of media it had before.
     pub sources: Vec<u32>,
     /// Whether it asked for an address as after a start, while away or just after, and the frame.
@@ -67,6 +72,31 @@ pub struct Absence {
     pub resumed: Option<(Time, Cite)>,
     /// Since when, in watched time.
     watched_since: Time,
+}
+
+#[cfg(test)]
+impl Absence {
+    /// An absence of which only this is known.
+    pub(crate) fn for_test(device: Number, since: Time, detected: Time) -> Self {
+        Self {
+            device,
+            since,
+            last_frame: Cite::default(),
+            detected,
+            ended: None,
+            asks: Vec::new(),
+            others_heard: 1,
+            together: Vec::new(),
+            together_count: 0,
+            patience: Span::seconds(5),
+            streamed: Span::seconds(60),
+            is_of_media: true,
+            sources: Vec::new(),
+            restarted: None,
+            resumed: None,
+            watched_since: since,
+        }
+    }
 }
 
 /// The availability of a device over time.
@@ -179,6 +209,17 @@ impl Verdict {
         watch.asks.known(client);
         let due = watch.due();
         self.rearm(device, due);
+    }
+
+    /// Takes one second of what a device sends to `peer` by a flow that it serves, or by which it receives media.
+    pub fn signed(&mut self, device: Number, second: &Activity, to: IpAddr, peer: Option<Number>) {
+        let offset = self.offset;
+        let Some(watch) = self.watches.get_mut(&device) else { return };
+        if watch.expectation.sign(second, to, offset) {
+            watch.asks.known(peer);
+            let due = watch.due();
+            self.rearm(device, due);
+        }
     }
 
     /// Says that `client` ended the device's media to himself on purpose, or with no client named
@@ -351,6 +392,7 @@ impl Verdict {
             together_count,
             patience: watch.expectation.patience(),
             streamed: watch.expectation.length(),
+            is_of_media: watch.expectation.is_of_media(),
             sources: watch.expectation.sources(),
             restarted: None,
             resumed: None,
@@ -440,9 +482,6 @@ impl Watch {
 
 /// A device without a learned cadence counts as online for this long after its last frame (design, "Time").
 pub const FRESH: Span = Span::seconds(60);
-
-/// Silences that begin this close together may have one cause (facts, offline_and_switch 10.5).
-pub const TOGETHER: Span = Span::seconds(5);
 
 /// A suspect is judged again this often, for asks take time to be refused.
 const JUDGE_AGAIN: Span = Span::seconds(1);

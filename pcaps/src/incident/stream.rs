@@ -2,12 +2,12 @@
 //!
 //! Where media is lost follows from two things that cross the mirror: the packets' own numbers, and what their
 //! receiver reports. Missing before the mirror and reported: on the way to it. Seen and reported missing: behind it.
-//! Whether the lossy cable is before or behind is a matter of place: what still crosses the mirror when that cable
-//! is cut was copied before it.
+//! Whether the lossy cable is before or behind is a matter of place: what is still copied when that cable loses
+//! everything was copied before it.
 
 use super::scene::GROUP;
 use super::{Case, Draft, Expected, Family, Fit, Kind, MustNot, Scene, Subject, Visible};
-use crate::fabric::HostId;
+use crate::fabric::{Fabric, HostId};
 use crate::options::Transport;
 use crate::site::Role;
 use crate::world::Change;
@@ -94,7 +94,8 @@ fn loss_uplink(scene: &mut Scene, case: Case) -> Draft {
     let cameras: Vec<HostId> = behind.iter().copied().filter(|host| is_lossy(scene, *host)).collect();
     let ends = |camera: &HostId| scene.recorder_of(*camera).map(|recorder| (*camera, recorder));
     let is_before = |ends: (HostId, HostId)| {
-        scene.shows(ends.0, ends.1) && !scene.shows_despite(ends, |fabric| fabric.trunks[trunk].is_up = false)
+        let loses_all = |fabric: &mut Fabric| fabric.trunks[trunk].loss_ppm = 1_000_000;
+        scene.shows(ends.0, ends.1) && !scene.shows_despite(ends, loses_all)
     };
     let is_shown = cameras.iter().filter_map(ends).any(|(camera, recorder)| scene.shows(camera, recorder));
     let are_before = cameras.iter().filter_map(ends).filter(|ends| is_before(*ends)).count();

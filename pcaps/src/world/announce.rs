@@ -32,24 +32,23 @@ impl World<'_> {
         let mac = self.site.hosts[host].mac;
         let solicited = nd::solicited_node(own);
         let probe = nd::neighbor_solicit((Ipv6Addr::UNSPECIFIED, solicited), None, own);
-        let says = vec![Says::Asked(None, own.into())];
-        self.send_ip6(at, host, Ipv6Addr::UNSPECIFIED, solicited, (255, false), probe, says);
+        let says = [Says::Asked(None, own.into())];
+        self.send_ip6(at, host, (Ipv6Addr::UNSPECIFIED, solicited), (255, false), probe, &says);
         let report = mld::report_v2((own, MLD_ROUTERS), &[(mld::TO_EXCLUDE, solicited)]);
-        self.send_ip6(at + 120 * MILLISECOND, host, own, MLD_ROUTERS, (1, true), report, Vec::new());
+        self.send_ip6(at + 120 * MILLISECOND, host, (own, MLD_ROUTERS), (1, true), report, &[]);
         let solicit = nd::router_solicit((own, ALL_ROUTERS), Some(mac));
-        let says = vec![Says::Binding(mac, own.into())];
-        self.send_ip6(at + 200 * MILLISECOND, host, own, ALL_ROUTERS, (255, false), solicit, says);
+        let says = [Says::Binding(mac, own.into())];
+        self.send_ip6(at + 200 * MILLISECOND, host, (own, ALL_ROUTERS), (255, false), solicit, &says);
     }
 
     fn send_ip6(
         &mut self,
         at: i64,
         host: HostId,
-        source: Ipv6Addr,
-        destination: Ipv6Addr,
+        (source, destination): (Ipv6Addr, Ipv6Addr),
         (ttl, is_alert): (u8, bool),
         message: Vec<u8>,
-        says: Vec<Says>,
+        says: &[Says],
     ) {
         let transport = Transport::Other { protocol: ip::ICMPV6, is_alert, message: message.into() };
         let packet = Packet { source: source.into(), destination: destination.into(), ttl, id: 0, transport };
@@ -59,7 +58,7 @@ impl World<'_> {
             body: Body::Ip(packet),
         };
         let vlan = self.site.hosts[host].vlan;
-        self.flood(at, host, vlan, &frame, &says);
+        self.flood(at, host, vlan, &frame, says);
     }
 
     /// The gateway makes itself known to IPv6 hosts (RFC 4861, 6.2.4).
@@ -68,15 +67,8 @@ impl World<'_> {
         let mac = self.site.hosts[host].mac;
         let router = nd::Router { mac, lifetime_s: 1_800, prefix: None };
         let message = nd::router_advertise((own, ALL_NODES), &router);
-        self.send_ip6(
-            at,
-            host,
-            own,
-            ALL_NODES,
-            (255, false),
-            message,
-            vec![Says::Binding(mac, own.into()), Says::Router],
-        );
+        let says = [Says::Binding(mac, own.into()), Says::Router];
+        self.send_ip6(at, host, (own, ALL_NODES), (255, false), message, &says);
     }
 
     fn announce_name(&mut self, at: i64, host: HostId) {
@@ -107,7 +99,7 @@ impl World<'_> {
     }
 
     fn say_hello(&mut self, at: i64, host: HostId) {
-        let bytes = self.discovery(host, |device, message| wsd::hello(device, message));
+        let bytes = self.discovery(host, wsd::hello);
         self.multicast(at, host, WS_DISCOVERY, 1, Self::datagram((3_702, 3_702), bytes), &[]);
         let own = self.hosts[host].ip;
         let (uuid, location) = (self.uuid(host), format!("http://{own}:49152/description.xml"));
@@ -133,7 +125,7 @@ impl World<'_> {
 
     /// Says goodbye before it shuts down on purpose.
     pub(super) fn say_bye(&mut self, at: i64, host: HostId) {
-        let bytes = self.discovery(host, |device, message| wsd::bye(device, message));
+        let bytes = self.discovery(host, wsd::bye);
         self.multicast(at, host, WS_DISCOVERY, 1, Self::datagram((3_702, 3_702), bytes), &[]);
     }
 

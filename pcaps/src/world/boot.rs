@@ -73,7 +73,7 @@ impl World<'_> {
         }
         self.say_dhcp(at, host, DISCOVER, None);
         let sway = self.hosts[host].random.between(-SECOND, SECOND);
-        let wait = (4 * SECOND << tries.min(4)) + sway;
+        let wait = ((4 * SECOND) << tries.min(4)) + sway;
         self.after(at + wait, host, Timer::Discover(tries.saturating_add(1)));
     }
 

@@ -199,10 +199,10 @@ impl<'o> World<'o> {
             owners.entry(host.ip).or_default().push(id);
         }
         for id in vlan::ALL {
-            owners.entry(crate::site::gateway_ip(id)).or_default().push(GATEWAY);
-        }
-        for addresses in owners.values_mut() {
-            addresses.dedup();
+            let owners = owners.entry(crate::site::gateway_ip(id)).or_default();
+            if !owners.contains(&GATEWAY) {
+                owners.push(GATEWAY);
+            }
         }
         let bridges = (0..site.switches.len()).map(|id| Bridge::new(id, &site, seed)).collect();
         let internet = site.all(Role::Internet).next();

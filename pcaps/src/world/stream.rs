@@ -421,7 +421,7 @@ impl World<'_> {
             stream.reported.receiver_next = at + REPORTS - stream.random.between(0, SECOND);
             let (sent, lost) = (stream.sent - stream.reported.sent, stream.lost - stream.reported.lost);
             (stream.reported.sent, stream.reported.lost) = (stream.sent, stream.lost);
-            let fraction = if sent == 0 { 0 } else { (lost * 256 / sent).min(255) };
+            let fraction = (lost * 256).checked_div(sent).unwrap_or(0).min(255);
             let since = if stream.reported.sender_at == 0 { 0 } else { at - stream.reported.sender_at };
             let block = Block {
                 ssrc: stream.ssrc,
@@ -461,7 +461,7 @@ impl World<'_> {
         let (camera, receiver, destination) = (stream.camera, stream.receiver, stream.destination);
         match (by, stream.transport) {
             (Side::Server, Transport::Multicast) => {
-                self.multicast(at, camera, destination, GROUP_TTL, Self::datagram(ports, bytes), &[]);
+                self.report_to_group(at, (camera, receiver), destination, Self::datagram(ports, bytes));
             }
             (Side::Server, _) => {
                 let transport = Self::datagram(ports, bytes);
@@ -489,6 +489,17 @@ impl World<'_> {
         }
     }
 
+    /// What goes to a group goes where somebody joined it, and nowhere else.
+    fn report_to_group(&mut self, at: i64, ends: (HostId, HostId), group: Ipv4Addr, transport: Carried) {
+        let (camera, receiver) = ends;
+        let plan = &self.site.hosts[camera];
+        let id = self.hosts[camera].id(plan.product.counts_packets);
+        let source = self.hosts[camera].ip.into();
+        let packet = Packet { source, destination: group.into(), ttl: GROUP_TTL, id, transport };
+        let frame = Frame { destination: Mac::of_group(group), source: plan.mac, body: Body::Ip(packet) };
+        self.unicast(at, camera, receiver, plan.vlan, &frame, &[]);
+    }
+
     /// Ends a stream.
     pub(super) fn stop_stream(&mut self, at: i64, id: StreamId) {
         self.settle(id, at);
@@ -512,7 +523,7 @@ impl Stream {
         let group = u64::from(self.media.group);
         let mean = (self.media.bit_rate / 8 / u64::from(self.media.frame_rate)).max(60);
         let plain = mean * group / (group + 4);
-        let is_key = self.picture % group == 0;
+        let is_key = self.picture.is_multiple_of(group);
         let length = if is_key { plain * 5 } else { plain };
         let sway = self.random.below(length / 3 + 1);
         (length - length / 6 + sway).max(40) as usize
@@ -520,7 +531,7 @@ impl Stream {
 
     /// One packet of a picture: a whole unit, or a fragment of one (RFC 6184, 5.6 and 5.8; RFC 7798, 4.4.1 and 4.4.3).
     fn rtp(&self, length: usize, cut: Cut, timestamp: u32) -> Data {
-        let is_key = (self.picture - 1) % u64::from(self.media.group) == 0;
+        let is_key = (self.picture - 1).is_multiple_of(u64::from(self.media.group));
         let header = rtp::header(PAYLOAD_TYPE, cut.is_last, self.sequence, timestamp, self.ssrc);
         let unit: u8 = match (self.media.is_h265, is_key) {
             (false, true) => 5,

@@ -23,6 +23,7 @@ fn report() -> Report {
         cause: None,
         alternatives: Vec::new(),
         revisions: Vec::new(),
+        supersedes: Vec::new(),
         title: "Camera 192.0.2.51 above the entrance of the long north hall went dark".repeat(3),
         summary: "It said nothing for a minute. ".repeat(9),
         detail: String::new(),

@@ -1,0 +1,109 @@
+//! What is told of an absence: its evidence, and the words that several kinds of findings share.
+
+use super::witness::How;
+use super::{Absence, OTHERS_COUNTED};
+use crate::finding::Evidence;
+use crate::ledger::directory::{Directory, Number};
+use crate::report::time::length;
+
+/// What people call a device.
+#[must_use]
+pub fn title_of(number: Number, directory: &Directory) -> String {
+    directory.device(number).map_or_else(|| "a forgotten device".to_owned(), |device| device.title())
+}
+
+/// The last sign of life; each unanswered ask; that others were heard; then what the return showed.
+#[must_use]
+pub fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
+    let address = |number: Number| {
+        directory.device(number).map_or_else(
+            || "somebody".to_owned(),
+            |device| device.address().map_or_else(|| device.id(), |ip| ip.to_string()),
+        )
+    };
+    let held = directory.device(absence.device).and_then(|device| device.address());
+    let is_ipv6 = held.is_some_and(|ip| ip.is_ipv6());
+    let mut evidence = vec![Evidence {
+        at: absence.since,
+        cite: Some(absence.last_frame),
+        protocol: None,
+        text: "last frame from the device".to_owned(),
+    }];
+    evidence.extend(absence.asks.iter().map(|ask| {
+        let by = address(ask.by);
+        let (protocol, text) = match ask.how {
+            How::Resolve => (
+                if is_ipv6 { "nd" } else { "arp" },
+                format!("{by} asks for its hardware address again and gets no answer"),
+            ),
+            How::Connect => {
+                ("tcp", format!("{by} tries to connect, attempt {}, and gets no answer", ask.attempt))
+            }
+            How::Resend => (
+                "tcp",
+                format!("{by} sends the same data again, attempt {}, and gets no answer", ask.attempt),
+            ),
+            How::HostUnreachable => {
+                ("icmp", format!("{by} says that the device does not answer on its link"))
+            }
+        };
+        Evidence { at: ask.at, cite: Some(ask.cite), protocol: Some(protocol), text }
+    }));
+    evidence.push(Evidence {
+        at: absence.detected,
+        cite: None,
+        protocol: None,
+        text: if absence.together.is_empty() {
+            format!(
+                "{} other devices were heard after its last frame: our view was whole",
+                absence.others_heard
+            )
+        } else {
+            format!(
+                "{} more streaming devices fell silent within 5 s of it; {} heard",
+                absence.together_count,
+                others(absence.others_heard)
+            )
+        },
+    });
+    let returned = absence.ended.map(|(at, cite)| (at, cite, None, "first frame after the silence"));
+    let restarted = absence
+        .restarted
+        .map(|(at, cite)| (at, cite, Some("dhcp"), "it asks for an address as after a start"));
+    let resumed = absence
+        .resumed
+        .map(|(at, cite)| (at, cite, Some("rtp"), "media of the same source as before goes on"));
+    evidence.extend([returned, restarted, resumed].into_iter().flatten().map(
+        |(at, cite, protocol, text)| Evidence { at, cite: Some(cite), protocol, text: text.to_owned() },
+    ));
+    evidence
+}
+
+/// What was asked in vain, by whom, how often and how long.
+#[must_use]
+pub fn asked(absence: &Absence, directory: &Directory) -> String {
+    let runs = absence.asks.chunk_by(|a, b| (a.how, a.by) == (b.how, b.by));
+    let said = runs.filter_map(|run| {
+        let (first, last) = (run.first()?, run.last()?);
+        let by = directory.device(first.by).map_or_else(|| "somebody".to_owned(), |device| device.title());
+        let what = match first.how {
+            How::Resolve => "requests for its hardware address",
+            How::Connect => "attempts to connect",
+            How::Resend => "times the same data",
+            How::HostUnreachable => "times \"host unreachable\"",
+        };
+        let count = run.len().max(run.iter().map(|ask| usize::from(ask.attempt)).max().unwrap_or(0));
+        Some(format!("{count} {what} in {} by {by}", length(last.at - first.at)))
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// `1 other device was` or `7 other devices were`.
+#[must_use]
+pub fn others(count: usize) -> String {
+    match count {
+        1 => "1 other device was".to_owned(),
+        OTHERS_COUNTED => format!("{count} or more other devices were"),
+        _ => format!("{count} other devices were"),
+    }
+}

@@ -1,0 +1,226 @@
+//! Shared fate: absences that began together for one reason are one incident.
+//!
+//! ```text
+//! last signs of life   ──a─b─c───────────────d────►      a, b, c hang on one switch: one incident
+//!                        └ TOGETHER ┘                     d, later, is an incident of its own
+//! ```
+//!
+//! Within [`TOGETHER`] of the first of them, absences belong together where the devices hang on one
+//! switch: two of them if they fell silent almost at once, else three. Devices whose switch
+//! nobody named join such a group if they fell silent with it. Without any known switch three that fell silent
+//! almost at once make a group, for three unrelated faults in one moment are not believable. Groups of several switches in one moment
+//! share something above them. (facts, offline_and_switch 10.5.)
+
+use std::collections::BTreeMap;
+
+use spanwatch_parsers::{Span, Text, Time};
+
+use super::Absence;
+use crate::ledger::directory::Number;
+
+/// One incident: one absence, or several with one cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fate {
+    /// Indices of its absences, in order of the last sign of life.
+    pub members: Vec<usize>,
+    /// The one switch that those hang on whose switch is known.
+    pub switch: Option<Text>,
+    /// When it was clear that they belong together; of a single absence when it was detected.
+    pub detected: Time,
+}
+
+/// Sorts absences into incidents, each into one, in order of their beginning.
+#[must_use]
+pub fn incidents(absences: &[Absence], hangs_on: impl Fn(Number) -> Option<Text>) -> Vec<Fate> {
+    let since = |index: &usize| absences.get(*index).map_or(Time::MIN, |absence| absence.since);
+    let mut order: Vec<usize> = (0..absences.len()).collect();
+    order.sort_by_key(|index| (since(index), *index));
+    let mut fates = Vec::new();
+    let mut rest = order.as_slice();
+    while let Some(first) = rest.first() {
+        let begin = since(first);
+        let count = rest.partition_point(|index| since(index) - begin <= TOGETHER);
+        let (cluster, later) = rest.split_at(count);
+        rest = later;
+        sort_cluster(cluster, absences, &hangs_on, &mut fates);
+    }
+    fates.sort_by_key(|fate| fate.members.first().map(since));
+    fates
+}
+
+fn sort_cluster(
+    cluster: &[usize],
+    absences: &[Absence],
+    hangs_on: &impl Fn(Number) -> Option<Text>,
+    fates: &mut Vec<Fate>,
+) {
+    let since = |index: &usize| absences.get(*index).map_or(Time::MIN, |absence| absence.since);
+    let mut by_switch: BTreeMap<Option<Text>, Vec<usize>> = BTreeMap::new();
+    for index in cluster {
+        let switch = absences.get(*index).and_then(|absence| hangs_on(absence.device));
+        by_switch.entry(switch).or_default().push(*index);
+    }
+    let mut strangers = by_switch.remove(&None).unwrap_or_default();
+    let (groups, singles): (Vec<_>, Vec<_>) = by_switch.into_iter().partition(|(_, members)| {
+        members.len() >= GROUP || (members.len() == PAIR && spread(members, &since) <= AT_ONCE)
+    });
+    let mut groups: Vec<(Option<Text>, Vec<usize>)> = merged(groups, &since);
+    for (_, members) in groups.iter_mut().filter(|(_, members)| members.len() >= GROUP) {
+        let (from, to) = reach(members, &since);
+        let joins = |index: &usize| since(index) >= from - AT_ONCE && since(index) <= to + AT_ONCE;
+        members.extend(strangers.iter().copied().filter(joins));
+        strangers.retain(|index| !joins(index));
+        members.sort_by_key(|index| (since(index), *index));
+    }
+    while strangers.len() >= GROUP {
+        let begin = strangers.first().map_or(Time::MIN, since);
+        let count = strangers.partition_point(|index| since(index) - begin <= AT_ONCE);
+        let members: Vec<usize> = strangers.drain(..count).collect();
+        if members.len() >= GROUP {
+            groups.push((None, members));
+        } else {
+            fates.extend(members.into_iter().map(|index| single(index, absences)));
+        }
+    }
+    let alone = singles.into_iter().flat_map(|(_, members)| members).chain(strangers);
+    fates.extend(alone.map(|index| single(index, absences)));
+    fates.extend(groups.into_iter().map(|(switch, members)| group(switch, members, absences)));
+}
+
+/// Groups of several switches that fell silent in one moment are one.
+fn merged(
+    groups: Vec<(Option<Text>, Vec<usize>)>,
+    since: &impl Fn(&usize) -> Time,
+) -> Vec<(Option<Text>, Vec<usize>)> {
+    let mut all: Vec<(Option<Text>, Vec<usize>)> = Vec::new();
+    for (switch, members) in groups {
+        let (from, to) = reach(&members, since);
+        let near = all.iter_mut().find(|(_, other)| {
+            let (other_from, other_to) = reach(other, since);
+            from - AT_ONCE <= other_to && other_from - AT_ONCE <= to
+        });
+        match near {
+            Some((shared, other)) => {
+                *shared = None;
+                other.extend(members);
+                other.sort_by_key(|index| (since(index), *index));
+            }
+            None => all.push((switch, members)),
+        }
+    }
+    all
+}
+
+fn single(index: usize, absences: &[Absence]) -> Fate {
+    let detected = absences.get(index).map_or(Time::MIN, |absence| absence.detected);
+    Fate { members: vec![index], switch: None, detected }
+}
+
+/// That they belong together is clear with the second of one switch, or with the third of whatever.
+fn group(switch: Option<Text>, members: Vec<usize>, absences: &[Absence]) -> Fate {
+    let mut detected: Vec<Time> =
+        members.iter().filter_map(|index| absences.get(*index)).map(|absence| absence.detected).collect();
+    detected.sort_unstable();
+    let needed = if switch.is_some() { PAIR } else { GROUP };
+    let detected = detected.get(needed - 1).or(detected.last()).copied().unwrap_or(Time::MIN);
+    Fate { members, switch, detected }
+}
+
+fn reach(members: &[usize], since: &impl Fn(&usize) -> Time) -> (Time, Time) {
+    let all = members.iter().map(since);
+    (all.clone().min().unwrap_or(Time::MIN), all.max().unwrap_or(Time::MIN))
+}
+
+fn spread(members: &[usize], since: &impl Fn(&usize) -> Time) -> Span {
+    let (from, to) = reach(members, since);
+    to - from
+}
+
+/// Silences that begin this close together may have one cause (facts, offline_and_switch 10.5).
+pub const TOGETHER: Span = Span::seconds(5);
+
+/// ... and this close hardly have two: a camera sends several pictures in that time.
+const AT_ONCE: Span = Span::millis(1_500);
+
+/// A group without further proof.
+const GROUP: usize = 3;
+
+/// Enough where they hang on one switch and fell silent at once.
+const PAIR: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Absences by the millisecond of their last sign; found 5 s later. The device's number is its place.
+    fn absences(since_ms: &[i64]) -> Vec<Absence> {
+        let one = |(index, ms): (usize, &i64)| {
+            Absence::for_test(Number(index as u32), Time(ms * 1_000_000), Time((ms + 5_000) * 1_000_000))
+        };
+        since_ms.iter().enumerate().map(one).collect()
+    }
+
+    fn members(fates: &[Fate]) -> Vec<(&[usize], Option<&str>)> {
+        fates.iter().map(|fate| (&fate.members[..], fate.switch.as_ref().map(Text::as_str))).collect()
+    }
+
+    /// Sorts absences; `switches` names each device's switch, `-` none.
+    fn sorted(since_ms: &[i64], switches: &str) -> Vec<Fate> {
+        let names: Vec<char> = switches.chars().collect();
+        let name = |number: Number| {
+            let letter = names[number.0 as usize];
+            (letter != '-').then(|| Text::from(letter.to_string().as_str()))
+        };
+        incidents(&absences(since_ms), name)
+    }
+
+    #[test]
+    fn devices_of_one_switch_share_their_fate() {
+        let fates = sorted(&[0, 300, 4_000, 9_000], "aaaa");
+        assert_eq!(members(&fates), [(&[0, 1, 2][..], Some("a")), (&[3][..], None)]);
+        assert_eq!(fates[0].detected, Time(5_300 * 1_000_000));
+    }
+
+    #[test]
+    fn two_unrelated_losses_stay_two() {
+        assert_eq!(members(&sorted(&[0, 100], "ab")), [(&[0][..], None), (&[1][..], None)]);
+        assert_eq!(members(&sorted(&[0, 100], "--")), [(&[0][..], None), (&[1][..], None)]);
+        assert_eq!(members(&sorted(&[0, 3_000], "aa")), [(&[0][..], None), (&[1][..], None)]);
+    }
+
+    #[test]
+    fn two_of_one_switch_at_once_belong_together() {
+        assert_eq!(members(&sorted(&[0, 1_400], "aa")), [(&[0, 1][..], Some("a"))]);
+    }
+
+    #[test]
+    fn three_at_once_belong_together_though_nobody_named_their_switch() {
+        let fates = sorted(&[0, 900, 1_300], "---");
+        assert_eq!(members(&fates), [(&[0, 1, 2][..], None)]);
+        assert_eq!(fates[0].detected, Time(6_300 * 1_000_000));
+        assert_eq!(sorted(&[0, 2_000, 4_000], "---").len(), 3);
+    }
+
+    #[test]
+    fn who_fell_silent_with_a_switch_hangs_on_it_for_all_we_know() {
+        assert_eq!(members(&sorted(&[0, 200, 300, 400], "aa-a")), [(&[0, 1, 2, 3][..], Some("a"))]);
+        let apart = sorted(&[0, 200, 300, 4_500], "aaa-");
+        assert_eq!(members(&apart), [(&[0, 1, 2][..], Some("a")), (&[3][..], None)]);
+    }
+
+    #[test]
+    fn a_stranger_of_another_switch_stays_out() {
+        let fates = sorted(&[0, 200, 300, 350], "aaab");
+        assert_eq!(members(&fates), [(&[0, 1, 2][..], Some("a")), (&[3][..], None)]);
+    }
+
+    #[test]
+    fn two_switches_at_once_share_what_is_above_them() {
+        assert_eq!(members(&sorted(&[0, 200, 300, 350], "abab")), [(&[0, 1, 2, 3][..], None)]);
+    }
+
+    #[test]
+    fn nothing_absent_is_no_incident() {
+        assert!(sorted(&[], "").is_empty());
+    }
+}
