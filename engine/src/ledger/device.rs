@@ -32,6 +32,8 @@ pub struct Device {
     pub is_bridge: bool,
     /// Whether it was seen sending media.
     pub sends_media: bool,
+    /// Whether media was seen going to it.
+    pub receives_media: bool,
     /// Addresses that it named as its own management addresses.
     pub management: BTreeSet<IpAddr>,
     /// First frame.
@@ -93,6 +95,7 @@ impl Device {
             is_router: false,
             is_bridge: false,
             sends_media: false,
+            receives_media: false,
             management: BTreeSet::new(),
             first_seen: at,
             last_seen: at,
@@ -196,6 +199,7 @@ impl Device {
         self.lost = self.lost.or(other.lost);
         self.answers_for_others |= other.answers_for_others;
         self.sends_media |= other.sends_media;
+        self.receives_media |= other.receives_media;
         self.is_router |= other.is_router;
         self.is_bridge |= other.is_bridge;
         self.first_seen = self.first_seen.min(other.first_seen);

@@ -375,7 +375,9 @@ impl Ledger {
     }
 
     fn receives_media(&self, number: Number) -> bool {
-        self.directory.device(number).is_some_and(|device| !device.pulled_from.is_empty())
+        self.directory
+            .device(number)
+            .is_some_and(|device| device.receives_media || !device.pulled_from.is_empty())
     }
 
     fn stream(&mut self, seen: &Observation, second: &StreamActivity) {
@@ -388,6 +390,9 @@ impl Ledger {
         }
         let cite = Cite { input: second.first_frame.0, frame: second.first_frame.1 };
         let client = self.directory.find_ip(second.destination, seen.subject.vlan);
+        if let Some(device) = client.and_then(|client| self.directory.device_mut(client)) {
+            device.receives_media = true;
+        }
         self.verdict.streamed(number, second, client, cite);
     }
 
