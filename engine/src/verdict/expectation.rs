@@ -1,14 +1,15 @@
 //! What a device led us to expect: the pace of its media, learned per source.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use spanwatch_parsers::{Span, StreamActivity, Time};
 
+use crate::few::FewBy;
+
 /// The media of one device as far as it ran without a pause.
 #[derive(Debug, Default)]
 pub struct Expectation {
-    sources: BTreeMap<u32, Pace>,
+    sources: FewBy<u32, Pace>,
 }
 
 /// The pace of one RTP source.
@@ -33,7 +34,7 @@ impl Expectation {
             self.sources.remove(&oldest);
         }
         let begun = Pace { to: second.destination, first, last, longest_gap: Span::ZERO };
-        let pace = self.sources.entry(second.ssrc).or_insert(begun);
+        let Some(pace) = self.sources.or_insert(second.ssrc, begun) else { return };
         if first - pace.last > PAUSE {
             // It paused and began again: what ran before is no measure of what runs now.
             *pace = begun;
