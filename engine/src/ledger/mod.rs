@@ -125,6 +125,12 @@ impl Ledger {
         }
     }
 
+    /// The same, still empty, with tables that nobody outside can aim at.
+    #[must_use]
+    pub fn seeded(self, seed: u64) -> Self {
+        Self { directory: Directory::seeded(seed), ..self }
+    }
+
     /// Takes the next observation.
     pub fn observe(&mut self, seen: &Observation) {
         self.now = self.now.max(seen.at);
