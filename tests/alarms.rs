@@ -19,7 +19,9 @@ type Make = fn(&Site) -> Vec<u8>;
 const RINGING: &[(&str, Make)] = &[
     ("device-offline", |site| written(&site.frames)),
     ("devices-offline-together", |site| written(&site.frames)),
-    ("recorder-offline", |_| simulated("--seed 4 --devices 12 --length 4m --incident recorder-down@2m+80s")),
+    ("recorder-offline", |_| {
+        simulated("--seed 4 --devices 12 --length 4m --from-boot --incident recorder-down@2m+80s")
+    }),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
     ("input-damaged", |site| cut(&site.frames)),

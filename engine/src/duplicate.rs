@@ -134,7 +134,7 @@ impl Copies {
         let layers = &peeled.layers;
         let (key, kind) = self.identify(layers, bytes);
         let face = Face::of(peeled, arrival, self.keyed);
-        let Some(entry) = self.recent.find(key) else {
+        let Some(entry) = self.recent.find(key, arrival.at, HORIZON) else {
             self.delay.first(kind);
             self.recent.insert(key, Entry::new(arrival.at, face), HORIZON);
             return false;
