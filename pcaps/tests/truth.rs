@@ -113,12 +113,9 @@ fn streams(capture: &Capture, truth: &Truth) {
         lost += gaps;
     }
     let is_lossy = truth.incidents.iter().any(|it| matches!(&it.kind[..], "loss-camera" | "loss-uplink"));
-    assert_eq!(
-        lost > 0,
-        is_lossy || truth.incidents.iter().any(|it| it.kind == "switch-power"),
-        "{}",
-        truth.order.seed
-    );
+    // What a dying switch had in hand is lost, if it had anything.
+    let may_lose = truth.incidents.iter().any(|it| it.kind == "switch-power");
+    assert!(if is_lossy { lost > 0 } else { lost == 0 || may_lose }, "{}", truth.order.seed);
 }
 
 /// Who was given an address by DHCP has it, from its gateway, and its switch added option 82 or did not.
