@@ -24,6 +24,7 @@ const RINGING: &[(&str, Make)] = &[
         simulated("--seed 4 --devices 12 --length 4m --from-boot --incident recorder-down@2m+80s")
     }),
     ("mac-moving", |_| written(&faults::mac_moving(true))),
+    ("address-conflict", |_| written(&faults::address_conflict(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
     ("input-damaged", |site| cut(&site.frames)),
@@ -33,6 +34,7 @@ const RINGING: &[(&str, Make)] = &[
 /// A capture that almost raises a kind, and must raise nothing.
 const NEARLY: &[(&str, Make)] = &[
     ("mac-moving", |_| written(&faults::mac_moving(false))),
+    ("address-conflict", |_| written(&faults::address_conflict(false))),
 ];
 
 #[test]

@@ -1,5 +1,6 @@
 //! What Spanwatch can find: one file per kind, its documentation its help page.
 
+pub mod address_conflict;
 #[cfg(test)]
 mod bench;
 pub mod device_offline;
@@ -100,6 +101,7 @@ pub const ALL: &[&Kind] = &[
     &recorder_offline::KIND,
     &devices_offline_together::KIND,
     &mac_moving::KIND,
+    &address_conflict::KIND,
     &mirror_lost::KIND,
     &mirror_clock::KIND,
     &input_damaged::KIND,
