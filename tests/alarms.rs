@@ -25,6 +25,7 @@ const RINGING: &[(&str, Make)] = &[
     }),
     ("mac-moving", |_| written(&faults::mac_moving(true))),
     ("address-conflict", |_| written(&faults::address_conflict(true))),
+    ("switching-loop", |_| written(&faults::switching_loop(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
     ("input-damaged", |site| cut(&site.frames)),
@@ -35,6 +36,7 @@ const RINGING: &[(&str, Make)] = &[
 const NEARLY: &[(&str, Make)] = &[
     ("mac-moving", |_| written(&faults::mac_moving(false))),
     ("address-conflict", |_| written(&faults::address_conflict(false))),
+    ("switching-loop", |_| written(&faults::switching_loop(false))),
 ];
 
 #[test]

@@ -11,6 +11,7 @@ pub mod mac_moving;
 pub mod mirror_clock;
 pub mod mirror_lost;
 pub mod recorder_offline;
+pub mod switching_loop;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -102,6 +103,7 @@ pub const ALL: &[&Kind] = &[
     &devices_offline_together::KIND,
     &mac_moving::KIND,
     &address_conflict::KIND,
+    &switching_loop::KIND,
     &mirror_lost::KIND,
     &mirror_clock::KIND,
     &input_damaged::KIND,
