@@ -26,6 +26,7 @@ const RINGING: &[(&str, Make)] = &[
     ("mac-moving", |_| written(&faults::mac_moving(true))),
     ("address-conflict", |_| written(&faults::address_conflict(true))),
     ("switching-loop", |_| written(&faults::switching_loop(true))),
+    ("broadcast-storm", |_| written(&faults::broadcast_storm(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
     ("input-damaged", |site| cut(&site.frames)),
@@ -37,6 +38,7 @@ const NEARLY: &[(&str, Make)] = &[
     ("mac-moving", |_| written(&faults::mac_moving(false))),
     ("address-conflict", |_| written(&faults::address_conflict(false))),
     ("switching-loop", |_| written(&faults::switching_loop(false))),
+    ("broadcast-storm", |_| written(&faults::broadcast_storm(false))),
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 pub mod address_conflict;
 #[cfg(test)]
 mod bench;
+pub mod broadcast_storm;
 pub mod device_offline;
 pub mod devices_offline_together;
 pub mod input_damaged;
@@ -104,6 +105,7 @@ pub const ALL: &[&Kind] = &[
     &mac_moving::KIND,
     &address_conflict::KIND,
     &switching_loop::KIND,
+    &broadcast_storm::KIND,
     &mirror_lost::KIND,
     &mirror_clock::KIND,
     &input_damaged::KIND,
