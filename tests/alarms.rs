@@ -27,6 +27,7 @@ const RINGING: &[(&str, Make)] = &[
     ("address-conflict", |_| written(&faults::address_conflict(true))),
     ("switching-loop", |_| written(&faults::switching_loop(true))),
     ("broadcast-storm", |_| written(&faults::broadcast_storm(true))),
+    ("rogue-dhcp", |_| written(&faults::rogue_dhcp(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
     ("input-damaged", |site| cut(&site.frames)),
@@ -39,6 +40,7 @@ const NEARLY: &[(&str, Make)] = &[
     ("address-conflict", |_| written(&faults::address_conflict(false))),
     ("switching-loop", |_| written(&faults::switching_loop(false))),
     ("broadcast-storm", |_| written(&faults::broadcast_storm(false))),
+    ("rogue-dhcp", |_| written(&faults::rogue_dhcp(false))),
 ];
 
 #[test]

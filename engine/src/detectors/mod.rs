@@ -12,6 +12,7 @@ pub mod mac_moving;
 pub mod mirror_clock;
 pub mod mirror_lost;
 pub mod recorder_offline;
+pub mod rogue_dhcp;
 pub mod switching_loop;
 
 use std::fmt;
@@ -106,6 +107,7 @@ pub const ALL: &[&Kind] = &[
     &address_conflict::KIND,
     &switching_loop::KIND,
     &broadcast_storm::KIND,
+    &rogue_dhcp::KIND,
     &mirror_lost::KIND,
     &mirror_clock::KIND,
     &input_damaged::KIND,
