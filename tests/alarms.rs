@@ -28,6 +28,7 @@ const RINGING: &[(&str, Make)] = &[
     ("switching-loop", |_| written(&faults::switching_loop(true))),
     ("broadcast-storm", |_| written(&faults::broadcast_storm(true))),
     ("rogue-dhcp", |_| written(&faults::rogue_dhcp(true))),
+    ("dhcp-failed", |_| written(&faults::dhcp_failed(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
     ("input-damaged", |site| cut(&site.frames)),
@@ -41,6 +42,7 @@ const NEARLY: &[(&str, Make)] = &[
     ("switching-loop", |_| written(&faults::switching_loop(false))),
     ("broadcast-storm", |_| written(&faults::broadcast_storm(false))),
     ("rogue-dhcp", |_| written(&faults::rogue_dhcp(false))),
+    ("dhcp-failed", |_| written(&faults::dhcp_failed(false))),
 ];
 
 #[test]

@@ -6,7 +6,9 @@ mod bench;
 pub mod broadcast_storm;
 pub mod device_offline;
 pub mod devices_offline_together;
+pub mod dhcp_failed;
 pub mod input_damaged;
+mod leasing;
 pub mod limit_reached;
 pub mod mac_moving;
 pub mod mirror_clock;
@@ -108,6 +110,7 @@ pub const ALL: &[&Kind] = &[
     &switching_loop::KIND,
     &broadcast_storm::KIND,
     &rogue_dhcp::KIND,
+    &dhcp_failed::KIND,
     &mirror_lost::KIND,
     &mirror_clock::KIND,
     &input_damaged::KIND,
