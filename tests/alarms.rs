@@ -29,6 +29,7 @@ const RINGING: &[(&str, Make)] = &[
     ("broadcast-storm", |_| written(&faults::broadcast_storm(true))),
     ("rogue-dhcp", |_| written(&faults::rogue_dhcp(true))),
     ("dhcp-failed", |_| written(&faults::dhcp_failed(true))),
+    ("dhcp-exhausted", |_| written(&faults::dhcp_exhausted(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
     ("input-damaged", |site| cut(&site.frames)),
@@ -43,6 +44,7 @@ const NEARLY: &[(&str, Make)] = &[
     ("broadcast-storm", |_| written(&faults::broadcast_storm(false))),
     ("rogue-dhcp", |_| written(&faults::rogue_dhcp(false))),
     ("dhcp-failed", |_| written(&faults::dhcp_failed(false))),
+    ("dhcp-exhausted", |_| written(&faults::dhcp_exhausted(false))),
 ];
 
 #[test]

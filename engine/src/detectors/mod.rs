@@ -6,6 +6,7 @@ mod bench;
 pub mod broadcast_storm;
 pub mod device_offline;
 pub mod devices_offline_together;
+pub mod dhcp_exhausted;
 pub mod dhcp_failed;
 pub mod input_damaged;
 mod leasing;
@@ -111,6 +112,7 @@ pub const ALL: &[&Kind] = &[
     &broadcast_storm::KIND,
     &rogue_dhcp::KIND,
     &dhcp_failed::KIND,
+    &dhcp_exhausted::KIND,
     &mirror_lost::KIND,
     &mirror_clock::KIND,
     &input_damaged::KIND,
