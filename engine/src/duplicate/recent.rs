@@ -43,8 +43,10 @@ pub(super) struct Entry {
     pub last: Time,
     /// How it first looked.
     pub first: Face,
-    /// How often a copy was seen.
-    pub copies: u32,
+    /// How often it was seen again, copy or not.
+    pub again: u16,
+    /// When it was first seen, in [`AGE`]s, modulo 2^16.
+    born: u16,
     /// How often it was really sent.
     pub sent: u8,
     /// How often each face was seen, less what came within the mirror's delay; 0 for none.
@@ -67,7 +69,8 @@ impl Entry {
             key: 0,
             last: at,
             first: face,
-            copies: 0,
+            again: 0,
+            born: ages(at),
             sent: 1,
             times: [1, 0, 0],
             faces: [face.all, 0, 0],
@@ -78,6 +81,21 @@ impl Entry {
     /// Begins anew: the same packet, sent at another time.
     pub fn renew(&mut self, at: Time, face: Face) {
         *self = Self { key: self.key, ..Self::new(at, face) };
+    }
+
+    /// Notes that it was seen again.
+    pub fn returned(&mut self) {
+        self.again = self.again.saturating_add(1);
+    }
+
+    /// How many of its sights were copies.
+    pub fn copies(&self) -> u32 {
+        u32::from(self.again.saturating_sub(u16::from(self.sent).saturating_sub(1)))
+    }
+
+    /// For how long it has been coming again and again; of more than a minute, what is over the last whole one.
+    pub fn lasting(&self, at: Time) -> Span {
+        Span(i64::from(ages(at).wrapping_sub(self.born)).saturating_mul(AGE))
     }
 
     /// What is known of a face, if it was seen.
@@ -116,6 +134,11 @@ fn ticks(at: Time) -> u32 {
 /// A time, coarse enough for 32 bits to tell those of some days apart.
 fn moments(at: Time) -> u32 {
     (at.0 >> MOMENT.ilog2()) as u32
+}
+
+/// A moment, coarse enough for 16 bits to tell those of one minute apart.
+fn ages(at: Time) -> u16 {
+    (at.0 >> AGE.ilog2()) as u16
 }
 
 impl Recent {
@@ -277,6 +300,9 @@ const TICK: i64 = 64;
 
 /// Nanoseconds; 32 bits of them are three days.
 const MOMENT: i64 = 1 << 16;
+
+/// Nanoseconds, a little more than a millisecond; 16 bits of them are 69 seconds.
+const AGE: i64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -253,6 +253,19 @@ pub fn device_mac(mac: Option<Mac>) -> Option<Mac> {
     mac.filter(|mac| mac.is_device())
 }
 
+/// Whether a MAC stands for several routers: VRRP (RFC 9568, 7.3), HSRP, GLBP.
+#[must_use]
+pub const fn is_shared(mac: Mac) -> bool {
+    matches!(
+        mac.0,
+        [0, 0, 0x5e, 0, 1 | 2, _]
+            | [0, 0, 0x0c, 7, 0xac, _]
+            | [0, 0, 0x0c, 0x9f, 0xf0..=0xff, _]
+            | [0, 5, 0x73, 0xa0, 0..=0x0f, _]
+            | [0, 7, 0xb4, 0, ..]
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

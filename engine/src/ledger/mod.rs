@@ -207,6 +207,7 @@ impl Ledger {
             | Fact::Refused { .. }
             | Fact::MediaProved { .. }
             | Fact::Copies { .. }
+            | Fact::Returning(_)
             | Fact::Tunnel { .. } => {}
         }
         self.forget_evicted();

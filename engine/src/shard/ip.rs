@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use spanwatch_parsers::{About, BindingBy, Fact, Mac, Malformed, Way};
+use spanwatch_parsers::{About, BindingBy, Fact, Malformed, Way};
 
 use super::{FrameIn, Parties, Shard, message, whole_of};
 use crate::dispatch::{App, Channel};
-use crate::flow::{Flow, Key, NEVER};
+use crate::flow::{Flow, Key, NEVER, is_shared};
 use crate::fragment::PacketKey;
 use crate::hearing::{Hearing, talk};
 use crate::icmp;
@@ -131,18 +131,6 @@ fn bind(flow: &mut Flow, way: Way, hearing: &mut Hearing<'_, '_>) {
         *bound = now;
         hearing.say(&flow.head, way, Fact::Binding { mac, ip, by: BindingBy::LinkScope });
     }
-}
-
-/// MACs that stand for several routers: VRRP (RFC 9568, 7.3), HSRP, GLBP.
-const fn is_shared(mac: Mac) -> bool {
-    matches!(
-        mac.0,
-        [0, 0, 0x5e, 0, 1 | 2, _]
-            | [0, 0, 0x0c, 7, 0xac, _]
-            | [0, 0, 0x0c, 0x9f, 0xf0..=0xff, _]
-            | [0, 5, 0x73, 0xa0, 0..=0x0f, _]
-            | [0, 7, 0xb4, 0, ..]
-    )
 }
 
 /// Takes a datagram.
