@@ -16,7 +16,7 @@ help:
 	@echo "make verdicts replay the lab's captures against their truth"
 	@echo "make soak     the hostile generators for an hour"
 	@echo "make fuzz     every parser and both readers, 20 minutes in all"
-	@echo "make bench    processor time and memory beside tcpdump, ndpiReader and tshark"
+	@echo "make bench    processor time and memory on captures made to order, beside cat, tcpdump, nDPI and tshark"
 	@echo "make picture  draws the README's picture anew"
 	@echo "make deny     licences and who may depend on what, by cargo-deny"
 
@@ -58,7 +58,8 @@ fuzz: install-build install-fuzz
 	fuzz/run
 
 bench: build install-bench
-	tests/bench.py $(BINARY) $(SAMPLE) < /dev/null
+	cargo build --release --locked --example header_walk < /dev/null
+	tests/bench/bench.py $(BINARY) target/release/examples/header_walk < /dev/null
 
 deny:
 	cargo deny --locked check licenses bans sources < /dev/null

@@ -100,7 +100,7 @@ fn alone(
 ) -> Result<Analysis, Stopped> {
     let mut source = Source::new(reader);
     let mut worker = Worker::new(0, 1, fingerprints);
-    let mut books = Books { ledger: Ledger::new(fingerprints) };
+    let mut books = Books { ledger: Ledger::new(fingerprints).seeded(seed()) };
     let mut spare = Batch::default();
     while let Some(round) = source.next(spare)? {
         books.enter(&round, vec![worker.see(&round)]);
@@ -151,7 +151,7 @@ fn together(
                 worker
             }));
         }
-        let mut books = Books { ledger: Ledger::new(fingerprints) };
+        let mut books = Books { ledger: Ledger::new(fingerprints).seeded(seed()) };
         for round in all_rounds {
             let seen: Result<Vec<Seen>, _> = seen_by.iter().map(Receiver::recv).collect();
             let Ok(seen) = seen else { break };
@@ -237,8 +237,7 @@ struct Worker {
 
 impl Worker {
     fn new(index: usize, workers: usize, fingerprints: &'static Fingerprints) -> Self {
-        // Against who would fill one bucket of a table; no result depends on it.
-        let seed = RandomState::new().build_hasher().finish();
+        let seed = seed();
         let shard = |number: u8| {
             let is_ours = usize::from(number) % workers == index;
             is_ours.then(|| Shard::new(number, Some(fingerprints), seed))
@@ -280,6 +279,11 @@ impl Worker {
         }
         (out, counts)
     }
+}
+
+/// Against who would fill one bucket of a table; no result depends on it.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 impl Mark {

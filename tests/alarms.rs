@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use support::capture::{Frame, Pcap, SECOND};
+use support::faults;
 use support::run::{Scratch, replay, spanwatch};
 use support::site::Site;
 use support::story::list;
@@ -19,12 +20,56 @@ type Make = fn(&Site) -> Vec<u8>;
 const RINGING: &[(&str, Make)] = &[
     ("device-offline", |site| written(&site.frames)),
     ("devices-offline-together", |site| written(&site.frames)),
-    ("recorder-offline", |_| simulated("--seed 4 --devices 12 --length 4m --incident recorder-down@2m+80s")),
+    ("recorder-offline", |_| {
+        simulated("--seed 4 --devices 12 --length 4m --from-boot --incident recorder-down@2m+80s")
+    }),
+    ("mac-moving", |_| written(&faults::mac_moving(true))),
+    ("address-conflict", |_| written(&faults::address_conflict(true))),
+    ("switching-loop", |_| written(&faults::switching_loop(true))),
+    ("broadcast-storm", |_| written(&faults::broadcast_storm(true))),
+    ("rogue-dhcp", |_| written(&faults::rogue_dhcp(true))),
+    ("dhcp-failed", |_| written(&faults::dhcp_failed(true))),
+    ("dhcp-exhausted", |_| written(&faults::dhcp_exhausted(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
     ("input-damaged", |site| cut(&site.frames)),
     ("limit-reached", |_| written(&flood())),
 ];
+
+/// A capture that almost raises a kind, and must raise nothing.
+const NEARLY: &[(&str, Make)] = &[
+    ("mac-moving", |_| written(&faults::mac_moving(false))),
+    ("address-conflict", |_| written(&faults::address_conflict(false))),
+    ("switching-loop", |_| written(&faults::switching_loop(false))),
+    ("broadcast-storm", |_| written(&faults::broadcast_storm(false))),
+    ("rogue-dhcp", |_| written(&faults::rogue_dhcp(false))),
+    ("dhcp-failed", |_| written(&faults::dhcp_failed(false))),
+    ("dhcp-exhausted", |_| written(&faults::dhcp_exhausted(false))),
+];
+
+#[test]
+fn a_near_miss_of_a_kind_raises_nothing() {
+    let (site, scratch) = (Site::sample(), Scratch::new("near"));
+    for (kind, capture) in NEARLY {
+        let report = replay(&scratch.file(&format!("{kind}.pcap"), &capture(&site)));
+        let said: Vec<_> = list(&report, "findings").map(|finding| finding["title"].to_string()).collect();
+        assert!(said.is_empty(), "nearly {kind}: {said:#?}");
+    }
+}
+
+#[test]
+fn a_network_fault_raises_its_own_kind_alone_and_cites_frames() {
+    let (site, scratch) = (Site::sample(), Scratch::new("faults"));
+    for (kind, capture) in RINGING.iter().filter(|(kind, _)| NEARLY.iter().any(|(near, _)| near == kind)) {
+        let report = replay(&scratch.file(&format!("{kind}.pcap"), &capture(&site)));
+        let kinds: Vec<_> = list(&report, "findings").map(|finding| &finding["kind"]).collect();
+        assert_eq!(kinds, [kind], "{report:#}");
+        let finding = &report["findings"][0];
+        assert_eq!((&finding["category"], &finding["owner"]), (&"network".into(), &"it".into()));
+        let cited = list(finding, "evidence").filter(|it| it["frame"].is_u64()).count();
+        assert!(cited > 0, "{finding:#}");
+    }
+}
 
 #[test]
 fn every_kind_rings() {

@@ -296,4 +296,4 @@ const BUFFERED: usize = 16 << 20;
 /// The least bytes of a block; longer frames get a block of their own.
 const BLOCK_MIN: usize = 64 << 10;
 /// The most bytes of a block.
-const BLOCK_MAX: usize = 1 << 20;
+const BLOCK_MAX: usize = 256 << 10;

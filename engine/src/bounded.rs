@@ -24,12 +24,13 @@ use hashbrown::HashTable;
 use spanwatch_parsers::{Span, Time};
 
 use crate::hash::Keyed;
+use crate::numbered::Slots;
 
 /// A table that holds at most `capacity` entries, and none much longer than it is idle.
 #[derive(Debug)]
 pub struct Expiring<K, V> {
     index: HashTable<u32>,
-    slots: Vec<Slot<K, V>>,
+    slots: Slots<Slot<K, V>>,
     free: Vec<u32>,
     oldest: u32,
     newest: u32,
@@ -55,7 +56,7 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
     pub fn new(capacity: usize, idle: Span, seed: u64) -> Self {
         Self {
             index: HashTable::new(),
-            slots: Vec::new(),
+            slots: Slots::default(),
             free: Vec::new(),
             oldest: NONE,
             newest: NONE,
@@ -143,10 +144,7 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
                 }
                 number
             }
-            None => {
-                self.slots.push(slot);
-                u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
-            }
+            None => u32::try_from(self.slots.push(slot)).unwrap_or(NONE),
         };
         let slots = &self.slots;
         self.index.insert_unique(hash, number, |slot| slot_hash(slots, *slot));
@@ -232,11 +230,11 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
     }
 }
 
-fn slot_key<K, V>(slots: &[Slot<K, V>], number: u32) -> Option<&K> {
+fn slot_key<K, V>(slots: &Slots<Slot<K, V>>, number: u32) -> Option<&K> {
     slots.get(number as usize)?.entry.as_ref().map(|(key, _)| key)
 }
 
-fn slot_hash<K, V>(slots: &[Slot<K, V>], number: u32) -> u64 {
+fn slot_hash<K, V>(slots: &Slots<Slot<K, V>>, number: u32) -> u64 {
     slots.get(number as usize).map_or(0, |slot| slot.hash)
 }
 

@@ -19,6 +19,9 @@
 //! time, that time is the mirror's ([`Delay`]). It stays far below 200 ms, the
 //! least that hosts wait before they send again.
 //!
+//! What is sent to a group and comes again and again, copy or not, is *returning*: a mirror stops after so many
+//! copies, a frame that circles does not ([`Round::returning`]).
+//!
 //! Of the payload only the first [`HASHED`] bytes and the length count: video is
 //! not touched beyond its headers, and the transport's checksum covers the rest.
 
@@ -33,10 +36,11 @@ mod recent;
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
-use spanwatch_parsers::{Mac, Span, Time};
+use spanwatch_parsers::{Mac, Returning, Span, Time};
 
+use crate::flow::device_mac;
 use crate::hash::{Keyed, fold};
-use crate::observation::Cite;
+use crate::observation::{Cite, Party};
 use crate::peel::{Layers, Network, Peeled};
 use delay::Delay;
 use recent::{Entry, Recent};
@@ -48,8 +52,22 @@ pub struct Copies {
     delay: Delay,
     keyed: Keyed,
     counts: Counts,
-    /// Copies since the last tick, and the most of one packet.
-    round: (u64, u32),
+    round: Round,
+}
+
+/// What came again since the last tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Round {
+    /// Copies.
+    pub copies: u64,
+    /// The most of one packet.
+    pub most: u32,
+    /// Frames to a group that came again and again.
+    pub returning: Returning,
+    /// Who sent the one that came most often.
+    pub sender: Party,
+    /// Where that was seen last.
+    pub cite: Cite,
 }
 
 /// Copies dropped, by what tells them from the first.
@@ -108,7 +126,7 @@ impl Copies {
             delay: Delay::default(),
             keyed: Keyed::new(seed),
             counts: Counts::default(),
-            round: (0, 0),
+            round: Round::default(),
         }
     }
 
@@ -124,8 +142,8 @@ impl Copies {
         (self.recent.forgotten(), Recent::CAPACITY)
     }
 
-    /// The copies since it was last asked, and the most of one packet.
-    pub fn take_round(&mut self) -> (u64, u32) {
+    /// What came again since it was last asked.
+    pub fn take_round(&mut self) -> Round {
         std::mem::take(&mut self.round)
     }
 
@@ -134,7 +152,7 @@ impl Copies {
         let layers = &peeled.layers;
         let (key, kind) = self.identify(layers, bytes);
         let face = Face::of(peeled, arrival, self.keyed);
-        let Some(entry) = self.recent.find(key) else {
+        let Some(entry) = self.recent.find(key, arrival.at, HORIZON) else {
             self.delay.first(kind);
             self.recent.insert(key, Entry::new(arrival.at, face), HORIZON);
             return false;
@@ -145,6 +163,10 @@ impl Copies {
             return false;
         }
         entry.last = entry.last.max(arrival.at);
+        entry.returned();
+        if layers.destination_mac.is_some_and(Mac::is_group) && entry.first.hop_limit == face.hop_limit {
+            self.round.returned(entry, layers, arrival);
+        }
         let is_copy = match entry.seen(face.all, arrival.at) {
             None => kind == Kind::Identified || entry.first.is_moved_to(&face),
             Some(seen) => {
@@ -157,9 +179,8 @@ impl Copies {
             self.delay.first(kind);
             return false;
         }
-        entry.copies = entry.copies.saturating_add(1);
         entry.show(face.all, arrival.at);
-        let (copies, reason) = (entry.copies, entry.first.differs_by(&face));
+        let (copies, reason) = (entry.copies(), entry.first.differs_by(&face));
         self.count(reason, copies);
         true
     }
@@ -176,7 +197,8 @@ impl Copies {
         *sum = sum.saturating_add(1);
         counts.copies = counts.copies.saturating_add(1);
         counts.most = counts.most.max(copies);
-        self.round = (self.round.0.saturating_add(1), self.round.1.max(copies));
+        self.round.copies = self.round.copies.saturating_add(1);
+        self.round.most = self.round.most.max(copies);
     }
 
     /// The hash of what forwarding keeps.
@@ -225,6 +247,26 @@ impl Copies {
         };
         hash.write(payload.get(..HASHED).unwrap_or(payload));
         (hash.finish(), kind)
+    }
+}
+
+impl Round {
+    /// Notes that a frame to a group came again.
+    fn returned(&mut self, entry: &Entry, layers: &Layers, arrival: &Arrival) {
+        let (all, again) = (&mut self.returning, u32::from(entry.again));
+        all.again = all.again.saturating_add(1);
+        all.frames = all.frames.saturating_add(u32::from(again == OFTEN));
+        all.lasting = all.lasting.max(entry.lasting(arrival.at));
+        if again >= all.most {
+            (all.most, all.last) = (again, arrival.at);
+            self.cite = arrival.cite;
+            self.sender = Party {
+                mac: device_mac(layers.source_mac),
+                ip: layers.ips.map(|(source, _)| source),
+                vlan: layers.vlan(),
+                ..Party::default()
+            };
+        }
     }
 }
 
@@ -329,6 +371,9 @@ const HASHED: usize = 64;
 
 /// Copies come within this time even by long ways; nobody sends again before 200 ms.
 const HORIZON: Span = Span::millis(100);
+
+/// A frame that came again so often is one that returns: a mirror seldom shows one more often.
+pub const OFTEN: u32 = 8;
 
 const TCP: u8 = 6;
 

@@ -83,6 +83,10 @@ pub enum Cause {
     Uplink,
     /// Its cable or port.
     Link,
+    /// The server that gives out addresses, or the way to it.
+    Dhcp,
+    /// Another device on the same address.
+    AddressConflict,
     /// Our own mirror.
     Mirror,
     /// Cannot be told.
@@ -101,6 +105,8 @@ impl Cause {
             Self::Switch => "switch",
             Self::Uplink => "uplink",
             Self::Link => "link",
+            Self::Dhcp => "dhcp",
+            Self::AddressConflict => "address-conflict",
             Self::Mirror => "mirror",
             Self::Unknown => "unknown",
         }
@@ -111,7 +117,13 @@ impl Cause {
     pub const fn owner(self) -> Owner {
         match self {
             Self::Device | Self::DeviceRestart | Self::Recorder => Owner::PhysicalSecurity,
-            Self::Power | Self::Switch | Self::Uplink | Self::Link | Self::Mirror => Owner::It,
+            Self::Power
+            | Self::Switch
+            | Self::Uplink
+            | Self::Link
+            | Self::Dhcp
+            | Self::AddressConflict
+            | Self::Mirror => Owner::It,
             Self::Unknown => Owner::Unknown,
         }
     }
@@ -232,6 +244,41 @@ pub struct Finding {
     pub ended: Option<Time>,
     /// How often.
     pub count: u64,
+}
+
+impl Finding {
+    /// A finding of the network that has no words yet: IT's turn, and nobody is sent out.
+    ///
+    /// `subject` is what was known first of whom it concerns; see [`id`].
+    #[must_use]
+    pub fn of_network(kind: &'static Kind, subject: &str, first_seen: Time, detected: Time) -> Self {
+        Self {
+            id: id(kind.id, subject, first_seen),
+            kind,
+            severity: kind.severity,
+            confidence: 0,
+            owner: Owner::It,
+            first_check: None,
+            dispatch: None,
+            devices: Vec::new(),
+            switch: None,
+            cause: None,
+            alternatives: Vec::new(),
+            revisions: Vec::new(),
+            supersedes: Vec::new(),
+            title: String::new(),
+            summary: String::new(),
+            detail: String::new(),
+            remedy: String::new(),
+            verify: String::new(),
+            evidence: Vec::new(),
+            first_seen,
+            detected,
+            last_seen: detected,
+            ended: None,
+            count: 1,
+        }
+    }
 }
 
 /// A finding's id: a hash of its kind, its subject and its time at opening.

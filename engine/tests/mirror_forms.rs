@@ -23,7 +23,12 @@ fn observed(frames: &[Frame]) -> Vec<Observation> {
         lower.frame(&head, bytes);
     }
     let mut seen = lower.finish().observations;
-    seen.retain(|seen| !matches!(seen.fact, Fact::Copies { .. } | Fact::Tunnel { .. } | Fact::Lost { .. }));
+    seen.retain(|seen| {
+        !matches!(
+            seen.fact,
+            Fact::Copies { .. } | Fact::Returning(_) | Fact::Tunnel { .. } | Fact::Lost { .. }
+        )
+    });
     for one in &mut seen {
         one.place = Place { shard: one.place.shard, ..Place::default() };
         one.cite = Cite::default();

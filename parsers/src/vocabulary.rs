@@ -234,6 +234,8 @@ pub enum Fact {
     Retried { target: IpAddr, attempt: u16 },
     /// Copies of frames that the mirror, or a loop, made since the last tick, and the most of one frame.
     Copies { count: u64, most: u32 },
+    /// Frames to a group came again and again since the last tick, unchanged; the subject sent the one that came most often.
+    Returning(Returning),
     /// The subject sent these packets around other traffic: a mirror's or an overlay's tunnel, `by` its name.
     Tunnel { by: &'static str, activity: Activity },
     /// Something was dropped because a cap was reached.
@@ -666,6 +668,21 @@ pub struct Activity {
     pub bytes: u64,
     /// Longest time between two of them, the one before the first included.
     pub longest_gap: Span,
+}
+
+/// Frames to a group that came again and again within one second, each sight less than 100 ms after the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Returning {
+    /// Sights after the first, of all such frames.
+    pub again: u64,
+    /// Frames that began to come again and again.
+    pub frames: u32,
+    /// The most sights of one frame after its first, since that; 65,535 stands for more.
+    pub most: u32,
+    /// The longest time that one frame has been coming.
+    pub lasting: Span,
+    /// When the one that came most often was last seen.
+    pub last: Time,
 }
 
 /// Media of one stream within one second.

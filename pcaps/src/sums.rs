@@ -24,7 +24,7 @@ pub struct Key {
     pub vlan: Option<u16>,
 }
 
-/// Frames at even distances.
+/// Frames at even distances, or several such bursts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frames {
     /// When the first comes.
@@ -35,6 +35,8 @@ pub struct Frames {
     pub packets: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// The longest time between two of them, where it is longer than within a burst.
+    pub gap: i64,
 }
 
 /// All sights until the second is over, and the sums of it.
@@ -87,7 +89,7 @@ impl Frames {
     /// One frame.
     #[must_use]
     pub const fn one(at: i64, bytes: usize) -> Self {
-        Self { first: at, last: at, packets: 1, bytes: bytes as u64 }
+        Self { first: at, last: at, packets: 1, bytes: bytes as u64, gap: 0 }
     }
 
     /// These and others.
@@ -98,6 +100,7 @@ impl Frames {
             last: self.last.max(other.last),
             packets: self.packets + other.packets,
             bytes: self.bytes + other.bytes,
+            gap: self.gap.max(other.gap).max(other.first - self.last),
         }
     }
 
@@ -200,6 +203,7 @@ impl Sums {
         heard.first = heard.first.min(frames.first);
         heard.last = heard.last.max(frames.last);
         heard.longest_gap = heard.longest_gap.max(before.map_or(0, |before| frames.first - before));
+        heard.longest_gap = heard.longest_gap.max(frames.gap);
         heard.packets += frames.packets;
         heard.bytes += frames.bytes;
         *before = (*before).max(Some(frames.last));
@@ -302,9 +306,9 @@ mod tests {
 
     #[test]
     fn a_burst_over_the_end_of_a_second_is_split() {
-        let burst = Frames { first: 80, last: 120, packets: 5, bytes: 500 };
-        let early = Frames { first: 80, last: 90, packets: 2, bytes: 200 };
-        let late = Frames { first: 100, last: 120, packets: 3, bytes: 300 };
+        let burst = Frames { first: 80, last: 120, packets: 5, bytes: 500, gap: 0 };
+        let early = Frames { last: 90, packets: 2, bytes: 200, ..burst };
+        let late = Frames { first: 100, packets: 3, bytes: 300, ..burst };
         assert_eq!(burst.split(100), (Some(early), Some(late)));
         assert_eq!(burst.split(121), (Some(burst), None));
         assert_eq!(burst.split(80), (None, Some(burst)));

@@ -14,7 +14,7 @@ use spanwatch_engine::report::build::{Run, report};
 use spanwatch_engine::shard::FIRST_OF_FRAME;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
-    ALL, Activity, Attached, BindingBy, Ended, Fact, Lease, Mac, Neighbor, Span, StreamActivity,
+    ALL, Activity, Attached, BindingBy, Ended, Exchange, Fact, Lease, Mac, Neighbor, Span, StreamActivity,
     StreamAnnounced, StreamTransport, Text, Time,
 };
 use spanwatch_simulator::options::SECOND;
@@ -261,6 +261,10 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
                 is_encrypted: false,
             }));
             vec![(None, "rtsp", fact)]
+        }
+        Says::Plays => {
+            let exchange = Exchange { method: Text::from("PLAY"), target: None, status: Some(200) };
+            vec![(None, "rtsp", Fact::Exchange(Box::new(exchange)))]
         }
         Says::Ended => vec![(None, "rtsp", Fact::StreamEnded { ssrc: None, by: Ended::Teardown })],
     }

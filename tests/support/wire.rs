@@ -71,6 +71,37 @@ pub fn arp(sender: End, target: End, to: Mac) -> Vec<u8> {
     ethernet(to, sender.mac, ARP, &body)
 }
 
+/// A DHCP message (RFC 2131) about `client`: a server's where `from` has its port. `given` is the address that
+/// is given, or asked for; `server` is option 54.
+pub fn dhcp(
+    [from, to]: [End; 2],
+    message: u8,
+    client: Mac,
+    given: Option<Ipv4Addr>,
+    server: Option<Ipv4Addr>,
+) -> Vec<u8> {
+    let is_answer = from.port == 67;
+    let transaction = [client[2], client[3], client[4], client[5]];
+    let mut bytes = [&[if is_answer { 2 } else { 1 }, 1, 6, 0], &transaction[..], &[0; 8]].concat();
+    bytes.extend(given.filter(|_| is_answer).map_or([0; 4], |ip| ip.octets()));
+    bytes.resize(28, 0);
+    bytes.extend(client);
+    bytes.resize(236, 0);
+    bytes.extend([99, 130, 83, 99, 53, 1, message]);
+    if let Some(ip) = given.filter(|_| !is_answer) {
+        bytes.extend([&[50, 4][..], &ip.octets()].concat());
+    }
+    if let Some(ip) = server {
+        bytes.extend([&[54, 4][..], &ip.octets()].concat());
+    }
+    if is_answer {
+        bytes.extend([51, 4, 0, 0, 14, 16, 3, 4]);
+        bytes.extend(from.ip.octets());
+    }
+    bytes.push(255);
+    udp(from, to, u16::from(message), &bytes)
+}
+
 /// `frame` with a tag of `kind` and `vlan` before its EtherType.
 pub fn tagged(frame: &[u8], kind: u16, vlan: u16) -> Vec<u8> {
     let tag = [kind, vlan].map(u16::to_be_bytes).concat();

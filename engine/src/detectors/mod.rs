@@ -1,18 +1,30 @@
 //! What Spanwatch can find: one file per kind, its documentation its help page.
 
+pub mod address_conflict;
+#[cfg(test)]
+mod bench;
+pub mod broadcast_storm;
 pub mod device_offline;
 pub mod devices_offline_together;
+pub mod dhcp_exhausted;
+pub mod dhcp_failed;
 pub mod input_damaged;
+mod leasing;
 pub mod limit_reached;
+pub mod mac_moving;
 pub mod mirror_clock;
 pub mod mirror_lost;
 pub mod recorder_offline;
+pub mod rogue_dhcp;
+pub mod switching_loop;
 
 use std::fmt;
+use std::net::IpAddr;
 
-use spanwatch_parsers::Time;
+use spanwatch_parsers::{Mac, Time};
 
 use crate::finding::{Finding, Kind};
+use crate::ledger::device::Device;
 use crate::ledger::directory::{Directory, Number};
 use crate::ledger::switch::Switches;
 use crate::observation::Observation;
@@ -50,11 +62,57 @@ pub struct Known<'a> {
     pub now: Time,
 }
 
+impl Known<'_> {
+    /// Who bears a MAC, and what to call him in a sentence: his name with the MAC.
+    #[must_use]
+    pub fn bearer(&self, mac: Mac) -> (Option<Number>, String) {
+        let number = self.directory.find_mac(mac);
+        let title = number.and_then(|number| self.directory.device(number)).map(Device::title);
+        let called = match title {
+            Some(title) if title != mac.to_string() => format!("{title}, hardware address {mac}"),
+            _ => format!("hardware address {mac}"),
+        };
+        (number, called)
+    }
+
+    /// Who holds an address, and what to call him in a sentence.
+    #[must_use]
+    pub fn holder(&self, ip: IpAddr, vlan: Option<u16>) -> (Option<Number>, String) {
+        let number = self.directory.find_ip(ip, vlan);
+        let title = number.and_then(|number| self.directory.device(number)).map(Device::title);
+        (number, title.unwrap_or_else(|| ip.to_string()))
+    }
+
+    /// The id of the switch that a device hangs on.
+    #[must_use]
+    pub fn switch_of(&self, number: Number) -> Option<String> {
+        let said = self.directory.device(number)?.attachment.as_ref()?.switch.as_ref()?;
+        Some(self.switches.id_of(said).as_str().to_owned())
+    }
+}
+
+/// ` in VLAN 20`, or nothing where no tag was seen.
+fn in_vlan(vlan: Option<u16>) -> String {
+    vlan.map_or_else(String::new, |vlan| format!(" in VLAN {vlan}"))
+}
+
+/// What a finding is about, so that its id survives what is learned later.
+fn of_vlan(vlan: Option<u16>) -> String {
+    vlan.map_or_else(String::new, |vlan| vlan.to_string())
+}
+
 /// Every kind of finding, in the contract's order.
 pub const ALL: &[&Kind] = &[
     &device_offline::KIND,
     &recorder_offline::KIND,
     &devices_offline_together::KIND,
+    &mac_moving::KIND,
+    &address_conflict::KIND,
+    &switching_loop::KIND,
+    &broadcast_storm::KIND,
+    &rogue_dhcp::KIND,
+    &dhcp_failed::KIND,
+    &dhcp_exhausted::KIND,
     &mirror_lost::KIND,
     &mirror_clock::KIND,
     &input_damaged::KIND,

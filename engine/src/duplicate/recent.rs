@@ -1,10 +1,12 @@
 //! The packets of the last moments, by hash: [`Recent`].
 //!
 //! It is a cache and no table: sets of [`WAYS`] entries, the oldest of a set
-//! overwritten. It starts small, to stay in the processor's cache, and doubles
-//! while it would have to forget what is younger than the horizon. A set's marks,
-//! sixteen bits of each hash, lie together, so that a packet that was not seen
-//! costs one line for the marks and one for its entry.
+//! overwritten. A packet goes into the first set of its hash, or where that is
+//! full of what is young into the second, and the first notes when it was so. It
+//! starts small, to stay in the processor's cache, and doubles while it would have
+//! to forget what is younger than the horizon. A set's marks, sixteen bits of each
+//! hash, lie together with the times of its entries, so that a packet that was not
+//! seen reads one line, and writes one.
 
 use spanwatch_parsers::{Span, Time};
 
@@ -18,9 +20,17 @@ pub(super) struct Recent {
     forgotten: u64,
 }
 
+/// What is looked at first of [`WAYS`] entries; as large as a line of the processor's cache.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
 struct Set {
     marks: [u16; WAYS],
+    /// When each was last seen, in [`MOMENT`]s, modulo 2^32.
+    lasts: [u32; WAYS],
+    /// When something last had to go into another set instead, likewise; 0 for never.
+    spilled: u32,
+    /// A bit for each way that was ever used.
+    used: u8,
     next: u8,
 }
 
@@ -33,8 +43,10 @@ pub(super) struct Entry {
     pub last: Time,
     /// How it first looked.
     pub first: Face,
-    /// How often a copy was seen.
-    pub copies: u32,
+    /// How often it was seen again, copy or not.
+    pub again: u16,
+    /// When it was first seen, in [`AGE`]s, modulo 2^16.
+    born: u16,
     /// How often it was really sent.
     pub sent: u8,
     /// How often each face was seen, less what came within the mirror's delay; 0 for none.
@@ -57,7 +69,8 @@ impl Entry {
             key: 0,
             last: at,
             first: face,
-            copies: 0,
+            again: 0,
+            born: ages(at),
             sent: 1,
             times: [1, 0, 0],
             faces: [face.all, 0, 0],
@@ -68,6 +81,21 @@ impl Entry {
     /// Begins anew: the same packet, sent at another time.
     pub fn renew(&mut self, at: Time, face: Face) {
         *self = Self { key: self.key, ..Self::new(at, face) };
+    }
+
+    /// Notes that it was seen again.
+    pub fn returned(&mut self) {
+        self.again = self.again.saturating_add(1);
+    }
+
+    /// How many of its sights were copies.
+    pub fn copies(&self) -> u32 {
+        u32::from(self.again.saturating_sub(u16::from(self.sent).saturating_sub(1)))
+    }
+
+    /// For how long it has been coming again and again; of more than a minute, what is over the last whole one.
+    pub fn lasting(&self, at: Time) -> Span {
+        Span(i64::from(ages(at).wrapping_sub(self.born)).saturating_mul(AGE))
     }
 
     /// What is known of a face, if it was seen.
@@ -103,6 +131,16 @@ fn ticks(at: Time) -> u32 {
     (at.0 >> TICK.ilog2()) as u32
 }
 
+/// A time, coarse enough for 32 bits to tell those of some days apart.
+fn moments(at: Time) -> u32 {
+    (at.0 >> MOMENT.ilog2()) as u32
+}
+
+/// A moment, coarse enough for 16 bits to tell those of one minute apart.
+fn ages(at: Time) -> u16 {
+    (at.0 >> AGE.ilog2()) as u16
+}
+
 impl Recent {
     /// The most packets.
     pub const CAPACITY: usize = SETS_MAX * WAYS;
@@ -115,8 +153,25 @@ impl Recent {
         self.forgotten
     }
 
-    pub fn find(&mut self, key: u64) -> Option<&mut Entry> {
-        let place = self.place(key);
+    /// The packet with this hash, seen at `at`: what is as old as `horizon` will begin anew.
+    pub fn find(&mut self, key: u64, at: Time, horizon: Span) -> Option<&mut Entry> {
+        let [first, second] = self.places(key);
+        let spilled = self.sets.get(first)?.spilled;
+        let mut found = self.look(first, key);
+        if found.is_none() && spilled != 0 && apart(moments(at), spilled) <= moments(Time(horizon.0)) {
+            found = self.look(second, key);
+        }
+        let (place, way) = found?;
+        let entry = self.entries.get_mut(place.wrapping_mul(WAYS).wrapping_add(way))?;
+        let is_old = super::apart(entry.last, at) > horizon;
+        if let Some(last) = self.sets.get_mut(place).and_then(|set| set.lasts.get_mut(way)) {
+            *last = moments(if is_old { at } else { at.max(entry.last) });
+        }
+        Some(entry)
+    }
+
+    /// The set and the way of a hash, if it is in the set at `place`.
+    fn look(&self, place: usize, key: u64) -> Option<(usize, usize)> {
         let set = self.sets.get(place)?;
         let mark = mark(key);
         // All marks at once, which the processor compares in one step.
@@ -125,9 +180,10 @@ impl Recent {
             hits |= u32::from(*other == mark) << way;
         }
         while hits != 0 {
-            let found = place.wrapping_mul(WAYS).wrapping_add(hits.trailing_zeros() as usize);
-            if self.entries.get(found).is_some_and(|entry| entry.key == key && entry.sent > 0) {
-                return self.entries.get_mut(found);
+            let way = hits.trailing_zeros() as usize;
+            let found = self.entries.get(place.wrapping_mul(WAYS).wrapping_add(way));
+            if found.is_some_and(|entry| entry.key == key && entry.sent > 0) {
+                return Some((place, way));
             }
             hits &= hits.wrapping_sub(1);
         }
@@ -140,54 +196,88 @@ impl Recent {
             self.entries.resize(SETS_MIN * WAYS, Entry::default());
         }
         let entry = Entry { key, ..entry };
-        if !self.is_free(key, entry.last, horizon) {
+        while !self.put(entry, entry.last, horizon) {
             if self.sets.len() < SETS_MAX {
-                self.grow();
-            } else if !self.is_free(key, entry.last, NEARLY_ALL) {
-                self.forgotten = self.forgotten.saturating_add(1);
+                self.grow(entry.last, horizon);
+            } else {
+                let [first, _] = self.places(key);
+                if !self.sets.get(first).is_some_and(|set| set.is_free(entry.last, NEARLY_ALL)) {
+                    self.forgotten = self.forgotten.saturating_add(1);
+                }
+                self.put_at(first, entry);
+                return;
             }
         }
-        self.put(entry);
     }
 
-    /// Whether the next entry of the key's set may be overwritten.
-    fn is_free(&self, key: u64, now: Time, horizon: Span) -> bool {
-        let place = self.place(key);
-        let next = self.sets.get(place).map_or(0, |set| usize::from(set.next));
-        let oldest = self.entries.get(place.wrapping_mul(WAYS).wrapping_add(next));
-        oldest.is_none_or(|oldest| oldest.sent == 0 || now - oldest.last > horizon || now < oldest.last)
+    /// Puts an entry where nothing young has to go for it; whether there is such a place.
+    fn put(&mut self, entry: Entry, now: Time, horizon: Span) -> bool {
+        let [first, second] = self.places(entry.key);
+        let is_free = |place: usize| self.sets.get(place).is_some_and(|set| set.is_free(now, horizon));
+        if is_free(first) {
+            self.put_at(first, entry);
+            return true;
+        }
+        if !is_free(second) {
+            return false;
+        }
+        self.put_at(second, entry);
+        if let Some(set) = self.sets.get_mut(first) {
+            set.spilled = moments(entry.last).max(1);
+        }
+        true
     }
 
-    fn put(&mut self, entry: Entry) {
-        let place = self.place(entry.key);
+    fn put_at(&mut self, place: usize, entry: Entry) {
         let Some(set) = self.sets.get_mut(place) else { return };
         let way = usize::from(set.next);
-        if let Some(to) = set.marks.get_mut(way) {
-            *to = mark(entry.key);
+        if let (Some(to), Some(last)) = (set.marks.get_mut(way), set.lasts.get_mut(way)) {
+            (*to, *last) = (mark(entry.key), moments(entry.last));
         }
+        set.used |= 1 << set.next;
         set.next = set.next.wrapping_add(1) % WAYS as u8;
         if let Some(to) = self.entries.get_mut(place.wrapping_mul(WAYS).wrapping_add(way)) {
             *to = entry;
         }
     }
 
-    fn place(&self, key: u64) -> usize {
-        key as usize & self.sets.len().saturating_sub(1)
+    /// The two sets of a hash.
+    fn places(&self, key: u64) -> [usize; 2] {
+        let mask = self.sets.len().saturating_sub(1);
+        [key as usize & mask, (key >> 24) as usize & mask]
     }
 
-    fn grow(&mut self) {
-        let sets = self.sets.len().saturating_mul(2);
-        let old_sets = std::mem::replace(&mut self.sets, vec![Set::default(); sets]);
-        let larger = vec![Entry::default(); sets.saturating_mul(WAYS)];
-        let old = std::mem::replace(&mut self.entries, larger);
-        for (set, entries) in old_sets.iter().zip(old.chunks(WAYS)) {
-            // From the one that would have gone next on, so that the order stays.
-            let (newer, older) = entries.split_at(usize::from(set.next).min(entries.len()));
-            for entry in older.iter().chain(newer).filter(|entry| entry.sent > 0) {
-                self.put(*entry);
+    /// Doubles until all that is young at `now` has a place.
+    fn grow(&mut self, now: Time, horizon: Span) {
+        let is_young = |entry: &Entry| entry.sent > 0 && super::apart(entry.last, now) <= horizon;
+        let mut young: Vec<Entry> = self.entries.iter().copied().filter(is_young).collect();
+        // The oldest of a set is to go first again.
+        young.sort_by_key(|entry| entry.last);
+        loop {
+            let sets = self.sets.len().saturating_mul(2);
+            self.sets = vec![Set::default(); sets];
+            self.entries = vec![Entry::default(); sets.saturating_mul(WAYS)];
+            let has_room = young.iter().all(|entry| self.put(*entry, now, horizon));
+            if has_room || sets >= SETS_MAX {
+                return;
             }
         }
     }
+}
+
+impl Set {
+    /// Whether the next entry may be overwritten at `now`.
+    fn is_free(&self, now: Time, horizon: Span) -> bool {
+        let last = self.lasts.get(usize::from(self.next)).copied().unwrap_or(0);
+        // What is later than now is as free as what is long ago.
+        let ago = moments(now).wrapping_sub(last);
+        self.used >> self.next & 1 == 0 || ago > moments(Time(horizon.0))
+    }
+}
+
+/// The moments between two.
+const fn apart(one: u32, other: u32) -> u32 {
+    (one.wrapping_sub(other) as i32).unsigned_abs()
 }
 
 /// The part of a hash that does not choose the set.
@@ -198,8 +288,8 @@ const fn mark(key: u64) -> u16 {
 const WAYS: usize = 8;
 const FACES: usize = 3;
 
-/// 256 packets at first, 16,384 at most: 160,000 packets a second of one shard in 100 ms.
-const SETS_MIN: usize = 32;
+/// 64 packets at first, 16,384 at most: 160,000 packets a second of one shard in 100 ms.
+const SETS_MIN: usize = 8;
 const SETS_MAX: usize = 2_048;
 
 /// Nearly all copies come within this time; to forget an older packet is no loss.
@@ -208,8 +298,15 @@ const NEARLY_ALL: Span = Span::millis(10);
 /// Nanoseconds; 32 bits of them are 274 seconds.
 const TICK: i64 = 64;
 
+/// Nanoseconds; 32 bits of them are three days.
+const MOMENT: i64 = 1 << 16;
+
+/// Nanoseconds, a little more than a millisecond; 16 bits of them are 69 seconds.
+const AGE: i64 = 1 << 20;
+
 #[cfg(test)]
 mod tests {
+    use super::super::HORIZON;
     use super::*;
 
     fn mixed(n: u64) -> u64 {
@@ -225,8 +322,8 @@ mod tests {
         }
         assert_eq!(recent.sets.len(), SETS_MAX);
         assert!(recent.forgotten() > 80_000);
-        assert!(recent.find(mixed(99_999)).is_some());
-        assert!(recent.find(mixed(0)).is_none());
+        assert!(recent.find(mixed(99_999), Time(0), HORIZON).is_some());
+        assert!(recent.find(mixed(0), Time(0), HORIZON).is_none());
     }
 
     #[test]
@@ -235,7 +332,7 @@ mod tests {
         for n in 0..4_000 {
             recent.insert(mixed(n), Entry::new(Time(0), Face::default()), Span::millis(100));
         }
-        assert!((0..4_000).all(|n| recent.find(mixed(n)).is_some()));
+        assert!((0..4_000).all(|n| recent.find(mixed(n), Time(0), HORIZON).is_some()));
     }
 
     #[test]
@@ -249,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_fills_one_line() {
-        assert_eq!(size_of::<Entry>(), 64);
+    fn an_entry_and_a_set_fill_one_line_each() {
+        assert_eq!((size_of::<Entry>(), size_of::<Set>()), (64, 64));
     }
 }

@@ -149,8 +149,57 @@ fn loop_is_dropped_and_counted_by_its_turns() {
         let sent = sent.after_us(turn * 40);
         found.is_copy(&sent.peeled, &sent.bytes, &sent.arrival);
     }
-    assert_eq!((found.counts().by_delay, found.take_round()), (999, (999, 999)));
-    assert_eq!(found.take_round(), (0, 0));
+    let round = found.take_round();
+    assert_eq!((found.counts().by_delay, round.copies, round.most), (999, 999, 999));
+    assert_eq!(found.take_round(), Round::default());
+}
+
+/// What of a frame came again, sent `turns` times, each `us` after the one before.
+fn returning(sent: &Sent, turns: i64, us: i64) -> Round {
+    let mut found = Copies::new(1);
+    for turn in 0..turns {
+        let sent = sent.after_us(turn * us);
+        found.is_copy(&sent.peeled, &sent.bytes, &sent.arrival);
+    }
+    found.take_round()
+}
+
+fn to_everybody(of: &Sent) -> Sent {
+    let mut other = of.clone();
+    other.peeled.layers.destination_mac = Some(Mac::BROADCAST);
+    other
+}
+
+#[test]
+fn a_frame_to_a_group_that_circles_returns() {
+    let sent = to_everybody(&packet(17, 7, b"\0\x01\0\x02\0\x0c\0\0data"));
+    let Round { returning: found, sender, .. } = returning(&sent, 1_000, 400);
+    assert_eq!((found.again, found.most, found.frames), (999, 999, 1));
+    assert!((Span::millis(398)..=Span::millis(401)).contains(&found.lasting), "{found:?}");
+    assert_eq!((found.last, sender.mac), (Time(999 * 400_000), Some(Mac([2, 0, 0, 0, 0, 7]))));
+    // Slower than any copy: it is sent again, and returns all the same.
+    let slow = returning(&sent, 100, 50_000);
+    assert_eq!((slow.copies, slow.returning.most), (0, 99));
+}
+
+#[test]
+fn unicast_a_falling_hop_limit_and_a_frame_sent_again_later_do_not_return() {
+    let sent = packet(17, 7, b"\0\x01\0\x02\0\x0c\0\0data");
+    assert_eq!(returning(&sent, 100, 400).returning, Returning::default());
+    assert_eq!(returning(&to_everybody(&sent), 100, 101_000).returning, Returning::default());
+    let mut found = Copies::new(1);
+    for turn in 0..60 {
+        let mut sent = to_everybody(&sent).after_us(turn * 400);
+        sent.peeled.layers.hop_limit -= turn as u8;
+        found.is_copy(&sent.peeled, &sent.bytes, &sent.arrival);
+    }
+    assert_eq!(found.take_round().returning, Returning::default());
+}
+
+#[test]
+fn a_count_of_a_frame_that_circles_for_ever_stands_still() {
+    let sent = to_everybody(&packet(17, 7, b"\0\x01\0\x02\0\x0c\0\0data"));
+    assert_eq!(returning(&sent, 80_000, 40).returning.most, 65_535);
 }
 
 #[test]

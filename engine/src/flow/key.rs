@@ -8,12 +8,15 @@ use spanwatch_parsers::Mac;
 /// The two ends of a flow, the lower one first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    low: u128,
-    high: u128,
+    low: End,
+    high: End,
     ports: (u16, u16),
     kind: Kind,
     segment: u16,
 }
+
+/// An address of 16 bytes in two halves, which are aligned as the rest is.
+type End = [u64; 2];
 
 /// What the ends speak below the ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +46,21 @@ impl Key {
         let to = (word(ips.1), ports.1);
         let is_low = from <= to;
         let ((low, low_port), (high, high_port)) = if is_low { (from, to) } else { (to, from) };
-        (Self { low, high, ports: (low_port, high_port), kind: Kind::Ip(protocol), segment: 0 }, is_low)
+        let key = Self {
+            low: halves(low),
+            high: halves(high),
+            ports: (low_port, high_port),
+            kind: Kind::Ip(protocol),
+            segment: 0,
+        };
+        (key, is_low)
     }
 
     /// The key of a frame without IP; its sender always is the lower end.
     #[must_use]
     pub fn link(source: Option<Mac>, destination: Option<Mac>, kind: Kind) -> Self {
-        Self { low: mac_word(source), high: mac_word(destination), ports: (0, 0), kind, segment: 0 }
+        let [low, high] = [source, destination].map(|mac| halves(mac_word(mac)));
+        Self { low, high, ports: (0, 0), kind, segment: 0 }
     }
 
     /// Whether it is one of TCP.
@@ -67,8 +78,9 @@ impl Key {
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u128(self.low);
-        state.write_u128(self.high);
+        for half in self.low.into_iter().chain(self.high) {
+            state.write_u64(half);
+        }
         let kind = match self.kind {
             Kind::Ip(protocol) => u64::from(protocol),
             Kind::EtherType(kind) => 1 << 16 | u64::from(kind),
@@ -78,6 +90,10 @@ impl Hash for Key {
         let (low, high) = self.ports;
         state.write_u64(kind << 48 ^ u64::from(low) << 32 ^ u64::from(high) << 16 ^ u64::from(self.segment));
     }
+}
+
+const fn halves(word: u128) -> End {
+    [word as u64, (word >> 64) as u64]
 }
 
 fn word(ip: IpAddr) -> u128 {

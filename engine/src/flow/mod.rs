@@ -49,8 +49,8 @@ pub struct Head {
     pub protocol: Option<&'static str>,
     /// IP protocol number.
     pub transport: Option<u8>,
-    /// Whether it stands in the list of flows to be summed at the next tick.
-    pub is_listed: bool,
+    /// Its place in the list of flows to be summed at the next tick; [`NOT_LISTED`] where it has none.
+    pub listed: u32,
     /// Whether a flow of the same addresses had to be kept apart from it.
     pub has_rivals: bool,
     /// Whether a SETUP announced media for it.
@@ -60,18 +60,22 @@ pub struct Head {
 }
 
 /// One end of a flow.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Side {
     /// Who it is, by the best frame of this round.
     pub party: Party,
-    /// His last frame ever; `None` if he never spoke.
-    pub last: Option<Time>,
+    /// His last frame ever; [`NEVER`] if he never spoke.
+    pub last: Time,
     /// His last frame's place in its input.
     pub cite: Cite,
-    /// What he sent since the last tick.
-    pub sum: Sum,
-    /// When his address was last said to be bound to his MAC.
-    pub bound: Option<Time>,
+    /// When his address was last said to be bound to his MAC, or [`NEVER`].
+    pub bound: Time,
+}
+
+impl Default for Side {
+    fn default() -> Self {
+        Self { party: Party::default(), last: NEVER, cite: Cite::default(), bound: NEVER }
+    }
 }
 
 /// Frames since the last tick.
@@ -101,7 +105,7 @@ impl Flow {
             sides: [Side::default(); 2],
             protocol: None,
             transport,
-            is_listed: false,
+            listed: NOT_LISTED,
             has_rivals: false,
             is_expected: false,
             announcements: 0,
@@ -138,7 +142,7 @@ impl Head {
 
     /// When either side last spoke.
     #[must_use]
-    pub fn last(&self) -> Option<Time> {
+    pub fn last(&self) -> Time {
         let [orig, resp] = &self.sides;
         orig.last.max(resp.last)
     }
@@ -147,19 +151,19 @@ impl Head {
     #[must_use]
     pub fn contradicts(&self, way: Way, sender: &Party) -> bool {
         let known = self.side(way);
-        known.last.is_some()
+        known.last != NEVER
             && differ(known.party.mac, sender.mac)
             && differ(known.party.vlan, sender.vlan)
             && known.party.hop_limit == sender.hop_limit
     }
 
-    /// Counts one frame.
-    pub fn count(&mut self, way: Way, sender: &Party, receiver: &Party, frame: Counted) {
+    /// Counts one frame in `sum`, which holds what was sent the same way since the last tick.
+    pub fn count(&mut self, way: Way, (sender, receiver): (&Party, &Party), frame: Counted, sum: &mut Sum) {
         let other = self.side_mut(way.other());
-        if other.last.is_none() {
+        if other.last == NEVER {
             other.party = *receiver;
         }
-        self.side_mut(way).count(sender, frame);
+        self.side_mut(way).count(sender, frame, sum);
     }
 
     /// What a parser is told of a message sent this way.
@@ -190,14 +194,14 @@ pub struct Counted {
 }
 
 impl Side {
-    fn count(&mut self, sender: &Party, frame: Counted) {
+    fn count(&mut self, sender: &Party, frame: Counted, sum: &mut Sum) {
         // Of the copies on both sides of a router the one with the higher hop limit is the sender's own.
-        if self.sum.packets == 0 || sender.mac == self.party.mac || sender.hop_limit >= self.party.hop_limit {
+        if sum.packets == 0 || sender.mac == self.party.mac || sender.hop_limit >= self.party.hop_limit {
             self.party = *sender;
         }
-        self.sum.add(self.last, frame);
-        if self.last <= Some(frame.at) {
-            (self.last, self.cite) = (Some(frame.at), frame.cite);
+        sum.add(Some(self.last).filter(|last| *last != NEVER), frame);
+        if self.last <= frame.at {
+            (self.last, self.cite) = (frame.at, frame.cite);
         }
     }
 }
@@ -232,6 +236,12 @@ impl Sum {
     }
 }
 
+/// A time before all.
+pub const NEVER: Time = Time::MIN;
+
+/// The place of a flow that stands in no list.
+pub const NOT_LISTED: u32 = u32::MAX;
+
 /// Whether both are known and not the same.
 fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one != other)
@@ -241,6 +251,19 @@ fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
 #[must_use]
 pub fn device_mac(mac: Option<Mac>) -> Option<Mac> {
     mac.filter(|mac| mac.is_device())
+}
+
+/// Whether a MAC stands for several routers: VRRP (RFC 9568, 7.3), HSRP, GLBP.
+#[must_use]
+pub const fn is_shared(mac: Mac) -> bool {
+    matches!(
+        mac.0,
+        [0, 0, 0x5e, 0, 1 | 2, _]
+            | [0, 0, 0x0c, 7, 0xac, _]
+            | [0, 0, 0x0c, 0x9f, 0xf0..=0xff, _]
+            | [0, 5, 0x73, 0xa0, 0..=0x0f, _]
+            | [0, 7, 0xb4, 0, ..]
+    )
 }
 
 #[cfg(test)]
@@ -257,7 +280,7 @@ mod tests {
 
     fn heard(first: &Party) -> Head {
         let mut flow = Flow::new(1, true, Some(17));
-        flow.head.count(Way::Orig, first, &party(9, None, 0), frame(0));
+        flow.head.count(Way::Orig, (first, &party(9, None, 0)), frame(0), &mut Sum::default());
         flow.head
     }
 
@@ -274,20 +297,21 @@ mod tests {
     #[test]
     fn higher_hop_limit_is_the_senders_own() {
         let mut head = heard(&party(1, Some(10), 64));
-        head.count(Way::Orig, &party(2, Some(20), 63), &Party::default(), frame(1));
+        let mut sum = Sum { packets: 1, ..Sum::default() };
+        head.count(Way::Orig, (&party(2, Some(20), 63), &Party::default()), frame(1), &mut sum);
         assert_eq!(head.side(Way::Orig).party, party(1, Some(10), 64));
         let mut head = heard(&party(2, Some(20), 63));
-        head.count(Way::Orig, &party(1, Some(10), 64), &Party::default(), frame(1));
+        head.count(Way::Orig, (&party(1, Some(10), 64), &Party::default()), frame(1), &mut sum);
         assert_eq!(head.side(Way::Orig).party, party(1, Some(10), 64));
     }
 
     #[test]
     fn longest_gap_reaches_back_over_the_tick() {
         let mut head = heard(&party(1, None, 64));
-        head.side_mut(Way::Orig).sum = Sum::default();
-        head.count(Way::Orig, &party(1, None, 64), &Party::default(), frame(700));
-        head.count(Way::Orig, &party(1, None, 64), &Party::default(), frame(600));
-        let sum = head.side(Way::Orig).sum;
+        let mut sum = Sum::default();
+        for ms in [700, 600] {
+            head.count(Way::Orig, (&party(1, None, 64), &Party::default()), frame(ms), &mut sum);
+        }
         assert_eq!((sum.packets, sum.bytes, sum.longest_gap), (2, 200, Span::millis(700)));
         assert_eq!((sum.first, sum.last), (Time(600_000_000), Time(700_000_000)));
     }

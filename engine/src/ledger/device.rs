@@ -1,12 +1,12 @@
 //! What the ledger holds on one device.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use spanwatch_parsers::{Mac, Text, Time};
 
 use super::identity::{Attribute, Identity};
 use super::refusals::Refusals;
+use crate::few::{Few, FewBy};
 use crate::observation::Cite;
 
 /// One device. Every collection in it is bounded.
@@ -15,9 +15,9 @@ pub struct Device {
     /// Its MACs, the first witnessed first.
     pub macs: Vec<Mac>,
     /// The addresses it holds.
-    pub ips: BTreeSet<IpAddr>,
+    pub ips: Few<IpAddr>,
     /// Addresses that it held and another holds now.
-    pub former_ips: BTreeSet<IpAddr>,
+    pub former_ips: Few<IpAddr>,
     /// The one of them that it lost last.
     pub lost: Option<IpAddr>,
     /// What it claimed over ARP and holds, in the order of the first claims.
@@ -25,15 +25,17 @@ pub struct Device {
     /// Whether it answers ARP for others, so that a claim of its says nothing about who holds the address.
     pub answers_for_others: bool,
     /// VLANs it was seen in, the innermost tag of each frame.
-    pub vlans: BTreeSet<u16>,
+    pub vlans: Few<u16>,
     /// Whether it said, or showed, that it forwards for others.
     pub is_router: bool,
     /// Whether it said over LLDP that it bridges.
     pub is_bridge: bool,
     /// Whether it was seen sending media.
     pub sends_media: bool,
+    /// Whether media was seen going to it.
+    pub receives_media: bool,
     /// Addresses that it named as its own management addresses.
-    pub management: BTreeSet<IpAddr>,
+    pub management: Few<IpAddr>,
     /// First frame.
     pub first_seen: Time,
     /// Last frame.
@@ -47,9 +49,9 @@ pub struct Device {
     /// What it is.
     pub identity: Identity,
     /// What it answered as: transport, port and protocol, with the first and last time.
-    pub services: BTreeMap<(&'static str, u16, &'static str), (Time, Time)>,
+    pub services: FewBy<(&'static str, u16, &'static str), (Time, Time)>,
     /// Servers from which it pulled media.
-    pub pulled_from: BTreeSet<IpAddr>,
+    pub pulled_from: Few<IpAddr>,
     /// Where it hangs.
     pub attachment: Option<Attachment>,
 }
@@ -84,24 +86,25 @@ impl Device {
     pub fn new(at: Time) -> Self {
         Self {
             macs: Vec::new(),
-            ips: BTreeSet::new(),
-            former_ips: BTreeSet::new(),
+            ips: Few::default(),
+            former_ips: Few::default(),
             lost: None,
             claims: Vec::new(),
             answers_for_others: false,
-            vlans: BTreeSet::new(),
+            vlans: Few::default(),
             is_router: false,
             is_bridge: false,
             sends_media: false,
-            management: BTreeSet::new(),
+            receives_media: false,
+            management: Few::default(),
             first_seen: at,
             last_seen: at,
             last_frame: Cite::default(),
             packets: 0,
             bytes: 0,
             identity: Identity::default(),
-            services: BTreeMap::new(),
-            pulled_from: BTreeSet::new(),
+            services: FewBy::default(),
+            pulled_from: Few::default(),
             attachment: None,
         }
     }
@@ -196,6 +199,7 @@ impl Device {
         self.lost = self.lost.or(other.lost);
         self.answers_for_others |= other.answers_for_others;
         self.sends_media |= other.sends_media;
+        self.receives_media |= other.receives_media;
         self.is_router |= other.is_router;
         self.is_bridge |= other.is_bridge;
         self.first_seen = self.first_seen.min(other.first_seen);
@@ -237,13 +241,14 @@ impl Device {
             refused.count("services of one device", SERVICES_MAX);
             return;
         }
-        let times = self.services.entry(service).or_insert((at, at));
-        *times = (times.0.min(at), times.1.max(at));
+        if let Some(times) = self.services.or_insert(service, (at, at)) {
+            *times = (times.0.min(at), times.1.max(at));
+        }
     }
 }
 
 /// Adds to a set that holds `cap` at most. Whether it is in it.
-fn add<T: Ord>(set: &mut BTreeSet<T>, item: T, cap: usize) -> bool {
+fn add<T: Ord>(set: &mut Few<T>, item: T, cap: usize) -> bool {
     if set.len() >= cap {
         return set.contains(&item);
     }

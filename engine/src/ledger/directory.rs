@@ -23,14 +23,18 @@
 //! factory address and a lease stays one device, and so does a router with an
 //! address in each VLAN. A server with four addresses of one VLAN is taken apart.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use hashbrown::HashMap;
 use spanwatch_parsers::{Mac, Span, Time};
 
 use super::device::{Claim, Device};
 use super::identity::{IDENTITY_BYTES_MAX, Sight};
 use super::refusals::Refusals;
+use crate::few::Few;
+use crate::hash::Keyed;
+use crate::numbered::Numbered;
 use crate::observation::Party;
 
 /// A device's number inside.
@@ -50,11 +54,12 @@ pub enum Bound {
 /// All devices, [`DEVICES_MAX`] at most; the one heard longest ago goes first.
 #[derive(Debug, Default)]
 pub struct Directory {
-    devices: BTreeMap<Number, Device>,
-    by_mac: BTreeMap<Mac, Number>,
+    devices: Numbered<Device>,
+    by_mac: HashMap<Mac, Number, Keyed>,
     /// Holders of an address, by VLAN. Two only where two MACs hold it in two VLANs.
-    by_ip: BTreeMap<IpAddr, Vec<(Option<u16>, Number)>>,
-    by_last_seen: BTreeSet<(Time, Number)>,
+    by_ip: HashMap<IpAddr, Few<(Option<u16>, Number)>, Keyed>,
+    /// Everybody by his last frame, from when the first had to be forgotten.
+    by_last_seen: Option<BTreeSet<(Time, Number)>>,
     next: u32,
     /// What was not kept.
     pub refused: Refusals,
@@ -67,25 +72,32 @@ pub struct Directory {
 }
 
 impl Directory {
+    /// An empty one whose tables nobody outside can aim at.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        let keyed = Keyed::new(seed);
+        Self { by_mac: HashMap::with_hasher(keyed), by_ip: HashMap::with_hasher(keyed), ..Self::default() }
+    }
+
     /// A device by its number.
     #[must_use]
     pub fn device(&self, number: Number) -> Option<&Device> {
-        self.devices.get(&number)
+        self.devices.get(number)
     }
 
     /// A device by its number.
     pub fn device_mut(&mut self, number: Number) -> Option<&mut Device> {
-        self.devices.get_mut(&number)
+        self.devices.get_mut(number)
     }
 
     /// All devices by number.
     pub fn devices(&self) -> impl Iterator<Item = (Number, &Device)> {
-        self.devices.iter().map(|(number, device)| (*number, device))
+        self.devices.iter()
     }
 
     /// All devices by number, to be changed.
     pub fn devices_mut(&mut self) -> impl Iterator<Item = (Number, &mut Device)> {
-        self.devices.iter_mut().map(|(number, device)| (*number, device))
+        self.devices.iter_mut()
     }
 
     /// The device that a party of a packet is, where one is known: whose MAC he bears where that held
@@ -102,7 +114,7 @@ impl Directory {
     fn own(&self, party: &Party) -> Option<Number> {
         let (mac, ip) = (party.mac?, party.ip?);
         let number = self.find_mac(mac)?;
-        let device = self.devices.get(&number).filter(|device| !device.is_router)?;
+        let device = self.devices.get(number).filter(|device| !device.is_router)?;
         (device.ips.contains(&ip) || device.former_ips.contains(&ip)).then_some(number)
     }
 
@@ -110,7 +122,7 @@ impl Directory {
     #[must_use]
     pub fn is_back(&self, party: &Party) -> bool {
         let holds =
-            |number| self.devices.get(&number).zip(party.ip).is_some_and(|(it, ip)| it.ips.contains(&ip));
+            |number| self.devices.get(number).zip(party.ip).is_some_and(|(it, ip)| it.ips.contains(&ip));
         party.hop_limit > 0 && self.own(party).is_some_and(|number| !holds(number))
     }
 
@@ -147,7 +159,7 @@ impl Directory {
 
     /// Says that a frame of `at` was about a device: stamps may come out of order.
     fn named(&mut self, number: Number, at: Time) {
-        if let Some(device) = self.devices.get_mut(&number) {
+        if let Some(device) = self.devices.get_mut(number) {
             device.first_seen = device.first_seen.min(at);
         }
     }
@@ -170,12 +182,13 @@ impl Directory {
             return None;
         }
         let owner = self.mac_or_add(mac, at);
-        let holder = self.find_ip(ip, vlan).filter(|holder| *holder != owner);
-        if self.find_ip(ip, vlan) == Some(owner) || !self.can_hold(owner, ip) {
+        let found = self.find_ip(ip, vlan);
+        let holder = found.filter(|holder| *holder != owner);
+        if found == Some(owner) || !self.can_hold(owner, ip) {
             return Some(Bound::To(owner));
         }
         if let Some(holder) = holder {
-            let has_own_mac = self.devices.get(&holder).is_some_and(|device| !device.macs.is_empty());
+            let has_own_mac = self.devices.get(holder).is_some_and(|device| !device.macs.is_empty());
             if !has_own_mac {
                 self.merge(owner, holder);
                 return Some(Bound::Merged { kept: owner, gone: holder });
@@ -201,9 +214,9 @@ impl Directory {
 
     /// Notes a claim, and tells whether it says nothing about who holds the address.
     fn is_for_another(&mut self, owner: Number, claim: Claim) -> bool {
-        let holder = self.find_ip(claim.ip, claim.vlan).and_then(|holder| self.devices.get(&holder));
+        let holder = self.find_ip(claim.ip, claim.vlan).and_then(|holder| self.devices.get(holder));
         let is_known_by_itself = holder.is_some_and(|device| device.macs.is_empty());
-        let Some(device) = self.devices.get_mut(&owner) else { return false };
+        let Some(device) = self.devices.get_mut(owner) else { return false };
         let in_vlan = |it: &Claim| it.vlan == claim.vlan;
         let first = device.claims.iter().find(|it| in_vlan(it)).map_or(claim.ip, |it| it.ip);
         let is_further = first != claim.ip;
@@ -234,7 +247,7 @@ impl Directory {
 
     /// Takes an address from a device that never held it.
     fn release(&mut self, number: Number, ip: IpAddr) {
-        let Some(device) = self.devices.get_mut(&number) else { return };
+        let Some(device) = self.devices.get_mut(number) else { return };
         if device.claims.iter().any(|claim| claim.ip == ip) {
             return;
         }
@@ -244,7 +257,7 @@ impl Directory {
 
     /// Takes one source's word on who a device is, within what is kept of all devices.
     pub fn learn(&mut self, number: Number, sight: Sight) {
-        let Some(device) = self.devices.get_mut(&number) else { return };
+        let Some(device) = self.devices.get_mut(number) else { return };
         let others = self.identity_bytes.saturating_sub(device.identity.bytes());
         let room = IDENTITY_BYTES_MAX.saturating_sub(self.identity_bytes);
         device.identity.add(sight, room, &mut self.refused);
@@ -274,11 +287,13 @@ impl Directory {
 
     /// Says that a device was heard, which keeps it from being forgotten.
     pub fn heard(&mut self, number: Number, at: Time) {
-        if let Some(device) = self.devices.get_mut(&number) {
+        if let Some(device) = self.devices.get_mut(number) {
             if at > device.last_seen {
-                self.by_last_seen.remove(&(device.last_seen, number));
+                if let Some(order) = &mut self.by_last_seen {
+                    order.remove(&(device.last_seen, number));
+                    order.insert((at, number));
+                }
                 device.last_seen = at;
-                self.by_last_seen.insert((at, number));
             }
             device.first_seen = device.first_seen.min(at);
         }
@@ -291,12 +306,14 @@ impl Directory {
         let number = Number(self.next);
         self.next = self.next.saturating_add(1);
         self.devices.insert(number, Device::new(at));
-        self.by_last_seen.insert((at, number));
+        if let Some(order) = &mut self.by_last_seen {
+            order.insert((at, number));
+        }
         number
     }
 
     fn own_mac(&mut self, number: Number, mac: Mac) -> bool {
-        if self.devices.get(&number).is_none_or(|device| device.macs.len() >= MACS_MAX) {
+        if self.devices.get(number).is_none_or(|device| device.macs.len() >= MACS_MAX) {
             self.refused.count("MACs of one device", MACS_MAX);
             return false;
         }
@@ -304,7 +321,7 @@ impl Directory {
             self.refused.count("MACs of all devices", MACS_OF_ALL_MAX);
         }
         self.by_mac.insert(mac, number);
-        if let Some(device) = self.devices.get_mut(&number) {
+        if let Some(device) = self.devices.get_mut(number) {
             device.macs.push(mac);
         }
         true
@@ -313,7 +330,7 @@ impl Directory {
     /// Whether there is room for an address; counts where there is none.
     fn can_hold(&mut self, number: Number, ip: IpAddr) -> bool {
         let has_room = |device: &Device| device.ips.len() < IPS_MAX || device.ips.contains(&ip);
-        let is_able = self.devices.get(&number).is_some_and(has_room);
+        let is_able = self.devices.get(number).is_some_and(has_room);
         if !is_able {
             self.refused.count("addresses of one device", IPS_MAX);
         }
@@ -330,14 +347,14 @@ impl Directory {
         {
             self.refused.count("addresses of all devices", IPS_OF_ALL_MAX);
         }
-        let Some(device) = self.devices.get_mut(&number) else { return };
+        let Some(device) = self.devices.get_mut(number) else { return };
         let holders = self.by_ip.entry(ip).or_default();
-        if let Err(place) = holders.binary_search(&(vlan, number)) {
+        if !holders.contains(&(vlan, number)) {
             if holders.len() >= HOLDERS_MAX {
                 self.refused.count("holders of one address", HOLDERS_MAX);
                 return;
             }
-            holders.insert(place, (vlan, number));
+            holders.insert((vlan, number));
         }
         device.ips.insert(ip);
         if device.former_ips.remove(&ip) {
@@ -347,7 +364,7 @@ impl Directory {
 
     /// Notes an address that a device held.
     fn held(&mut self, number: Number, ip: IpAddr) {
-        let Some(device) = self.devices.get_mut(&number) else { return };
+        let Some(device) = self.devices.get_mut(number) else { return };
         if device.ips.contains(&ip) || device.former_ips.contains(&ip) {
             return;
         }
@@ -363,17 +380,16 @@ impl Directory {
 
     fn let_go(&mut self, ip: IpAddr, which: impl Fn(Option<u16>) -> bool) {
         let Some(holders) = self.by_ip.get_mut(&ip) else { return };
-        let (gone, kept): (Vec<_>, Vec<_>) = holders.drain(..).partition(|(vlan, _)| which(*vlan));
-        let is_still_held = |number: Number| kept.iter().any(|(_, holder)| *holder == number);
+        let gone: Vec<_> = holders.iter().copied().filter(|(vlan, _)| which(*vlan)).collect();
+        holders.retain(|(vlan, _)| !which(*vlan));
+        let is_still_held = |number: Number| holders.iter().any(|(_, holder)| *holder == number);
         let gone: Vec<Number> =
             gone.into_iter().map(|(_, number)| number).filter(|number| !is_still_held(*number)).collect();
-        if kept.is_empty() {
+        if holders.is_empty() {
             self.by_ip.remove(&ip);
-        } else {
-            *holders = kept;
         }
         for number in gone {
-            if let Some(device) = self.devices.get_mut(&number) {
+            if let Some(device) = self.devices.get_mut(number) {
                 device.ips.remove(&ip);
                 device.claims.retain(|claim| claim.ip != ip);
                 device.lost = Some(ip);
@@ -392,8 +408,8 @@ impl Directory {
     }
 
     fn merge(&mut self, kept: Number, gone: Number) {
-        let Some(mut absorbed) = self.devices.remove(&gone) else { return };
-        self.by_last_seen.remove(&(absorbed.last_seen, gone));
+        let Some(mut absorbed) = self.devices.remove(gone) else { return };
+        self.moved(gone, absorbed.last_seen, None);
         self.formers = self.formers.saturating_sub(absorbed.former_ips.len());
         for mac in std::mem::take(&mut absorbed.macs) {
             self.by_mac.remove(&mac);
@@ -410,7 +426,7 @@ impl Directory {
         for ip in std::mem::take(&mut absorbed.former_ips) {
             self.held(kept, ip);
         }
-        let Some(device) = self.devices.get_mut(&kept) else { return };
+        let Some(device) = self.devices.get_mut(kept) else { return };
         for claim in absorbed.claims.drain(..) {
             if device.claims.len() < IPS_MAX && device.ips.contains(&claim.ip) {
                 device.claims.push(claim);
@@ -420,13 +436,25 @@ impl Directory {
         device.absorb(absorbed, &mut self.refused);
         let others = self.identity_bytes.saturating_sub(before.1);
         self.identity_bytes = others.saturating_add(device.identity.bytes());
-        self.by_last_seen.remove(&(before.0, kept));
-        self.by_last_seen.insert((device.last_seen, kept));
+        let now = device.last_seen;
+        self.moved(kept, before.0, Some(now));
+    }
+
+    /// Says that a device was last heard `before`, and is now at `after` or gone.
+    fn moved(&mut self, number: Number, before: Time, after: Option<Time>) {
+        if let Some(order) = &mut self.by_last_seen {
+            order.remove(&(before, number));
+            order.extend(after.map(|after| (after, number)));
+        }
     }
 
     /// Forgets who was heard longest ago, `spared` excepted. Whether there was one.
     fn forget_oldest(&mut self, spared: Option<Number>) -> bool {
-        let oldest = self.by_last_seen.iter().map(|(_, number)| *number).find(|it| Some(*it) != spared);
+        let devices = &self.devices;
+        let order = self.by_last_seen.get_or_insert_with(|| {
+            devices.iter().map(|(number, device)| (device.last_seen, number)).collect()
+        });
+        let oldest = order.iter().map(|(_, number)| *number).find(|it| Some(*it) != spared);
         let Some(oldest) = oldest else { return false };
         self.forget(oldest);
         self.untold.push(oldest);
@@ -434,8 +462,8 @@ impl Directory {
     }
 
     fn forget(&mut self, number: Number) {
-        let Some(device) = self.devices.remove(&number) else { return };
-        self.by_last_seen.remove(&(device.last_seen, number));
+        let Some(device) = self.devices.remove(number) else { return };
+        self.moved(number, device.last_seen, None);
         self.formers = self.formers.saturating_sub(device.former_ips.len());
         self.identity_bytes = self.identity_bytes.saturating_sub(device.identity.bytes());
         for mac in &device.macs {

@@ -6,11 +6,10 @@
 //! side by side; the value least in doubt is shown, and of equals the one that
 //! sorts first.
 
-use std::collections::BTreeMap;
-
 use spanwatch_parsers::{Concluded, Key, Label, Text, Time};
 
 use super::refusals::Refusals;
+use crate::few::FewBy;
 use crate::observation::Cite;
 
 /// What can be known of a device.
@@ -134,7 +133,7 @@ impl Sight {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     /// The witnesses of each value by source.
-    values: BTreeMap<(Attribute, Text), Vec<(&'static str, Witness)>>,
+    values: FewBy<(Attribute, Text), Vec<(&'static str, Witness)>>,
     bytes: usize,
 }
 
@@ -175,7 +174,7 @@ impl Identity {
         } else if bytes > room {
             refused.count("identity of all devices, in bytes", IDENTITY_BYTES_MAX);
         } else {
-            self.values.insert(key, vec![(source, witness)]);
+            self.values.or_insert(key, vec![(source, witness)]);
             self.bytes = self.bytes.saturating_add(bytes);
         }
     }
@@ -194,8 +193,8 @@ impl Identity {
     #[must_use]
     pub fn best(&self, attribute: Attribute) -> Option<(&Text, u8)> {
         self.values
-            .range((attribute, Text::default())..)
-            .take_while(|((named, _), _)| *named == attribute)
+            .iter()
+            .filter(|((named, _), _)| *named == attribute)
             .map(|((_, value), witnesses)| (value, confidence(witnesses)))
             .reduce(|best, next| if next.1 > best.1 { next } else { best })
     }

@@ -125,6 +125,12 @@ impl Ledger {
         }
     }
 
+    /// The same, still empty, with tables that nobody outside can aim at.
+    #[must_use]
+    pub fn seeded(self, seed: u64) -> Self {
+        Self { directory: Directory::seeded(seed), ..self }
+    }
+
     /// Takes the next observation.
     pub fn observe(&mut self, seen: &Observation) {
         self.now = self.now.max(seen.at);
@@ -201,6 +207,7 @@ impl Ledger {
             | Fact::Refused { .. }
             | Fact::MediaProved { .. }
             | Fact::Copies { .. }
+            | Fact::Returning(_)
             | Fact::Tunnel { .. } => {}
         }
         self.forget_evicted();
@@ -375,7 +382,9 @@ impl Ledger {
     }
 
     fn receives_media(&self, number: Number) -> bool {
-        self.directory.device(number).is_some_and(|device| !device.pulled_from.is_empty())
+        self.directory
+            .device(number)
+            .is_some_and(|device| device.receives_media || !device.pulled_from.is_empty())
     }
 
     fn stream(&mut self, seen: &Observation, second: &StreamActivity) {
@@ -388,6 +397,9 @@ impl Ledger {
         }
         let cite = Cite { input: second.first_frame.0, frame: second.first_frame.1 };
         let client = self.directory.find_ip(second.destination, seen.subject.vlan);
+        if let Some(device) = client.and_then(|client| self.directory.device_mut(client)) {
+            device.receives_media = true;
+        }
         self.verdict.streamed(number, second, client, cite);
     }
 

@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 use spanwatch_parsers::{About, Fact, Span, Time, Way};
 
 use super::counts::Counts;
-use super::message;
+use super::{Parties, message};
 use crate::bounded::Expiring;
-use crate::flow::{Flow, Key, Sum};
+use crate::flow::{Counted, Flow, Key, NOT_LISTED, Sum};
 use crate::hearing::{Hearing, SOURCE, talk};
 use crate::observation::{Cite, Party};
 use crate::scribe::{Scribe, Talk};
@@ -22,7 +22,7 @@ use crate::tcp::Listening;
 pub struct Flows {
     connections: Expiring<Key, Flow>,
     others: Expiring<Key, Flow>,
-    active: Vec<Handle>,
+    active: Vec<Active>,
     gone: Vec<Gone>,
     unsummed: u64,
     closed: VecDeque<Review>,
@@ -39,7 +39,14 @@ pub struct Flows {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Handle {
     is_tcp: bool,
-    slot: usize,
+    slot: u32,
+}
+
+/// What both sides of a flow sent since the last tick.
+#[derive(Debug)]
+struct Active {
+    handle: Handle,
+    sums: [Sum; 2],
 }
 
 /// What a flow that is no more had sent since the last tick.
@@ -56,7 +63,7 @@ struct Gone {
 #[derive(Debug, Clone, Copy)]
 struct Review {
     due: Time,
-    key: Key,
+    slot: u32,
     number: u64,
 }
 
@@ -93,6 +100,7 @@ impl Flows {
     #[must_use]
     pub fn find(&mut self, key: &Key, from_low: bool, sender: &Party) -> Option<Handle> {
         let is_tcp = key.is_tcp();
+        let handle = |slot: usize| Handle { is_tcp, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let table = self.table(is_tcp);
         let slot = table.find(key)?;
         let (_, flow) = table.at(slot)?;
@@ -101,13 +109,13 @@ impl Flows {
         let may_be_rivals = flow.head.has_rivals && flow.head.side(way).party.vlan != sender.vlan;
         if is_rival || may_be_rivals {
             if let Some(slot) = table.find(&key.in_segment(sender.vlan)) {
-                return Some(Handle { is_tcp, slot });
+                return Some(handle(slot));
             }
             if is_rival {
                 return None;
             }
         }
-        Some(Handle { is_tcp, slot })
+        Some(handle(slot))
     }
 
     /// Puts a new flow in; what had to go for it is given back.
@@ -121,33 +129,70 @@ impl Flows {
             }
             None => key,
         };
-        let (slot, gone) = table.insert(key, flow, at);
-        (Handle { is_tcp, slot }, gone.map(|(_, flow)| flow))
+        let answered = if is_tcp { None } else { self.answered(at) };
+        let (slot, gone) = self.table(is_tcp).insert(key, flow, at);
+        let handle = Handle { is_tcp, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
+        (handle, answered.or(gone.map(|(_, flow)| flow)))
     }
 
-    /// The key of a flow.
-    #[must_use]
-    pub fn key(&mut self, handle: Handle) -> Option<Key> {
-        self.table(handle.is_tcp).at(handle.slot).map(|(key, _)| *key)
+    /// Takes out the oldest question that has had its answer, where the table is full: that is no loss.
+    fn answered(&mut self, now: Time) -> Option<Flow> {
+        if self.others.len() < self.others.capacity() {
+            return None;
+        }
+        let mut fresh = 0;
+        while let Some(review) = self.young.get(fresh).copied().filter(|_| fresh < FRESH_MAX) {
+            let flow = self.others.at(review.slot as usize).map(|(_, flow)| flow);
+            let last = flow.filter(|flow| flow.head.number == review.number).map(|flow| flow.head.last());
+            let is_question = last.is_some_and(|last| last <= review.due - YOUNG_FOR + QUESTION_FOR);
+            if is_question && last > Some(now - ANSWERED_FOR) {
+                fresh = fresh.saturating_add(1);
+                continue;
+            }
+            self.young.remove(fresh);
+            if is_question {
+                return self.others.take(review.slot as usize).map(|(_, flow)| flow);
+            }
+        }
+        None
     }
 
     /// A flow, in use at `at`.
     pub fn get(&mut self, handle: Handle, at: Time) -> Option<&mut Flow> {
-        self.table(handle.is_tcp).touch(handle.slot, at)
+        self.table(handle.is_tcp).touch(handle.slot as usize, at)
     }
 
     /// Takes a flow out.
     pub fn take(&mut self, handle: Handle) -> Option<Flow> {
-        self.table(handle.is_tcp).take(handle.slot).map(|(_, flow)| flow)
+        self.table(handle.is_tcp).take(handle.slot as usize).map(|(_, flow)| flow)
     }
 
-    /// Lists a flow, which says that it is listed, for the next tick.
-    pub fn list(&mut self, handle: Handle) {
-        if self.active.len() < ACTIVE_MAX {
-            self.active.push(handle);
-        } else if let Some((_, flow)) = self.table(handle.is_tcp).at(handle.slot) {
-            flow.head.is_listed = false;
+    /// The flow of a frame from its lower end or its higher, in use and with the frame counted.
+    pub fn count(
+        &mut self,
+        handle: Handle,
+        from_low: bool,
+        parties: &Parties,
+        frame: Counted,
+    ) -> Option<&mut Flow> {
+        let Self { connections, others, active, .. } = self;
+        let table = if handle.is_tcp { connections } else { others };
+        let flow = table.touch(handle.slot as usize, frame.at)?;
+        let way = flow.head.way(from_low);
+        if flow.head.listed == NOT_LISTED && active.len() < ACTIVE_MAX {
+            flow.head.listed = u32::try_from(active.len()).unwrap_or(NOT_LISTED);
+            active.push(Active { handle, sums: [Sum::default(); 2] });
         }
+        let mut unsummed = Sum::default();
+        let sum = match active.get_mut(flow.head.listed as usize) {
+            Some(active) => active.sum(way),
+            None => {
+                self.unsummed = self.unsummed.saturating_add(1);
+                &mut unsummed
+            }
+        };
+        flow.head.count(way, (&parties.sender, &parties.receiver), frame, sum);
+        Some(flow)
     }
 
     /// Remembers to give up the holes of a connection in time.
@@ -163,47 +208,48 @@ impl Flows {
     }
 
     /// Remembers to forget a connection that ended.
-    pub fn review_closed(&mut self, key: Key, number: u64, at: Time) {
-        push(&mut self.closed, Review { due: at + CLOSED_FOR, key, number });
+    pub fn review_closed(&mut self, handle: Handle, number: u64, at: Time) {
+        push(&mut self.closed, Review { due: at + CLOSED_FOR, slot: handle.slot, number });
     }
 
     /// Remembers to forget an opening that nobody answers.
-    pub fn review_embryonic(&mut self, key: Key, number: u64, at: Time) {
-        push(&mut self.embryonic, Review { due: at + EMBRYONIC_FOR, key, number });
+    pub fn review_embryonic(&mut self, handle: Handle, number: u64, at: Time) {
+        push(&mut self.embryonic, Review { due: at + EMBRYONIC_FOR, slot: handle.slot, number });
     }
 
     /// Remembers to forget a flow of datagrams if it was a question and its answer.
-    pub fn review_young(&mut self, key: Key, number: u64, at: Time) {
-        push(&mut self.young, Review { due: at + YOUNG_FOR, key, number });
+    pub fn review_young(&mut self, handle: Handle, number: u64, at: Time) {
+        push(&mut self.young, Review { due: at + YOUNG_FOR, slot: handle.slot, number });
     }
 
     /// Takes out one flow whose time is over; call it until it says `None`.
     pub fn expire(&mut self, now: Time) -> Option<Flow> {
         while let Some(review) = pop_due(&mut self.closed, now) {
-            if let Some(slot) = self.connections.find(&review.key)
-                && let Some((_, flow)) = self.connections.at(slot)
+            let slot = review.slot as usize;
+            if let Some((_, flow)) = self.connections.at(slot)
                 && flow.head.number == review.number
             {
                 return self.connections.take(slot).map(|(_, flow)| flow);
             }
         }
         while let Some(review) = pop_due(&mut self.embryonic, now) {
-            if let Some(slot) = self.connections.find(&review.key)
-                && let Some((_, flow)) = self.connections.at(slot)
+            let slot = review.slot as usize;
+            if let Some((_, flow)) = self.connections.at(slot)
                 && flow.head.number == review.number
                 && flow.tcp.as_ref().is_some_and(|tcp| tcp.connection.is_embryonic())
             {
-                match flow.head.last().map(|last| last + EMBRYONIC_FOR).filter(|due| *due > now) {
-                    Some(due) => push(&mut self.embryonic, Review { due, ..review }),
-                    None => return self.connections.take(slot).map(|(_, flow)| flow),
+                let due = flow.head.last() + EMBRYONIC_FOR;
+                if due <= now {
+                    return self.connections.take(slot).map(|(_, flow)| flow);
                 }
+                push(&mut self.embryonic, Review { due, ..review });
             }
         }
         while let Some(review) = pop_due(&mut self.young, now) {
-            if let Some(slot) = self.others.find(&review.key)
-                && let Some((_, flow)) = self.others.at(slot)
+            let slot = review.slot as usize;
+            if let Some((_, flow)) = self.others.at(slot)
                 && flow.head.number == review.number
-                && flow.head.last() <= Some(now - YOUNG_FOR + QUESTION_FOR)
+                && flow.head.last() <= now - YOUNG_FOR + QUESTION_FOR
             {
                 return self.others.take(slot).map(|(_, flow)| flow);
             }
@@ -233,9 +279,10 @@ impl Flows {
 
     /// Keeps what a flow that is no more had sent since the last tick.
     fn bury(&mut self, flow: &Flow) {
-        for way in [Way::Orig, Way::Resp] {
+        let Some(active) = self.active.get(flow.head.listed as usize) else { return };
+        for (way, sum) in [Way::Orig, Way::Resp].into_iter().zip(active.sums) {
             let side = flow.head.side(way);
-            if side.sum.packets == 0 {
+            if sum.packets == 0 {
                 continue;
             }
             if self.gone.len() >= GONE_MAX {
@@ -247,7 +294,7 @@ impl Flows {
                 cite: side.cite,
                 flow: flow.head.number,
                 protocol: flow.head.protocol,
-                sum: side.sum,
+                sum,
             });
         }
     }
@@ -259,24 +306,37 @@ impl Flows {
             let activity = gone.sum.activity(gone.flow, gone.protocol);
             scribe.write_at(gone.cite, &gone.talk, About::Sender, Fact::Activity(activity));
         }
-        for handle in std::mem::take(&mut self.active) {
-            let Some((_, flow)) = self.table(handle.is_tcp).at(handle.slot) else { continue };
-            flow.head.is_listed = false;
-            for way in [Way::Orig, Way::Resp] {
-                let talk = talk(&flow.head, way, SOURCE);
-                let side = flow.head.side_mut(way);
-                let sum = std::mem::take(&mut side.sum);
-                let cite = side.cite;
+        let Self { connections, others, active, .. } = self;
+        for (place, Active { handle, sums }) in (0_u32..).zip(active.drain(..)) {
+            let table = if handle.is_tcp { &mut *connections } else { &mut *others };
+            // Its slot may be another's by now, or nobody's.
+            let flow = table.at(handle.slot as usize).map(|(_, flow)| flow);
+            let Some(flow) = flow.filter(|flow| flow.head.listed == place) else { continue };
+            flow.head.listed = NOT_LISTED;
+            for (way, sum) in [Way::Orig, Way::Resp].into_iter().zip(sums) {
                 if sum.packets > 0 {
+                    let talk = talk(&flow.head, way, SOURCE);
                     let activity = sum.activity(flow.head.number, flow.head.protocol);
+                    let cite = flow.head.side(way).cite;
                     scribe.write_at(cite, &talk, About::Sender, Fact::Activity(activity));
                 }
             }
         }
+        active.shrink_to(ACTIVE_KEPT);
     }
 
     fn table(&mut self, is_tcp: bool) -> &mut Expiring<Key, Flow> {
         if is_tcp { &mut self.connections } else { &mut self.others }
+    }
+}
+
+impl Active {
+    const fn sum(&mut self, way: Way) -> &mut Sum {
+        let [orig, resp] = &mut self.sums;
+        match way {
+            Way::Orig => orig,
+            Way::Resp => resp,
+        }
     }
 }
 
@@ -309,6 +369,12 @@ const OTHER_IDLE: Span = Span::seconds(180);
 const YOUNG_FOR: Span = Span::seconds(30);
 const QUESTION_FOR: Span = Span::seconds(5);
 
+/// An answer comes within this time: where there is no room, a question may then be forgotten.
+const ANSWERED_FOR: Span = Span::seconds(1);
+
+/// Questions younger than that which are passed over in search of an older one.
+const FRESH_MAX: usize = 16;
+
 /// Segments that were under way when a connection ended still come.
 const CLOSED_FOR: Span = Span::seconds(5);
 
@@ -318,8 +384,11 @@ const EMBRYONIC_FOR: Span = Span::seconds(65);
 /// Reviews in waiting: each connection may have ended and begun anew.
 const REVIEWS_MAX: usize = 4 * CONNECTIONS_MAX;
 
-/// Flows summed at one tick; what is left over is summed at a later one.
+/// Flows summed at one tick: with so many, others came and went in their places.
 const ACTIVE_MAX: usize = 4 * OTHERS_MAX;
+
+/// Room for them that is kept from one tick to the next.
+const ACTIVE_KEPT: usize = 256;
 
 /// Sums of flows that are no more, waiting for the tick.
 pub const GONE_MAX: usize = 8_192;

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use spanwatch_parsers::{About, BindingBy, Fact, Mac, Malformed, Way};
+use spanwatch_parsers::{About, BindingBy, Fact, Malformed, Way};
 
 use super::{FrameIn, Parties, Shard, message, whole_of};
 use crate::dispatch::{App, Channel};
-use crate::flow::{Flow, Key};
+use crate::flow::{Flow, Key, NEVER, is_shared};
 use crate::fragment::PacketKey;
 use crate::hearing::{Hearing, talk};
 use crate::icmp;
@@ -85,9 +85,8 @@ impl Shard {
         if let Some(gone) = gone {
             self.flows.part_with(gone, &mut hearing);
         }
-        let Some(flow) = self.flows.get(handle, frame.at) else { return };
+        let Some(flow) = self.flows.count(handle, from_low, &parties, counted) else { return };
         let way = flow.head.way(from_low);
-        flow.head.count(way, &parties.sender, &parties.receiver, counted);
         bind(flow, way, &mut hearing);
         if transport.is_readable {
             match transport.protocol {
@@ -104,9 +103,6 @@ impl Shard {
         let head = &mut flow.head;
         if head.protocol.is_none() {
             head.protocol = name(transport.protocol);
-        }
-        if !std::mem::replace(&mut head.is_listed, true) {
-            self.flows.list(handle);
         }
     }
 }
@@ -131,22 +127,10 @@ fn bind(flow: &mut Flow, way: Way, hearing: &mut Hearing<'_, '_>) {
     let (Some(mac), Some(ip)) = (sender.mac.filter(|mac| !is_shared(*mac)), sender.ip) else { return };
     let now = hearing.frame.at;
     let bound = &mut flow.head.side_mut(way).bound;
-    if bound.is_none_or(|before| now - before >= AGAIN || now < before) {
-        *bound = Some(now);
+    if *bound == NEVER || now - *bound >= AGAIN || now < *bound {
+        *bound = now;
         hearing.say(&flow.head, way, Fact::Binding { mac, ip, by: BindingBy::LinkScope });
     }
-}
-
-/// MACs that stand for several routers: VRRP (RFC 9568, 7.3), HSRP, GLBP.
-const fn is_shared(mac: Mac) -> bool {
-    matches!(
-        mac.0,
-        [0, 0, 0x5e, 0, 1 | 2, _]
-            | [0, 0, 0x0c, 7, 0xac, _]
-            | [0, 0, 0x0c, 0x9f, 0xf0..=0xff, _]
-            | [0, 5, 0x73, 0xa0, 0..=0x0f, _]
-            | [0, 7, 0xb4, 0, ..]
-    )
 }
 
 /// Takes a datagram.

@@ -215,14 +215,10 @@ impl Shard {
         if let Some(gone) = gone {
             self.flows.part_with(gone, &mut hearing);
         }
-        let Some(flow) = self.flows.get(handle, frame.at) else { return };
-        flow.head.count(Way::Orig, &parties.sender, &parties.receiver, counted);
+        let Some(flow) = self.flows.count(handle, true, &parties, counted) else { return };
         let payload = bytes.get(layers.transport_at as usize..layers.end as usize).unwrap_or_default();
         let message = message::Message { way: Way::Orig, channel, payload, whole: whole_of(layers) };
         message.read(flow, &mut hearing);
-        if !std::mem::replace(&mut flow.head.is_listed, true) {
-            self.flows.list(handle);
-        }
     }
 }
 
@@ -241,8 +237,8 @@ impl Flows {
             None => {
                 let flow = Flow::new(frame.frame, from_low, transport);
                 let (handle, gone) = self.insert(key, flow, &parties.sender, frame.at);
-                if let Some(key) = self.key(handle) {
-                    self.review_young(key, frame.frame, frame.at);
+                if !key.is_tcp() {
+                    self.review_young(handle, frame.frame, frame.at);
                 }
                 (handle, gone)
             }

@@ -28,10 +28,9 @@ impl Shard {
         let mut hearing = self.voice.hear(scribe, counted);
         let handle = self.flows.connection((key, from_low), &parties, frame, &mut segment, &mut hearing);
         let held = self.flows.held;
-        let Some(Flow { head, tcp: Some(tcp), .. }) = self.flows.get(handle, frame.at) else { return };
-        head.count(segment.way, &parties.sender, &parties.receiver, counted);
+        let flow = self.flows.count(handle, from_low, &parties, counted);
+        let Some(Flow { head, tcp: Some(tcp), .. }) = flow else { return };
         let number = head.number;
-        let must_list = !std::mem::replace(&mut head.is_listed, true);
         let others = held.saturating_sub(tcp.held());
         let Tcp { connection, reading, .. } = &mut **tcp;
         let mut listening = Listening { reading, head, hearing: &mut hearing };
@@ -56,13 +55,8 @@ impl Shard {
         if must_wait {
             self.flows.wait(handle, number);
         }
-        if must_list {
-            self.flows.list(handle);
-        }
-        if outcome.closed
-            && let Some(key) = self.flows.key(handle)
-        {
-            self.flows.review_closed(key, number, frame.at);
+        if outcome.closed {
+            self.flows.review_closed(handle, number, frame.at);
         }
     }
 }
@@ -102,10 +96,8 @@ impl Flows {
         if let Some(gone) = gone {
             self.part_with(gone, hearing);
         }
-        if segment.opens()
-            && let Some(key) = self.key(handle)
-        {
-            self.review_embryonic(key, frame.frame, frame.at);
+        if segment.opens() {
+            self.review_embryonic(handle, frame.frame, frame.at);
         }
         handle
     }

@@ -4,6 +4,7 @@ use spanwatch_parsers::{About, Fact, Time};
 
 use super::tunnels::Tunnels;
 use super::{Counts, Shard};
+use crate::duplicate::{OFTEN, Round};
 use crate::flow::Counted;
 use crate::observation::{Observation, Party, Place};
 use crate::scribe::{Scribe, Talk};
@@ -54,9 +55,13 @@ impl Shard {
 
     /// Says which caps were reached, and how many copies were dropped, since the last tick.
     fn report(&mut self, scribe: &mut Scribe<'_>) {
-        let (copies, most) = self.copies.take_round();
-        if copies > 0 {
-            scribe.write(&talk("duplicates"), About::Sender, Fact::Copies { count: copies, most });
+        let Round { copies: count, most, returning, sender, cite } = self.copies.take_round();
+        if count > 0 {
+            scribe.write(&talk("duplicates"), About::Sender, Fact::Copies { count, most });
+        }
+        if returning.most >= OFTEN {
+            let talk = Talk { sender, ..talk("duplicates") };
+            scribe.write_at(cite, &talk, About::Sender, Fact::Returning(returning));
         }
         let faults = self.voice.faults;
         let (streams, streams_max) = self.voice.streams.evicted();

@@ -1,16 +1,17 @@
 //! What a device led us to expect: the pace of its media, learned per source, and of what else it says steadily.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use spanwatch_parsers::{Activity, Span, StreamActivity, Time};
 
+use crate::few::FewBy;
+
 /// The media of one device, and its other steady flows, as far as they ran without a pause.
 #[derive(Debug, Default)]
 pub struct Expectation {
-    sources: BTreeMap<u32, Pace>,
+    sources: FewBy<u32, Pace>,
     /// By flow.
-    signs: BTreeMap<u64, Pace>,
+    signs: FewBy<u64, Pace>,
 }
 
 /// The pace of one RTP source, or of one side of a flow.
@@ -35,7 +36,7 @@ impl Expectation {
             self.sources.remove(&oldest);
         }
         let begun = Pace { to: second.destination, first, last, longest_gap: Span::ZERO };
-        let pace = self.sources.entry(second.ssrc).or_insert(begun);
+        let Some(pace) = self.sources.or_insert(second.ssrc, begun) else { return };
         if first - pace.last > PAUSE {
             // It paused and began again: what ran before is no measure of what runs now.
             *pace = begun;
@@ -57,7 +58,7 @@ impl Expectation {
             self.signs.remove(&oldest);
         }
         let begun = Pace { to, first, last, longest_gap: Span::ZERO };
-        let pace = self.signs.entry(second.flow).or_insert(begun);
+        let Some(pace) = self.signs.or_insert(second.flow, begun) else { return false };
         if first - pace.last > PAUSE {
             *pace = begun;
         } else {

@@ -25,12 +25,13 @@ pub mod expectation;
 pub mod fate;
 pub mod witness;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use spanwatch_parsers::{Activity, Span, StreamActivity, Time};
 
 use crate::ledger::directory::Number;
+use crate::numbered::Numbered;
 use crate::observation::Cite;
 use expectation::Expectation;
 use fate::TOGETHER;
@@ -131,6 +132,8 @@ struct Watch {
     asks: Asks,
     /// In watched time.
     deadline: Option<Time>,
+    /// Where it stands among the deadlines: not after its own, which may have moved on since.
+    entered: Option<Time>,
     /// Index of the open absence.
     absent: Option<usize>,
     /// Index of the last absence, open or not.
@@ -143,11 +146,11 @@ struct Watch {
 /// The availability of all devices.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    watches: BTreeMap<Number, Watch>,
-    /// In watched time.
+    watches: Numbered<Watch>,
+    /// When to look at whom, in watched time.
     deadlines: BTreeSet<(Time, Number)>,
-    /// Every device by its last frame, in watched time.
-    by_last: BTreeSet<(Time, Number)>,
+    /// Every device by its last frame, in watched time; made where a judgement needs it.
+    by_last: Vec<(Time, Number)>,
     absences: Vec<Absence>,
     /// Open absences by their beginning, in watched time.
     open: BTreeSet<(Time, usize)>,
@@ -165,13 +168,13 @@ impl Verdict {
     /// Says that a device was heard: the first and the last time, each with its frame.
     pub fn heard(&mut self, device: Number, first: (Time, Cite), last: (Time, Cite)) {
         let watched = last.0 - self.offset;
-        let watch =
-            self.watches.entry(device).or_insert_with(|| Watch::new(first, self.offset, self.blinds.len()));
-        self.by_last.remove(&(watch.last.0, device));
+        if self.watches.get(device).is_none() {
+            self.watches.insert(device, Watch::new(first, self.offset, self.blinds.len()));
+        }
+        let Some(watch) = self.watches.get_mut(device) else { return };
         if watched >= watch.last.0 {
             watch.last = (watched, last.0, last.1);
         }
-        self.by_last.insert((watch.last.0, device));
         if let Some(index) = watch.absent.take()
             && let Some(absence) = self.absences.get(index)
         {
@@ -196,7 +199,7 @@ impl Verdict {
     /// Takes one second of a device's media, `cite` its first frame, `client` who receives it.
     pub fn streamed(&mut self, device: Number, second: &StreamActivity, client: Option<Number>, cite: Cite) {
         let offset = self.offset;
-        let Some(watch) = self.watches.get_mut(&device) else { return };
+        let Some(watch) = self.watches.get_mut(device) else { return };
         if let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index))
             && let Some((ended, _)) = absence.ended
             && absence.resumed.is_none()
@@ -214,7 +217,7 @@ impl Verdict {
     /// Takes one second of what a device sends to `peer` by a flow that it serves, or by which it receives media.
     pub fn signed(&mut self, device: Number, second: &Activity, to: IpAddr, peer: Option<Number>) {
         let offset = self.offset;
-        let Some(watch) = self.watches.get_mut(&device) else { return };
+        let Some(watch) = self.watches.get_mut(device) else { return };
         if watch.expectation.sign(second, to, offset) {
             watch.asks.known(peer);
             let due = watch.due();
@@ -225,7 +228,7 @@ impl Verdict {
     /// Says that `client` ended the device's media to himself on purpose, or with no client named
     /// that the device ended the source `ssrc`.
     pub fn ended_on_purpose(&mut self, device: Number, client: Option<IpAddr>, ssrc: Option<u32>) {
-        if let Some(watch) = self.watches.get_mut(&device) {
+        if let Some(watch) = self.watches.get_mut(device) {
             watch.expectation.end(client, ssrc);
             let due = watch.due();
             self.rearm(device, due);
@@ -235,7 +238,7 @@ impl Verdict {
     /// Says that somebody asked the device for something.
     pub fn asked(&mut self, device: Number, ask: Ask) {
         let at = ask.at - self.offset;
-        let Some(watch) = self.watches.get_mut(&device) else { return };
+        let Some(watch) = self.watches.get_mut(device) else { return };
         if !watch.asks.add(at, ask) {
             return;
         }
@@ -250,14 +253,14 @@ impl Verdict {
     /// Says that `by` sent the device something, which one does only while one has its hardware address.
     pub fn addressed(&mut self, device: Number, by: Number, last: Time) {
         let at = last - self.offset;
-        if let Some(watch) = self.watches.get_mut(&device) {
+        if let Some(watch) = self.watches.get_mut(device) {
             watch.asks.addressed(by, at);
         }
     }
 
     /// Says that the device asked for an address as one does after a start.
     pub fn started(&mut self, device: Number, at: Time, cite: Cite) {
-        let was_absent = self.watches.get(&device).and_then(|watch| watch.was_absent);
+        let was_absent = self.watches.get(device).and_then(|watch| watch.was_absent);
         let Some(absence) = was_absent.and_then(|index| self.absences.get_mut(index)) else { return };
         let is_near = absence.ended.is_none_or(|(ended, _)| at - ended <= START_SIGNS);
         if is_near && absence.restarted.is_none() && at - self.offset > absence.watched_since {
@@ -276,43 +279,49 @@ impl Verdict {
     /// Judges every silence whose deadline is at or before `complete_to`.
     pub fn advance(&mut self, complete_to: Time) {
         let now = complete_to - self.offset;
-        while let Some(&(due, device)) = self.deadlines.first().filter(|(due, _)| *due <= now) {
-            let next = self.judge(device, due);
-            self.rearm(device, next);
+        self.by_last.clear();
+        while let Some((due, device)) = self.deadlines.first().copied().filter(|(due, _)| *due <= now) {
+            self.deadlines.pop_first();
+            let Some(watch) = self.watches.get_mut(device) else { continue };
+            watch.entered = None;
+            let deadline = watch.deadline;
+            if deadline == Some(due) {
+                let next = self.judge(device, due);
+                self.rearm(device, next);
+            } else {
+                self.enter(device, deadline);
+            }
         }
     }
 
     /// Says that one device turned out to be another.
     pub fn renumber(&mut self, gone: Number, kept: Number) {
-        self.rearm(gone, None);
-        let Some(absorbed) = self.watches.remove(&gone) else { return };
-        self.by_last.remove(&(absorbed.last.0, gone));
+        let Some(mut absorbed) = self.remove(gone) else { return };
+        (absorbed.deadline, absorbed.entered) = (None, None);
         if absorbed.was_absent.is_some() {
             for absence in self.absences.iter_mut().filter(|absence| absence.device == gone) {
                 absence.device = kept;
             }
         }
-        match self.watches.get_mut(&kept) {
-            None => {
-                self.by_last.insert((absorbed.last.0, kept));
-                self.watches.insert(kept, absorbed);
-            }
-            Some(watch) => {
-                self.by_last.remove(&(watch.last.0, kept));
-                watch.absorb(absorbed, &mut self.history_refused);
-                self.by_last.insert((watch.last.0, kept));
-            }
+        match self.watches.get_mut(kept) {
+            None => self.watches.insert(kept, absorbed),
+            Some(watch) => watch.absorb(absorbed, &mut self.history_refused),
         }
-        let due = self.watches.get(&kept).and_then(Watch::due);
+        let due = self.watches.get(kept).and_then(Watch::due);
         self.rearm(kept, due);
     }
 
     /// Says that a device was forgotten: nothing is claimed about it any more.
     pub fn forget(&mut self, device: Number) {
-        self.rearm(device, None);
-        if let Some(watch) = self.watches.remove(&device) {
-            self.by_last.remove(&(watch.last.0, device));
+        self.remove(device);
+    }
+
+    fn remove(&mut self, device: Number) -> Option<Watch> {
+        let watch = self.watches.remove(device)?;
+        if let Some(entered) = watch.entered {
+            self.deadlines.remove(&(entered, device));
         }
+        Some(watch)
     }
 
     /// Every absence, in the order in which they were detected.
@@ -324,7 +333,7 @@ impl Verdict {
     /// The history of a device: from when it was what, ending with what it is at `now`.
     #[must_use]
     pub fn history(&self, device: Number, now: Time) -> Vec<(Time, State)> {
-        let Some(watch) = self.watches.get(&device) else { return Vec::new() };
+        let Some(watch) = self.watches.get(device) else { return Vec::new() };
         let mut history = watch.history.clone();
         if watch.absent.is_some() {
             return history;
@@ -339,16 +348,21 @@ impl Verdict {
     }
 
     fn judge(&mut self, device: Number, due: Time) -> Option<Time> {
-        let watch = self.watches.get(&device)?;
+        let watch = self.watches.get(device)?;
         let (since, _, last_frame) = watch.last;
         if watch.absent.is_some() || watch.due()? > due {
             return watch.due();
         }
         let refusals = watch.asks.refused(since, due);
         let is_asker = |number: Number| refusals.iter().any(|ask| ask.by == number);
-        let after = (since, Number(u32::MAX));
-        let later = self.by_last.range(after..).filter(|(_, number)| *number != device && !is_asker(*number));
-        let others_heard = if refusals.is_empty() { 0 } else { later.take(OTHERS_COUNTED).count() };
+        if !refusals.is_empty() && self.by_last.is_empty() {
+            // Nobody is heard while silences are judged, so that the order stands until all are.
+            self.by_last = self.watches.iter().map(|(number, watch)| (watch.last.0, number)).collect();
+            self.by_last.sort_unstable();
+        }
+        let later = self.by_last.iter().skip(self.by_last.partition_point(|(last, _)| *last <= since));
+        let others = later.filter(|(_, number)| *number != device && !is_asker(*number));
+        let others_heard = if refusals.is_empty() { 0 } else { others.take(OTHERS_COUNTED).count() };
         if others_heard == 0 {
             let asked_again = watch.asks.next_after(due);
             return if due - since < GIVE_UP { Some(due + JUDGE_AGAIN) } else { asked_again };
@@ -357,12 +371,14 @@ impl Verdict {
             self.refused = self.refused.saturating_add(1);
             return None;
         }
-        let window = (since - TOGETHER, Number(0))..=(since + TOGETHER, Number(u32::MAX));
+        let from = self.by_last.partition_point(|(last, _)| *last < since - TOGETHER);
+        let to = self.by_last.partition_point(|(last, _)| *last <= since + TOGETHER);
+        let window = self.by_last.get(from..to).unwrap_or_default();
         let mut together: Vec<Number> = Vec::new();
         let mut together_count = 0;
-        for (last, number) in self.by_last.range(window).filter(|(_, number)| *number != device) {
+        for (last, number) in window.iter().filter(|(_, number)| *number != device) {
             let is_strange = |other: &Watch| other.expectation.is_strange(due - *last);
-            if self.watches.get(number).is_some_and(is_strange) {
+            if self.watches.get(*number).is_some_and(is_strange) {
                 together_count += 1;
                 if together.len() < TOGETHER_NAMED {
                     together.push(*number);
@@ -379,7 +395,7 @@ impl Verdict {
             }
         }
         let stamp = |watched: Time| watched + self.offset;
-        let watch = self.watches.get_mut(&device)?;
+        let watch = self.watches.get_mut(device)?;
         self.absences.push(Absence {
             device,
             since: watch.last.1,
@@ -406,17 +422,21 @@ impl Verdict {
     }
 
     fn rearm(&mut self, device: Number, due: Option<Time>) {
-        let Some(watch) = self.watches.get_mut(&device) else { return };
-        if watch.deadline == due {
+        let Some(watch) = self.watches.get_mut(device) else { return };
+        watch.deadline = due;
+        self.enter(device, due);
+    }
+
+    /// Enters a deadline. One that moves on, as it does with every frame, keeps its place until that comes up.
+    fn enter(&mut self, device: Number, due: Option<Time>) {
+        let (Some(due), Some(watch)) = (due, self.watches.get_mut(device)) else { return };
+        if watch.entered.is_some_and(|entered| entered <= due) {
             return;
         }
-        if let Some(old) = watch.deadline {
-            self.deadlines.remove(&(old, device));
+        if let Some(entered) = watch.entered.replace(due) {
+            self.deadlines.remove(&(entered, device));
         }
-        watch.deadline = due;
-        if let Some(due) = due {
-            self.deadlines.insert((due, device));
-        }
+        self.deadlines.insert((due, device));
     }
 }
 
@@ -427,6 +447,7 @@ impl Watch {
             expectation: Expectation::default(),
             asks: Asks::default(),
             deadline: None,
+            entered: None,
             absent: None,
             was_absent: None,
             history: Vec::new(),

@@ -6,10 +6,11 @@
 //! asker, and the routers: a scanner's unanswered probe of a closed port, or a
 //! stranger's, says nothing of a device (facts, offline_and_switch 9.1, Q1 to Q5).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use spanwatch_parsers::{Span, Time};
 
+use crate::few::FewBy;
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
 
@@ -46,14 +47,14 @@ pub struct Ask {
 pub struct Asks {
     latest: VecDeque<(Time, Ask)>,
     /// Who received its media, and when he last sent it anything.
-    clients: BTreeMap<Number, Time>,
+    clients: FewBy<Number, Time>,
 }
 
 impl Asks {
     /// Says that somebody receives the device's media, [`CLIENTS_MAX`] at most.
     pub fn known(&mut self, client: Option<Number>) {
         if let Some(client) = client.filter(|_| self.clients.len() < CLIENTS_MAX) {
-            self.clients.entry(client).or_insert(Time::MIN);
+            self.clients.or_insert(client, Time::MIN);
         }
     }
 

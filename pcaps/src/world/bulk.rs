@@ -82,7 +82,7 @@ impl World<'_> {
     pub(super) fn picture_in_bulk(&mut self, at: i64, id: StreamId, length: usize, way: (&Road, &mut Bulk)) {
         let packets = length.div_ceil(PAYLOAD);
         let octets = length + 12 * packets;
-        let frames = Frames { first: at, last: at, packets: packets as u64, bytes: octets as u64 };
+        let frames = Frames { packets: packets as u64, ..Frames::one(at, octets) };
         match self.streams[id].connection {
             Some((connection, _)) if self.streams[id].transport == Transport::Interleaved => {
                 self.picture_in_connection(id, connection, frames, way);
@@ -152,7 +152,7 @@ impl World<'_> {
                 self.streams[id].seen += packets;
                 let source = self.streams[id].source;
                 self.media_shown(id, source, Frames { first, last, ..frames });
-                let sent = Frames { first, last, packets: segments.sent, bytes: segments.bytes };
+                let sent = Frames { first, last, packets: segments.sent, bytes: segments.bytes, gap: 0 };
                 self.add(id, road, (&mut bulk.there, sent), |frames| Bulk {
                     there: Some(frames),
                     back: None,
@@ -164,7 +164,7 @@ impl World<'_> {
             let second = at + PACKET_SPACING * i64::from(segments.sent > 1);
             let (first, last) = (second + answered + after, last + answered + after);
             let bytes = segments.bytes_of_answers;
-            let answers = Frames { first, last, packets: segments.answers, bytes };
+            let answers = Frames { first, last, packets: segments.answers, bytes, gap: 0 };
             self.add(id, road, (&mut bulk.back, answers), |frames| Bulk { there: None, back: Some(frames) });
         }
     }

@@ -339,7 +339,7 @@ impl World<'_> {
             &[("Session", &session), ("Range", "npt=0.000-")],
             signed("PLAY", &url),
         );
-        talk.tell(200, "OK", &[("Session", &session), ("Range", "npt=0.000-")], &[], Vec::new());
+        talk.tell(200, "OK", &[("Session", &session), ("Range", "npt=0.000-")], &[], vec![Says::Plays]);
         if let Some(last) = talk.steps.back_mut() {
             last.note = Note::Playing;
         }

@@ -132,7 +132,7 @@ impl World<'_> {
             self.tap.media(&key, media);
             if is_counted {
                 let bytes = frames.bytes + frames.packets * DATAGRAM_HEADERS;
-                self.tap.tell(&key, Frames { bytes, ..frames });
+                self.tap.tell(&key, Frames { bytes, gap: second.longest_gap, ..frames });
             }
         }
     }

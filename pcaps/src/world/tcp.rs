@@ -645,7 +645,7 @@ impl World<'_> {
             stream.seconds.miss(torn);
             if begun > torn {
                 let source = stream.source;
-                self.media_shown(id, source, Frames { first: at, last: at, packets: begun - torn, bytes });
+                self.media_shown(id, source, Frames { packets: begun - torn, bytes, ..Frames::one(at, 0) });
             }
         }
     }

@@ -127,6 +127,23 @@ fn copies_disturb_nothing_and_are_counted() {
 }
 
 #[test]
+fn a_broadcast_that_circles_is_said_with_its_sender() {
+    let mut bench = Bench::new();
+    let frame = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 9, 0x88, 0xb5], b"a word to everybody"].concat();
+    for turn in 0..500 {
+        bench.frame(Time(turn * 400_000), &frame);
+    }
+    bench.tick(ms(1_000));
+    let said: Vec<_> = bench.out.iter().filter(|seen| matches!(seen.fact, Fact::Returning(_))).collect();
+    let [said] = said[..] else { panic!("{said:?}") };
+    let Fact::Returning(returning) = said.fact else { panic!("{said:?}") };
+    assert_eq!((returning.most, returning.last, said.cite.frame), (499, Time(499 * 400_000), 500));
+    assert_eq!(said.subject.mac, Some(Mac([2, 0, 0, 0, 0, 9])));
+    bench.tick(ms(2_000));
+    assert_eq!(bench.out.iter().filter(|seen| matches!(seen.fact, Fact::Returning(_))).count(), 1);
+}
+
+#[test]
 fn two_ticks_before_one_frame_have_places_of_their_own() {
     let mut bench = Bench::new();
     let ends = (CLIENT, End { port: 7, ..SERVER });

@@ -1,0 +1,162 @@
+//! A ledger with all detectors, for their tests: observations in a word each.
+
+use std::net::IpAddr;
+
+use spanwatch_fingerprints::Fingerprints;
+use spanwatch_parsers::{Activity, BindingBy, Fact, Key, Lease, Mac, Returning, Span, Time};
+
+use crate::clock::GapReason;
+use crate::finding::{Finding, Kind};
+use crate::ledger::Ledger;
+use crate::observation::{Cite, Observation, Party, Place};
+
+/// Takes observations and tells what was found.
+#[derive(Debug)]
+pub struct Bench {
+    ledger: Ledger,
+    now: Time,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        Self { ledger: Ledger::new(Fingerprints::builtin()), now: Time::MIN }
+    }
+
+    /// What was found of one kind.
+    pub fn of(&self, kind: &Kind) -> Vec<Finding> {
+        let mut findings = self.ledger.findings(self.now);
+        findings.retain(|finding| finding.kind.id == kind.id);
+        findings
+    }
+
+    pub fn tick(&mut self, at: Time) {
+        self.now = self.now.max(at);
+        self.ledger.complete(at);
+    }
+
+    pub fn unwatched(&mut self, from: Time, to: Time) {
+        self.ledger.gap(from, to, GapReason::BetweenInputs);
+    }
+
+    pub fn sees(&mut self, at: Time, subject: Party, peer: Party, fact: Fact) {
+        self.now = self.now.max(at);
+        let is_dhcp = matches!(fact, Fact::Lease(_) | Fact::Router);
+        self.ledger.observe(&Observation {
+            place: Place { frame: cite(at).frame, ..Place::default() },
+            at,
+            cite: cite(at),
+            subject,
+            peer,
+            transport: None,
+            source: if is_dhcp { "dhcp" } else { "test" },
+            fact,
+        });
+    }
+
+    /// An ARP message in which `mac` says that it holds `ip`.
+    pub fn claims(&mut self, at: Time, mac: Mac, ip: &str, vlan: Option<u16>) {
+        let subject = party(mac, ip, vlan);
+        self.sees(at, subject, subject, Fact::Binding { mac, ip: address(ip), by: BindingBy::Claim });
+    }
+
+    /// A packet of `mac` and `ip` to somebody.
+    pub fn sends(&mut self, at: Time, mac: Mac, ip: &str, vlan: Option<u16>) {
+        let peer = party(Mac([2, 0, 0, 0, 9, 9]), "192.0.2.99", vlan);
+        self.sees(at, party(mac, ip, vlan), peer, Fact::Activity(activity(at, 1)));
+    }
+
+    /// `packets` in this second by `mac` to everybody.
+    pub fn cries(&mut self, at: Time, mac: Mac, packets: u64) {
+        let subject = party(mac, "192.0.2.7", None);
+        let peer = Party { ip: Some(address("255.255.255.255")), ..Party::default() };
+        self.sees(at, subject, peer, Fact::Activity(activity(at, packets)));
+    }
+
+    /// What came again and again in the second before `at`, most often sent by `mac`.
+    pub fn returns(&mut self, at: Time, mac: Mac, most: u32, lasting: Span) {
+        let returning = Returning { again: u64::from(most) * 4, frames: 4, most, lasting, last: at };
+        let subject = Party { mac: Some(mac), ..Party::default() };
+        self.sees(at, subject, Party::default(), Fact::Returning(returning));
+    }
+
+    /// A DHCP message about `client`; an answer where `server` is named and its kind is one.
+    pub fn lease(
+        &mut self,
+        at: Time,
+        client: Mac,
+        message: u8,
+        server: Option<(Mac, &str)>,
+        ip: Option<&str>,
+    ) {
+        self.lease_in(None, at, client, message, server, ip);
+    }
+
+    /// The same in a VLAN.
+    pub fn lease_in(
+        &mut self,
+        vlan: Option<u16>,
+        at: Time,
+        client: Mac,
+        message: u8,
+        server: Option<(Mac, &str)>,
+        ip: Option<&str>,
+    ) {
+        let subject = Party { mac: Some(client), vlan, ..Party::default() };
+        let is_answer = matches!(message, 2 | 5 | 6);
+        let peer = match server {
+            Some((mac, ip)) if is_answer => Party { port: 67, ..party(mac, ip, vlan) },
+            _ => Party { port: 68, vlan, ..party(client, "0.0.0.0", vlan) },
+        };
+        let lease = Lease {
+            message,
+            server: server.map(|(_, ip)| address(ip)),
+            address: ip.map(address),
+            lease_s: is_answer.then_some(3_600),
+            relay: None,
+            transaction: 7,
+        };
+        self.sees(at, subject, peer, Fact::Attribute { key: Key::Hostname, value: "device".into() });
+        self.sees(at, subject, peer, Fact::Lease(Box::new(lease)));
+        if let Some((mac, ip)) = server.filter(|_| is_answer) {
+            self.claims(at, mac, ip, vlan);
+        }
+    }
+}
+
+pub fn activity(at: Time, packets: u64) -> Activity {
+    Activity {
+        flow: 1,
+        protocol: Some("udp"),
+        first: at,
+        first_frame: (0, cite(at).frame),
+        last: at,
+        packets,
+        bytes: packets * 100,
+        longest_gap: Span::ZERO,
+    }
+}
+
+pub fn party(mac: Mac, ip: &str, vlan: Option<u16>) -> Party {
+    Party { mac: Some(mac), ip: Some(address(ip)), vlan, hop_limit: 64, port: 0 }
+}
+
+pub fn address(ip: &str) -> IpAddr {
+    ip.parse().unwrap()
+}
+
+pub const fn mac(last: u8) -> Mac {
+    Mac([0x02, 0, 0, 0, 0x10, last])
+}
+
+/// The frame of a moment.
+pub fn cite(at: Time) -> Cite {
+    Cite { input: 0, frame: at.0.unsigned_abs() / 1_000_000 + 1 }
+}
+
+pub const fn s(s: i64) -> Time {
+    Time(s * 1_000_000_000)
+}
+
+pub const fn ms(ms: i64) -> Time {
+    Time(ms * 1_000_000)
+}

@@ -1,0 +1,725 @@
+//! `rogue-dhcp`: a DHCP server that was not there before gives out addresses.
+//!
+//! ## What it says
+//! For two minutes from the first DHCP answer of a VLAN on, whoever answers there is taken for one of its servers: a
+//! pair that shares the work is learned. After that another one gave an address, and it is no stand-in: it gives addresses
+//! of another network, or it answered a request that a known server answered too, or a known server
+//! answered others within the last two minutes. It ends when others answered three more devices and this one none.
+//!
+//! ## Why it matters
+//! A device that takes its address from the wrong server lands in a network where nobody finds it, or sends all it has
+//! through a stranger. Mostly somebody plugged in a home router; sometimes it is an attack.
+//!
+//! ## Where it is wrong
+//! Where the first server heard is the rogue itself and fewer than three devices of the site's own network were heard, the
+//! right one is named when it first answers. A new server that
+//! IT put up for another network of the same VLAN is new all the same. A relay is no server. Where the mirror
+//! removes tags, the servers of all VLANs look like those of one.
+//!
+//! ## State
+//! The known servers of each VLAN, `SERVERS_MAX` in each; the last answers, `RECENT_MAX`; `ROGUES_MAX` rogues.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use spanwatch_parsers::{Fact, Lease, Mac, Span, Time};
+
+use super::{Detector, Known, in_vlan, of_vlan};
+use crate::finding::{Cause, Evidence, Finding, Kind, Severity};
+use crate::observation::{Cite, Observation};
+use crate::report::time::{clock_time, length};
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    id: "rogue-dhcp",
+    category: "network",
+    severity: Severity::High,
+    source: include_str!("rogue_dhcp.rs"),
+    start: Some(|| Box::new(Servers::default())),
+};
+
+/// Who answers within this time of a VLAN's first answer is one of its servers.
+const LEARNING: Span = Span::seconds(120);
+/// A known server that answered within this time has not failed: nobody stands in for it.
+const ALIVE: Span = Span::seconds(120);
+/// Both servers answer one request within this time.
+const SAME_REQUEST: Span = Span::seconds(10);
+/// So many devices were given an address without it: it is gone.
+const UNANSWERED: usize = 3;
+/// So many devices live in a network, and it was there before its server was heard.
+const RESIDENTS: usize = 3;
+/// Servers known in one VLAN; a failover pair is two.
+const SERVERS_MAX: usize = 16;
+/// Networks that the servers of a VLAN give out.
+const NETWORKS_MAX: usize = 64;
+/// Answers remembered, to see two to one request.
+const RECENT_MAX: usize = 256;
+/// Rogues told apart.
+const ROGUES_MAX: usize = 256;
+/// Addresses named that a rogue gave.
+const GIVEN_NAMED: usize = 4;
+/// Devices named that it gave addresses to.
+const CLIENTS_MAX: usize = 64;
+/// Sights kept of a rogue.
+const EVIDENCE_MAX: usize = 8;
+/// Another server where one was known, in per cent.
+const ONE_WITNESS: u8 = 75;
+/// And both answered one request, or it gives out another network in this VLAN, in per cent.
+const TWO_WITNESSES: u8 = 92;
+
+/// The servers of each VLAN; there is one entry for each tag at most.
+#[derive(Debug, Default)]
+pub struct Servers {
+    vlans: BTreeMap<Option<u16>, Learned>,
+    recent: Vec<Answer>,
+    rogues: Vec<Rogue>,
+}
+
+/// ```text
+/// first answer ──► learning ──LEARNING──► learned: whoever is new is a stand-in or a rogue
+/// ```
+#[derive(Debug, Default)]
+struct Learned {
+    until: Time,
+    servers: Vec<Server>,
+    /// First three bytes of what they give.
+    networks: Vec<[u8; 3]>,
+    /// The last answer of a known server.
+    last: Option<Answer>,
+}
+
+#[derive(Debug)]
+struct Server {
+    ip: IpAddr,
+    mac: Option<Mac>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    at: Time,
+    cite: Cite,
+    frame: u64,
+    vlan: Option<u16>,
+    client: Mac,
+    transaction: u32,
+    server: IpAddr,
+    /// The MAC that it came from, where it came straight from the server.
+    mac: Option<Mac>,
+    address: Option<IpAddr>,
+    lease_s: Option<u32>,
+    /// Whether the client says so, rather than the server.
+    is_choice: bool,
+    /// Whether it gave an address, rather than refused or told something else.
+    gives: bool,
+}
+
+#[derive(Debug)]
+struct Rogue {
+    vlan: Option<u16>,
+    ip: IpAddr,
+    mac: Option<Mac>,
+    /// Its first answer.
+    first: Answer,
+    latest: Answer,
+    detected: Time,
+    last: Time,
+    ended: Option<Time>,
+    /// Requests that it answered with an address.
+    answers: u64,
+    clients: Vec<Mac>,
+    given: Vec<IpAddr>,
+    routers: Vec<IpAddr>,
+    lease_s: Option<u32>,
+    /// Who was given an address by others since it last gave one.
+    missed: Vec<Mac>,
+    /// What speaks for it.
+    is_other_network: bool,
+    contested: Option<(Answer, Answer)>,
+    known_server: Option<Answer>,
+    evidence: Vec<Evidence>,
+    /// Whether it is judged; until then it may stand in for a server that failed.
+    is_judged: bool,
+}
+
+impl Servers {
+    fn answer(&mut self, answer: Answer, known: &Known<'_>) {
+        let learned = self
+            .vlans
+            .entry(answer.vlan)
+            .or_insert_with(|| Learned { until: answer.at + LEARNING, ..Learned::default() });
+        let is_known = learned.knows(&answer);
+        if is_known || answer.at <= learned.until {
+            if !is_known && learned.servers.len() < SERVERS_MAX {
+                learned.servers.push(Server { ip: answer.server, mac: answer.mac });
+            }
+            learned.gives(&answer);
+            learned.last = Some(answer);
+            self.known_answered(&answer);
+        } else if answer.gives {
+            self.stranger(answer, known);
+        }
+        if self.recent.len() >= RECENT_MAX {
+            self.recent.remove(0);
+        }
+        self.recent.push(answer);
+    }
+
+    /// A known server lives: who was new beside it is a rogue, and one that it answers alone is gone.
+    fn known_answered(&mut self, answer: &Answer) {
+        for rogue in self.rogues.iter_mut().filter(|rogue| rogue.vlan == answer.vlan) {
+            if rogue.contested.is_none() && rogue.latest.is_to_same_request(answer) {
+                rogue.contested = Some((*answer, rogue.latest));
+            }
+            if !rogue.is_judged && answer.at - rogue.last <= ALIVE {
+                rogue.judge(answer.at, Some(*answer));
+            }
+            let is_missed = answer.gives && answer.at - rogue.last > SAME_REQUEST;
+            if is_missed && rogue.missed.len() < UNANSWERED && !rogue.missed.contains(&answer.client) {
+                rogue.missed.push(answer.client);
+            }
+            if rogue.missed.len() >= UNANSWERED && rogue.ended.is_none() {
+                rogue.ended = Some(answer.at);
+            }
+        }
+    }
+
+    /// Takes an answer of somebody who is not known.
+    fn stranger(&mut self, answer: Answer, known: &Known<'_>) {
+        let Some(learned) = self.vlans.get_mut(&answer.vlan) else { return };
+        let is_first = !self.rogues.iter().any(|it| it.is_same(&answer));
+        if is_first && learned.is_of_the_site(&answer, known) {
+            learned.servers.push(Server { ip: answer.server, mac: answer.mac });
+            learned.gives(&answer);
+            return;
+        }
+        let is_other_network = answer
+            .network()
+            .is_some_and(|it| !learned.networks.is_empty() && !learned.networks.contains(&it));
+        let before = learned.last;
+        let contested = self
+            .recent
+            .iter()
+            .rev()
+            .find(|it| it.server != answer.server && it.is_to_same_request(&answer) && learned.knows(it))
+            .copied();
+        let rogues = self.rogues.len();
+        let known = self.rogues.iter_mut().find(|it| it.is_same(&answer));
+        let rogue = match known {
+            Some(rogue) => rogue,
+            None if rogues < ROGUES_MAX => {
+                self.rogues.push(Rogue::new(answer));
+                let Some(rogue) = self.rogues.last_mut() else { return };
+                rogue
+            }
+            None => return,
+        };
+        rogue.takes(&answer);
+        rogue.is_other_network |= is_other_network;
+        if rogue.contested.is_none() {
+            rogue.contested = contested.map(|it| (it, answer));
+        }
+        let is_alive = before.is_some_and(|before| answer.at - before.at <= ALIVE);
+        if rogue.is_other_network || rogue.contested.is_some() || is_alive {
+            rogue.judge(answer.at, before);
+        } else if !rogue.is_judged && answer.at - rogue.first.at >= LEARNING {
+            // It stood in for long enough, and nobody contradicted.
+            self.rogues.retain(|rogue| rogue.is_judged || !rogue.is_same(&answer));
+            if let Some(learned) =
+                self.vlans.get_mut(&answer.vlan).filter(|it| it.servers.len() < SERVERS_MAX)
+            {
+                learned.servers.push(Server { ip: answer.server, mac: answer.mac });
+            }
+        }
+    }
+}
+
+impl Detector for Servers {
+    fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
+        match &seen.fact {
+            Fact::Lease(lease) => {
+                if let Some(answer) = Answer::of(lease, seen, known) {
+                    self.answer(answer, known);
+                }
+            }
+            // The routers that an answer names follow it, of the same frame.
+            Fact::Router if seen.source == "dhcp" => {
+                let Some(last) = self.recent.last().filter(|last| last.frame == seen.place.frame) else {
+                    return;
+                };
+                let rogue = self.rogues.iter_mut().find(|rogue| rogue.is_same(last));
+                if let (Some(rogue), Some(ip)) = (rogue, seen.subject.ip)
+                    && rogue.routers.len() < GIVEN_NAMED
+                    && !rogue.routers.contains(&ip)
+                {
+                    rogue.routers.push(ip);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn unwatched(&mut self, from: Time, to: Time) {
+        self.recent.clear();
+        for learned in self.vlans.values_mut().filter(|learned| learned.until > from) {
+            learned.until = learned.until + (to - from);
+        }
+    }
+
+    fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
+        self.rogues.iter().filter(|rogue| rogue.is_judged).map(|rogue| rogue.finding(known)).collect()
+    }
+}
+
+impl Learned {
+    fn knows(&self, answer: &Answer) -> bool {
+        let is_same_mac = |mac: Option<Mac>| mac.is_some() && mac == answer.mac;
+        self.servers.iter().any(|server| server.ip == answer.server || is_same_mac(server.mac))
+    }
+
+    /// Whether devices of the site live in the network of this answer already, and it is not that of the servers
+    /// known so far: the server of a network that was there before, be it that the mirror removes its tag, or that the one heard
+    /// first was a stranger.
+    fn is_of_the_site(&self, answer: &Answer, known: &Known<'_>) -> bool {
+        let Some(network) = answer.network().filter(|it| !self.networks.contains(it)) else { return false };
+        let ips = known.directory.devices().flat_map(|(_, device)| &device.ips);
+        let others = ips.filter(|ip| Some(**ip) != answer.address && **ip != answer.server);
+        self.servers.len() < SERVERS_MAX
+            && others.filter(|ip| network_of(**ip) == Some(network)).take(RESIDENTS).count() == RESIDENTS
+    }
+
+    /// Learns which network an answer is of.
+    fn gives(&mut self, answer: &Answer) {
+        if let Some(network) = answer.network()
+            && self.networks.len() < NETWORKS_MAX
+            && !self.networks.contains(&network)
+        {
+            self.networks.push(network);
+        }
+    }
+}
+
+impl Answer {
+    /// An answer that a server gives to a client of this VLAN; `None` for what is on its way to a relay, for
+    /// which the client's VLAN is not this one, and for what gives no address and refuses none. A client that names
+    /// to everybody the server that it chose (RFC 2131, 4.3.1) tells of an answer that the mirror may not show.
+    fn of(lease: &Lease, seen: &Observation, known: &Known<'_>) -> Option<Self> {
+        let is_by_relay = lease.relay.is_some();
+        let is_on_way_to_relay = is_by_relay && lease.relay != seen.peer.ip;
+        let is_choice = lease.message == REQUEST && !is_by_relay;
+        let server = lease.server.filter(|server| Some(*server) != lease.relay)?;
+        if !(is_choice || matches!(lease.message, OFFER | ACK | NAK)) || is_on_way_to_relay {
+            return None;
+        }
+        let is_straight = !is_by_relay && seen.peer.ip == Some(server);
+        let holder = || {
+            let number = known.directory.find_ip(server, seen.subject.vlan)?;
+            known.directory.device(number)?.macs.first().copied()
+        };
+        let mac = if is_choice { holder() } else { seen.peer.mac.filter(|_| is_straight) };
+        Some(Self {
+            at: seen.at,
+            cite: seen.cite,
+            frame: seen.place.frame,
+            vlan: seen.subject.vlan,
+            client: seen.subject.mac?,
+            transaction: lease.transaction,
+            server,
+            mac,
+            address: lease.address,
+            lease_s: lease.lease_s,
+            is_choice,
+            gives: lease.message != NAK && lease.address.is_some() && (is_choice || lease.lease_s.is_some()),
+        })
+    }
+
+    fn is_to_same_request(&self, other: &Self) -> bool {
+        (self.client, self.transaction) == (other.client, other.transaction)
+            && (self.at - other.at).0.abs() <= SAME_REQUEST.0
+    }
+
+    fn network(&self) -> Option<[u8; 3]> {
+        network_of(self.address.filter(|_| self.gives)?)
+    }
+}
+
+/// The first three bytes of an IPv4 address: DHCP does not say how many count in a form that is kept.
+fn network_of(ip: IpAddr) -> Option<[u8; 3]> {
+    match ip {
+        IpAddr::V4(v4) => v4.octets().first_chunk().copied(),
+        IpAddr::V6(_) => None,
+    }
+}
+
+impl Rogue {
+    const fn new(first: Answer) -> Self {
+        Self {
+            vlan: first.vlan,
+            ip: first.server,
+            mac: first.mac,
+            first,
+            latest: first,
+            detected: first.at,
+            last: first.at,
+            ended: None,
+            answers: 0,
+            clients: Vec::new(),
+            given: Vec::new(),
+            routers: Vec::new(),
+            lease_s: None,
+            missed: Vec::new(),
+            is_other_network: false,
+            contested: None,
+            known_server: None,
+            evidence: Vec::new(),
+            is_judged: false,
+        }
+    }
+
+    fn is_same(&self, answer: &Answer) -> bool {
+        self.vlan == answer.vlan
+            && (self.ip == answer.server || (self.mac.is_some() && self.mac == answer.mac))
+    }
+
+    fn takes(&mut self, answer: &Answer) {
+        let is_new = self.answers == 0 || !self.latest.is_to_same_request(answer);
+        self.answers = self.answers.saturating_add(u64::from(is_new));
+        (self.last, self.ended, self.missed) = (self.last.max(answer.at), None, Vec::new());
+        self.latest = *answer;
+        self.lease_s = answer.lease_s.or(self.lease_s);
+        self.mac = self.mac.or(answer.mac);
+        if self.clients.len() < CLIENTS_MAX && !self.clients.contains(&answer.client) {
+            self.clients.push(answer.client);
+        }
+        if let Some(ip) = answer.address.filter(|ip| !self.given.contains(ip)) {
+            if self.given.len() < GIVEN_NAMED {
+                self.given.push(ip);
+            }
+            if self.evidence.len() < EVIDENCE_MAX {
+                let client = answer.client;
+                self.evidence.push(answer.evidence(&if answer.is_choice {
+                    format!("{client} tells everybody that it takes {ip} from {}", answer.server)
+                } else {
+                    format!("it gives {ip} to {client}")
+                }));
+            }
+        }
+    }
+
+    /// Takes it for a rogue from `at` on, where it was not before.
+    fn judge(&mut self, at: Time, known_server: Option<Answer>) {
+        if !self.is_judged {
+            (self.is_judged, self.detected, self.known_server) = (true, at, known_server);
+        }
+    }
+
+    fn finding(&self, known: &Known<'_>) -> Finding {
+        let (of_mac, at_vlan, since) =
+            (self.mac.map(|mac| known.bearer(mac)), in_vlan(self.vlan), clock_time(self.first.at));
+        let (by_ip, called_ip) = known.holder(self.ip, self.vlan);
+        let number = of_mac.as_ref().and_then(|(number, _)| *number).or(by_ip);
+        let who = of_mac.map_or(called_ip, |(_, called)| called);
+        let server = self.known_server.map(|answer| known.holder(answer.server, self.vlan));
+        let right = server.as_ref().map_or_else(
+            || "the server known before".to_owned(),
+            |(_, called)| format!("the right server, {called}"),
+        );
+        let given: Vec<String> = self.given.iter().map(ToString::to_string).collect();
+        let routers: Vec<String> = self.routers.iter().map(ToString::to_string).collect();
+        let router = if routers.is_empty() {
+            String::new()
+        } else {
+            format!(" It names {} as the way out.", routers.join(", "))
+        };
+        let network = if self.is_other_network { " These are addresses of another network." } else { "" };
+        let contested = if self.contested.is_some() {
+            " The known server and this one answered the same request."
+        } else {
+            ""
+        };
+        let over = self.ended.map_or("", |_| " Others have been answered without it since.");
+        let mut evidence = self.evidence.clone();
+        if let Some(before) = self.known_server {
+            evidence.insert(
+                0,
+                before.evidence(&format!(
+                    "{} answers {}, as the server known here",
+                    before.server, before.client
+                )),
+            );
+        }
+        if let Some((right, wrong)) =
+            self.contested.filter(|(right, _)| Some(right.cite) != self.known_server.map(|it| it.cite))
+        {
+            evidence.push(right.evidence(&format!(
+                "{} answers the request that {} answered too",
+                right.server, wrong.server
+            )));
+        }
+        let devices = number.into_iter().chain(self.clients.iter().filter_map(|mac| known.bearer(*mac).0));
+        Finding {
+            confidence: if self.contested.is_some() || (self.is_other_network && self.vlan.is_some()) {
+                TWO_WITNESSES
+            } else {
+                ONE_WITNESS
+            },
+            devices: distinct(devices),
+            switch: number.and_then(|number| known.switch_of(number)),
+            title: format!("{} gives out addresses{at_vlan} and is not the DHCP server", self.ip),
+            summary: format!(
+                "Since {since} UTC a device that is not this network's address server gives out addresses{at_vlan}: {who}. Whoever takes one may not be found by the recorder any more; {} did so far.{over} It is IT's turn: find its port and unplug it.",
+                match self.clients.len() {
+                    1 => "1 device".to_owned(),
+                    count => format!("{count} devices"),
+                }
+            ),
+            detail: format!(
+                "{who} answered {} DHCP requests as server {}{at_vlan}, beside {right}. It gives {}{}, lease {}.{network}{router}{contested}",
+                self.answers,
+                self.ip,
+                given.join(", "),
+                if self.given.len() >= GIVEN_NAMED { " and maybe more" } else { "" },
+                self.lease_s.map_or_else(|| "unknown".to_owned(), |s| length(Span::seconds(s.into()))),
+            ),
+            remedy: format!(
+                "Find the port of {} in the switch's MAC table and shut it; turn on DHCP snooping with the right server's port trusted; then restart the devices that took an address from it. If it is a new server of yours, it becomes known when the watch starts anew.",
+                self.mac.map_or_else(|| self.ip.to_string(), |mac| mac.to_string())
+            ),
+            verify: format!(
+                "Devices that ask are answered by the right server alone; {} answers nobody.",
+                self.ip
+            ),
+            evidence,
+            last_seen: self.last,
+            ended: self.ended,
+            count: self.answers,
+            cause: Some(Cause::Dhcp),
+            ..Finding::of_network(
+                &KIND,
+                &format!("{} {}", self.ip, of_vlan(self.vlan)),
+                self.first.at,
+                self.detected,
+            )
+        }
+    }
+}
+
+impl Answer {
+    fn evidence(&self, text: &str) -> Evidence {
+        Evidence { at: self.at, cite: Some(self.cite), protocol: Some("dhcp"), text: text.to_owned() }
+    }
+}
+
+/// Each once, in the order of the first.
+fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    for item in items {
+        if !distinct.contains(&item) {
+            distinct.push(item);
+        }
+    }
+    distinct
+}
+
+/// RFC 2132, 9.6.
+const OFFER: u8 = 2;
+const REQUEST: u8 = 3;
+const ACK: u8 = 5;
+const NAK: u8 = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::super::bench::{Bench, address, cite, mac, s};
+    use super::*;
+    use crate::observation::Party;
+
+    const SERVER: (Mac, &str) = (mac(100), "192.0.2.1");
+    const ROGUE: (Mac, &str) = (mac(66), "203.0.113.1");
+
+    fn gives(bench: &mut Bench, at: i64, server: (Mac, &str), client: u8, ip: &str) {
+        bench.lease(s(at), mac(client), 2, Some(server), Some(ip));
+        bench.lease(s(at), mac(client), 5, Some(server), Some(ip));
+    }
+
+    fn known() -> Bench {
+        let mut bench = Bench::new();
+        gives(&mut bench, 0, SERVER, 7, "192.0.2.7");
+        gives(&mut bench, 300, SERVER, 8, "192.0.2.8");
+        bench
+    }
+
+    #[test]
+    fn a_new_server_with_another_network_is_a_rogue() {
+        let mut bench = known();
+        gives(&mut bench, 900, ROGUE, 9, "203.0.113.9");
+        let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert_eq!((finding.first_seen, finding.detected, finding.count), (s(900), s(900), 1));
+        assert_eq!(finding.confidence, ONE_WITNESS, "without a tag it may be another VLAN's");
+        assert!(finding.detail.contains("203.0.113.9") && finding.summary.contains(&mac(66).to_string()));
+        assert_eq!(finding.evidence.last().unwrap().cite, Some(cite(s(900))));
+    }
+
+    #[test]
+    fn its_own_router_is_named() {
+        let mut bench = known();
+        gives(&mut bench, 900, ROGUE, 9, "203.0.113.9");
+        let router = Party { ip: Some(address("203.0.113.254")), ..Party::default() };
+        bench.sees(s(900), router, Party::default(), Fact::Router);
+        assert!(bench.of(&KIND)[0].detail.contains("203.0.113.254"));
+    }
+
+    #[test]
+    fn a_server_beside_one_that_lives_is_a_rogue_even_in_its_network() {
+        let mut bench = known();
+        gives(&mut bench, 360, (mac(66), "192.0.2.66"), 9, "192.0.2.9");
+        assert_eq!(bench.of(&KIND)[0].confidence, ONE_WITNESS);
+    }
+
+    #[test]
+    fn two_answers_to_one_request_show_the_rogue() {
+        for order in [[SERVER, (mac(66), "192.0.2.66")], [(mac(66), "192.0.2.66"), SERVER]] {
+            let mut bench = known();
+            for server in order {
+                bench.lease(s(900), mac(9), 2, Some(server), Some("192.0.2.9"));
+            }
+            let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+            assert_eq!(finding.confidence, TWO_WITNESSES);
+        }
+    }
+
+    #[test]
+    fn a_pair_that_answers_from_the_start_is_learned() {
+        let mut bench = Bench::new();
+        gives(&mut bench, 0, SERVER, 7, "192.0.2.7");
+        gives(&mut bench, 60, (mac(101), "192.0.2.2"), 8, "192.0.2.8");
+        for n in 0..20 {
+            gives(&mut bench, 300 + n, [SERVER, (mac(101), "192.0.2.2")][n as usize % 2], 9, "192.0.2.9");
+        }
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn a_stand_in_for_a_server_that_fell_silent_is_none() {
+        let mut bench = known();
+        for n in 0..20 {
+            gives(&mut bench, 1_000 + n * 60, (mac(101), "192.0.2.2"), 9, "192.0.2.9");
+        }
+        // The other one is back.
+        gives(&mut bench, 2_201, SERVER, 8, "192.0.2.8");
+        gives(&mut bench, 2_202, (mac(101), "192.0.2.2"), 9, "192.0.2.9");
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn the_server_of_another_vlan_and_another_face_of_the_same_server_are_none() {
+        let mut bench = known();
+        bench.lease_in(Some(30), s(900), mac(9), 5, Some(ROGUE), Some("203.0.113.9"));
+        gives(&mut bench, 310, (mac(100), "192.0.2.129"), 9, "192.0.2.9");
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn a_client_that_names_a_new_server_shows_it_where_the_mirror_does_not() {
+        let mut bench = known();
+        bench.lease(s(900), mac(9), 3, Some(ROGUE), Some("203.0.113.9"));
+        let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert!(finding.evidence[1].text.contains("takes 203.0.113.9 from 203.0.113.1"), "{finding:#?}");
+        let mut bench = known();
+        bench.lease(s(900), mac(9), 3, Some(SERVER), Some("192.0.2.9"));
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn where_a_rogue_was_heard_first_the_sites_own_server_is_none() {
+        let mut bench = Bench::new();
+        gives(&mut bench, 0, ROGUE, 7, "203.0.113.7");
+        for n in 10..20_u8 {
+            bench.claims(s(100), mac(n), &format!("192.0.2.{n}"), None);
+        }
+        gives(&mut bench, 900, SERVER, 8, "192.0.2.8");
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn a_relay_is_no_server() {
+        let mut bench = known();
+        for (server, relay, by) in
+            [("192.0.2.254", "192.0.2.254", "192.0.2.254"), ("203.0.113.1", "192.0.2.254", "203.0.113.1")]
+        {
+            let lease = Lease {
+                message: ACK,
+                server: Some(address(server)),
+                address: Some(address("203.0.113.9")),
+                lease_s: Some(60),
+                relay: Some(address(relay)),
+                transaction: 1,
+            };
+            let peer = Party { ip: Some(address(by)), mac: Some(mac(66)), port: 67, ..Party::default() };
+            let subject = Party { mac: Some(mac(9)), ..Party::default() };
+            bench.sees(s(310), subject, peer, Fact::Lease(Box::new(lease)));
+        }
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn what_gives_no_address_is_none() {
+        let mut bench = known();
+        bench.lease(s(310), mac(9), 6, Some(ROGUE), None);
+        bench.lease(s(310), mac(9), 2, Some(ROGUE), None);
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn it_ends_when_others_answer_without_it_and_comes_back_in_the_same_finding() {
+        let mut bench = known();
+        gives(&mut bench, 900, ROGUE, 9, "203.0.113.9");
+        gives(&mut bench, 1_000, SERVER, 10, "192.0.2.10");
+        assert_eq!(bench.of(&KIND)[0].ended, None);
+        gives(&mut bench, 1_100, SERVER, 11, "192.0.2.11");
+        assert_eq!(bench.of(&KIND)[0].ended, None);
+        gives(&mut bench, 1_150, SERVER, 13, "192.0.2.13");
+        assert_eq!(bench.of(&KIND)[0].ended, Some(s(1_150)));
+        gives(&mut bench, 1_200, ROGUE, 12, "203.0.113.12");
+        let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert_eq!((finding.ended, finding.count), (None, 2));
+    }
+
+    #[test]
+    fn blind_time_does_not_shorten_the_learning() {
+        let mut bench = Bench::new();
+        gives(&mut bench, 0, SERVER, 7, "192.0.2.7");
+        bench.unwatched(s(10), s(400));
+        gives(&mut bench, 450, (mac(101), "203.0.113.2"), 8, "203.0.113.8");
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn state_is_bounded() {
+        let mut servers = Servers::default();
+        let (directory, switches) = Default::default();
+        let known = Known { directory: &directory, switches: &switches, now: s(0) };
+        for n in 0..2_000_u32 {
+            let [_, b, c, d] = n.to_be_bytes();
+            for (vlan, at) in [(None, s(i64::from(n) * 30)), (Some(n as u16), s(0))] {
+                let answer = Answer {
+                    at,
+                    cite: Cite::default(),
+                    frame: 1,
+                    vlan,
+                    client: mac(d),
+                    transaction: n,
+                    server: IpAddr::from([10, b, c, d]),
+                    mac: None,
+                    address: Some(IpAddr::from([c, d, 0, 1])),
+                    lease_s: Some(1),
+                    is_choice: false,
+                    gives: true,
+                };
+                servers.answer(answer, &known);
+            }
+        }
+        let learned = servers.vlans.values().map(|it| it.servers.len().max(it.networks.len())).max();
+        assert!(learned <= Some(NETWORKS_MAX));
+        assert_eq!((servers.recent.len(), servers.rogues.len()), (RECENT_MAX, ROGUES_MAX));
+        assert!(servers.rogues.iter().all(|it| it.evidence.len() <= EVIDENCE_MAX));
+    }
+}

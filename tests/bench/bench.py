@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Times Spanwatch beside other readers of captures: `tests/bench/bench.py BINARY WALKER`, or `make bench`.
+
+The captures are made to order by `spanwatch simulate` in a temporary folder: much video, much signalling, and sites
+of growing size. Every program reads each capture in turn (A B C A B C ...), and what counts is processor time, user
+and system together, of all its threads; the median of the rounds is shown. What is printed is Markdown. No time is
+judged; but memory must not grow with the length of a capture in which nothing happens.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from programs import all_programs, machine, spanwatch, Program
+
+ROUNDS = 3
+CAPTURES = [
+    ("video", "200 cameras and their recorders, 2 Mbit/s each",
+     "--mix video --devices 206 --bit-rate 2000000 --frame-rate 15 --length 40s"),
+    ("control", "8,000 controllers, intercoms, workstations, cameras on demand: signalling alone",
+     "--mix control --devices 8000 --length CONTROL"),
+    ("scale, 1,000 devices", "a site that is switched on", "--devices 1000 SMALL --length 60s"),
+    ("scale, 10,000 devices", "a site that is switched on", "--devices 10000 SMALL --length 40s"),
+    ("scale, 50,000 devices", "a site that is switched on", "--devices 50000 SMALL --length 25s"),
+]
+WORDS = {"SMALL": "--from-boot --bit-rate 20000 --frame-rate 5", "CONTROL": "135s"}
+CALM = "--devices 50 --bit-rate 30000 --frame-rate 5 --seed 22"
+SHORT_MIN, LONG_MIN = 5, 50
+REPORT_SHARE, MEMORY_SLACK_MB = 2, 6  # Each reported byte may be held in two forms; threads meet differently.
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("binary")
+    options.add_argument("walker", help="the program that only reads headers")
+    options.add_argument("--rounds", type=int, default=ROUNDS)
+    options.add_argument("--only", help="captures whose name contains this")
+    options = options.parse_args()
+    print(machine())
+    with tempfile.TemporaryDirectory(prefix="spanwatch-bench-") as folder:
+        for name, about, order in CAPTURES:
+            if not options.only or options.only in name:
+                capture = Path(folder) / "capture.pcapng"
+                packets, devices = simulate(options.binary, capture, order)
+                measure(options, (name, about), capture, (packets, devices))
+        if not options.only:
+            compare_memory(options, Path(folder) / "calm.pcapng")
+
+
+def simulate(binary, capture, order):
+    """Makes a capture; how many packets and devices there are in it."""
+    for word, meaning in WORDS.items():
+        order = order.replace(word, meaning)
+    print(f"Making a capture: {order}", file=sys.stderr)
+    subprocess.run([binary, "simulate", "--no-progress", "-w", str(capture), *order.split()], check=True)
+    return told(capture.with_suffix(".truth.json"))
+
+
+def told(path):
+    """What the truth counts, read in a process of its own: a child's peak memory begins with its parent's."""
+    script = ("import json, sys; truth = json.load(open(sys.argv[1])); "
+              "print(truth['capture']['frames'], sum('mirror' in device for device in truth['devices']))")
+    answer = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+    packets, devices = answer.stdout.split()
+    return int(packets), int(devices)
+
+
+def measure(options, title, capture, counts):
+    packets, devices = counts
+    print()
+    print(f"**{title[0]}**: {title[1]}. {packets:,} packets, {capture.stat().st_size / 1e6:,.0f} MB, "
+          f"{devices:,} devices. Median of {options.rounds} rounds, least and most in brackets.")
+    print()
+    print("| program | command | CPU s | CPU ns a packet | packets per CPU s | Gbit per CPU s | memory, MB |")
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
+    programs = [program for program in all_programs(options.binary, options.walker) if program.is_there()]
+    used = {program.name: [] for program in programs}
+    for number in range(options.rounds):
+        for program in programs:
+            if program.is_quick or number == 0:
+                print(f"Round {number + 1}: {program.name}", file=sys.stderr)
+                used[program.name].append(program.run(capture, packets))
+    for program in programs:
+        print(program.row(used[program.name], capture, packets), flush=True)
+    print()
+    print(verdict(options.binary, capture))
+
+
+def verdict(binary, capture):
+    """What Spanwatch says of the site: how many of its devices, and which findings."""
+    script = ("import collections, json, sys; report = json.load(sys.stdin); "
+              "kinds = collections.Counter(finding['kind'] for finding in report['findings']); "
+              "print(report['summary']['devices'], dict(kinds) or 'none')")
+    replay = subprocess.Popen([word.replace("FILE", str(capture)) for word in spanwatch(binary)], stdout=subprocess.PIPE)
+    answer = subprocess.run([sys.executable, "-c", script], stdin=replay.stdout, capture_output=True, text=True, check=True)
+    devices, kinds = answer.stdout.split(maxsplit=1)
+    return f"Reported: {int(devices):,} devices; findings: {kinds.strip()}."
+
+
+def compare_memory(options, capture):
+    print()
+    print(f"| most memory, MB (and size of the report, MB) | {SHORT_MIN} minutes | {LONG_MIN} minutes |")
+    print("| --- | ---: | ---: |")
+    has_grown = False
+    figures = {}
+    for minutes in (SHORT_MIN, LONG_MIN):
+        simulate(options.binary, capture, f"{CALM} --length {minutes}m")
+        for threads in (1, 2):
+            figures[threads, minutes] = most_memory(Program("", spanwatch(options.binary, threads)), capture)
+    for threads in (1, 2):
+        (little, little_told), (much, much_told) = figures[threads, SHORT_MIN], figures[threads, LONG_MIN]
+        print(f"| 50 devices in calm, {threads} thread{'s' * (threads > 1)} | {little:.1f} ({little_told:.2f}) | "
+              f"{much:.1f} ({much_told:.2f}) |")
+        has_grown |= much - little > (much_told - little_told) * REPORT_SHARE + MEMORY_SLACK_MB
+    if has_grown:
+        sys.exit("Memory grows with the capture.")
+
+
+def most_memory(program, capture):
+    """The most memory of some runs, and the size of what one writes."""
+    with tempfile.TemporaryFile() as report:
+        memory_mb = max(program.run(capture, out=report).memory_mb for _ in range(ROUNDS))
+        return memory_mb, report.tell() / 1e6 / ROUNDS
+
+
+if __name__ == "__main__":
+    main()

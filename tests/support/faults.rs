@@ -1,0 +1,184 @@
+//! Networks in which something is wrong, and networks in which it only seems so, frame by frame.
+//!
+//! In each a host asks for another every second, so that there is no silence.
+
+use std::net::Ipv4Addr;
+
+use super::capture::{Frame, SECOND};
+use super::wire::{self, BROADCAST, End, Mac, TAG};
+
+/// Frames in their order, whatever order they are made in.
+#[derive(Debug, Default)]
+struct Wire(Vec<Frame>);
+
+impl Wire {
+    /// A network in which somebody says something every second.
+    fn of(seconds: i64) -> Self {
+        let mut wire = Self::default();
+        for n in 0..seconds {
+            let asked = u8::try_from(n % 200).expect("fits");
+            wire.at(n * SECOND + 7, wire::arp(host(250), host(asked), BROADCAST));
+        }
+        wire
+    }
+
+    fn at(&mut self, at: i64, frame: Vec<u8>) {
+        self.0.push(Frame::new(at, frame));
+    }
+
+    /// A host that says to everybody that it holds its address.
+    fn claims(&mut self, at: i64, holder: End) {
+        self.at(at, wire::arp(holder, holder, BROADCAST));
+    }
+
+    /// A client that is given an address by a server.
+    fn served(&mut self, at: i64, client: u8, server: End) {
+        let (mac, ip) = (host(client).mac, given(client, server));
+        self.asks(at, client);
+        self.at(
+            at + MS,
+            wire::dhcp([server, End { mac, ip, port: 68 }], OFFER, mac, Some(ip), Some(server.ip)),
+        );
+        self.at(at + 2 * MS, wire::dhcp([nobody(mac), EVERYBODY], REQUEST, mac, Some(ip), Some(server.ip)));
+        self.at(
+            at + 3 * MS,
+            wire::dhcp([server, End { mac, ip, port: 68 }], ACK, mac, Some(ip), Some(server.ip)),
+        );
+    }
+
+    /// A client that keeps the address that it has.
+    fn renews(&mut self, at: i64, client: u8, server: End) {
+        let (mac, ip) = (host(client).mac, given(client, server));
+        self.at(at, wire::dhcp([server, End { mac, ip, port: 68 }], ACK, mac, Some(ip), Some(server.ip)));
+    }
+
+    fn asks(&mut self, at: i64, client: u8) {
+        let mac = host(client).mac;
+        self.at(at, wire::dhcp([nobody(mac), EVERYBODY], DISCOVER, mac, None, None));
+    }
+
+    fn frames(mut self) -> Vec<Frame> {
+        self.0.sort_by_key(|frame| frame.at);
+        self.0
+    }
+}
+
+/// One host in two VLANs in turns; nearby it is moved once, and a tag comes and goes.
+pub fn mac_moving(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(120);
+    for n in 0..10_i64 {
+        let frame = wire::arp(host(7), host(7), BROADCAST);
+        let vlan = if is_real { [10, 20][n as usize % 2] } else { [10, 20][usize::from(n > 4)] };
+        wire.at(n * 10 * SECOND, wire::tagged(&frame, TAG, vlan));
+        let frame = wire::arp(host(8), host(8), BROADCAST);
+        wire.at(n * 10 * SECOND, if n % 2 == 0 { frame } else { wire::tagged(&frame, TAG, 10) });
+    }
+    wire.frames()
+}
+
+/// Two hosts on one address; nearby one takes it from the other, and a virtual router has two MACs.
+pub fn address_conflict(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(120);
+    for n in 0..10_i64 {
+        let other = End { mac: [2, 0, 1, 0x99, 7, 1], ..host(7) };
+        let is_first = if is_real { n % 2 == 0 } else { n < 5 };
+        wire.claims(n * 10 * SECOND, if is_first { host(7) } else { other });
+        let virtual_mac = End { mac: [0, 0, 0x5e, 0, 1, 1], ..host(8) };
+        wire.claims(n * 10 * SECOND, if n % 2 == 0 { host(8) } else { virtual_mac });
+    }
+    wire.frames()
+}
+
+/// Broadcasts of two hosts that circle for three seconds; nearby a mirror that shows each twenty times.
+pub fn switching_loop(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(60);
+    let (turns, apart) = if is_real { (3_000, MS) } else { (20, MS / 20) };
+    for second in if is_real { 40..41 } else { 0..60 } {
+        for who in [7, 8] {
+            let frame = wire::arp(host(who), host(9), BROADCAST);
+            (0..turns).for_each(|n| wire.at(second * SECOND + i64::from(who) + n * apart, frame.clone()));
+        }
+    }
+    wire.frames()
+}
+
+/// A host that asks for 3,000 others a second, for three seconds; nearby for one second, and a stream to a group beside it.
+pub fn broadcast_storm(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(60);
+    for n in 0..if is_real { 9_000 } else { 2_500 } {
+        let [_, _, c, d] = u32::to_be_bytes(n);
+        let target = End::new([10, 0, c, d], 0);
+        wire.at(40 * SECOND + i64::from(n) * SECOND / 3_000, wire::arp(host(7), target, BROADCAST));
+        let group = End { mac: [1, 0, 0x5e, 1, 2, 3], ip: Ipv4Addr::new(239, 1, 2, 3), port: 5_004 };
+        wire.at(45 * SECOND + i64::from(n) * SECOND / 1_200, wire::udp(host(8), group, n as u16, &[7; 900]));
+    }
+    wire.frames()
+}
+
+/// A second server after minutes; nearby it answers from the first minute on.
+pub fn rogue_dhcp(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(400);
+    wire.served(SECOND, 7, SERVER);
+    if !is_real {
+        wire.served(50 * SECOND, 8, ROGUE);
+    }
+    wire.served(300 * SECOND, 9, ROGUE);
+    wire.frames()
+}
+
+/// A server that falls silent while two ask again and again; nearby they ask once more and are answered.
+pub fn dhcp_failed(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(200);
+    wire.served(SECOND, 7, SERVER);
+    for (n, after) in (0..).zip([0, 4, 12, 28, 60]) {
+        if is_real || n < 2 {
+            wire.asks((100 + after) * SECOND, 8);
+            wire.asks((101 + after) * SECOND, 9);
+        }
+    }
+    if !is_real {
+        wire.served(112 * SECOND, 8, SERVER);
+        wire.served(113 * SECOND, 9, SERVER);
+    }
+    wire.frames()
+}
+
+/// A server that answers those it knows alone; nearby it answers a new one too.
+pub fn dhcp_exhausted(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(200);
+    wire.served(SECOND, 7, SERVER);
+    for after in [0, 4, 12, 28, 60] {
+        wire.asks((100 + after) * SECOND, 8);
+    }
+    wire.renews(115 * SECOND, 7, SERVER);
+    if !is_real {
+        wire.served(116 * SECOND, 9, SERVER);
+    }
+    wire.frames()
+}
+
+/// A host of the site; its MAC is made of a number that no other's is near to.
+fn host(number: u8) -> End {
+    End { mac: [2, 0, 0, number, number, number], ..End::new([192, 0, 2, number], 0) }
+}
+
+fn given(client: u8, server: End) -> Ipv4Addr {
+    let [a, b, c, _] = server.ip.octets();
+    Ipv4Addr::new(a, b, c, client)
+}
+
+const fn nobody(mac: Mac) -> End {
+    End { mac, ip: Ipv4Addr::UNSPECIFIED, port: 68 }
+}
+
+const EVERYBODY: End = End { mac: BROADCAST, ip: Ipv4Addr::BROADCAST, port: 67 };
+const SERVER: End = End { mac: [2, 0, 0, 0, 0, 0x53], ip: Ipv4Addr::new(192, 0, 2, 1), port: 67 };
+const ROGUE: End = End { mac: [2, 0, 0, 0, 6, 0x66], ip: Ipv4Addr::new(203, 0, 113, 1), port: 67 };
+
+const MS: i64 = 1_000_000;
+
+/// RFC 2132, 9.6.
+const DISCOVER: u8 = 1;
+const OFFER: u8 = 2;
+const REQUEST: u8 = 3;
+const ACK: u8 = 5;
