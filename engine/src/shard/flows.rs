@@ -227,7 +227,10 @@ impl Flows {
 
     /// Remembers to forget a flow of datagrams if it was a question and its answer, or a call to all.
     pub fn review_young(&mut self, handle: Handle, number: u64, at: Time, is_to_all: bool) {
-        push(if is_to_all { &mut self.calls } else { &mut self.young }, Review { due: at + YOUNG_FOR, slot: handle.slot, number });
+        push(
+            if is_to_all { &mut self.calls } else { &mut self.young },
+            Review { due: at + YOUNG_FOR, slot: handle.slot, number },
+        );
     }
 
     /// Takes out one flow whose time is over; call it until it says `None`.
