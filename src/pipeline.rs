@@ -103,13 +103,13 @@ fn alone(
     let mut books = Books { ledger: Ledger::new(fingerprints).seeded(seed()) };
     let mut spare = Batch::default();
     while let Some(round) = source.next(spare)? {
-        books.enter(&round, vec![worker.see(&round)]);
+        worker.tell(&round, &mut books);
         spare = round.batch;
     }
     let (clock, last_frame) = (source.clock.now(), source.last_frame);
     let end = clock.unwrap_or_default();
-    let (rest, shards) = worker.finish(end, last_frame.saturating_add(1));
-    books.close(vec![rest], clock, until);
+    let shards = worker.finish_telling(end, last_frame.saturating_add(1), &mut books);
+    books.close(Vec::new(), clock, until);
     source.finish(books.ledger, shards)
 }
 
@@ -245,30 +245,64 @@ impl Worker {
         Self { shards: (0..SHARDS).map(|number| u8::try_from(number).ok().and_then(shard)).collect() }
     }
 
+    /// Sees a round for a ledger that waits for what others saw.
     fn see(&mut self, round: &Round) -> Seen {
         let mut seen = Seen::default();
         let mut marks = round.marks.iter().peekable();
-        for (index, ((head, bytes), peeled)) in round.batch.frames().zip(&round.peeled).enumerate() {
+        for (index, frame) in round.batch.frames().zip(&round.peeled).enumerate() {
             if let Some(mark) = marks.next_if(|mark| mark.before == index) {
                 let mut flushed = Vec::new();
-                let at = mark.at();
                 for shard in self.shards.iter_mut().flatten() {
-                    shard.tick(at, mark.frame, &mut flushed);
+                    shard.tick(mark.at(), mark.frame, &mut flushed);
                 }
                 seen.flushed.push(flushed);
             }
-            if let Some(Some(shard)) = self.shards.get_mut(usize::from(peeled.layers.shard)) {
-                let frame = FrameIn {
-                    at: head.at,
-                    frame: head.number,
-                    cite: cite(head),
-                    interface: head.interface,
-                    wire_length: head.wire_length,
-                };
-                shard.frame(&frame, peeled, bytes, &mut seen.own);
-            }
+            self.take(frame, &mut seen.own);
         }
         seen
+    }
+
+    /// Sees a round and tells the ledger at once, which keeps no second's sums of all shards together.
+    /// Frames come in order, and at a mark the shards do, so that nothing has to be sorted.
+    fn tell(&mut self, round: &Round, books: &mut Books) {
+        let mut seen = Vec::new();
+        let mut marks = round.marks.iter().peekable();
+        for (index, frame) in round.batch.frames().zip(&round.peeled).enumerate() {
+            if let Some(mark) = marks.next_if(|mark| mark.before == index) {
+                books.observe(&mut seen);
+                for shard in self.shards.iter_mut().flatten() {
+                    shard.tick(mark.at(), mark.frame, &mut seen);
+                    books.observe(&mut seen);
+                }
+                books.mark(mark);
+            }
+            self.take(frame, &mut seen);
+        }
+        books.observe(&mut seen);
+    }
+
+    /// Ends all shards, one after the other, and tells the ledger what each still held.
+    fn finish_telling(self, at: Time, frame: u64, books: &mut Books) -> ShardCounts {
+        let mut counts = ShardCounts::default();
+        let mut seen = Vec::new();
+        for shard in self.shards.into_iter().flatten() {
+            counts.add(&shard.finish(at, frame, &mut seen));
+            books.observe(&mut seen);
+        }
+        counts
+    }
+
+    fn take(&mut self, ((head, bytes), peeled): ((&FrameHead, &[u8]), &Peeled), out: &mut Vec<Observation>) {
+        if let Some(Some(shard)) = self.shards.get_mut(usize::from(peeled.layers.shard)) {
+            let frame = FrameIn {
+                at: head.at,
+                frame: head.number,
+                cite: cite(head),
+                interface: head.interface,
+                wire_length: head.wire_length,
+            };
+            shard.frame(&frame, peeled, bytes, out);
+        }
     }
 
     fn finish(self, at: Time, frame: u64) -> (Vec<Observation>, ShardCounts) {
@@ -329,15 +363,25 @@ impl Books {
             }
             flushed.sort_unstable_by_key(|seen| seen.place);
             flushed.iter().for_each(|seen| self.ledger.observe(seen));
-            for moment in &mark.moments {
-                match *moment {
-                    Moment::Tick(at) => self.ledger.complete(at),
-                    Moment::Gap { from, to, why } => self.ledger.gap(from, to, why),
-                    Moment::Leap { from, to } => self.ledger.leap(from, to, mark.cite),
-                }
-            }
+            self.mark(mark);
         }
         own.for_each(|seen| self.ledger.observe(seen));
+    }
+
+    /// Takes observations that are in order.
+    fn observe(&mut self, seen: &mut Vec<Observation>) {
+        seen.drain(..).for_each(|seen| self.ledger.observe(&seen));
+    }
+
+    /// Takes what the clock says.
+    fn mark(&mut self, mark: &Mark) {
+        for moment in &mark.moments {
+            match *moment {
+                Moment::Tick(at) => self.ledger.complete(at),
+                Moment::Gap { from, to, why } => self.ledger.gap(from, to, why),
+                Moment::Leap { from, to } => self.ledger.leap(from, to, mark.cite),
+            }
+        }
     }
 
     /// Takes what the shards still held. Nothing fires after the last frame's time, unless `until` is later.

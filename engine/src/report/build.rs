@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use spanwatch_parsers::{Outcome, StreamTransport, Time};
 
-use super::time::rfc3339;
+use super::time::{Stamp, rfc3339};
 use super::{
     Alternative, Attachment, Blind, Capture, CaptureCounts, CaptureInput, DataList, Decimal, Device,
     Evidence, Finding, History, Identity, Input, Limit, Port, Report, Revision, Service, Session, Stream,
@@ -217,8 +217,8 @@ fn device(
                 attribute: attribute.name(),
                 value: value.as_str().to_owned(),
                 confidence: Decimal::confidence(witness.strength),
-                source: source.to_owned(),
-                time: rfc3339(witness.at),
+                source,
+                time: Stamp(witness.at),
                 input: witness.cite.input,
                 frame: witness.cite.frame,
             })
@@ -230,8 +230,8 @@ fn device(
                 transport,
                 port: *port,
                 protocol,
-                first_seen: rfc3339(*first),
-                last_seen: rfc3339(*last),
+                first_seen: Stamp(*first),
+                last_seen: Stamp(*last),
             })
             .collect(),
         state: history.last().map_or(State::Unknown, |(_, state)| *state).name(),
@@ -246,8 +246,8 @@ fn device(
             })
             .collect(),
         switch: attachment,
-        first_seen: rfc3339(device.first_seen),
-        last_seen: rfc3339(device.last_seen),
+        first_seen: Stamp(device.first_seen),
+        last_seen: Stamp(device.last_seen),
         packets: device.packets,
         bytes: device.bytes,
     }
@@ -311,8 +311,8 @@ fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Stream> {
             jitter_ms: Decimal::milliseconds(stream.jitter_us()),
             bitrate_bps: stream.bitrate_bps(),
             longest_gap_ms: Decimal::milliseconds(u64::try_from(stream.longest_gap.0 / 1_000).unwrap_or(0)),
-            first_seen: rfc3339(stream.first_seen),
-            last_seen: rfc3339(stream.measured.last),
+            first_seen: Stamp(stream.first_seen),
+            last_seen: Stamp(stream.measured.last),
         })
         .collect()
 }
@@ -338,8 +338,8 @@ fn sessions(ledger: &Ledger) -> Vec<Session> {
             }),
             target: key.target.as_ref().map(|target| target.as_str().to_owned()),
             bytes: session.bytes,
-            first_seen: rfc3339(session.first_seen),
-            last_seen: rfc3339(session.last_seen),
+            first_seen: Stamp(session.first_seen),
+            last_seen: Stamp(session.last_seen),
         })
         .collect()
 }

@@ -58,8 +58,8 @@ fn device(device: &super::Device) -> Vec<String> {
         switch.and_then(|switch| switch.port.clone()).unwrap_or_default(),
         device.state.to_owned(),
         device.confidence.to_string(),
-        device.first_seen.clone(),
-        device.last_seen.clone(),
+        device.first_seen.to_string(),
+        device.last_seen.to_string(),
         device.packets.to_string(),
         device.bytes.to_string(),
     ]
@@ -98,8 +98,8 @@ fn stream(stream: &super::Stream) -> Vec<String> {
         stream.jitter_ms.to_string(),
         stream.bitrate_bps.to_string(),
         stream.longest_gap_ms.to_string(),
-        stream.first_seen.clone(),
-        stream.last_seen.clone(),
+        stream.first_seen.to_string(),
+        stream.last_seen.to_string(),
     ]
 }
 

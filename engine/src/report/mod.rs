@@ -14,8 +14,10 @@ pub mod time;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+
 use serde_json::value::RawValue;
 use spanwatch_parsers::Time;
+use time::Stamp;
 
 /// What a reader says of one input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -207,8 +209,8 @@ pub struct Device {
     pub history: Vec<History>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switch: Option<Attachment>,
-    pub first_seen: String,
-    pub last_seen: String,
+    pub first_seen: Stamp,
+    pub last_seen: Stamp,
     pub packets: u64,
     pub bytes: u64,
 }
@@ -220,8 +222,8 @@ pub struct Identity {
     pub attribute: &'static str,
     pub value: String,
     pub confidence: Decimal,
-    pub source: String,
-    pub time: String,
+    pub source: &'static str,
+    pub time: Stamp,
     pub input: u32,
     pub frame: u64,
 }
@@ -233,8 +235,8 @@ pub struct Service {
     pub transport: &'static str,
     pub port: u16,
     pub protocol: &'static str,
-    pub first_seen: String,
-    pub last_seen: String,
+    pub first_seen: Stamp,
+    pub last_seen: Stamp,
 }
 
 /// One of `history`.
@@ -302,8 +304,8 @@ pub struct Stream {
     pub jitter_ms: Decimal,
     pub bitrate_bps: u64,
     pub longest_gap_ms: Decimal,
-    pub first_seen: String,
-    pub last_seen: String,
+    pub first_seen: Stamp,
+    pub last_seen: Stamp,
 }
 
 /// One of `sessions`.
@@ -322,8 +324,8 @@ pub struct Session {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     pub bytes: u64,
-    pub first_seen: String,
-    pub last_seen: String,
+    pub first_seen: Stamp,
+    pub last_seen: Stamp,
 }
 
 /// One of `findings`.

@@ -1,12 +1,31 @@
 //! Times as the report writes them.
 
+use std::fmt;
+
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 use spanwatch_parsers::{Span, Time};
+
+/// A time that is put into words where it is written: a large site's report has half a million.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Stamp(pub Time);
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.9}", timestamp(self.0))
+    }
+}
+
+impl Serialize for Stamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 /// RFC 3339 in UTC with nanoseconds.
 #[must_use]
 pub fn rfc3339(time: Time) -> String {
-    format!("{:.9}", timestamp(time))
+    Stamp(time).to_string()
 }
 
 /// Reads RFC 3339; `None` where it is not that, or lies outside 1677 to 2262.

@@ -1,5 +1,6 @@
 //! The table at the widths of terminals.
 
+use crate::report::time::Stamp;
 use std::collections::BTreeMap;
 
 use super::super::{Attachment, Capture, Decimal, Evidence, Finding, Stream, Summary};
@@ -105,8 +106,8 @@ fn device(id: &str, ip: &str) -> Device {
             source: "lldp",
             confidence: Decimal::confidence(95),
         }),
-        first_seen: String::new(),
-        last_seen: String::new(),
+        first_seen: Stamp::default(),
+        last_seen: Stamp::default(),
         packets: 1,
         bytes: 1,
     }
@@ -128,8 +129,8 @@ fn stream(source: &str, destination: &str) -> Stream {
         jitter_ms: Decimal::milliseconds(12_345),
         bitrate_bps: 4_096_000,
         longest_gap_ms: Decimal::milliseconds(60_123_456),
-        first_seen: String::new(),
-        last_seen: String::new(),
+        first_seen: Stamp::default(),
+        last_seen: Stamp::default(),
     }
 }
 
