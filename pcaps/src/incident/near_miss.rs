@@ -13,11 +13,13 @@ pub(super) const MAINTENANCE_REBOOTS: Kind = Kind {
     lasts_s: (90, 160),
     needs: super::has_recorders,
     fits: |scene, subject| {
-        let cameras = scene.site.all(Role::Camera).filter(|host| scene.is_steady(*host)).count();
-        match subject {
-            Subject::Host(host) if scene.host(host).role == Role::Recorder && cameras >= 3 => Fit::Good,
-            _ => Fit::No,
-        }
+        super::fit(subject, |host| {
+            if scene.host(host).role != Role::Recorder {
+                return false;
+            }
+            let cameras = scene.recorded_by(host);
+            cameras.into_iter().filter(|camera| scene.is_steady(*camera)).count() >= 3
+        })
     },
     draft: |scene, case| {
         let recorder = case.host();

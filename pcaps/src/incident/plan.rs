@@ -232,6 +232,10 @@ fn draw(scene: &mut Scene, incidents: &[Incident]) -> Option<Incident> {
         let case = time(scene, kind, subject, &order);
         let draft = (kind.draft)(scene, case);
         let drawn = Incident::new(scene, kind, case, draft);
+        // What everybody feels leaves little room for others.
+        if drawn.is_everywhere && scene.options.random_incidents > 1 && scene.random.below(6) != 0 {
+            continue;
+        }
         let is_apart = drawn.touches.iter().all(|host| !taken.contains(host))
             && incidents.iter().all(|it| !(it.is_everywhere || drawn.is_everywhere) || !it.overlaps(&drawn));
         if is_apart {
@@ -343,7 +347,7 @@ const ROOM: i64 = 60 * SECOND;
 /// Longer than any capture.
 pub(crate) const FOREVER: i64 = i64::MAX / 4;
 /// How often a random incident is drawn anew until it keeps apart.
-const DRAWS: u32 = 60;
+const DRAWS: u32 = 200;
 
 #[cfg(test)]
 mod tests {

@@ -41,6 +41,8 @@ pub struct Scene<'a> {
     pub random: Random,
     fabric: RefCell<Fabric>,
     access_server: Option<HostId>,
+    /// By camera: who records it.
+    recorders: Vec<Option<HostId>>,
 }
 
 impl<'a> Scene<'a> {
@@ -55,12 +57,17 @@ impl<'a> Scene<'a> {
             Random::of(options.seed, "scene", 0),
         );
         let access_server = site.all(Role::AccessServer).next();
+        let mut recorders = vec![None; site.hosts.len()];
+        for recording in &site.recordings {
+            recorders[recording.camera] = Some(recording.recorder);
+        }
         Self {
             site,
             options,
             random: Random::of(options.seed, "incident", 0),
             fabric: RefCell::new(fabric),
             access_server,
+            recorders,
         }
     }
 
@@ -146,7 +153,7 @@ impl<'a> Scene<'a> {
     /// Who records a camera.
     #[must_use]
     pub fn recorder_of(&self, camera: HostId) -> Option<HostId> {
-        self.site.recordings.iter().find(|it| it.camera == camera).map(|it| it.recorder)
+        self.recorders[camera]
     }
 
     /// Whom a recorder records.
