@@ -116,6 +116,8 @@ pub enum Says {
         /// Inside the RTSP connection.
         is_interleaved: bool,
     },
+    /// The same frame came so many times more, for so many nanoseconds: copies of the mirror's, or it circles.
+    Again(u32, i64),
     /// The sender agrees to send the media that the receiver asked for (PLAY).
     Plays,
     /// The sender agrees to end his media to the receiver (TEARDOWN).

@@ -57,6 +57,8 @@ pub struct Tap<'o> {
     out: Out<'o>,
     buffer: Vec<u8>,
     whole: Vec<u8>,
+    /// Copies handed on, of whatever.
+    handed: u64,
     sums: Sums,
     random: Random,
 }
@@ -125,6 +127,7 @@ impl<'o> Tap<'o> {
             out,
             buffer: Vec::new(),
             whole: Vec::new(),
+            handed: 0,
             sums: Sums::default(),
             random,
         }
@@ -176,6 +179,7 @@ impl<'o> Tap<'o> {
                 if at >= self.until {
                     continue;
                 }
+                self.handed += 1;
                 if past == Past::Lost {
                     past = Past::Shown(at);
                     self.show(passing.host, Frames::one(at, frame.len()));
@@ -200,6 +204,21 @@ impl<'o> Tap<'o> {
             }
         }
         past
+    }
+
+    /// How many copies were handed on so far.
+    #[must_use]
+    pub const fn handed(&self) -> u64 {
+        self.handed
+    }
+
+    /// Tells that a frame first shown at `at` came again.
+    pub fn came_again(&mut self, at: i64, frame: &Frame, vlan: u16, again: Says) {
+        if !self.wants_bytes() {
+            let Key { from, to, protocol, vlan } =
+                Key::of(frame, self.form.tags.innermost(Way::Ingress, vlan));
+            self.sums.say(Sight { at, vlan, from, to, protocol, what: What::Said(again) });
+        }
     }
 
     fn is_lost(&mut self) -> bool {

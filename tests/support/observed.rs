@@ -3,10 +3,11 @@
 //! It keeps books as the product does with frames: what a frame says is taken in its order, sums are flushed at
 //! the tick that ends their second, and what the clock says comes behind them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use spanwatch_engine::clock::{Clock, GapReason, Moment};
+use spanwatch_engine::duplicate::OFTEN;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::observation::{Cite, Observation, Party, Place};
 use spanwatch_engine::report::Report;
@@ -14,8 +15,8 @@ use spanwatch_engine::report::build::{Run, report};
 use spanwatch_engine::shard::FIRST_OF_FRAME;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
-    ALL, Activity, Attached, BindingBy, Ended, Exchange, Fact, Lease, Mac, Neighbor, Span, StreamActivity,
-    StreamAnnounced, StreamTransport, Text, Time,
+    ALL, Activity, Attached, BindingBy, Ended, Exchange, Fact, Lease, Mac, Neighbor, Returning, Span,
+    StreamActivity, StreamAnnounced, StreamTransport, Text, Time,
 };
 use spanwatch_simulator::options::SECOND;
 use spanwatch_simulator::sight::{self, Heard, Media, Says, Sight, What};
@@ -31,6 +32,8 @@ pub struct Observed {
     second: Vec<Sight>,
     /// Sums of the second before, which wait for the tick.
     sums: Vec<Sight>,
+    /// Frames of that second that came again, by sender.
+    returning: BTreeMap<sight::Party, (Sight, Returning)>,
     /// When a side of a flow was last said to have its address by itself.
     bound: HashMap<u64, i64>,
 }
@@ -45,6 +48,7 @@ impl Default for Observed {
             frame: 0,
             second: Vec::new(),
             sums: Vec::new(),
+            returning: BTreeMap::new(),
             bound: HashMap::new(),
         }
     }
@@ -86,6 +90,7 @@ impl Observed {
         self.heed(&mut moments);
         for sight in &second {
             match &sight.what {
+                What::Said(Says::Again(again, lasting)) => self.returned(sight, *again, *lasting),
                 What::Said(says) => self.said(sight, says),
                 What::Heard(heard) => self.bind(sight, heard),
                 What::Media(_) => {}
@@ -128,6 +133,24 @@ impl Observed {
             let seen = self.observation(&sight, (at, 0), source, fact);
             self.ledger.observe(&seen);
         }
+        for (sight, returning) in std::mem::take(&mut self.returning).into_values() {
+            let copies = Fact::Copies { count: returning.again, most: returning.most };
+            let returning = Some(Fact::Returning(returning)).filter(|_| returning.most >= OFTEN);
+            for fact in std::iter::once(copies).chain(returning) {
+                let seen = self.observation(&sight, (at, 0), "duplicates", fact);
+                self.ledger.observe(&seen);
+            }
+        }
+    }
+
+    fn returned(&mut self, sight: &Sight, again: u32, lasting: i64) {
+        let begun = || (sight.clone(), Returning::default());
+        let (_, returning) = self.returning.entry(sight.from).or_insert_with(begun);
+        returning.again += u64::from(again);
+        returning.frames += 1;
+        returning.most = returning.most.max(again);
+        returning.lasting = returning.lasting.max(Span(lasting));
+        returning.last = Time(sight.at + lasting);
     }
 
     /// What is sent to a group of the link bears its sender's own MAC (RFC 5771, 4): said once a minute.
@@ -262,6 +285,7 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
             }));
             vec![(None, "rtsp", fact)]
         }
+        Says::Again(..) => Vec::new(),
         Says::Plays => {
             let exchange = Exchange { method: Text::from("PLAY"), target: None, status: Some(200) };
             vec![(None, "rtsp", Fact::Exchange(Box::new(exchange)))]

@@ -252,15 +252,21 @@ impl World<'_> {
             return false;
         }
         let journey = self.fabric.flood(from);
+        let before = self.tap.handed();
+        let (mut first, mut last) = (None, at);
         for round in 0..=i64::from(self.circling) {
-            self.tap.copy(
-                Passing { host: from, at: at + round * ROUND_TRIP, vlan },
-                &journey.copies,
-                frame,
-                says,
-            );
+            let passing = Passing { host: from, at: at + round * ROUND_TRIP, vlan };
+            let says = Some(says).filter(|_| first.is_none());
+            if let Past::Shown(at) = self.tap.copy_of_packet(passing, &journey.copies, frame, says) {
+                (first, last) = (first.or(Some(at)), at);
+            }
         }
-        journey.arrives.is_some()
+        let arrives = journey.arrives.is_some();
+        let again = (self.tap.handed() - before).saturating_sub(1) as u32;
+        if let Some(first) = first.filter(|_| again > 0) {
+            self.tap.came_again(first, frame, vlan, Says::Again(again, last - first));
+        }
+        arrives
     }
 
     /// Asks everybody for an address and expects nothing.
