@@ -287,9 +287,12 @@ fn both_depths_tell_the_same_of_every_incident() {
     compare("two-depths-of-incidents", &all);
 }
 
+/// Run by hand with `time`, it tells what years of a site's time cost.
 #[test]
-#[ignore = "measured by hand, with `time` and --release"]
 fn a_day_of_a_hundred_devices() {
+    if !is_asked_for("SPANWATCH_ALL") {
+        return;
+    }
     let options =
         Options { length: 86_400 * SECOND, bit_rate: None, frame_rate: Some(5), ..options(1, 100, None) };
     let case = Case { name: "day", options, changes: healthy };

@@ -146,9 +146,7 @@ impl Flows {
         let mut fresh = 0;
         loop {
             let call = self.calls.pop_front();
-            let Some(review) = call.or(self.young.get(fresh).copied()).filter(|_| fresh < FRESH_MAX) else {
-                return None;
-            };
+            let review = call.or(self.young.get(fresh).copied()).filter(|_| fresh < FRESH_MAX)?;
             let head = self.others.at(review.slot as usize).map(|(_, flow)| &flow.head);
             let last = head.filter(|head| head.number == review.number).map(Head::last);
             let is_question = last.is_some_and(|last| last <= review.due - YOUNG_FOR + QUESTION_FOR);
