@@ -11,8 +11,8 @@
 //! have weak processors: they drop pictures, restart or hang, all at once, and each looks faulty.
 //!
 //! ## Where it is wrong
-//! Where a whole site starts after a power cut, or a scanner searches a large network on purpose. Frames that
-//! circle in a loop are `switching-loop`.
+//! Where a scanner searches a large network on purpose. A whole site that starts after a power cut is no storm: nobody sends
+//! 100 a second. Frames that circle in a loop are `switching-loop`.
 //!
 //! ## State
 //! The frames of the running second by sender, `SOURCES_MAX` at most; what is usual; `STORMS_MAX` storms, the
@@ -40,6 +40,8 @@ pub const KIND: Kind = Kind {
 
 /// Frames a second; below it nothing suffers.
 const RATE_MIN: u64 = 1_000;
+/// One source at least sends so many of them: a device that starts says a dozen words in a second.
+const LOUD_MIN: u64 = 100;
 /// So many times what is usual.
 const BASE_TIMES: u64 = 10;
 /// Seconds over which what is usual is averaged.
@@ -123,7 +125,7 @@ impl Storms {
         let passed = self.judged.map_or(1, |judged| (to - judged).0 / SECOND_NS).max(1);
         self.judged = Some(to);
         let limit = self.limit();
-        if second.frames > limit {
+        if second.frames > limit && second.is_loud() {
             self.over(second);
         } else {
             self.rising.clear();
@@ -239,6 +241,11 @@ impl Second {
 
     /// With what one sender alone sent again and again. Where several senders' frames come again they circle, and
     /// nothing is said of such a second.
+    /// Whether somebody floods, rather than thousands each saying their few words, as when a whole site starts.
+    fn is_loud(&self) -> bool {
+        self.sources.values().any(|tally| tally.frames >= LOUD_MIN)
+    }
+
     fn whole(mut self) -> Self {
         let mut returning = std::mem::take(&mut self.returning).into_iter();
         match (returning.next(), returning.next()) {
@@ -544,6 +551,21 @@ mod tests {
     }
 
     #[test]
+    fn a_site_that_starts_is_no_storm() {
+        let mut storms = Storms::default();
+        for n in 0..10 {
+            let at = (s(n), Cite::default());
+            for k in 0..1_000_u16 {
+                let [a, b] = k.to_be_bytes();
+                let tally = Tally { frames: 9, first: at, last: at, vlan: None };
+                storms.second.take((Some(Mac([2, 0, 0, 0, a, b])), None, "arp"), tally);
+            }
+            storms.judge(s(n + 1));
+        }
+        assert!(storms.storms.is_empty());
+    }
+
+    #[test]
     fn state_is_bounded() {
         let mut storms = Storms::default();
         for n in 0..600_u32 {
@@ -554,7 +576,7 @@ mod tests {
                 let at = (s(i64::from(n) * 20 + i64::from(k % 2)), Cite::default());
                 storms.second.take(
                     (Some(Mac([2, 0, a, b, c, d])), None, "arp"),
-                    Tally { frames: 9, first: at, last: at, vlan: None },
+                    Tally { frames: LOUD_MIN, first: at, last: at, vlan: None },
                 );
                 if k == 999 {
                     storms.judge(s(i64::from(n) * 20 + 1));

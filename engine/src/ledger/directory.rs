@@ -226,6 +226,7 @@ impl Directory {
         if let Some(known) = device.claims.iter_mut().find(|it| in_vlan(it) && it.ip == claim.ip) {
             known.last = known.last.max(claim.last);
         } else if device.claims.len() < IPS_MAX {
+            device.claims.reserve_exact(1);
             device.claims.push(claim);
         } else {
             self.refused.count("ARP claims of one device", IPS_MAX);

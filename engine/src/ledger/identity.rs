@@ -161,6 +161,7 @@ impl Identity {
                     }
                 }
                 Err(place) if WITNESS_BYTES <= room => {
+                    witnesses.reserve_exact(1);
                     witnesses.insert(place, (source, witness));
                     self.bytes = self.bytes.saturating_add(WITNESS_BYTES);
                 }

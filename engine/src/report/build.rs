@@ -51,10 +51,11 @@ pub fn report(ledger: &Ledger, run: &Run) -> Report {
     claims.sort_by(|a, b| (a.severity, a.first_seen, &a.id).cmp(&(b.severity, b.first_seen, &b.id)));
 
     let ids = ids(ledger);
-    let mut devices: Vec<Device> = ledger
+    #[allow(clippy::vec_box)]
+    let mut devices: Vec<Box<Device>> = ledger
         .directory
         .devices()
-        .map(|(number, device)| self::device(ledger, &claims, number, device, &ids, now))
+        .map(|(number, device)| Box::new(self::device(ledger, &claims, number, device, &ids, now)))
         .collect();
     devices.sort_by(|a, b| a.id.cmp(&b.id));
     let summary = summary(&devices, &claims);
@@ -403,7 +404,8 @@ fn finding(claim: &finding::Finding, ids: &BTreeMap<Number, String>) -> Finding 
     }
 }
 
-fn summary(devices: &[Device], claims: &[finding::Finding]) -> Summary {
+#[allow(clippy::vec_box)]
+fn summary(devices: &[Box<Device>], claims: &[finding::Finding]) -> Summary {
     let in_state = |state: &str| devices.iter().filter(|device| device.state == state).count() as u64;
     Summary {
         devices: devices.len() as u64,

@@ -26,7 +26,7 @@ pub enum Table {
 pub fn write(report: &Report, table: Table, with_header: bool, out: &mut dyn Write) -> std::io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     let (header, rows): (&[&str], Vec<Vec<String>>) = match table {
-        Table::Devices => (DEVICES, report.devices.iter().map(device).collect()),
+        Table::Devices => (DEVICES, report.devices.iter().map(|it| device(it)).collect()),
         Table::Findings => (FINDINGS, report.findings.iter().map(finding).collect()),
         Table::Streams => (STREAMS, report.streams.iter().map(stream).collect()),
     };

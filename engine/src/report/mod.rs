@@ -93,8 +93,9 @@ pub struct Report {
     pub data: BTreeMap<String, DataList>,
     /// What was read and how good it was.
     pub capture: Capture,
-    /// Sorted by id.
-    pub devices: Vec<Device>,
+    /// Sorted by id; in boxes, which fit into the room that the analysis leaves.
+    #[allow(clippy::vec_box)]
+    pub devices: Vec<Box<Device>>,
     /// Sorted by id.
     pub switches: Vec<Switch>,
     /// Sorted by source, destination, SSRC and first time.

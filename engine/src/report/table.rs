@@ -71,7 +71,7 @@ fn devices(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resul
         summary.devices, summary.online, summary.offline, summary.unknown
     )?;
     let mut table = plain_table(&DEVICE_COLUMNS, style);
-    let mut rows: Vec<&Device> = report.devices.iter().collect();
+    let mut rows: Vec<&Device> = report.devices.iter().map(AsRef::as_ref).collect();
     rows.sort_by_key(|device| (rank(&device.kind), address_order(device)));
     for device in rows.iter().take(ROWS_MAX) {
         let switch = device.switch.as_ref().map_or_else(String::new, |switch| {

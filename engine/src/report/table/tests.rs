@@ -60,7 +60,9 @@ fn report() -> Report {
             blind: Vec::new(),
             limits: Vec::new(),
         },
-        devices: vec![device("a", "192.0.2.51"), device("b", "198.51.100.201"), device("c", "192.0.2.9")],
+        devices: [device("a", "192.0.2.51"), device("b", "198.51.100.201"), device("c", "192.0.2.9")]
+            .map(Box::new)
+            .into(),
         switches: Vec::new(),
         streams: vec![stream("a", "b")],
         sessions: Vec::new(),

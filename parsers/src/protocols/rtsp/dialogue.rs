@@ -234,6 +234,7 @@ impl Dialogue {
             self.said.pop_front();
         }
         sink.fact(about, Fact::Attribute { key, value: said.1.clone() });
+        self.said.reserve_exact(1);
         self.said.push_back(said);
     }
 
@@ -263,7 +264,12 @@ impl Dialogue {
             Some(_) => waiting.iter().position(|asked| asked.cseq.is_none()),
         };
         let at = by_number.or_else(by_order)?;
-        waiting.remove(at)
+        let asked = waiting.remove(at);
+        if waiting.is_empty() {
+            // A connection lasts for days and asks twice a minute.
+            *waiting = VecDeque::new();
+        }
+        asked
     }
 }
 

@@ -75,6 +75,7 @@ impl Tracks {
             if self.described.len() >= TRACKS_MAX {
                 self.described.pop_front();
             }
+            self.described.reserve_exact(1);
             self.described.push_back(Track::new(&base, section, description, has_back_channel));
         }
     }
@@ -113,6 +114,7 @@ impl Tracks {
             self.set_up.pop_front();
         }
         let (channels, ssrc) = (transport.channels, transport.ssrc);
+        self.set_up.reserve_exact(1);
         self.set_up.push_back(SetUp { path: path.to_vec(), channels, ssrc, is_encrypted, sent_by_client });
         (stream, sent_by_client)
     }
