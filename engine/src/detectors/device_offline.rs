@@ -28,7 +28,7 @@ use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Owner, Revisio
 use crate::ledger::directory::Directory;
 use crate::report::time::{clock_time, length};
 use crate::verdict::Absence;
-use crate::verdict::account::{asked, evidence, others, title_of};
+use crate::verdict::account::{asked, capitalised, evidence, others, title_of};
 use crate::verdict::witness::How;
 
 /// The kind.
@@ -293,11 +293,6 @@ impl Judgement {
         });
         std::iter::once(first).chain(revised).collect()
     }
-}
-
-fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Media silence and one refused way of asking, in per cent (facts, offline_and_switch 7).

@@ -22,7 +22,7 @@ use spanwatch_parsers::{Text, Time};
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Owner, Revision, Severity, id};
 use crate::ledger::directory::Directory;
 use crate::report::time::{clock_time, length};
-use crate::verdict::account::{asked, evidence, others, title_of};
+use crate::verdict::account::{asked, capitalised, evidence, others, title_of};
 use crate::verdict::{Absence, fate::Fate};
 
 /// The kind.
@@ -111,7 +111,7 @@ pub fn finding(fate: &Fate, members: &[&Absence], around: Around<'_>) -> Option<
         detail: format!(
             "Their last frames lie within {} of one another, from {since} UTC on. {} heard meanwhile. Unanswered since: {}.",
             length(last - first.since),
-            sentence(&others(first.others_heard)),
+            capitalised(&others(first.others_heard)),
             asked(first, directory)
         ),
         remedy: "Look at the switch that they share: power, uplink, port states, log. If it is up and its uplink too, look at the power it supplies (PoE budget) and at the VLAN.".to_owned(),
@@ -305,11 +305,6 @@ fn counted(members: &[&Absence], directory: &Directory) -> String {
 fn plural(kind: &str) -> Text {
     let ending = if kind.ends_with(['s', 'x', 'h']) { "es" } else { "s" };
     Text::from(format!("{kind}{ending}").as_str())
-}
-
-fn sentence(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Several independent silences and refusals, in per cent (facts, offline_and_switch 7).

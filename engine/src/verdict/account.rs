@@ -107,3 +107,10 @@ pub fn others(count: usize) -> String {
         _ => format!("{count} other devices were"),
     }
 }
+
+/// The same words with a capital letter in front.
+#[must_use]
+pub fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
