@@ -5,9 +5,12 @@ use std::net::IpAddr;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{Activity, BindingBy, Fact, Key, Lease, Mac, Returning, Span, Time};
 
+use super::Known;
 use crate::clock::GapReason;
 use crate::finding::{Finding, Kind};
 use crate::ledger::Ledger;
+use crate::ledger::directory::Directory;
+use crate::ledger::switch::Switches;
 use crate::observation::{Cite, Observation, Party, Place};
 
 /// Takes observations and tells what was found.
@@ -121,6 +124,11 @@ impl Bench {
             self.claims(at, mac, ip, vlan);
         }
     }
+}
+
+/// What a detector may read where there is only this.
+pub fn nothing_but<'a>(directory: &'a Directory, switches: &'a Switches) -> Known<'a> {
+    Known { directory, switches, absences: &[], fingerprints: Fingerprints::builtin(), now: s(0) }
 }
 
 pub fn activity(at: Time, packets: u64) -> Activity {

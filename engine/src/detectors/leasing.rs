@@ -563,7 +563,7 @@ const EPISODES_MAX: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
-    use super::super::bench::{cite, party, s};
+    use super::super::bench::{cite, nothing_but, party, s};
     use super::*;
     use crate::ledger::directory::Directory;
     use crate::ledger::switch::Switches;
@@ -572,7 +572,7 @@ mod tests {
     #[test]
     fn state_is_bounded() {
         let (directory, switches) = (Directory::default(), Switches::default());
-        let known = Known { directory: &directory, switches: &switches, now: s(0) };
+        let known = nothing_but(&directory, &switches);
         let mut leasing = Leasing::default();
         for n in 0..5_000_u32 {
             let [_, b, c, d] = n.to_be_bytes();

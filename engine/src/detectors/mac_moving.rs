@@ -278,7 +278,7 @@ const SEED: u64 = 0x6d6f_7665;
 
 #[cfg(test)]
 mod tests {
-    use super::super::bench::{Bench, cite, mac, party, s};
+    use super::super::bench::{Bench, cite, mac, nothing_but, party, s};
     use super::*;
     use crate::observation::Party;
 
@@ -388,7 +388,7 @@ mod tests {
         let mut moves = Moves::new();
         bench.claims(s(0), mac(1), IP, Some(1));
         let (directory, switches) = Default::default();
-        let known = Known { directory: &directory, switches: &switches, now: s(0) };
+        let known = nothing_but(&directory, &switches);
         for n in 0..SEEN_MAX as u32 + 50 {
             for turn in 0..4 {
                 let sight = Sight { vlan: turn % 2, at: s(i64::from(turn)), cite: Cite::default() };

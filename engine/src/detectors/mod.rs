@@ -21,6 +21,7 @@ pub mod switching_loop;
 use std::fmt;
 use std::net::IpAddr;
 
+use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{Mac, Time};
 
 use crate::finding::{Finding, Kind};
@@ -28,6 +29,7 @@ use crate::ledger::device::Device;
 use crate::ledger::directory::{Directory, Number};
 use crate::ledger::switch::Switches;
 use crate::observation::Observation;
+use crate::verdict::Absence;
 
 /// What watches for one kind of thing.
 ///
@@ -58,6 +60,10 @@ pub struct Known<'a> {
     pub directory: &'a Directory,
     /// Switches, and who hangs on them.
     pub switches: &'a Switches,
+    /// Who was gone, and when.
+    pub absences: &'a [Absence],
+    /// Who makes what.
+    pub fingerprints: &'static Fingerprints,
     /// The last packet's time.
     pub now: Time,
 }

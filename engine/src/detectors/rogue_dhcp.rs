@@ -528,7 +528,7 @@ const NAK: u8 = 6;
 
 #[cfg(test)]
 mod tests {
-    use super::super::bench::{Bench, address, cite, mac, s};
+    use super::super::bench::{Bench, address, cite, mac, nothing_but, s};
     use super::*;
     use crate::observation::Party;
 
@@ -696,7 +696,7 @@ mod tests {
     fn state_is_bounded() {
         let mut servers = Servers::default();
         let (directory, switches) = Default::default();
-        let known = Known { directory: &directory, switches: &switches, now: s(0) };
+        let known = nothing_but(&directory, &switches);
         for n in 0..2_000_u32 {
             let [_, b, c, d] = n.to_be_bytes();
             for (vlan, at) in [(None, s(i64::from(n) * 30)), (Some(n as u16), s(0))] {

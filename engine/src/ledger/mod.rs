@@ -216,7 +216,13 @@ impl Ledger {
     }
 
     fn each_detector(&mut self, mut tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
-        let known = Known { directory: &self.directory, switches: &self.switches, now: self.now };
+        let known = Known {
+            directory: &self.directory,
+            switches: &self.switches,
+            absences: self.verdict.absences(),
+            fingerprints: self.fingerprints,
+            now: self.now,
+        };
         self.detectors.iter_mut().for_each(|detector| tell(detector.as_mut(), &known));
     }
 
@@ -267,7 +273,13 @@ impl Ledger {
         for fate in fate::incidents(self.verdict.absences(), |number| self.switch_of(number)) {
             findings.extend(self.incident(&fate, now));
         }
-        let known = Known { directory: &self.directory, switches: &self.switches, now };
+        let known = Known {
+            directory: &self.directory,
+            switches: &self.switches,
+            absences: self.verdict.absences(),
+            fingerprints: self.fingerprints,
+            now,
+        };
         findings.extend(self.detectors.iter().flat_map(|detector| detector.findings(&known)));
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
         findings
