@@ -668,6 +668,8 @@ pub struct Activity {
     pub bytes: u64,
     /// Longest time between two of them, the one before the first included.
     pub longest_gap: Span,
+    /// The sender's time stamp clock in the first frame (TSval, RFC 7323, 3); `None` where it bears none.
+    pub stamp: Option<u32>,
 }
 
 /// Frames to a group that came again and again within one second, each sight less than 100 ms after the one before.

@@ -121,6 +121,17 @@ impl Data {
 }
 
 impl Frame {
+    /// The TCP time stamp that it bears.
+    #[must_use]
+    pub fn stamp(&self) -> Option<u32> {
+        match &self.body {
+            Body::Ip(Packet { transport: Transport::Tcp(segment, _), .. }) => {
+                segment.stamps.map(|(own, _)| own)
+            }
+            _ => None,
+        }
+    }
+
     /// Length of its bytes.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -154,6 +154,8 @@ pub struct Heard {
     pub bytes: u64,
     /// The longest time between two, the one before the first included.
     pub longest_gap: i64,
+    /// The TCP time stamp of the first frame.
+    pub stamp: Option<u32>,
 }
 
 /// One stream within a second; the flow that carries it is told as any other.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::frame::{Body, Frame, Transport};
-use crate::options::SECOND;
+use crate::options::{MILLISECOND, SECOND};
 use crate::sight::{Heard, Media, Party, Sight, What};
 use crate::wire::{Mac, ip};
 
@@ -37,6 +37,8 @@ pub struct Frames {
     pub bytes: u64,
     /// The longest time between two of them, where it is longer than within a burst.
     pub gap: i64,
+    /// The TCP time stamp of the first one, which counts milliseconds.
+    pub stamp: Option<u32>,
 }
 
 /// All sights until the second is over, and the sums of it.
@@ -89,7 +91,7 @@ impl Frames {
     /// One frame.
     #[must_use]
     pub const fn one(at: i64, bytes: usize) -> Self {
-        Self { first: at, last: at, packets: 1, bytes: bytes as u64, gap: 0 }
+        Self { first: at, last: at, packets: 1, bytes: bytes as u64, gap: 0, stamp: None }
     }
 
     /// These and others.
@@ -101,6 +103,7 @@ impl Frames {
             packets: self.packets + other.packets,
             bytes: self.bytes + other.bytes,
             gap: self.gap.max(other.gap).max(other.first - self.last),
+            stamp: if other.first < self.first { other.stamp } else { self.stamp },
         }
     }
 
@@ -119,8 +122,11 @@ impl Frames {
         let before = before.min(gaps);
         let bytes = self.bytes * before / self.packets.max(1);
         let early = Self { last: self.first + step * (before as i64 - 1), packets: before, bytes, ..self };
+        let first = self.first + step * before as i64;
+        let passed = ((first - self.first) / MILLISECOND) as u32;
         let late = Self {
-            first: self.first + step * before as i64,
+            first,
+            stamp: self.stamp.map(|stamp| stamp.wrapping_add(passed)),
             packets: self.packets - before,
             bytes: self.bytes - bytes,
             ..self
@@ -178,7 +184,15 @@ impl Sums {
             return *index;
         }
         self.numbers += 1;
-        let heard = Heard { flow: self.numbers, first: 0, last: 0, packets: 0, bytes: 0, longest_gap: 0 };
+        let heard = Heard {
+            flow: self.numbers,
+            first: 0,
+            last: 0,
+            packets: 0,
+            bytes: 0,
+            longest_gap: 0,
+            stamp: None,
+        };
         let side = Side { key: *key, heard, before: None };
         let index = match self.free.pop() {
             Some(index) => {
@@ -197,10 +211,12 @@ impl Sums {
     fn add(&mut self, index: usize, frames: Frames) {
         let Side { heard, before, .. } = &mut self.all[index];
         if heard.packets == 0 {
-            (heard.first, heard.last) = (frames.first, frames.last);
+            (heard.first, heard.last, heard.stamp) = (frames.first, frames.last, frames.stamp);
             self.active.push(index);
         }
-        heard.first = heard.first.min(frames.first);
+        if frames.first < heard.first {
+            (heard.first, heard.stamp) = (frames.first, frames.stamp);
+        }
         heard.last = heard.last.max(frames.last);
         heard.longest_gap = heard.longest_gap.max(before.map_or(0, |before| frames.first - before));
         heard.longest_gap = heard.longest_gap.max(frames.gap);
@@ -306,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_burst_over_the_end_of_a_second_is_split() {
-        let burst = Frames { first: 80, last: 120, packets: 5, bytes: 500, gap: 0 };
+        let burst = Frames { first: 80, last: 120, packets: 5, bytes: 500, gap: 0, stamp: None };
         let early = Frames { last: 90, packets: 2, bytes: 200, ..burst };
         let late = Frames { first: 100, packets: 3, bytes: 300, ..burst };
         assert_eq!(burst.split(100), (Some(early), Some(late)));

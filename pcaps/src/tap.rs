@@ -190,7 +190,7 @@ impl<'o> Tap<'o> {
                             let what = What::Said(said.clone());
                             self.sums.say(Sight { at, vlan, from, to, protocol, what });
                         }
-                        self.sums.hear(&key, Frames::one(at, frame.len()));
+                        self.sums.hear(&key, Frames { stamp: frame.stamp(), ..Frames::one(at, frame.len()) });
                     }
                 }
                 if self.wants_bytes() {

@@ -331,6 +331,7 @@ fn activity(heard: &Heard) -> Activity {
         packets: heard.packets,
         bytes: heard.bytes,
         longest_gap: Span(heard.longest_gap),
+        stamp: heard.stamp,
     }
 }
 

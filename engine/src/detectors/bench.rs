@@ -141,6 +141,7 @@ pub fn activity(at: Time, packets: u64) -> Activity {
         packets,
         bytes: packets * 100,
         longest_gap: Span::ZERO,
+        stamp: None,
     }
 }
 

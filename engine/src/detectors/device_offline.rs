@@ -8,7 +8,8 @@
 //! "host unreachable"), and other devices than he were heard meanwhile. The first sign of life ends it.
 //! The cause stays unknown unless the return tells it: a stream that simply goes on
 //! means that the device ran all the time and only its link was cut, or the uplink where others
-//! were silent at the same time; questions for an address as after a start mean that it restarted.
+//! were silent at the same time; questions for an address, or whether one is free, mean that it restarted.
+//! A clock that went on (TCP time stamps) outweighs these: some devices ask anew whenever their link comes up.
 //!
 //! ## Why it matters
 //! Nothing is seen or recorded from a camera that is gone. Whether its switch port has link and
@@ -171,12 +172,12 @@ impl Judgement {
         ways.sort_unstable();
         ways.dedup();
         let gone = if ways.len() > 1 { TWO_REFUSALS } else { ONE_REFUSAL };
-        let ran_on = absence.resumed.is_some() && absence.restarted.is_none();
+        let ran_on = absence.lived().is_some();
         let is_recorder = kind_of(kind).id == recorder_offline::KIND.id;
         let cause = match (ran_on, absence.together.is_empty()) {
             (true, true) => Cause::Link,
             (true, false) => Cause::Uplink,
-            (false, true) if absence.restarted.is_some() => Cause::DeviceRestart,
+            (false, true) if absence.began_anew().is_some() => Cause::DeviceRestart,
             (false, true) if is_recorder => Cause::Recorder,
             (false, _) => Cause::Unknown,
         };
@@ -271,12 +272,12 @@ impl Judgement {
             confidence: if is_recorder { RESTARTED } else { self.gone },
             because: "silent and not answering; only its return or the switch can tell why".to_owned(),
         };
-        let told = match (absence.resumed, absence.restarted) {
-            (Some((at, _)), None) => {
-                Some((at, "its stream went on as before: it never restarted, only its connection was cut"))
+        let told = match (absence.lived(), absence.began_anew()) {
+            (Some((at, _)), _) => {
+                Some((at, "it went on as before: it never restarted, only its connection was cut"))
             }
-            (_, Some((at, _))) => {
-                Some((at, "it asked for an address as after a start: it was without power or restarted"))
+            (_, Some((at, ..))) => {
+                Some((at, "it did what one does after a start: it was without power or restarted"))
             }
             (None, None) => None,
         };

@@ -22,7 +22,7 @@ use spanwatch_parsers::{Text, Time};
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Owner, Revision, Severity, id};
 use crate::ledger::directory::Directory;
 use crate::report::time::{clock_time, length};
-use crate::verdict::account::{asked, capitalised, evidence, others, title_of};
+use crate::verdict::account::{address, asked, capitalised, evidence, others, title_of};
 use crate::verdict::{Absence, fate::Fate};
 
 /// The kind.
@@ -167,16 +167,21 @@ fn all_evidence(
     }
     for member in members.iter().take(SHOWN_MAX) {
         let name = title_of(member.device, directory);
-        let is_restart = member.restarted.is_some();
-        if let Some((at, cite)) = member.restarted {
+        if let Some((at, cite, how)) = member.began_anew() {
             marks.restarted.push(all.len());
-            let text = format!("{name} asks for an address as after a start");
-            all.push(Evidence { at, cite: Some(cite), protocol: Some("dhcp"), text });
+            let text = format!("{name} {}", how.words());
+            let is_ipv6 = address(member.device, directory).is_some_and(|ip| ip.is_ipv6());
+            all.push(Evidence { at, cite: Some(cite), protocol: Some(how.protocol(is_ipv6)), text });
         }
-        if let Some((at, cite)) = member.resumed.filter(|_| !is_restart) {
+        if let Some((at, cite)) = member.lived() {
             marks.resumed.push(all.len());
-            let text = format!("media of {name} goes on from the same source as before");
-            all.push(Evidence { at, cite: Some(cite), protocol: Some("rtp"), text });
+            let (protocol, text) = match member.ran_on {
+                Some(_) => {
+                    ("tcp", format!("the clock of {name} (TCP time stamps) shows that it ran all the time"))
+                }
+                None => ("rtp", format!("media of {name} goes on from the same source as before")),
+            };
+            all.push(Evidence { at, cite: Some(cite), protocol: Some(protocol), text });
         }
     }
     (all, marks)
@@ -195,18 +200,13 @@ struct Judgement {
 impl Judgement {
     fn of(members: &[&Absence], switch_lived: bool) -> Self {
         let restarted: Vec<Time> =
-            members.iter().filter_map(|member| member.restarted).map(|(at, _)| at).collect();
-        let ran_on: Vec<Time> = members
-            .iter()
-            .filter(|member| member.restarted.is_none())
-            .filter_map(|member| member.resumed)
-            .map(|(at, _)| at)
-            .collect();
+            members.iter().filter_map(|member| member.began_anew()).map(|(at, ..)| at).collect();
+        let ran_on: Vec<Time> =
+            members.iter().filter_map(|member| member.lived()).map(|(at, _)| at).collect();
         let (cause, confidence, clear) = match (restarted.len(), ran_on.len()) {
             (0, 0) => (Cause::Unknown, 0, None),
             (0, count) => {
-                let because =
-                    "their streams went on as before: they ran all the time, only their way was cut";
+                let because = "they went on as before: they ran all the time, only their way was cut";
                 (
                     Cause::Uplink,
                     if count > 1 { TWO_WITNESSES } else { ONE_WITNESS },
@@ -214,7 +214,7 @@ impl Judgement {
                 )
             }
             (count, 0) => {
-                let because = "they asked for an address as after a start: they had lost their power";
+                let because = "they did what one does after a start: they had lost their power";
                 (
                     Cause::Power,
                     if count > 1 { TWO_WITNESSES } else { ONE_WITNESS },

@@ -93,6 +93,8 @@ pub struct Sum {
     pub last: Time,
     /// The longest time between two, the one before the first included.
     pub longest_gap: Span,
+    /// The first one's TCP time stamp.
+    pub stamp: Option<u32>,
 }
 
 impl Flow {
@@ -191,6 +193,8 @@ pub struct Counted {
     pub cite: Cite,
     /// Its bytes on the wire.
     pub bytes: u32,
+    /// Its TCP time stamp (TSval, RFC 7323, 3).
+    pub stamp: Option<u32>,
 }
 
 impl Side {
@@ -210,7 +214,7 @@ impl Sum {
     /// Adds a frame; `before` is the time of the one before, ever.
     pub fn add(&mut self, before: Option<Time>, frame: Counted) {
         if self.packets == 0 || frame.at < self.first {
-            (self.first, self.first_cite) = (frame.at, frame.cite);
+            (self.first, self.first_cite, self.stamp) = (frame.at, frame.cite, frame.stamp);
         }
         if let Some(before) = before {
             self.longest_gap = self.longest_gap.max(frame.at - before);
@@ -232,6 +236,7 @@ impl Sum {
             packets: self.packets,
             bytes: self.bytes,
             longest_gap: self.longest_gap,
+            stamp: self.stamp,
         }
     }
 }
@@ -275,7 +280,7 @@ mod tests {
     }
 
     fn frame(ms: i64) -> Counted {
-        Counted { at: Time(ms * 1_000_000), cite: Cite::default(), bytes: 100 }
+        Counted { at: Time(ms * 1_000_000), cite: Cite::default(), bytes: 100, stamp: None }
     }
 
     fn heard(first: &Party) -> Head {

@@ -32,7 +32,7 @@ use crate::finding::Finding;
 use crate::observation::{Cite, Observation, Party};
 use crate::verdict::fate::{self, Fate};
 use crate::verdict::witness::{Ask, How};
-use crate::verdict::{Absence, Verdict};
+use crate::verdict::{Absence, Start, Verdict};
 use device::Attachment;
 use directory::{Bound, Directory, Number, is_device_address, is_site_address};
 use identity::{Attribute, Sight, Witness};
@@ -138,7 +138,10 @@ impl Ledger {
             Fact::Activity(activity) => self.activity(seen, activity),
             Fact::Stream(stream) => self.stream(seen, stream),
             Fact::Binding { mac, ip, by } => self.bind(*mac, *ip, *by, seen),
-            Fact::Asked { target } => self.asked(seen, *target, How::Resolve, 1),
+            Fact::Asked { target } => {
+                self.asked(seen, *target, How::Resolve, 1);
+                self.probed(seen);
+            }
             Fact::Opening { target, port, attempt } => {
                 if self.is_served(seen, *target, *port) {
                     self.asked(seen, *target, How::Connect, *attempt);
@@ -385,6 +388,9 @@ impl Ledger {
         }
         let first = Cite { input: activity.first_frame.0, frame: activity.first_frame.1 };
         self.verdict.heard(number, (activity.first, first), (activity.last, seen.cite));
+        if let (Some(stamp), Some(peer)) = (activity.stamp, seen.peer.ip) {
+            self.verdict.stamped(number, peer, (activity.first, first), stamp);
+        }
         if let Some(peer) = seen.peer.ip
             && (is_server_side(seen) || self.receives_media(number))
         {
@@ -538,6 +544,14 @@ impl Ledger {
         self.verdict.asked(device, Ask { at: seen.at, cite: seen.cite, by, how, attempt });
     }
 
+    /// Who has no address yet asks whether one is free.
+    fn probed(&mut self, seen: &Observation) {
+        let Party { mac: Some(mac), ip: None, .. } = seen.subject else { return };
+        if let Some(number) = self.directory.find_mac(mac) {
+            self.verdict.started(number, (seen.at, seen.cite), Start::Probe);
+        }
+    }
+
     /// Whether a device is known to have answered on this TCP port.
     fn is_served(&self, seen: &Observation, target: IpAddr, port: u16) -> bool {
         let device =
@@ -574,7 +588,7 @@ impl Ledger {
             return;
         };
         if is_start && !(lease.message == DHCP_REQUEST && seen.subject.ip.is_some()) {
-            self.verdict.started(number, seen.at, seen.cite);
+            self.verdict.started(number, (seen.at, seen.cite), Start::Lease);
         }
     }
 

@@ -42,6 +42,7 @@ fn heard(at: Time, mac: Mac, ip: IpAddr) -> Observation {
         packets: 1,
         bytes: 100,
         longest_gap: spanwatch_parsers::Span::ZERO,
+        stamp: None,
     };
     let subject = Party { mac: Some(mac), ip: Some(ip), hop_limit: 64, ..Party::default() };
     said(at, subject, Fact::Activity(activity))

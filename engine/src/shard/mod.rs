@@ -286,7 +286,7 @@ impl Parties {
 
 impl FrameIn {
     const fn counted(&self) -> Counted {
-        Counted { at: self.at, cite: self.cite, bytes: self.wire_length }
+        Counted { at: self.at, cite: self.cite, bytes: self.wire_length, stamp: None }
     }
 }
 

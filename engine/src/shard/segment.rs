@@ -5,7 +5,7 @@ use spanwatch_parsers::{About, Fact, Time, Way};
 use super::flows::{Flows, Handle};
 use super::ip::{TCP, Transport};
 use super::{FrameIn, Parties, Shard};
-use crate::flow::{Flow, Key};
+use crate::flow::{Counted, Flow, Key};
 use crate::hearing::{Hearing, SOURCE, talk};
 use crate::scribe::{Scribe, Talk};
 use crate::tcp::{Listening, Outcome, Segment, Tcp};
@@ -24,7 +24,7 @@ impl Shard {
             self.datagram(frame, (key, from_low), parties, transport, scribe);
             return;
         };
-        let counted = frame.counted();
+        let counted = Counted { stamp: segment.stamp, ..frame.counted() };
         let mut hearing = self.voice.hear(scribe, counted);
         let handle = self.flows.connection((key, from_low), &parties, frame, &mut segment, &mut hearing);
         let held = self.flows.held;

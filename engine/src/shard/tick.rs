@@ -17,7 +17,7 @@ impl Shard {
     /// Ends a second at `at`, before frame `frame`: sums go out, what is idle is forgotten.
     pub fn tick(&mut self, at: Time, frame: u64, out: &mut Vec<Observation>) {
         let scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
-        let frame = Counted { at, cite: self.last.cite, bytes: 0 };
+        let frame = Counted { at, cite: self.last.cite, bytes: 0, stamp: None };
         let mut hearing = self.voice.hear(scribe, frame);
         self.flows.give_up_holes(at, &mut hearing);
         while let Some(flow) = self.flows.expire(at) {
@@ -37,7 +37,8 @@ impl Shard {
     pub fn finish(mut self, at: Time, frame: u64, out: &mut Vec<Observation>) -> Counts {
         self.tick(at, frame, out);
         let scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
-        let mut hearing = self.voice.hear(scribe, Counted { at, cite: self.last.cite, bytes: 0 });
+        let mut hearing =
+            self.voice.hear(scribe, Counted { at, cite: self.last.cite, bytes: 0, stamp: None });
         while let Some(flow) = self.flows.pop() {
             self.flows.part_with(flow, &mut hearing);
         }

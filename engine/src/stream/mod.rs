@@ -331,7 +331,7 @@ mod tests {
 
     fn send(streams: &mut Streams, n: u16, channel: Option<u8>, is_expected: bool) {
         let at = Time(i64::from(n) * 20_000_000);
-        let counted = Counted { at, cite: Cite { input: 0, frame: u64::from(n) + 1 }, bytes: 0 };
+        let counted = Counted { at, cite: Cite { input: 0, frame: u64::from(n) + 1 }, bytes: 0, stamp: None };
         let found =
             Found { flow: (1, Way::Orig), talk: &talk(), frame: (u64::from(n) + 1, counted), is_expected };
         let media = Media {
@@ -407,7 +407,7 @@ mod tests {
     #[test]
     fn flood_of_sources_stays_in_bounds() {
         let mut streams = Streams::new(1);
-        let counted = Counted { at: Time(0), cite: Cite::default(), bytes: 0 };
+        let counted = Counted { at: Time(0), cite: Cite::default(), bytes: 0, stamp: None };
         let found = Found { flow: (1, Way::Orig), talk: &talk(), frame: (1, counted), is_expected: true };
         for ssrc in 0..20_000 {
             let media = Media {

@@ -92,6 +92,8 @@ pub struct Segment<'a> {
     pub acknowledges: Option<u32>,
     /// The flag byte.
     pub flags: u8,
+    /// The sender's time stamp clock (TSval, RFC 7323, 3).
+    pub stamp: Option<u32>,
     /// What was captured of the payload.
     pub payload: &'a [u8],
     /// How many bytes of it the capture cut off.
@@ -125,6 +127,7 @@ impl<'a> Segment<'a> {
             sequence: u32::from_be_bytes([s, s2, s3, s4]),
             acknowledges: (flags & ACK != 0).then_some(u32::from_be_bytes([a, a2, a3, a4])),
             flags,
+            stamp: stamp(bytes.get(20..header).unwrap_or_default()),
             payload,
             cut: whole.saturating_sub(captured) as u64,
         })
@@ -146,6 +149,19 @@ impl<'a> Segment<'a> {
     #[must_use]
     pub const fn has_payload(&self) -> bool {
         !self.payload.is_empty() || self.cut > 0
+    }
+}
+
+/// The sender's time stamp among the options of a segment (RFC 7323, 3.2), `None` where there is none.
+fn stamp(mut options: &[u8]) -> Option<u32> {
+    loop {
+        match *options {
+            [TIME_STAMP, TIME_STAMP_LENGTH, a, b, c, d, ..] => return Some(u32::from_be_bytes([a, b, c, d])),
+            [NO_OPERATION, ref rest @ ..] => options = rest,
+            [END, ..] => return None,
+            [_, length, ..] if length >= 2 => options = options.get(usize::from(length)..)?,
+            _ => return None,
+        }
     }
 }
 
@@ -300,6 +316,11 @@ impl Connection {
     }
 }
 
+/// Kinds of options (RFC 9293, 3.2; RFC 7323, 3.2).
+const END: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const TIME_STAMP: u8 = 8;
+const TIME_STAMP_LENGTH: u8 = 10;
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const RST: u8 = 0x04;

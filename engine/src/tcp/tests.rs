@@ -61,7 +61,7 @@ fn ms(ms: i64) -> Time {
 
 fn segment(way: Way, flags: u8, sequence: u32, acknowledges: u32, payload: &[u8]) -> Segment<'_> {
     let acknowledges = (flags & ACK != 0).then_some(acknowledges);
-    Segment { way, at: ms(0), sequence, acknowledges, flags, payload, cut: 0 }
+    Segment { way, at: ms(0), sequence, acknowledges, flags, stamp: None, payload, cut: 0 }
 }
 
 /// A client's bytes at an offset.

@@ -1,5 +1,7 @@
 //! What is told of an absence: its evidence, and the words that several kinds of findings share.
 
+use std::net::IpAddr;
+
 use super::witness::How;
 use super::{Absence, OTHERS_COUNTED};
 use crate::finding::Evidence;
@@ -12,17 +14,22 @@ pub fn title_of(number: Number, directory: &Directory) -> String {
     directory.device(number).map_or_else(|| "a forgotten device".to_owned(), |device| device.title())
 }
 
+/// The address of a device, where it has one.
+#[must_use]
+pub fn address(number: Number, directory: &Directory) -> Option<IpAddr> {
+    directory.device(number)?.address()
+}
+
 /// The last sign of life; each unanswered ask; that others were heard; then what the return showed.
 #[must_use]
 pub fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
-    let address = |number: Number| {
+    let asker = |number: Number| {
         directory.device(number).map_or_else(
             || "somebody".to_owned(),
             |device| device.address().map_or_else(|| device.id(), |ip| ip.to_string()),
         )
     };
-    let held = directory.device(absence.device).and_then(|device| device.address());
-    let is_ipv6 = held.is_some_and(|ip| ip.is_ipv6());
+    let is_ipv6 = address(absence.device, directory).is_some_and(|ip| ip.is_ipv6());
     let mut evidence = vec![Evidence {
         at: absence.since,
         cite: Some(absence.last_frame),
@@ -30,7 +37,7 @@ pub fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
         text: "last frame from the device".to_owned(),
     }];
     evidence.extend(absence.asks.iter().map(|ask| {
-        let by = address(ask.by);
+        let by = asker(ask.by);
         let (protocol, text) = match ask.how {
             How::Resolve => (
                 if is_ipv6 { "nd" } else { "arp" },
@@ -66,16 +73,22 @@ pub fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
             )
         },
     });
-    let returned = absence.ended.map(|(at, cite)| (at, cite, None, "first frame after the silence"));
+    let returned =
+        absence.ended.map(|(at, cite)| (at, cite, None, "first frame after the silence".to_owned()));
     let restarted = absence
         .restarted
-        .map(|(at, cite)| (at, cite, Some("dhcp"), "it asks for an address as after a start"));
+        .map(|(at, cite, how)| (at, cite, Some(how.protocol(is_ipv6)), format!("it {}", how.words())));
     let resumed = absence
         .resumed
-        .map(|(at, cite)| (at, cite, Some("rtp"), "media of the same source as before goes on"));
-    evidence.extend([returned, restarted, resumed].into_iter().flatten().map(
-        |(at, cite, protocol, text)| Evidence { at, cite: Some(cite), protocol, text: text.to_owned() },
-    ));
+        .map(|(at, cite)| (at, cite, Some("rtp"), "media of the same source as before goes on".to_owned()));
+    let clock = "its clock (TCP time stamps) shows that it ran all the time";
+    let ran_on = absence.ran_on.map(|(at, cite)| (at, cite, Some("tcp"), clock.to_owned()));
+    evidence.extend(
+        [returned, restarted, resumed, ran_on]
+            .into_iter()
+            .flatten()
+            .map(|(at, cite, protocol, text)| Evidence { at, cite: Some(cite), protocol, text }),
+    );
     evidence
 }
 

@@ -23,6 +23,7 @@
 pub mod account;
 pub mod expectation;
 pub mod fate;
+pub mod running;
 pub mod witness;
 
 use std::collections::BTreeSet;
@@ -35,6 +36,7 @@ use crate::numbered::Numbered;
 use crate::observation::Cite;
 use expectation::Expectation;
 use fate::TOGETHER;
+use running::Clocks;
 use witness::{Ask, Asks};
 
 /// One absence, from the last sign of life to the first sign after.
@@ -67,12 +69,28 @@ pub struct Absence {
     pub is_of_media: bool,
     /// The sources of media it had before.
     pub sources: Vec<u32>,
-    /// Whether it asked for an address as after a start, while away or just after, and the frame.
-    pub restarted: Option<(Time, Cite)>,
+    /// What it did, while away or just after, that one does after a start, and the frame.
+    pub restarted: Option<(Time, Cite, Start)>,
     /// Whether a source of before went on after, and the frame.
     pub resumed: Option<(Time, Cite)>,
+    /// Whether its own clock shows that it ran all the time, and the frame.
+    pub ran_on: Option<(Time, Cite)>,
     /// Since when, in watched time.
     watched_since: Time,
+}
+
+impl Absence {
+    /// What shows that it ran all the time: its clock, or media of a source of before without a sign of a start.
+    #[must_use]
+    pub fn lived(&self) -> Option<(Time, Cite)> {
+        self.ran_on.or(self.resumed.filter(|_| self.restarted.is_none()))
+    }
+
+    /// What shows that it started anew.
+    #[must_use]
+    pub fn began_anew(&self) -> Option<(Time, Cite, Start)> {
+        self.restarted.filter(|_| self.ran_on.is_none())
+    }
 }
 
 #[cfg(test)]
@@ -95,7 +113,38 @@ impl Absence {
             sources: Vec::new(),
             restarted: None,
             resumed: None,
+            ran_on: None,
             watched_since: since,
+        }
+    }
+}
+
+/// What one does after a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Start {
+    /// It asks for an address (DHCP DISCOVER, or a REQUEST that names no server: RFC 2131, 4.3.2).
+    Lease,
+    /// It asks whether its address is free (RFC 5227, 2.1.1; RFC 4862, 5.4).
+    Probe,
+}
+
+impl Start {
+    /// In words, after a name.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Lease => "asks for an address as after a start",
+            Self::Probe => "asks whether its address is free, as after a start",
+        }
+    }
+
+    /// The protocol that shows it.
+    #[must_use]
+    pub const fn protocol(self, is_ipv6: bool) -> &'static str {
+        match self {
+            Self::Lease => "dhcp",
+            Self::Probe if is_ipv6 => "nd",
+            Self::Probe => "arp",
         }
     }
 }
@@ -130,6 +179,7 @@ struct Watch {
     last: (Time, Time, Cite),
     expectation: Expectation,
     asks: Asks,
+    clocks: Clocks,
     /// In watched time.
     deadline: Option<Time>,
     /// Where it stands among the deadlines: not after its own, which may have moved on since.
@@ -214,6 +264,17 @@ impl Verdict {
         self.rearm(device, due);
     }
 
+    /// Takes what a device's clock showed `peer` at `at`, in the frame `cite`.
+    pub fn stamped(&mut self, device: Number, peer: IpAddr, (at, cite): (Time, Cite), stamp: u32) {
+        let Some(watch) = self.watches.get_mut(device) else { return };
+        let before = watch.clocks.read(peer, at, stamp);
+        let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index)) else { return };
+        let is_back = absence.ended.is_some_and(|(ended, _)| at >= ended);
+        if is_back && absence.ran_on.is_none() && before.is_some_and(|before| before <= absence.since) {
+            absence.ran_on = Some((at, cite));
+        }
+    }
+
     /// Takes one second of what a device sends to `peer` by a flow that it serves, or by which it receives media.
     pub fn signed(&mut self, device: Number, second: &Activity, to: IpAddr, peer: Option<Number>) {
         let offset = self.offset;
@@ -258,13 +319,13 @@ impl Verdict {
         }
     }
 
-    /// Says that the device asked for an address as one does after a start.
-    pub fn started(&mut self, device: Number, at: Time, cite: Cite) {
+    /// Says that the device did what one does after a start.
+    pub fn started(&mut self, device: Number, (at, cite): (Time, Cite), how: Start) {
         let was_absent = self.watches.get(device).and_then(|watch| watch.was_absent);
         let Some(absence) = was_absent.and_then(|index| self.absences.get_mut(index)) else { return };
         let is_near = absence.ended.is_none_or(|(ended, _)| at - ended <= START_SIGNS);
         if is_near && absence.restarted.is_none() && at - self.offset > absence.watched_since {
-            absence.restarted = Some((at, cite));
+            absence.restarted = Some((at, cite, how));
         }
     }
 
@@ -412,6 +473,7 @@ impl Verdict {
             sources: watch.expectation.sources(),
             restarted: None,
             resumed: None,
+            ran_on: None,
             watched_since: since,
         });
         self.open.insert((since, index));
@@ -446,6 +508,7 @@ impl Watch {
             last: (first.0 - offset, first.0, first.1),
             expectation: Expectation::default(),
             asks: Asks::default(),
+            clocks: Clocks::default(),
             deadline: None,
             entered: None,
             absent: None,
@@ -489,6 +552,7 @@ impl Watch {
             self.expectation = other.expectation;
         }
         self.asks.absorb(other.asks);
+        self.clocks.absorb(other.clocks);
         self.absent = self.absent.or(other.absent);
         self.was_absent = self.was_absent.max(other.was_absent);
         self.blinds = self.blinds.max(other.blinds);

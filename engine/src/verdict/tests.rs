@@ -178,10 +178,10 @@ fn a_stream_that_goes_on_and_a_new_start_are_told_apart() {
     let mut verdict = streaming(60);
     connects(&mut verdict, &[62, 63, 65]);
     verdict.advance(s(65));
-    verdict.started(CAMERA, s(89), cite(5));
+    verdict.started(CAMERA, (s(89), cite(5)), Start::Lease);
     verdict.heard(CAMERA, (s(90), cite(6)), (s(90), cite(6)));
     streams(&mut verdict, CAMERA, 8, s(91), cite(7));
-    assert_eq!(verdict.absences()[0].restarted, Some((s(89), cite(5))));
+    assert_eq!(verdict.absences()[0].restarted, Some((s(89), cite(5), Start::Lease)));
     assert_eq!(verdict.absences()[0].resumed, None);
     streams(&mut verdict, CAMERA, 7, s(92), cite(8));
     assert_eq!(verdict.absences()[0].resumed, Some((s(92), cite(8))));
@@ -225,4 +225,20 @@ fn a_clock_that_was_set_back_neither_hides_nor_makes_an_absence() {
     verdict.advance(later(106));
     assert_eq!(verdict.absences().len(), 1);
     assert_eq!(verdict.absences()[0].since, later(100));
+}
+
+#[test]
+fn who_shows_the_clock_of_before_ran_all_the_time_though_it_asks_for_a_lease() {
+    let mut verdict = streaming(60);
+    let peer = "192.0.2.9".parse().unwrap();
+    for at in [0, 10, 20, 50] {
+        verdict.stamped(CAMERA, peer, (s(at), cite(1)), 5_000 + at as u32 * 1_000);
+    }
+    connects(&mut verdict, &[62, 63, 65]);
+    verdict.advance(s(65));
+    verdict.started(CAMERA, (s(399), cite(5)), Start::Lease);
+    verdict.heard(CAMERA, (s(400), cite(6)), (s(400), cite(6)));
+    verdict.stamped(CAMERA, peer, (s(402), cite(7)), 407_000);
+    let absence = &verdict.absences()[0];
+    assert_eq!((absence.lived(), absence.began_anew()), (Some((s(402), cite(7))), None));
 }

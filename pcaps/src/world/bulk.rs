@@ -152,7 +152,14 @@ impl World<'_> {
                 self.streams[id].seen += packets;
                 let source = self.streams[id].source;
                 self.media_shown(id, source, Frames { first, last, ..frames });
-                let sent = Frames { first, last, packets: segments.sent, bytes: segments.bytes, gap: 0 };
+                let sent = Frames {
+                    first,
+                    last,
+                    packets: segments.sent,
+                    bytes: segments.bytes,
+                    gap: 0,
+                    stamp: Some(self.stamp(at, camera)),
+                };
                 self.add(id, road, (&mut bulk.there, sent), |frames| Bulk {
                     there: Some(frames),
                     back: None,
@@ -164,7 +171,8 @@ impl World<'_> {
             let second = at + PACKET_SPACING * i64::from(segments.sent > 1);
             let (first, last) = (second + answered + after, last + answered + after);
             let bytes = segments.bytes_of_answers;
-            let answers = Frames { first, last, packets: segments.answers, bytes, gap: 0 };
+            let stamp = Some(self.stamp(second + answered, receiver));
+            let answers = Frames { first, last, packets: segments.answers, bytes, gap: 0, stamp };
             self.add(id, road, (&mut bulk.back, answers), |frames| Bulk { there: None, back: Some(frames) });
         }
     }

@@ -876,7 +876,7 @@ impl World<'_> {
     }
 
     /// A host's time stamp (RFC 7323, 5.4): milliseconds since its boot, on a base of its own.
-    fn stamp(&self, at: i64, host: HostId) -> u32 {
+    pub(super) fn stamp(&self, at: i64, host: HostId) -> u32 {
         let state = &self.hosts[host];
         state.stamp_base.wrapping_add(((at - state.booted) / MILLISECOND) as u32)
     }
