@@ -23,6 +23,8 @@ const RINGING: &[(&str, Make)] = &[
     ("recorder-offline", |_| {
         simulated("--seed 4 --devices 12 --length 4m --from-boot --incident recorder-down@2m+80s")
     }),
+    ("stp-topology-change", |_| written(&faults::stp_topology_change(true))),
+    ("stp-root-change", |_| written(&faults::stp_root_change(true))),
     ("mac-moving", |_| written(&faults::mac_moving(true))),
     ("address-conflict", |_| written(&faults::address_conflict(true))),
     ("switching-loop", |_| written(&faults::switching_loop(true))),
@@ -38,6 +40,8 @@ const RINGING: &[(&str, Make)] = &[
 
 /// A capture that almost raises a kind, and must raise nothing.
 const NEARLY: &[(&str, Make)] = &[
+    ("stp-topology-change", |_| written(&faults::stp_topology_change(false))),
+    ("stp-root-change", |_| written(&faults::stp_root_change(false))),
     ("mac-moving", |_| written(&faults::mac_moving(false))),
     ("address-conflict", |_| written(&faults::address_conflict(false))),
     ("switching-loop", |_| written(&faults::switching_loop(false))),

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use crate::wire::Mac;
+use crate::wire::stp::Bpdu;
 
 /// One note.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +123,19 @@ pub enum Says {
     Plays,
     /// The sender agrees to end his media to the receiver (TEARDOWN).
     Ended,
+    /// A switch tells how the spanning tree stands.
+    Tree(Box<Bpdu>),
+    /// A switch tells its manager what happened.
+    Trap(Trap),
+}
+
+/// What a switch tells its manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trap {
+    /// It started.
+    ColdStart,
+    /// The link of this port goes up, or down.
+    Link(u16, bool),
 }
 
 /// A switch, as LLDP tells it.

@@ -115,6 +115,32 @@ pub fn broadcast_storm(is_real: bool) -> Vec<Frame> {
     wire.frames()
 }
 
+/// The tree changes three times after the first minute; nearby while the site starts.
+pub fn stp_topology_change(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(150);
+    let changes: [i64; 3] = if is_real { [80, 90, 100] } else { [0, 20, 50] };
+    for n in (0..150).step_by(2) {
+        let is_changing = changes.iter().any(|at| (*at..at + 3).contains(&n));
+        wire.at(n * SECOND, wire::bpdu(wire::bridge(1), wire::bridge(1), is_changing));
+    }
+    wire.frames()
+}
+
+/// Another root after a minute and more; nearby the root gets another priority, and a bridge that starts names itself.
+pub fn stp_root_change(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(150);
+    let [former, mut new] = [5, if is_real { 2 } else { 5 }].map(wire::bridge);
+    new[0] = 0x10;
+    for n in (0..150).step_by(2) {
+        let root = if n < 100 { former } else { new };
+        wire.at(n * SECOND, wire::bpdu(root, former, false));
+        if !is_real && (80..84).contains(&n) {
+            wire.at(n * SECOND + MS, wire::bpdu(wire::bridge(9), wire::bridge(9), false));
+        }
+    }
+    wire.frames()
+}
+
 /// A second server after minutes; nearby it answers from the first minute on.
 pub fn rogue_dhcp(is_real: bool) -> Vec<Frame> {
     let mut wire = Wire::of(400);

@@ -15,12 +15,14 @@ use spanwatch_engine::report::build::{Run, report};
 use spanwatch_engine::shard::FIRST_OF_FRAME;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
-    ALL, Activity, Attached, BindingBy, Ended, Exchange, Fact, Lease, Mac, Neighbor, Returning, Span,
-    StreamActivity, StreamAnnounced, StreamTransport, Text, Time,
+    ALL, Activity, Attached, BindingBy, Bridge, BridgeId, Ended, Exchange, Fact, Lease, Mac, Neighbor,
+    Notice, NoticeKind, PortFlags, Returning, Span, StreamActivity, StreamAnnounced, StreamTransport, Text,
+    Time,
 };
 use spanwatch_simulator::options::SECOND;
-use spanwatch_simulator::sight::{self, Heard, Media, Says, Sight, What};
+use spanwatch_simulator::sight::{self, Heard, Media, Says, Sight, Trap, What};
 use spanwatch_simulator::tap::Reader;
+use spanwatch_simulator::wire::stp::{self, Bpdu};
 
 /// A ledger that reads sights.
 pub struct Observed {
@@ -290,7 +292,48 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
             let exchange = Exchange { method: Text::from("PLAY"), target: None, status: Some(200) };
             vec![(None, "rtsp", Fact::Exchange(Box::new(exchange)))]
         }
+        Says::Tree(bpdu) => tree(bpdu).into_iter().map(|fact| (None, "stp", fact)).collect(),
+        Says::Trap(trap) => vec![(None, "snmp", Fact::Notice(Box::new(notice(*trap))))],
         Says::Ended => vec![(None, "rtsp", Fact::StreamEnded { ssrc: None, by: Ended::Teardown })],
+    }
+}
+
+/// A BPDU tells the tree, and that it changes.
+fn tree(bpdu: &Bpdu) -> Vec<Fact> {
+    let id = |bridge: &stp::Bridge| BridgeId { priority: bridge.0, mac: Mac(bridge.1.0) };
+    let seconds = |s: u8| Span::seconds(i64::from(s));
+    let flags = PortFlags(bpdu.flags);
+    let bridge = Fact::Bridge(Box::new(Bridge {
+        version: RAPID,
+        vlan: None,
+        root: id(&bpdu.root),
+        root_cost: bpdu.root_cost,
+        bridge: id(&bpdu.bridge),
+        port: bpdu.port,
+        flags,
+        message_age: seconds(bpdu.message_age_s),
+        max_age: seconds(bpdu.max_age_s),
+        hello: seconds(bpdu.hello_s),
+        forward_delay: seconds(bpdu.forward_delay_s),
+        region: None,
+    }));
+    let change = flags.is_topology_change().then_some(Fact::TopologyChange { vlan: None });
+    std::iter::once(bridge).chain(change).collect()
+}
+
+fn notice(trap: Trap) -> Notice {
+    let (kind, interface) = match trap {
+        Trap::ColdStart => (NoticeKind::ColdStart, None),
+        Trap::Link(port, true) => (NoticeKind::LinkUp, Some(port)),
+        Trap::Link(port, false) => (NoticeKind::LinkDown, Some(port)),
+    };
+    Notice {
+        kind,
+        identity: Text::default(),
+        interface: interface.map(u32::from),
+        port: None,
+        is_enabled: interface.map(|_| true),
+        power_port: None,
     }
 }
 
@@ -380,6 +423,8 @@ fn extent(second: &[Sight]) -> Option<(i64, i64, u64)> {
 const OFFER: u8 = 2;
 const REQUEST: u8 = 3;
 const ACK: u8 = 5;
+/// Version of a rapid BPDU.
+const RAPID: u8 = 2;
 /// The bridge's bit among the capabilities (IEEE 802.1AB-2016, table 8-4).
 const BRIDGE: u16 = 1 << 2;
 const MINUTE: i64 = 60 * SECOND;

@@ -102,6 +102,21 @@ pub fn dhcp(
     udp(from, to, u16::from(message), &bytes)
 }
 
+/// A bridge by the lower byte of its MAC, of the usual priority.
+pub fn bridge(number: u8) -> [u8; 8] {
+    [0x80, 0, 2, 0, 0, 0xb0, 0xb0, number]
+}
+
+/// A rapid BPDU of `sender` (IEEE 802.1D-2004, 9.3.3) on its first port, which is designated and forwards.
+pub fn bpdu(root: [u8; 8], sender: [u8; 8], is_changing: bool) -> Vec<u8> {
+    let flags = 0x3c | u8::from(is_changing);
+    let head = [0x42, 0x42, 3, 0, 0, 2, 2, flags];
+    let times = [1, 0, 20, 0, 2, 0, 15, 0, 0];
+    let bytes = [&head[..], &root, &[0, 0, 0x4e, 0x20], &sender, &[0x80, 1], &times].concat();
+    let from = [sender[2], sender[3], sender[4], sender[5], sender[6], sender[7]];
+    ethernet([0x01, 0x80, 0xc2, 0, 0, 0], from, bytes.len() as u16, &bytes)
+}
+
 /// `frame` with a tag of `kind` and `vlan` before its EtherType.
 pub fn tagged(frame: &[u8], kind: u16, vlan: u16) -> Vec<u8> {
     let tag = [kind, vlan].map(u16::to_be_bytes).concat();

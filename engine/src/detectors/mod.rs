@@ -16,13 +16,16 @@ pub mod mirror_clock;
 pub mod mirror_lost;
 pub mod recorder_offline;
 pub mod rogue_dhcp;
+mod roots;
+pub mod stp_root_change;
+pub mod stp_topology_change;
 pub mod switching_loop;
 
 use std::fmt;
 use std::net::IpAddr;
 
 use spanwatch_fingerprints::Fingerprints;
-use spanwatch_parsers::{Mac, Time};
+use spanwatch_parsers::{Mac, Text, Time};
 
 use crate::finding::{Finding, Kind};
 use crate::ledger::device::Device;
@@ -89,11 +92,35 @@ impl Known<'_> {
         (number, title.unwrap_or_else(|| ip.to_string()))
     }
 
+    /// The id of the switch that bears a MAC, where it is known as one.
+    #[must_use]
+    pub fn switch_with(&self, mac: Mac) -> Option<String> {
+        let number = self.directory.find_mac(mac);
+        let macs = number.and_then(|number| self.directory.device(number)).map(|device| device.macs.clone());
+        let mut ids = std::iter::once(mac)
+            .chain(macs.unwrap_or_default())
+            .map(|mac| Text::from(mac.to_string().as_str()));
+        ids.find(|id| self.switches.get(id).is_some()).map(|id| id.as_str().to_owned())
+    }
+
     /// The id of the switch that a device hangs on.
     #[must_use]
     pub fn switch_of(&self, number: Number) -> Option<String> {
         let said = self.directory.device(number)?.attachment.as_ref()?.switch.as_ref()?;
         Some(self.switches.id_of(said).as_str().to_owned())
+    }
+}
+
+/// ` in VLANs 10, 20`, the first eight of them, or nothing where there are none.
+fn in_vlans(vlans: &[u16]) -> String {
+    match vlans {
+        [] => String::new(),
+        [vlan] => in_vlan(Some(*vlan)),
+        _ => {
+            let shown: Vec<String> = vlans.iter().take(VLANS_SHOWN).map(ToString::to_string).collect();
+            let more = if vlans.len() > VLANS_SHOWN { " and more" } else { "" };
+            format!(" in VLANs {}{more}", shown.join(", "))
+        }
     }
 }
 
@@ -107,11 +134,16 @@ fn of_vlan(vlan: Option<u16>) -> String {
     vlan.map_or_else(String::new, |vlan| vlan.to_string())
 }
 
+/// More make a sentence unreadable.
+const VLANS_SHOWN: usize = 8;
+
 /// Every kind of finding, in the contract's order.
 pub const ALL: &[&Kind] = &[
     &device_offline::KIND,
     &recorder_offline::KIND,
     &devices_offline_together::KIND,
+    &stp_topology_change::KIND,
+    &stp_root_change::KIND,
     &mac_moving::KIND,
     &address_conflict::KIND,
     &switching_loop::KIND,

@@ -195,16 +195,15 @@ impl Ledger {
                 *count = count.saturating_add(1);
             }
             Fact::Lost { what, cap, count } => self.limit(what, *cap, *count, seen.at),
+            // What detectors alone read.
+            Fact::Bridge(_) | Fact::TopologyChange { .. } | Fact::Notice(_) => {}
             // What no detector reads yet.
             Fact::LinkPower(_)
-            | Fact::Notice(_)
             | Fact::Uptime { .. }
             | Fact::ClearSecret { .. }
             | Fact::Membership { .. }
             | Fact::MembershipQuery(_)
             | Fact::Duplex { .. }
-            | Fact::Bridge(_)
-            | Fact::TopologyChange { .. }
             | Fact::ReceiverReport(_)
             | Fact::Clock(_)
             | Fact::Refused { .. }

@@ -8,7 +8,7 @@ use crate::fabric::{Plug, SwitchId};
 use crate::frame::{Body, Frame};
 use crate::options::{MILLISECOND, SECOND};
 use crate::random::Random;
-use crate::sight::{Neighbor, Says};
+use crate::sight::{Neighbor, Says, Trap};
 use crate::site::Site;
 use crate::tap::Passing;
 use crate::wire::lldp::{BRIDGE, Lldp};
@@ -141,7 +141,7 @@ impl World<'_> {
                 source: port_mac(plan.mac, port),
                 body: Body::Llc(Rc::from(stp::rapid(&bpdu))),
             };
-            self.speak(at, switch, port, &frame, &[]);
+            self.speak(at, switch, port, &frame, &[Says::Tree(Box::new(bpdu))]);
         }
     }
 
@@ -176,15 +176,16 @@ impl World<'_> {
 
     /// A switch tells the access server what happened to a port, if the way there is whole.
     pub(super) fn trap_link(&mut self, at: i64, plug: Plug, is_up: bool) {
-        self.trap(at, plug.switch, |sender| snmp::link(sender, is_up, u32::from(plug.port)));
+        let trap = Trap::Link(plug.port, is_up);
+        self.trap(at, plug.switch, trap, |sender| snmp::link(sender, is_up, u32::from(plug.port)));
     }
 
     /// A switch says that it started.
     pub(super) fn trap_cold_start(&mut self, at: i64, switch: SwitchId) {
-        self.trap(at, switch, snmp::cold_start);
+        self.trap(at, switch, Trap::ColdStart, snmp::cold_start);
     }
 
-    fn trap(&mut self, at: i64, switch: SwitchId, make: impl Fn(&snmp::Sender) -> Vec<u8>) {
+    fn trap(&mut self, at: i64, switch: SwitchId, trap: Trap, make: impl Fn(&snmp::Sender) -> Vec<u8>) {
         let Some(server) = self.access_server else { return };
         let host = self.site.switches[switch].host;
         let uptime_cs = ((at - self.bridges[switch].booted) / (10 * MILLISECOND)) as u32;
@@ -193,7 +194,8 @@ impl World<'_> {
         let port = self.hosts[host].port();
         let transport = Self::datagram((port, 162), bytes);
         let to = self.hosts[server].ip;
-        self.send(at, Parcel { from: host, to, transport, says: Vec::new(), message: Message::Nothing });
+        let says = vec![Says::Trap(trap)];
+        self.send(at, Parcel { from: host, to, transport, says, message: Message::Nothing });
     }
 
     /// A switch starts again, and its own address with it.
