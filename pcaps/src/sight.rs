@@ -121,6 +121,15 @@ pub enum Says {
     Again(u32, i64),
     /// The sender agrees to send the media that the receiver asked for (PLAY).
     Plays,
+    /// The sender tells how the receiver's media arrives (RTCP).
+    Reported {
+        /// Which.
+        ssrc: u32,
+        /// Packets that never came since it began.
+        lost: i32,
+        /// The highest sequence number, with its cycles.
+        highest: u32,
+    },
     /// The sender agrees to end his media to the receiver (TEARDOWN).
     Ended,
     /// A switch tells how the spanning tree stands.

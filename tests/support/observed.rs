@@ -16,8 +16,8 @@ use spanwatch_engine::shard::FIRST_OF_FRAME;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
     ALL, Activity, Attached, BindingBy, Bridge, BridgeId, Ended, Exchange, Fact, Lease, Mac, Neighbor,
-    Notice, NoticeKind, PortFlags, Returning, Span, StreamActivity, StreamAnnounced, StreamTransport, Text,
-    Time,
+    Notice, NoticeKind, PortFlags, ReceiverReport, Returning, Span, StreamActivity, StreamAnnounced,
+    StreamTransport, Text, Time,
 };
 use spanwatch_simulator::options::SECOND;
 use spanwatch_simulator::sight::{self, Heard, Media, Says, Sight, Trap, What};
@@ -294,6 +294,16 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
         }
         Says::Tree(bpdu) => tree(bpdu).into_iter().map(|fact| (None, "stp", fact)).collect(),
         Says::Trap(trap) => vec![(None, "snmp", Fact::Notice(Box::new(notice(*trap))))],
+        Says::Reported { ssrc, lost, highest } => {
+            let report = ReceiverReport {
+                ssrc: *ssrc,
+                fraction_lost: 0,
+                lost: *lost,
+                highest_sequence: *highest,
+                jitter_ticks: 0,
+            };
+            vec![(None, "rtcp", Fact::ReceiverReport(report))]
+        }
         Says::Ended => vec![(None, "rtsp", Fact::StreamEnded { ssrc: None, by: Ended::Teardown })],
     }
 }

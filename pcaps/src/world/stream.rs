@@ -15,6 +15,7 @@ use crate::fabric::HostId;
 use crate::frame::{Body, Data, Frame, Packet, Transport as Carried};
 use crate::options::{MILLISECOND, SECOND, Transport};
 use crate::random::Random;
+use crate::sight::Says;
 use crate::site::Media;
 use crate::sums::Frames;
 use crate::tap::{Passing, Past};
@@ -414,7 +415,7 @@ impl World<'_> {
             };
             let name = format!("camera@{}", self.hosts[stream.camera].ip);
             let bytes = rtcp::sender_report(&sender, &name);
-            self.send_report(at, id, Side::Server, bytes);
+            self.send_report(at, id, Side::Server, (bytes, Vec::new()));
         }
         let stream = &mut self.streams[id];
         if is_receiver_due {
@@ -437,13 +438,15 @@ impl World<'_> {
             let is_heard = stream.sent > 0;
             let blocks = [block];
             let bytes = rtcp::receiver_report(ssrc, if is_heard { &blocks } else { &[] }, &name);
-            self.send_report(at, id, Side::Client, bytes);
+            let Block { ssrc, lost, highest, .. } = block;
+            let says = if is_heard { vec![Says::Reported { ssrc, lost, highest }] } else { Vec::new() };
+            self.send_report(at, id, Side::Client, (bytes, says));
         }
         let reported = &self.streams[id].reported;
         self.agenda.at(reported.sender_next.min(reported.receiver_next), Event::Report(id));
     }
 
-    fn send_report(&mut self, at: i64, id: StreamId, by: Side, bytes: Vec<u8>) {
+    fn send_report(&mut self, at: i64, id: StreamId, by: Side, (bytes, says): (Vec<u8>, Vec<Says>)) {
         let stream = &self.streams[id];
         if let Some((connection, generation)) = stream.connection {
             if self.is_open(connection, generation) && self.backlog(connection, by) < SEND_BUFFER {
@@ -452,7 +455,7 @@ impl World<'_> {
                 self.say(
                     at,
                     connection,
-                    Step { by, data: Data::Bytes(Rc::from(framed)), says: Vec::new(), note: Note::Nothing },
+                    Step { by, data: Data::Bytes(Rc::from(framed)), says, note: Note::Nothing },
                 );
             }
             return;
@@ -481,7 +484,7 @@ impl World<'_> {
                     from: receiver,
                     to,
                     transport,
-                    says: Vec::new(),
+                    says,
                     message: Message::ReceiverReport,
                 };
                 self.send(at, parcel);
