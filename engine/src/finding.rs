@@ -83,6 +83,8 @@ pub enum Cause {
     Uplink,
     /// Its cable or port.
     Link,
+    /// Somewhere on the way between two.
+    NetworkPath,
     /// The server that gives out addresses, or the way to it.
     Dhcp,
     /// Another device on the same address.
@@ -105,6 +107,7 @@ impl Cause {
             Self::Switch => "switch",
             Self::Uplink => "uplink",
             Self::Link => "link",
+            Self::NetworkPath => "network-path",
             Self::Dhcp => "dhcp",
             Self::AddressConflict => "address-conflict",
             Self::Mirror => "mirror",
@@ -121,6 +124,7 @@ impl Cause {
             | Self::Switch
             | Self::Uplink
             | Self::Link
+            | Self::NetworkPath
             | Self::Dhcp
             | Self::AddressConflict
             | Self::Mirror => Owner::It,

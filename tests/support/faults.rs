@@ -183,6 +183,72 @@ pub fn dhcp_exhausted(is_real: bool) -> Vec<Frame> {
     wire.frames()
 }
 
+/// One camera loses three packets in a hundred, and its receiver reports it; nearby it loses one in 300, once many
+/// at once, and once it is cut off for twelve seconds.
+pub fn stream_loss(is_real: bool) -> Vec<Frame> {
+    media(|second, packet, camera| match (is_real, camera) {
+        (true, 0) => (second > 30 && packet % 33 == 0, second > 30 && packet % 33 == 0),
+        (false, 0) => {
+            let is_lost = packet % 300 == 0 || (packet / 40 == 50) || (60..72).contains(&second);
+            (is_lost, is_lost)
+        }
+        _ => (false, false),
+    })
+}
+
+/// Three cameras lose packets from one moment on; nearby all of them in one burst.
+pub fn stream_loss_shared(is_real: bool) -> Vec<Frame> {
+    media(|second, packet, camera| {
+        let is_lost = if is_real { second > 30 && (packet + camera) % 33 == 0 } else { packet / 40 == 50 };
+        (is_lost, is_lost)
+    })
+}
+
+/// The receiver reports missing what all could see; nearby it does so in one report.
+pub fn stream_loss_downstream(is_real: bool) -> Vec<Frame> {
+    media(|second, packet, camera| {
+        (false, if is_real { second > 30 && (packet + camera) % 33 == 0 } else { packet / 40 == 50 })
+    })
+}
+
+/// Packets are missing here that the receiver has; nearby of one camera alone, whose loss is not reported.
+pub fn mirror_drops(is_real: bool) -> Vec<Frame> {
+    media(|second, packet, camera| {
+        (second > 30 && (is_real || camera == 0) && (packet + 7 * camera) % 33 == 0, false)
+    })
+}
+
+/// Three cameras that send 50 packets a second each to one receiver, who reports each five seconds. `loses` says of
+/// a second, a packet and a camera whether the packet is missing here, and whether it is missing there.
+fn media(loses: impl Fn(i64, i64, i64) -> (bool, bool)) -> Vec<Frame> {
+    let mut wire = Wire::of(100);
+    for camera in 0..3_u8 {
+        let from = End { port: 5_004, ..host(7 + camera) };
+        let to = End { port: 6_000 + 2 * u16::from(camera), ..host(20) };
+        let ssrc = [0x11, 0x22, 0x33, camera];
+        let mut missing = 0_u32;
+        for packet in 0..5_000_i64 {
+            let (at, number) = (packet * SECOND / 50 + i64::from(camera) * MS, packet as u32);
+            let (is_missing_here, is_missing_there) = loses(packet / 50, packet, camera.into());
+            missing += u32::from(is_missing_there);
+            let sequence = (number as u16).to_be_bytes();
+            let rtp =
+                [&[0x80, 0xe0][..], &sequence, &(number * 1_800).to_be_bytes(), &ssrc, &[7; 100]].concat();
+            if !is_missing_here {
+                wire.at(at, wire::udp(from, to, number as u16, &rtp));
+            }
+            if packet % 250 == 180 && !is_missing_here {
+                let [_, lost @ ..] = missing.to_be_bytes();
+                let head = [&[0x81, 201, 0, 7, 9, 9, 9, camera][..], &ssrc, &[0], &lost].concat();
+                let report = [&head[..], &number.to_be_bytes(), &[0; 12]].concat();
+                let ends = (End { port: to.port + 1, ..to }, End { port: 5_005, ..from });
+                wire.at(at + MS, wire::udp(ends.0, ends.1, number as u16, &report));
+            }
+        }
+    }
+    wire.frames()
+}
+
 /// A host of the site; its MAC is made of a number that no other's is near to.
 fn host(number: u8) -> End {
     End { mac: [2, 0, 0, number, number, number], ..End::new([192, 0, 2, number], 0) }

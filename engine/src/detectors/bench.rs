@@ -1,6 +1,7 @@
 //! A ledger with all detectors, for their tests: observations in a word each.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{Activity, BindingBy, Fact, Key, Lease, Mac, Returning, Span, Time};
@@ -10,6 +11,7 @@ use crate::clock::GapReason;
 use crate::finding::{Finding, Kind};
 use crate::ledger::Ledger;
 use crate::ledger::directory::Directory;
+use crate::ledger::loss::Losses;
 use crate::ledger::switch::Switches;
 use crate::observation::{Cite, Observation, Party, Place};
 
@@ -126,9 +128,18 @@ impl Bench {
     }
 }
 
+static NO_LOSSES: LazyLock<Losses> = LazyLock::new(Losses::default);
+
 /// What a detector may read where there is only this.
 pub fn nothing_but<'a>(directory: &'a Directory, switches: &'a Switches) -> Known<'a> {
-    Known { directory, switches, absences: &[], fingerprints: Fingerprints::builtin(), now: s(0) }
+    Known {
+        directory,
+        switches,
+        losses: &NO_LOSSES,
+        absences: &[],
+        fingerprints: Fingerprints::builtin(),
+        now: s(0),
+    }
 }
 
 pub fn activity(at: Time, packets: u64) -> Activity {

@@ -11,14 +11,19 @@ pub mod dhcp_failed;
 pub mod input_damaged;
 mod leasing;
 pub mod limit_reached;
+mod losses;
 pub mod mac_moving;
 pub mod mirror_clock;
+pub mod mirror_drops;
 pub mod mirror_lost;
 pub mod recorder_offline;
 pub mod rogue_dhcp;
 mod roots;
 pub mod stp_root_change;
 pub mod stp_topology_change;
+pub mod stream_loss;
+pub mod stream_loss_downstream;
+pub mod stream_loss_shared;
 pub mod switching_loop;
 
 use std::fmt;
@@ -30,6 +35,7 @@ use spanwatch_parsers::{Mac, Text, Time};
 use crate::finding::{Finding, Kind};
 use crate::ledger::device::Device;
 use crate::ledger::directory::{Directory, Number};
+use crate::ledger::loss::Losses;
 use crate::ledger::switch::Switches;
 use crate::observation::Observation;
 use crate::verdict::Absence;
@@ -63,6 +69,8 @@ pub struct Known<'a> {
     pub directory: &'a Directory,
     /// Switches, and who hangs on them.
     pub switches: &'a Switches,
+    /// Where media is lost.
+    pub losses: &'a Losses,
     /// Who was gone, and when.
     pub absences: &'a [Absence],
     /// Who makes what.
@@ -142,6 +150,9 @@ pub const ALL: &[&Kind] = &[
     &device_offline::KIND,
     &recorder_offline::KIND,
     &devices_offline_together::KIND,
+    &stream_loss::KIND,
+    &stream_loss_shared::KIND,
+    &stream_loss_downstream::KIND,
     &stp_topology_change::KIND,
     &stp_root_change::KIND,
     &mac_moving::KIND,
@@ -152,6 +163,7 @@ pub const ALL: &[&Kind] = &[
     &dhcp_failed::KIND,
     &dhcp_exhausted::KIND,
     &mirror_lost::KIND,
+    &mirror_drops::KIND,
     &mirror_clock::KIND,
     &input_damaged::KIND,
     &limit_reached::KIND,

@@ -7,6 +7,7 @@
 pub mod device;
 pub mod directory;
 pub mod identity;
+pub mod loss;
 pub mod refusals;
 pub mod session;
 pub mod stream;
@@ -36,6 +37,7 @@ use crate::verdict::{Absence, Start, Verdict};
 use device::Attachment;
 use directory::{Bound, Directory, Number, is_device_address, is_site_address};
 use identity::{Attribute, Sight, Witness};
+use loss::Losses;
 use refusals::Refusals;
 use session::Sessions;
 use stream::Streams;
@@ -59,6 +61,8 @@ pub struct Ledger {
     pub directory: Directory,
     /// Media.
     pub streams: Streams,
+    /// Where media is lost.
+    pub losses: Losses,
     /// Who asked whom for what.
     pub sessions: Sessions,
     /// Switches.
@@ -105,6 +109,7 @@ impl Ledger {
             fingerprints,
             directory: Directory::default(),
             streams: Streams::default(),
+            losses: Losses::default(),
             sessions: Sessions::default(),
             switches: Switches::default(),
             verdict: Verdict::default(),
@@ -184,6 +189,7 @@ impl Ledger {
                     self.streams.announced(server, client, announced);
                 }
             }
+            Fact::ReceiverReport(report) => self.losses.reported(report, seen),
             Fact::StreamEnded { ssrc, by } => {
                 if let Some(number) = self.directory.find(&seen.subject) {
                     let client = seen.peer.ip.filter(|_| *by == Ended::Teardown);
@@ -204,7 +210,6 @@ impl Ledger {
             | Fact::Membership { .. }
             | Fact::MembershipQuery(_)
             | Fact::Duplex { .. }
-            | Fact::ReceiverReport(_)
             | Fact::Clock(_)
             | Fact::Refused { .. }
             | Fact::MediaProved { .. }
@@ -221,6 +226,7 @@ impl Ledger {
         let known = Known {
             directory: &self.directory,
             switches: &self.switches,
+            losses: &self.losses,
             absences: self.verdict.absences(),
             fingerprints: self.fingerprints,
             now: self.now,
@@ -236,6 +242,12 @@ impl Ledger {
         }
         self.verdict.advance(tick);
         self.name_absences();
+        let (directory, switches) = (&self.directory, &self.switches);
+        self.losses.advance(tick, |number| {
+            let attachment = directory.device(number)?.attachment.as_ref()?;
+            let switch = attachment.switch.as_ref()?;
+            Some(switches.id_of(switch).as_str().to_owned())
+        });
         self.each_detector(|detector, known| detector.advance(tick, known));
     }
 
@@ -251,6 +263,7 @@ impl Ledger {
             self.limit("times without capture", BLIND_MAX as u64, 1, to);
         }
         self.verdict.unwatched(from, to);
+        self.losses.unwatched(from, to);
         self.each_detector(|detector, _| detector.unwatched(from, to));
     }
 
@@ -262,6 +275,7 @@ impl Ledger {
             self.limit("findings", FINDINGS_MAX as u64, 1, to);
         }
         self.verdict.unwatched(from, to);
+        self.losses.unwatched(from, to);
         self.each_detector(|detector, _| detector.unwatched(from, to));
         self.pulse.restart();
         self.now = to;
@@ -278,6 +292,7 @@ impl Ledger {
         let known = Known {
             directory: &self.directory,
             switches: &self.switches,
+            losses: &self.losses,
             absences: self.verdict.absences(),
             fingerprints: self.fingerprints,
             now,
@@ -408,6 +423,7 @@ impl Ledger {
         let Some(ip) = seen.subject.ip else { return };
         let number = if self.is_foreign(seen) { None } else { self.device_of(&seen.subject, seen) };
         self.streams.measured(number, ip, second, seen.cite);
+        self.losses.measured(number, ip, seen, second);
         let Some(number) = number else { return };
         if let Some(device) = self.directory.device_mut(number) {
             device.sends_media = true;
@@ -506,6 +522,7 @@ impl Ledger {
         if let Some(Bound::Merged { kept, gone }) = bound {
             self.verdict.renumber(gone, kept);
             self.streams.renumber(gone, kept);
+            self.losses.renumber(gone, kept);
             self.switches.renumber(gone, kept);
             self.each_detector(|detector, _| detector.renumber(gone, kept));
         }
@@ -687,6 +704,7 @@ impl Ledger {
             &mut self.refused,
             &mut self.directory.refused,
             &mut self.streams.refused,
+            &mut self.losses.refused,
             &mut self.sessions.refused,
             &mut self.switches.refused,
         ];

@@ -1,0 +1,233 @@
+use spanwatch_parsers::{Fact, Mac, Span};
+
+use super::*;
+use crate::observation::{Cite, Party, Place as Position};
+
+/// A site of cameras that send a hundred packets a second each to one recorder, which reports each five seconds.
+#[derive(Default)]
+struct Site {
+    losses: Losses,
+    lost: BTreeMap<u8, (u64, u64)>,
+    second: i64,
+    is_reported: bool,
+}
+
+/// Packets of one camera that are lost in a second, before us and for the receiver.
+type Loses = fn(i64, u8) -> (u64, u64);
+
+impl Site {
+    fn reporting() -> Self {
+        Self { is_reported: true, ..Self::default() }
+    }
+
+    fn run(&mut self, seconds: i64, cameras: u8, loses: Loses) {
+        for _ in 0..seconds {
+            self.second += 1;
+            for camera in 1..=cameras {
+                let (ours, theirs) = loses(self.second, camera);
+                let lost = self.lost.entry(camera).or_default();
+                (lost.0, lost.1) = (lost.0 + ours, lost.1 + theirs);
+                let (ours_in_all, theirs_in_all) = *lost;
+                if self.is_reported && self.second % 5 == i64::from(camera) % 5 {
+                    let report = ReceiverReport {
+                        ssrc: camera.into(),
+                        fraction_lost: 0,
+                        lost: theirs_in_all as i32,
+                        highest_sequence: (self.second * 100) as u32,
+                        jitter_ticks: 0,
+                    };
+                    self.losses.reported(&report, &self.seen(9, camera));
+                }
+                let second = self.activity(camera, ours, ours_in_all);
+                let number = Some(Number(camera.into()));
+                self.losses.measured(number, ip(camera), &self.seen(camera, 9), &second);
+            }
+            self.tick(|number| (number.0 < 20).then(|| "switch".to_owned()).filter(|_| cameras > 100));
+        }
+    }
+
+    fn tick(&mut self, switch_of: impl Fn(Number) -> Option<String>) {
+        self.losses.advance(s(self.second + 1), switch_of);
+    }
+
+    fn activity(&self, camera: u8, ours: u64, lost: u64) -> StreamActivity {
+        StreamActivity {
+            stream: (camera.into(), 0),
+            transport: StreamTransport::Udp,
+            destination: ip(9),
+            ports: (5_000, 6_000),
+            channel: None,
+            ssrc: camera.into(),
+            payload_type: 96,
+            first: s(self.second),
+            first_frame: (0, 1),
+            last: s(self.second),
+            packets: 100 - ours.min(99),
+            bytes: 100_000,
+            lost,
+            out_of_order: 0,
+            duplicates: 0,
+            jitter_16ticks: 0,
+            longest_gap: Span::millis(10),
+        }
+    }
+
+    fn seen(&self, from: u8, to: u8) -> Observation {
+        let party =
+            |host| Party { mac: Some(Mac([2, 0, 0, 0, 0, host])), ip: Some(ip(host)), ..Party::default() };
+        Observation {
+            place: Position::default(),
+            at: s(self.second),
+            cite: Cite { input: 0, frame: self.second.unsigned_abs() },
+            subject: party(from),
+            peer: party(to),
+            transport: Some(17),
+            source: "rtcp",
+            fact: Fact::Router,
+        }
+    }
+
+    fn found(&self) -> Vec<(Place, usize)> {
+        let places = [Place::Device, Place::Path, Place::Receiver, Place::Mirror];
+        places
+            .into_iter()
+            .flat_map(|place| self.losses.of(place))
+            .map(|it| (it.place, it.members.len()))
+            .collect()
+    }
+}
+
+fn ip(host: u8) -> IpAddr {
+    IpAddr::from([192, 0, 2, host])
+}
+
+fn s(s: i64) -> Time {
+    Time(s * 1_000_000_000)
+}
+
+fn two_of_camera_1(second: i64, camera: u8) -> (u64, u64) {
+    if camera == 1 && second > 30 { (2, 2) } else { (0, 0) }
+}
+
+fn two_of_camera_1_here(second: i64, camera: u8) -> (u64, u64) {
+    if camera == 1 && second > 30 { (2, 0) } else { (0, 0) }
+}
+
+fn two_of_all_here(second: i64, _: u8) -> (u64, u64) {
+    if second > 30 { (2, 0) } else { (0, 0) }
+}
+
+fn two_of_all_there(second: i64, _: u8) -> (u64, u64) {
+    if second > 30 { (0, 2) } else { (0, 0) }
+}
+
+#[test]
+fn what_nobody_has_is_lost_before_us_and_ends_a_minute_after() {
+    let mut site = Site::reporting();
+    site.run(60, 4, two_of_camera_1);
+    let [episode] = &site.losses.of(Place::Device).collect::<Vec<_>>()[..] else {
+        panic!("{:?}", site.found())
+    };
+    assert_eq!((episode.since, episode.ended, episode.subject), (s(31), None, Some(ip(1))));
+    assert!(episode.detected <= s(46), "{:?}", episode.detected);
+    assert_eq!(episode.sum(), (60, 3_000));
+    site.run(89, 4, |_, _| (0, 0));
+    let ended: Vec<_> = site.losses.of(Place::Device).map(|it| it.ended).collect();
+    assert_eq!((ended, site.found().len()), (vec![Some(s(60))], 1));
+}
+
+#[test]
+fn what_the_receivers_have_is_lost_in_the_mirror_alone() {
+    let mut site = Site::reporting();
+    site.run(60, 4, two_of_all_here);
+    assert_eq!(site.found(), [(Place::Mirror, 4)]);
+}
+
+#[test]
+fn a_receiver_that_never_reports_loss_is_not_believed_while_all_others_are_whole() {
+    let mut site = Site::reporting();
+    site.run(90, 4, two_of_camera_1_here);
+    assert_eq!(site.found(), []);
+}
+
+#[test]
+fn what_only_the_receiver_misses_is_lost_behind_us() {
+    let mut site = Site::reporting();
+    site.run(60, 4, two_of_all_there);
+    assert_eq!(site.found(), [(Place::Receiver, 4)]);
+}
+
+#[test]
+fn three_that_begin_together_are_one_path_and_later_ones_join() {
+    let mut site = Site::reporting();
+    site.run(90, 8, |second, camera| {
+        let is_lossy = second > 30 && camera <= 5 && (second + i64::from(camera)) % 4 == 0;
+        if is_lossy { (5, 5) } else { (0, 0) }
+    });
+    assert_eq!(site.found(), [(Place::Path, 5)]);
+}
+
+#[test]
+fn without_reports_it_is_told_of_one_while_others_are_whole_and_never_of_all() {
+    let mut site = Site::default();
+    site.run(45, 4, two_of_camera_1);
+    assert_eq!(site.found(), [], "too early");
+    site.run(15, 4, two_of_camera_1);
+    assert_eq!(site.found(), [(Place::Device, 1)]);
+    let mut site = Site::default();
+    site.run(90, 4, two_of_all_here);
+    assert_eq!(site.found(), []);
+    let mut site = Site::default();
+    site.run(90, 1, two_of_camera_1);
+    assert_eq!(site.found(), [], "alone");
+}
+
+#[test]
+fn a_little_loss_one_burst_and_an_interruption_are_none() {
+    let mut site = Site::reporting();
+    site.run(300, 4, |second, camera| if camera == 1 && second % 3 == 0 { (1, 1) } else { (0, 0) });
+    assert_eq!(site.found(), [], "one in 300");
+    site.run(60, 4, |second, camera| if camera == 1 && second == 330 { (60, 60) } else { (0, 0) });
+    assert_eq!(site.found(), [], "a burst");
+}
+
+#[test]
+fn packets_that_swap_over_the_second_are_not_lost() {
+    let mut site = Site::reporting();
+    site.run(30, 4, |_, _| (0, 0));
+    for n in 0..60 {
+        site.second += 1;
+        for camera in 1..=4 {
+            let second = site.activity(camera, 0, (n + u64::from(camera)) % 2 * 20);
+            site.losses.measured(Some(Number(1)), ip(camera), &site.seen(camera, 9), &second);
+        }
+        site.tick(|_| None);
+    }
+    assert_eq!(site.found(), []);
+}
+
+#[test]
+fn time_that_nobody_watched_is_compared_with_nothing() {
+    let mut site = Site::reporting();
+    site.run(20, 4, |_, _| (0, 0));
+    for _ in 0..10 {
+        let from = s(site.second + 1);
+        site.second += 15;
+        site.losses.unwatched(from, s(site.second));
+        site.run(1, 4, |_, _| (20, 0));
+        site.run(5, 4, |_, _| (0, 0));
+    }
+    assert_eq!(site.found(), []);
+}
+
+#[test]
+fn state_is_bounded() {
+    let mut losses = Losses::default();
+    let site = Site::default();
+    for n in 0..TRACKS_MAX as u64 + 50 {
+        let second = StreamActivity { stream: (n, 0), ssrc: n as u32, ..site.activity(1, 0, 0) };
+        losses.measured(None, ip(1), &site.seen(1, 9), &second);
+    }
+    assert_eq!((losses.tracks.len(), losses.by_ssrc.len()), (TRACKS_MAX, TRACKS_MAX));
+    assert_eq!(losses.refused.take().next(), Some(("streams measured for loss", TRACKS_MAX as u64, 50)));
+}

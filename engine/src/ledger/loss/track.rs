@@ -1,0 +1,371 @@
+//! One stream's losses: what we miss of it, and what its receiver says that he misses.
+//!
+//! ```text
+//! seconds    ──┬────┬────┬────┬────┬────┬────┬──►  lost by our count, one bin each
+//! reports      │  r0               r1        │
+//! at least          └── r0 < … < r1 ──┘            bins wholly between two reports
+//! at most      └──────── r0 … r1 ─────────┘        with the two in which they came
+//! ```
+//!
+//! A receiver's count is cumulative and its reports come each 2 to 6 s (RFC 3550, 6.2 and 6.4.1), our sums once a
+//! second: only what lies outside both bounds is a difference.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use spanwatch_parsers::{ReceiverReport, Span, StreamActivity, Time};
+
+use crate::ledger::directory::Number;
+use crate::observation::{Cite, Observation};
+
+/// One stream.
+#[derive(Debug)]
+pub struct Track {
+    /// Who sends it, where that is a device of the site.
+    pub source: Option<Number>,
+    /// Where from.
+    pub source_ip: IpAddr,
+    /// The VLAN it was seen in.
+    pub vlan: Option<u16>,
+    /// Where to.
+    pub destination: IpAddr,
+    /// Which source of that address.
+    pub ssrc: u32,
+    /// When it was first seen.
+    pub first: Time,
+    /// When it was last seen.
+    pub last: Time,
+    /// Who reports on it.
+    pub reporter: Option<IpAddr>,
+    lost: u64,
+    bins: VecDeque<Bin>,
+    now: Option<Bin>,
+    base: Option<Base>,
+    pending: Option<(Time, Cite, ReceiverReport)>,
+    intervals: VecDeque<Interval>,
+    /// The last seconds in which it lost something, the first and the last of them cited.
+    losses: VecDeque<(Time, Cite)>,
+    /// The last report of a loss.
+    report: Option<Report>,
+}
+
+/// One second.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bin {
+    tick: Time,
+    /// Packets by which the count of lost ones rose, or fell as late ones came.
+    lost: i32,
+    packets: u32,
+    /// It came back after a silence: what is missing was not lost one by one.
+    is_cut: bool,
+}
+
+/// From where on the receiver's next report counts.
+#[derive(Debug, Clone, Copy)]
+struct Base {
+    tick: Time,
+    lost: i32,
+    highest: u32,
+}
+
+/// Between two reports.
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    tick: Time,
+    seen: (Time, Cite),
+    expected: u64,
+    reported: u64,
+    at_least: u64,
+    at_most: u64,
+}
+
+/// What a receiver said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// When, and in which frame.
+    pub seen: (Time, Cite),
+    /// Packets lost since the report before.
+    pub lost: u64,
+    /// Of so many.
+    pub expected: u64,
+}
+
+/// What is held of a stream's last [`WINDOW`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Judged {
+    /// Packets lost by our count.
+    pub lost: u64,
+    /// Packets seen.
+    pub packets: u64,
+    /// Those of them that were seen after the first loss.
+    pub packets_since: u64,
+    /// The most of them in one second.
+    pub burst: u64,
+    /// Bit n: something was lost in the second n before this.
+    pub lossy: u64,
+    /// How many times the receiver reported.
+    pub reports: usize,
+    /// What he reported lost …
+    pub reported: u64,
+    /// … of so many …
+    pub expected: u64,
+    /// … while we missed so many at least …
+    pub at_least: u64,
+    /// … and at most.
+    pub at_most: u64,
+    /// Reports of more than we missed.
+    pub behind: usize,
+}
+
+impl Judged {
+    /// Whether we miss enough of it, often enough, its worst second left aside.
+    #[must_use]
+    pub const fn is_lossy(&self) -> bool {
+        let expected = self.lost.saturating_add(self.packets);
+        is_loss(self.lost.saturating_sub(self.burst), expected) && self.lossy.count_ones() >= SECONDS_MIN
+    }
+
+    /// What the receiver says of what we miss.
+    #[must_use]
+    pub const fn where_lost(&self) -> Where {
+        if !self.is_lossy() {
+            return Where::Nowhere;
+        }
+        if self.reports == 0 {
+            return Where::Unsaid;
+        }
+        if self.reports < REPORTS_MIN || self.at_least < LOST_MIN {
+            return Where::Unclear;
+        }
+        if self.reported.saturating_mul(2) >= self.at_least {
+            Where::Before
+        } else if self.reported.saturating_mul(4) <= self.at_least {
+            Where::Mirror
+        } else {
+            Where::Unclear
+        }
+    }
+
+    /// Packets that the receiver misses and we do not.
+    #[must_use]
+    pub const fn lost_behind(&self) -> u64 {
+        self.reported.saturating_sub(self.at_most)
+    }
+
+    /// Whether he misses enough of what we saw.
+    #[must_use]
+    pub const fn is_behind(&self) -> bool {
+        self.behind >= REPORTS_MIN && is_loss(self.lost_behind(), self.expected)
+    }
+}
+
+/// Where a stream's packets are lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// They are not.
+    Nowhere,
+    /// Before they come by us: the receiver misses them too.
+    Before,
+    /// He has them.
+    Mirror,
+    /// Nobody reports.
+    Unsaid,
+    /// The reports are too few, or fit nothing.
+    Unclear,
+}
+
+impl Track {
+    /// One whose first second this is.
+    #[must_use]
+    pub fn new(
+        source: Option<Number>,
+        source_ip: IpAddr,
+        seen: &Observation,
+        second: &StreamActivity,
+    ) -> Self {
+        Self {
+            source,
+            source_ip,
+            vlan: seen.subject.vlan,
+            destination: second.destination,
+            ssrc: second.ssrc,
+            first: second.first,
+            last: second.last,
+            reporter: None,
+            // What was lost before it was first heard of is not seen second by second.
+            lost: second.lost,
+            bins: VecDeque::new(),
+            now: None,
+            base: None,
+            pending: None,
+            intervals: VecDeque::new(),
+            losses: VecDeque::new(),
+            report: None,
+        }
+    }
+
+    /// Takes one second.
+    pub fn take(&mut self, second: &StreamActivity, cite: Cite) {
+        let bin = self.now.get_or_insert_default();
+        let more = i64::try_from(second.lost).unwrap_or(i64::MAX).saturating_sub_unsigned(self.lost);
+        bin.lost = bin.lost.saturating_add(i32::try_from(more).unwrap_or(i32::MAX));
+        bin.packets = bin.packets.saturating_add(u32::try_from(second.packets).unwrap_or(u32::MAX));
+        bin.is_cut |= second.longest_gap >= CUT;
+        if more > 0 && !bin.is_cut {
+            if self.losses.len() >= LOSSES_MAX {
+                self.losses.pop_front();
+            }
+            self.losses.push_back((second.last, cite));
+        }
+        self.lost = second.lost;
+        self.last = self.last.max(second.last);
+    }
+
+    /// Takes a report of its receiver.
+    pub fn report(&mut self, report: &ReceiverReport, seen: &Observation) {
+        let Some(by) = seen.subject.ip else { return };
+        // Of a group the first member's reports are followed.
+        if *self.reporter.get_or_insert(by) == by {
+            self.pending = Some((seen.at, seen.cite, *report));
+        }
+    }
+
+    /// Ends a second.
+    pub fn end(&mut self, tick: Time) {
+        if let Some(bin) = self.now.take() {
+            self.bins.push_back(Bin { tick, ..bin });
+        }
+        while self.bins.front().is_some_and(|bin| tick - bin.tick > KEPT) {
+            self.bins.pop_front();
+        }
+        while self.intervals.front().is_some_and(|interval| tick - interval.tick > WINDOW) {
+            self.intervals.pop_front();
+        }
+        while self.losses.front().is_some_and(|(at, _)| tick - *at > WINDOW) {
+            self.losses.pop_front();
+        }
+        if let Some((at, cite, report)) = self.pending.take() {
+            self.compare(tick, (at, cite), &report);
+        }
+    }
+
+    fn compare(&mut self, tick: Time, seen: (Time, Cite), report: &ReceiverReport) {
+        let now = Base { tick, lost: report.lost, highest: report.highest_sequence };
+        let Some(base) = self.base.replace(now) else { return };
+        let expected = u64::from(now.highest.wrapping_sub(base.highest));
+        let is_restart = expected == 0 || expected > EXPECTED_MAX || now.lost < base.lost;
+        let oldest = self.bins.front().map(|bin| bin.tick);
+        if is_restart || tick == base.tick || oldest.is_none_or(|oldest| oldest > base.tick) {
+            return;
+        }
+        let between = self.bins.iter().filter(|bin| bin.tick >= base.tick);
+        let is_whole = self.bins.back().is_some_and(|bin| tick - bin.tick < CUT);
+        if !is_whole || between.clone().any(|bin| bin.is_cut) {
+            return;
+        }
+        let sum = |bins: &mut dyn Iterator<Item = &Bin>| {
+            let lost: i64 = bins.map(|bin| i64::from(bin.lost)).sum();
+            lost.max(0).unsigned_abs()
+        };
+        let at_most = sum(&mut between.clone());
+        let at_least = sum(&mut between.filter(|bin| bin.tick > base.tick && bin.tick < tick));
+        let reported = u64::from(now.lost.saturating_sub(base.lost).unsigned_abs());
+        if reported > 0 {
+            self.report = Some(Report { seen, lost: reported, expected });
+        }
+        self.intervals.push_back(Interval { tick, seen, expected, reported, at_least, at_most });
+    }
+
+    /// What is held of its last [`WINDOW`].
+    #[must_use]
+    pub fn judge(&self, tick: Time) -> Judged {
+        let mut judged = Judged::default();
+        let mut lost: i64 = 0;
+        for bin in self.bins.iter().filter(|bin| tick - bin.tick < WINDOW && !bin.is_cut) {
+            lost = lost.saturating_add(bin.lost.into());
+            judged.packets = judged.packets.saturating_add(bin.packets.into());
+            if bin.lost > 0 || judged.lossy != 0 {
+                judged.packets_since = judged.packets_since.saturating_add(bin.packets.into());
+            }
+            if bin.lost > 0 {
+                judged.burst = judged.burst.max(bin.lost.unsigned_abs().into());
+                let ago = (tick - bin.tick).0 / SECOND_NS;
+                judged.lossy |= 1_u64.checked_shl(u32::try_from(ago).unwrap_or(u32::MAX)).unwrap_or(0);
+            }
+        }
+        judged.lost = lost.max(0).unsigned_abs();
+        for it in &self.intervals {
+            judged.reports = judged.reports.saturating_add(1);
+            judged.reported = judged.reported.saturating_add(it.reported);
+            judged.expected = judged.expected.saturating_add(it.expected);
+            judged.at_least = judged.at_least.saturating_add(it.at_least);
+            judged.at_most = judged.at_most.saturating_add(it.at_most);
+            judged.behind = judged.behind.saturating_add(usize::from(it.reported > it.at_most));
+        }
+        judged
+    }
+
+    /// Whether anything is lost of it in its last [`WINDOW`], here or there.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        !self.losses.is_empty() || self.intervals.iter().any(|it| it.reported > 0)
+    }
+
+    /// Packets seen and lost in the second that ended at `tick`.
+    #[must_use]
+    pub fn second(&self, tick: Time) -> (u64, u64) {
+        let bin = self.bins.back().filter(|bin| bin.tick == tick && !bin.is_cut);
+        bin.map_or((0, 0), |bin| (bin.packets.into(), u64::try_from(bin.lost).unwrap_or(0)))
+    }
+
+    /// The first and the last second of loss in its last [`WINDOW`].
+    #[must_use]
+    pub fn losses(&self) -> Option<[(Time, Cite); 2]> {
+        Some([*self.losses.front()?, *self.losses.back()?])
+    }
+
+    /// When the receiver first reported what we do not miss, in its last [`WINDOW`].
+    #[must_use]
+    pub fn reported_first(&self) -> Option<(Time, Cite)> {
+        self.intervals.iter().find(|it| it.reported > it.at_most).map(|it| it.seen)
+    }
+
+    /// The receiver's last report of a loss.
+    #[must_use]
+    pub const fn reported(&self) -> Option<Report> {
+        self.report
+    }
+
+    /// Says that nobody watched: nothing can be compared over it.
+    pub fn forget(&mut self) {
+        self.bins.clear();
+        self.intervals.clear();
+        self.losses.clear();
+        (self.now, self.base, self.pending) = (None, None, None);
+    }
+}
+
+/// Whether so many of so many are a loss that is told.
+const fn is_loss(lost: u64, expected: u64) -> bool {
+    lost >= LOST_MIN && lost.saturating_mul(LOST_ONE_IN) >= expected
+}
+
+/// What is looked back on: as long as five reports of a receiver take (RFC 3550, 6.2).
+pub const WINDOW: Span = Span::seconds(30);
+/// What is kept: a report's interval may have begun before.
+const KEPT: Span = Span::seconds(40);
+/// A stream that was silent for so long was interrupted (facts: offline and switch, section 1: RTP video).
+const CUT: Span = Span::seconds(2);
+/// Packets: fewer may be chance …
+pub const LOST_MIN: u64 = 10;
+/// … and one in so many: half a per cent, just more than the least that a report can tell (1 in 256, RFC 3550, 6.4.1).
+pub const LOST_ONE_IN: u64 = 200;
+/// In so many different seconds (facts, section 6): one burst is no lossy path.
+const SECONDS_MIN: u32 = 5;
+/// A receiver's word counts once he gave it twice.
+const REPORTS_MIN: usize = 2;
+/// Packets between two reports; a greater step is another stream.
+const EXPECTED_MAX: u64 = 1 << 20;
+/// Seconds of loss cited.
+const LOSSES_MAX: usize = 30;
+const SECOND_NS: i64 = 1_000_000_000;
