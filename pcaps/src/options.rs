@@ -2,6 +2,7 @@
 
 use crate::mirror::Form;
 use crate::site::Habit;
+use crate::wire::calendar::Date;
 
 /// A second in nanoseconds.
 pub const SECOND: i64 = 1_000_000_000;
@@ -100,6 +101,62 @@ pub struct IncidentOrder {
     pub subject: Option<String>,
     /// How long it lasts, in nanoseconds; of its kind where nothing is said.
     pub length: Option<i64>,
+}
+
+impl Options {
+    /// The arguments of `spanwatch simulate` that ask for the same, but for habits, which a command line cannot
+    /// order, and for parts of a second in `start`.
+    #[must_use]
+    pub fn arguments(&self) -> String {
+        let mut all = vec![
+            format!("--seed {} --devices {} --length {}s", self.seed, self.devices, self.length / SECOND),
+            format!("--start {}", Date::of(self.start.div_euclid(SECOND)).iso()),
+        ];
+        let mut choose = |option: &str, choice: Option<&str>| {
+            all.extend(choice.map(|choice| format!("--{option} {choice}")));
+        };
+        choose(
+            "mix",
+            match self.mix {
+                Mix::Site => None,
+                Mix::Video => Some("video"),
+                Mix::Control => Some("control"),
+            },
+        );
+        choose(
+            "shape",
+            match self.shape {
+                Shape::Tree => None,
+                Shape::Ring => Some("ring"),
+                Shape::Redundant => Some("redundant"),
+            },
+        );
+        choose(
+            "view",
+            match self.view {
+                View::Core => None,
+                View::CoreBothWays => Some("core-both-ways"),
+                View::Uplink => Some("uplink"),
+                View::TwoSwitches => Some("two-switches"),
+            },
+        );
+        choose(
+            "transport",
+            match self.transport {
+                None => None,
+                Some(Transport::Udp) => Some("udp"),
+                Some(Transport::Interleaved) => Some("interleaved"),
+                Some(Transport::Multicast) => Some("multicast"),
+            },
+        );
+        choose("form", Some(self.form.to_string().as_str()).filter(|form| *form != "plain"));
+        all.extend(self.frame_rate.map(|rate| format!("--frame-rate {rate}")));
+        all.extend(self.bit_rate.map(|rate| format!("--bit-rate {rate}")));
+        all.extend(self.incidents.iter().map(|order| format!("--incident {order}")));
+        all.extend((!self.is_settled).then(|| "--from-boot".to_owned()));
+        all.extend((self.random_incidents > 0).then(|| format!("--random {}", self.random_incidents)));
+        all.join(" ")
+    }
 }
 
 impl Default for Options {

@@ -273,3 +273,29 @@ fn start(text: &str) -> Result<i64, String> {
     let is_sane = (86_400 * SECOND..4_100_000_000 * SECOND).contains(&time);
     if is_sane { Ok(time) } else { Err("a time from 1970-01-02 to 2099".to_owned()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use spanwatch_simulator::incident::random_order;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        simulate: Simulate,
+    }
+
+    #[test]
+    fn the_arguments_of_an_order_ask_for_it() {
+        for seed in 1..300 {
+            let mut order = random_order(seed);
+            order.incidents.extend(["loop", "mirror-lost@90s+1500ms"].map(|it| it.parse().unwrap()));
+            let line = format!("simulate -w - {}", order.arguments());
+            let read =
+                Line::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(read.simulate.order(), order, "{line}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::plan::FOREVER;
 use crate::mirror::{Form, Tags, Tunnel};
-use crate::options::{IncidentOrder, Mix, Options, SECOND, Shape, Transport, View};
+use crate::options::{IncidentOrder, MILLISECOND, Mix, Options, SECOND, Shape, Transport, View};
 use crate::random::Random;
 
 /// Why an order of an incident cannot be read.
@@ -59,6 +59,25 @@ impl FromStr for IncidentOrder {
             }
         }
         Ok(order)
+    }
+}
+
+impl fmt::Display for IncidentOrder {
+    /// Writes what [`IncidentOrder::from_str`] reads, times to the millisecond.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = |time: i64| format!("{}ms", time / MILLISECOND);
+        write!(f, "{}", self.kind)?;
+        if let Some(after) = self.after {
+            write!(f, "@{}", milliseconds(after))?;
+        }
+        if let Some(subject) = &self.subject {
+            write!(f, ":{subject}")?;
+        }
+        match self.length {
+            Some(FOREVER) => write!(f, "+forever"),
+            Some(length) => write!(f, "+{}", milliseconds(length)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -163,6 +182,13 @@ mod tests {
         let bare: IncidentOrder = "loop".parse().unwrap();
         assert_eq!((bare.after, bare.subject, bare.length), (None, None, None));
         assert_eq!("loop+forever".parse::<IncidentOrder>().unwrap().length, Some(FOREVER));
+    }
+
+    #[test]
+    fn orders_are_written_as_they_are_read() {
+        for text in ["power-cycle@120000ms:cam-007+40000ms", "loop+forever", "mirror-lost"] {
+            assert_eq!(text.parse::<IncidentOrder>().unwrap().to_string(), text);
+        }
     }
 
     #[test]

@@ -117,6 +117,30 @@ impl FromStr for Form {
     }
 }
 
+impl fmt::Display for Form {
+    /// Writes what [`Form::from_str`] reads; how many copies were sent is not said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_it = |part: Part| match (part, self.tags, self.tunnel) {
+            (Part::Tags(tags), ours, _) => tags == ours,
+            (Part::Outer, Tags::Double { .. }, _) | (Part::Vni, _, Some(Tunnel::Vxlan { .. })) => true,
+            (Part::Tunnel(tunnel), _, ours) => ours == Some(tunnel),
+            (Part::Snap, ..) => self.snap.is_some(),
+            (Part::Outer | Part::Vni, ..) => false,
+        };
+        for (index, name) in NAMES.iter().filter(|name| is_it(name.part)).enumerate() {
+            let word = name.text.split('=').next().unwrap_or(name.text);
+            write!(f, "{}{word}", if index == 0 { "" } else { "," })?;
+            match (name.part, self.tags, self.tunnel, self.snap) {
+                (Part::Outer, Tags::Double { outer }, ..) => write!(f, "={outer}")?,
+                (Part::Vni, _, Some(Tunnel::Vxlan { vni }), _) => write!(f, "={vni}")?,
+                (Part::Snap, .., Some(snap)) => write!(f, "={snap}")?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The part that one word names, and its number or 0.
 fn part(written: &str) -> Result<(Part, u32), FormError> {
     let (word, number) =
@@ -185,6 +209,13 @@ mod tests {
         let tunnel = Some(Tunnel::Vxlan { vni: 0xff_ffff });
         assert_eq!(form, Form { tags: Tags::IngressOnly, tunnel, snap: Some(128), sequence: 0 });
         assert_eq!("plain".parse(), Ok(Form::default()));
+    }
+
+    #[test]
+    fn a_form_is_written_as_it_is_read() {
+        for written in ["plain", "tagged,erspan2", "qinq=9,vxlan=70,snap=128", "tagged-egress,gre"] {
+            assert_eq!(written.parse::<Form>().unwrap().to_string(), written);
+        }
     }
 
     #[test]
