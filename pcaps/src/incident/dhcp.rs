@@ -87,6 +87,7 @@ pub(super) const DHCP_ROGUE: Kind = Kind {
             ended: Some(case.end),
             what: format!("{} answers DHCP in VLAN {vlan}.", scene.name(case.subject)),
             expected: vec![Expected::new("rogue-dhcp", "dhcp", vec![host], (case.at + ASK, case.end))],
+            others: asking.iter().copied().map(Subject::Host).collect(),
             may: ADDRESS_LOST.to_vec(),
             touches: asking.clone(),
             ..Draft::default()
