@@ -13,7 +13,7 @@ use std::cell::RefCell;
 
 use crate::fabric::{Fabric, HostId, SwitchId, TrunkId};
 use crate::mirror::Tunnel;
-use crate::options::{Options, SECOND};
+use crate::options::{Options, SECOND, Transport};
 use crate::random::Random;
 use crate::site::{Habit, Host, Role, Site};
 
@@ -137,8 +137,12 @@ impl<'a> Scene<'a> {
         match role {
             Role::Camera if pulls(host) => self.recorder_of(host).into_iter().collect(),
             Role::Controller => self.access_server.into_iter().collect(),
-            // Its cameras send again what it does not acknowledge, and then look for it.
-            Role::Recorder => self.recorded_by(host).into_iter().filter(|camera| pulls(*camera)).collect(),
+            // Its cameras send again what it does not acknowledge, and then look for it; who sends to a group does
+            // not notice.
+            Role::Recorder => {
+                let notices = |camera: &HostId| pulls(*camera) && !self.sends_to_group(*camera);
+                self.recorded_by(host).into_iter().filter(notices).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -148,6 +152,10 @@ impl<'a> Scene<'a> {
     pub fn is_steady(&self, host: HostId) -> bool {
         self.host(host).media.is_some_and(|media| media.habit == Habit::Always)
             && self.recorder_of(host).is_some()
+    }
+
+    fn sends_to_group(&self, host: HostId) -> bool {
+        self.host(host).media.is_some_and(|media| media.transport == Transport::Multicast)
     }
 
     /// Who records a camera.
