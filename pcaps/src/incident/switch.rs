@@ -9,7 +9,7 @@ use super::power::{TRAP, started_together};
 use super::scene::GROUP;
 use super::{Draft, Expected, Family, Kind, MustNot, Scene, Subject, Visible};
 use crate::fabric::{HostId, SwitchId};
-use crate::options::{MILLISECOND, SECOND, Shape};
+use crate::options::{MILLISECOND, SECOND, Shape, View};
 use crate::site::Role;
 use crate::world::Change;
 
@@ -209,7 +209,13 @@ fn dark(
         touches: members.to_vec(),
         ..Draft::default()
     };
-    let are_gone = others.iter().filter(|host| scene.proves_gone(**host, at, back)).count() >= GROUP;
+    // The mirror of a switch that is cut off shows nothing.
+    let is_blind = scene.options.view == View::Uplink && members.contains(&scene.site.switches[1].host);
+    if is_blind {
+        draft.may.extend(["mirror-lost", "mirror-partial"]);
+    }
+    let are_gone =
+        !is_blind && others.iter().filter(|host| scene.proves_gone(**host, at, back)).count() >= GROUP;
     if are_gone {
         draft.visible.push(Visible::new(at, "unknown"));
         draft.must_not = MustNot::new(&["device-offline"], &others);
