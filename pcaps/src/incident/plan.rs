@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{ALL, Case, Draft, Expected, Fit, Kind, MustNot, Scene, Subject, Visible};
+use super::{ALL, Case, Draft, Expected, Family, Fit, Kind, MustNot, Scene, Subject, Visible};
 use crate::fabric::HostId;
 use crate::options::{IncidentOrder, Options, SECOND};
 use crate::random::Random;
@@ -236,8 +236,15 @@ fn draw(scene: &mut Scene, incidents: &[Incident]) -> Option<Incident> {
         if drawn.is_everywhere && scene.options.random_incidents > 1 && scene.random.below(6) != 0 {
             continue;
         }
-        let is_apart = drawn.touches.iter().all(|host| !taken.contains(host))
-            && incidents.iter().all(|it| !(it.is_everywhere || drawn.is_everywhere) || !it.overlaps(&drawn));
+        // So do switches that stand in for one another.
+        let are_apart = |it: &Incident| {
+            let is_of_switches = |it: &Incident| it.kind.family == Family::Switch;
+            let meet =
+                it.is_everywhere || drawn.is_everywhere || (is_of_switches(it) && is_of_switches(&drawn));
+            !meet || !it.overlaps(&drawn)
+        };
+        let is_apart =
+            drawn.touches.iter().all(|host| !taken.contains(host)) && incidents.iter().all(are_apart);
         if is_apart {
             return Some(drawn);
         }
