@@ -12,8 +12,8 @@ BENCHES  := tcpdump tshark libndpi-bin python3
 help:
 	@echo "make demo     build, replay the sample, show what went dark and whose turn it is"
 	@echo "make test     everything a commit must pass, a small lab included (needs root for the lab)"
-	@echo "make lab      the whole lab: makes the sample anew and replays it"
-	@echo "make verdicts replay the lab's captures against their truth"
+	@echo "make lab      the whole lab: makes the sample anew, and holds every capture of it against its truth"
+	@echo "make verdicts made-up sites by the thousand, each held against its truth (some minutes; docs/verdicts.md)"
 	@echo "make soak     the hostile generators for an hour"
 	@echo "make fuzz     every parser and both readers, 20 minutes in all"
 	@echo "make bench    processor time and memory on captures made to order, beside cat, tcpdump, nDPI and tshark"
@@ -46,10 +46,10 @@ picture: build
 
 lab: build install-test
 	tests/lab/lab.py sample $(SAMPLE) $(SAMPLE:.pcapng=.truth.json) < /dev/null
-	$(MAKE) verdicts
+	SPANWATCH_ALL=1 cargo test --release --locked -p spanwatch --test lab -- --nocapture < /dev/null
 
 verdicts: build
-	SPANWATCH_ALL=1 cargo test --release --locked -p spanwatch --test lab -- --nocapture < /dev/null
+	SPANWATCH_ALL=1 cargo test --release --locked -p spanwatch --test verdicts -- --nocapture --test-threads 1 < /dev/null
 
 soak: build
 	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch --test hostile -- --nocapture < /dev/null
