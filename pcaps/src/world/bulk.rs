@@ -71,7 +71,7 @@ impl World<'_> {
     }
 
     /// Whether a picture goes straight through.
-    pub(super) fn is_free(&self, id: StreamId, at: i64) -> bool {
+    pub(super) fn is_free(&mut self, id: StreamId, at: i64) -> bool {
         match self.streams[id].connection {
             Some((connection, _)) => self.flows_freely(connection, Side::Server, at),
             None => self.streams[id].transport != Transport::Interleaved,
@@ -131,7 +131,7 @@ impl World<'_> {
         (road, bulk): (&Road, &mut Bulk),
     ) {
         let (at, packets) = (frames.first, frames.packets);
-        let segments = self.pass(connection, Side::Server, (frames.bytes + 4 * packets) as usize);
+        let segments = self.pass(at, connection, Side::Server, (frames.bytes + 4 * packets) as usize);
         let last = at + PACKET_SPACING * (segments.sent as i64 - 1);
         let stream = &mut self.streams[id];
         stream.note_sent(at, packets, frames.bytes as usize);

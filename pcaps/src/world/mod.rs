@@ -35,7 +35,7 @@ use link::Neighbor;
 use panel::Panel;
 use pull::Job;
 use spanning::Bridge;
-use tcp::{Connection, ConnectionId, Note, Side, Why};
+use tcp::{Connection, ConnectionId, Disk, Note, Side, Why};
 
 /// A running site.
 pub struct World<'o> {
@@ -99,6 +99,8 @@ struct State {
     random: Random,
     /// Draws identifications, of which there are as many as packets that somebody makes.
     ids: Random,
+    /// When its disk is busy.
+    disk: Disk,
 }
 
 /// Something that happens.
@@ -128,6 +130,7 @@ enum Event {
     SynAgain(ConnectionId, u32),
     Opened(ConnectionId, u32),
     Again(ConnectionId, u32, Side),
+    Reads(ConnectionId, u32, Side),
     Delivered(ConnectionId, u32, Side, Note),
     Step(ConnectionId, u32),
     Closed(ConnectionId, u32, Why),
@@ -333,6 +336,12 @@ impl<'o> World<'o> {
                     world.again(at, id, side);
                 });
             }
+            Event::Reads(id, generation, side) => {
+                self.if_alive(id, generation, |world| {
+                    world.settle_connection(at, id);
+                    world.reads(at, id, side);
+                });
+            }
             Event::Delivered(id, generation, side, note) => {
                 self.if_alive(id, generation, |world| {
                     world.settle_connection(at, id);
@@ -446,6 +455,7 @@ impl State {
             neighbors: BTreeMap::new(),
             random,
             ids: Random::of(seed, "id", id as u64),
+            disk: Disk::of(seed, id),
         }
     }
 

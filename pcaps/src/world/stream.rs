@@ -201,9 +201,9 @@ impl World<'_> {
                     self.streams[id].is_running = false;
                     break;
                 }
-                let due = self.again_at(connection, Side::Server);
-                if let Some(again) = due.filter(|again| *again <= at && *again < until) {
-                    self.again(again, connection, Side::Server);
+                let due = self.due_at(connection, Side::Server);
+                if let Some(due) = due.filter(|due| *due <= at && *due < until) {
+                    self.meet(due, connection, Side::Server);
                     continue;
                 }
             }
@@ -220,7 +220,12 @@ impl World<'_> {
             let Some((length, timestamp)) = self.next_picture(at, id) else { continue };
             match &road {
                 Some(road) if self.is_free(id, at) => self.picture_in_bulk(at, id, length, (road, &mut bulk)),
-                _ => self.picture(at, id, length, timestamp),
+                _ => {
+                    if let Some(road) = &road {
+                        self.end_bulk(id, road, std::mem::take(&mut bulk));
+                    }
+                    self.picture(at, id, length, timestamp);
+                }
             }
         }
         if let Some(road) = &road {

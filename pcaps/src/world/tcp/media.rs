@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{ConnectionId, End, Note, Packets, Part, Segments, Side, State, Step};
+use super::{ConnectionId, End, Note, Packets, Part, SPACING, Segments, Side, State, Step};
 use crate::frame::Data;
 use crate::sums::Frames;
 use crate::tap::Past;
@@ -92,11 +92,12 @@ impl World<'_> {
     }
 
     /// Whether what one side sends now would be received and acknowledged at once, no other host asked.
-    pub(in crate::world) fn flows_freely(&self, id: ConnectionId, side: Side, at: i64) -> bool {
+    pub(in crate::world) fn flows_freely(&mut self, id: ConnectionId, side: Side, at: i64) -> bool {
         let connection = &self.connections[id];
         let (own, other) = (&connection.ends[side as usize], &connection.ends[side.other() as usize]);
         let knows = |one: &End, two: &End| self.knows(one.host, two.ip, two.host, at);
-        connection.state == State::Open
+        let reader = other.host;
+        let is_free = connection.state == State::Open
             && own.queue.is_empty()
             && own.again_at.is_none()
             && !own.has_sent_fin
@@ -106,14 +107,20 @@ impl World<'_> {
             && self.hosts[other.host].is_up
             && knows(own, other)
             && knows(other, own)
+            && !own.is_overtaken
+            && own.free_at <= at
+            && other.lag.is_none();
+        is_free && self.busy_until(reader, at).is_none()
     }
 
     /// Lets so many bytes of one side through that nobody wants to see: what they take.
-    pub(in crate::world) fn pass(&mut self, id: ConnectionId, side: Side, bytes: usize) -> Segments {
+    pub(in crate::world) fn pass(&mut self, at: i64, id: ConnectionId, side: Side, bytes: usize) -> Segments {
         let end = self.end(id, side);
         end.next = end.next.wrapping_add(bytes as u32);
         end.delivered = end.next;
         let sent = bytes.div_ceil(usize::from(MSS_DATA)) as u64;
+        end.free_at = at + SPACING * sent as i64;
+        end.flew(sent as usize);
         let answers = sent.div_ceil(2);
         Segments {
             sent,
@@ -124,7 +131,7 @@ impl World<'_> {
     }
 }
 
-fn cut(data: &Data, from: usize, to: usize) -> Data {
+pub(super) fn cut(data: &Data, from: usize, to: usize) -> Data {
     match data {
         Data::Empty => Data::Empty,
         Data::Bytes(bytes) if from == 0 && to == bytes.len() => data.clone(),

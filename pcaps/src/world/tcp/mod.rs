@@ -1,11 +1,13 @@
 //! TCP as hosts speak it: handshake, segments, acknowledgements, retransmission, reset (RFC 9293, RFC 6298).
 //!
-//! What goes well is done at once, with the times that it takes. Only what is lost waits for its timer.
+//! What goes well is done at once, with the times that it takes. Only what is lost, and what a closed
+//! window holds up, waits for its timer.
 
 mod closing;
 mod flight;
 mod media;
 mod opening;
+mod window;
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -15,8 +17,10 @@ use super::{Event, StreamId, THINKING, World};
 use crate::fabric::HostId;
 use crate::frame::Data;
 use crate::options::{MILLISECOND, SECOND};
+use crate::random::Random;
 use crate::sight::Says;
 use crate::tap::Past;
+pub(super) use window::Disk;
 
 /// A connection, by its place in the world's list.
 pub type ConnectionId = usize;
@@ -127,8 +131,14 @@ struct End {
     attempt: u16,
     again_at: Option<i64>,
     has_sent_fin: bool,
-    /// Its receive window, in units of 128 bytes.
-    window: u16,
+    /// When it has sent all that it was given so far.
+    free_at: i64,
+    /// Where its program does not read what comes.
+    lag: Option<window::Lag>,
+    /// Draws which of its flights lose their order.
+    way: Random,
+    /// Whether the next one does.
+    is_overtaken: bool,
 }
 
 #[derive(Debug)]
@@ -173,6 +183,11 @@ struct Packets {
 impl Part {
     fn length(&self) -> u32 {
         self.data.len() as u32 + u32::from(self.is_fin)
+    }
+
+    /// The sequence number behind it.
+    fn ends(&self) -> u32 {
+        self.sequence.wrapping_add(self.length())
     }
 }
 

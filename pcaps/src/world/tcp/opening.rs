@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
+use super::window::WINDOW_SCALE;
 use super::{Connection, ConnectionId, End, Purpose, Side, State, Step, Why};
 use crate::fabric::HostId;
 use crate::frame::{Data, Transport};
 use crate::options::SECOND;
+use crate::random::Random;
 use crate::sight::Says;
 use crate::wire::tcp::{ACK, RST, SYN, Segment};
 use crate::world::link::Sent;
@@ -24,20 +26,26 @@ impl World<'_> {
     ) -> ConnectionId {
         let port = self.hosts[client].port();
         let host = self.owners.get(&server.0).and_then(|owners| owners.first()).copied().unwrap_or(client);
-        let end = |world: &mut Self, host: HostId, ip: Ipv4Addr, port: u16| End {
-            host,
-            ip,
-            port,
-            epoch: world.hosts[host].epoch,
-            is_lost: false,
-            next: world.hosts[host].random.bits() as u32,
-            delivered: 0,
-            queue: VecDeque::new(),
-            queued: 0,
-            attempt: 0,
-            again_at: None,
-            has_sent_fin: false,
-            window: 501,
+        let end = |world: &mut Self, host: HostId, ip: Ipv4Addr, port: u16| {
+            let next = world.hosts[host].random.bits() as u32;
+            End {
+                host,
+                ip,
+                port,
+                epoch: world.hosts[host].epoch,
+                is_lost: false,
+                next,
+                delivered: 0,
+                queue: VecDeque::new(),
+                queued: 0,
+                attempt: 0,
+                again_at: None,
+                has_sent_fin: false,
+                free_at: at,
+                lag: None,
+                way: Random::of(u64::from(next), "way", u64::from(port)),
+                is_overtaken: false,
+            }
         };
         let ip = self.hosts[client].ip;
         let ends = [end(self, client, ip, port), end(self, host, server.0, server.1)];
@@ -85,7 +93,7 @@ impl World<'_> {
             sequence: client.next,
             flags: SYN,
             window: 64_240,
-            offer: Some((MSS, 7)),
+            offer: Some((MSS, WINDOW_SCALE)),
             stamps: Some((self.stamp(at, from), 0)),
             ..Segment::default()
         };
@@ -123,7 +131,7 @@ impl World<'_> {
         let stamps = Some((self.stamp(at, host), self.stamp(at, client_host)));
         let (segment, says) = if is_served {
             let flags = SYN | ACK;
-            let offer = Some((MSS, 7));
+            let offer = Some((MSS, WINDOW_SCALE));
             let segment = Segment {
                 ports,
                 sequence,
