@@ -14,6 +14,7 @@ mod mirror;
 mod near_miss;
 mod network;
 mod order;
+mod overlap;
 mod plan;
 mod power;
 mod recorder;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{ALL, Case, Draft, Expected, Family, Fit, Kind, MustNot, Scene, Subject, Visible};
+use super::{ALL, Case, Draft, Expected, Family, Fit, Kind, MustNot, Scene, Subject, Visible, overlap};
 use crate::fabric::HostId;
 use crate::options::{IncidentOrder, Options, SECOND};
 use crate::random::Random;
@@ -46,7 +46,7 @@ pub struct Incident {
     pub may: Vec<&'static str>,
     /// Findings that would be wrong.
     pub must_not: Vec<MustNot>,
-    touches: Vec<HostId>,
+    pub(super) touches: Vec<HostId>,
     is_everywhere: bool,
     blind: Option<(i64, i64)>,
     changes: Vec<(i64, Change)>,
@@ -139,6 +139,7 @@ pub fn plan(options: &Options) -> Result<Plan, PlanError> {
             incidents.extend(drawn);
         }
         incidents.sort_by_key(|incident| incident.started);
+        overlap::reconcile(&mut incidents);
         hide_what_is_blind(&mut incidents);
         incidents
     };
@@ -314,7 +315,7 @@ impl Incident {
     }
 
     /// Whether two could be taken for one another: they overlap, or one comes before the other has died down.
-    fn overlaps(&self, other: &Self) -> bool {
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
         let settled = |it: &Self| it.ended.map_or(i64::MAX, |ended| ended + ROOM);
         self.started < settled(other) && other.started < settled(self)
     }
