@@ -38,6 +38,7 @@ pub const ALL: &[&Parser] = &[
     &protocols::lldp::LLDP,
     &protocols::cdp::CDP,
     &protocols::stp::STP,
+    &protocols::eapol::EAPOL,
     &protocols::snmp::SNMP,
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,

@@ -187,6 +187,8 @@ pub enum Fact {
     LinkPower(LinkPower),
     /// The subject's port speaks and listens at once, or by turns.
     Duplex { is_full: bool },
+    /// The subject's port runs at this speed, in Mbit/s.
+    LinkSpeed { mbps: u32 },
     /// The subject told its manager, unasked, that something happened.
     Notice(Box<Notice>),
     /// The subject tells for how long it has run, and where it knows how often it started.
@@ -195,6 +197,8 @@ pub enum Fact {
     ClearSecret { is_default: bool },
     /// The subject is in a multicast group, or no more.
     Membership { group: IpAddr, change: MembershipChange },
+    /// The subject wants to be let into the network (802.1X), and what came of it.
+    Admission(Admission),
     /// The subject asks who is in which multicast group.
     MembershipQuery(MembershipQuery),
     /// The subject is a bridge and tells how its spanning tree stands.
@@ -519,6 +523,24 @@ pub struct LinkPower {
     pub requested_mw: Option<u32>,
     /// What the supply allocated.
     pub allocated_mw: Option<u32>,
+}
+
+/// A step of one who wants to be let into a network (IEEE 802.1X); `id` is that of RFC 3748, 4.1.
+#[allow(missing_docs)] // Each variant says what its fields are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Admission {
+    /// It asks.
+    Asked,
+    /// The network asks it something.
+    Challenged { id: u8 },
+    /// It answers.
+    Answered { id: u8 },
+    /// It is let in.
+    Accepted { id: u8 },
+    /// It is not.
+    Refused { id: u8 },
+    /// It leaves.
+    Left,
 }
 
 /// What a host says of itself and a multicast group.

@@ -50,3 +50,9 @@ fn snmp_is_read_as_tshark_reads_it() {
 fn lldp_is_read_as_tshark_reads_it() {
     tshark::compare("lldp", tshark::lldp::COLUMNS, tshark::lldp::said);
 }
+
+#[test]
+fn admission_is_read_as_tshark_reads_it() {
+    tshark::compare("eapol", tshark::eapol::COLUMNS, tshark::eapol::said);
+    tshark::compare("eap", tshark::eapol::OF_EAP, tshark::eapol::said_by_eap);
+}

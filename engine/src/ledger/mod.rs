@@ -202,14 +202,18 @@ impl Ledger {
             }
             Fact::Lost { what, cap, count } => self.limit(what, *cap, *count, seen.at),
             // What detectors alone read.
-            Fact::Bridge(_) | Fact::TopologyChange { .. } | Fact::Notice(_) => {}
-            // What no detector reads yet.
-            Fact::LinkPower(_)
-            | Fact::Uptime { .. }
-            | Fact::ClearSecret { .. }
+            Fact::Bridge(_)
+            | Fact::TopologyChange { .. }
+            | Fact::LinkPower(_)
+            | Fact::Duplex { .. }
+            | Fact::LinkSpeed { .. }
+            | Fact::Admission(_)
             | Fact::Membership { .. }
             | Fact::MembershipQuery(_)
-            | Fact::Duplex { .. }
+            | Fact::Notice(_) => {}
+            // What no detector reads yet.
+            Fact::Uptime { .. }
+            | Fact::ClearSecret { .. }
             | Fact::Clock(_)
             | Fact::Refused { .. }
             | Fact::MediaProved { .. }

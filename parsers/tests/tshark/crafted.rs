@@ -40,6 +40,7 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.push(pvst(&[STP[0], b"\0", ORIGINATING_VLAN].concat()));
     frames.push(pvst(&[STP[1], ORIGINATING_VLAN].concat()));
     frames.push(stp(&mstp()));
+    frames.extend(EAPOL.iter().map(|bytes| eapol(bytes)));
     frames
 }
 
@@ -109,6 +110,16 @@ const LLDP: &[&[u8]] = &[
     \xfe\x0f\0\x12\xbb\x03\x031234567890\0\0",
     b"\xfe\x06\0\x12\xbb\x05H1\xfe\x06\0\x12\xbb\x06B1\xfe\x06\0\x12\xbb\x07F2\xfe\x06\0\x12\xbb\x08S3\
     \xfe\x06\0\x12\xbb\x09Ac\xfe\x06\0\x12\xbb\x0aM4\xfe\x06\0\x12\xbb\x0bA5\0\0",
+];
+
+/// EAPOL frames: a device asks, says its name, is let in, refused, and leaves.
+const EAPOL: &[&[u8]] = &[
+    b"\x01\x01\0\0",
+    b"\x02\0\0\x05\x01\x07\0\x05\x01",
+    b"\x02\0\0\x09\x02\x07\0\x09\x01cam7",
+    b"\x02\0\0\x04\x03\x08\0\x04",
+    b"\x03\0\0\x04\x04\x09\0\x04",
+    b"\x01\x02\0\0",
 ];
 
 /// ICMPv6 messages, their checksum wrong.
@@ -219,6 +230,12 @@ const IGMP: &[&[u8]] = &[
 ];
 
 /// IGMP in IPv4 with a router alert, checksums left out.
+fn eapol(bytes: &[u8]) -> Vec<u8> {
+    let mut frame = [b"\x01\x80\xc2\0\0\x03\x02\0\0\0\0\x01\x88\x8e", bytes].concat();
+    frame.resize(60, 0);
+    frame
+}
+
 fn igmp(message: &[u8]) -> Vec<u8> {
     let ip = (message.len() as u16 + 24).to_be_bytes();
     [

@@ -4,6 +4,7 @@ pub mod arp;
 pub mod cdp;
 pub mod crafted;
 pub mod dhcp;
+pub mod eapol;
 pub mod igmp;
 pub mod lldp;
 pub mod mld;
@@ -61,11 +62,11 @@ pub type Column = (&'static [&'static str], As);
 pub type Said = Vec<(&'static str, String)>;
 
 /// What tshark reads, and the layers in which it shows that.
-const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || snmp \
+const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || snmp || eapol \
     || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22}";
-const LAYERS: [&str; 8] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp"];
+const LAYERS: [&str; 10] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "eapol", "eap"];
 /// Captures with these topics have messages of ours.
-const TOPICS: [&str; 9] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "mld", "snmp"];
+const TOPICS: [&str; 10] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "mld", "snmp", "eapol"];
 
 /// Stands for a column where we could read nothing of a message.
 const UNREADABLE: &str = "unreadable";

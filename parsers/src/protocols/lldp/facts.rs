@@ -20,6 +20,14 @@ pub fn observe(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(),
     if let Some(power) = link_power(&frame) {
         sink.fact(About::Sender, Fact::LinkPower(power));
     }
+    for tlv in &frame.tlvs {
+        if let Tlv::Ieee(ieee::Tlv::MacPhy(link)) = tlv
+            && let Some((mbps, is_full)) = link.link()
+        {
+            sink.fact(About::Sender, Fact::LinkSpeed { mbps });
+            sink.fact(About::Sender, Fact::Duplex { is_full });
+        }
+    }
     match frame.damage {
         Some(Malformed::Truncated { .. }) if envelope.is_cut => Ok(()),
         Some(damage) => Err(damage),
@@ -247,6 +255,12 @@ mod tests {
         assert_eq!(facts(tlvs)[1..], [Fact::LinkPower(expected)]);
         let alone = LinkPower { supplies: false, requested_mw: Some(6500), ..LinkPower::default() };
         assert_eq!(facts(b"\xfe\x07\0\x12\xbb\x04\x41\0\x41")[1..], [Fact::LinkPower(alone)]);
+    }
+
+    #[test]
+    fn link_tells_speed_and_duplex() {
+        let told = [Fact::LinkSpeed { mbps: 100 }, Fact::Duplex { is_full: false }];
+        assert_eq!(facts(b"\xfe\x09\0\x12\x0f\x01\x03\x6c\x01\0\x0f")[1..], told);
     }
 
     #[test]

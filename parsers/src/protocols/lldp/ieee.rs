@@ -77,6 +77,22 @@ pub struct MacPhy {
     pub operational: u16,
 }
 
+impl MacPhy {
+    /// Speed in Mbit/s and whether it is full duplex, of the links that devices have; `None` of any other, and
+    /// where the type leaves the duplex open (IANA-MAU-MIB, dot3MauType).
+    #[must_use]
+    pub const fn link(self) -> Option<(u32, bool)> {
+        let mbps = match self.operational {
+            10..=13 => 10,
+            15..=20 => 100,
+            21..=30 => 1_000,
+            _ => return None,
+        };
+        let is_full = matches!(self.operational, 11 | 13 | 16 | 18 | 20 | 22 | 24 | 26 | 28 | 30);
+        Some((mbps, is_full))
+    }
+}
+
 /// Reads a TLV of 802.1; `None` where the subtype is not among ours.
 ///
 /// # Errors
@@ -162,6 +178,13 @@ mod tests {
         assert_eq!(dot3(4, &[5, 0xf2]), Ok(Some(Tlv::MaxFrame(1522))));
         let bond = Ok(Some(Tlv::Aggregation { flags: 3, port: 7 }));
         assert_eq!((dot3(3, &[3, 0, 0, 0, 7]), dot1(7, &[3, 0, 0, 0, 7])), (bond, bond));
+    }
+
+    #[test]
+    fn type_of_the_link_tells_speed_and_duplex() {
+        let of = |operational| MacPhy { negotiation: 3, offered: 0, operational }.link();
+        assert_eq!([of(10), of(15), of(16)], [Some((10, false)), Some((100, false)), Some((100, true))]);
+        assert_eq!([of(29), of(30), of(5), of(0)], [Some((1_000, false)), Some((1_000, true)), None, None]);
     }
 
     #[test]
