@@ -28,6 +28,9 @@ const RINGING: &[(&str, Make)] = &[
     ("stream-loss-downstream", |_| written(&faults::stream_loss_downstream(true))),
     ("stp-topology-change", |_| written(&faults::stp_topology_change(true))),
     ("stp-root-change", |_| written(&faults::stp_root_change(true))),
+    ("port-flapping", |_| written(&faults::port_flapping(true))),
+    ("link-degraded", |_| written(&faults::link_degraded(true))),
+    ("power-fault", |_| written(&faults::power_fault(true))),
     ("mac-moving", |_| written(&faults::mac_moving(true))),
     ("address-conflict", |_| written(&faults::address_conflict(true))),
     ("switching-loop", |_| written(&faults::switching_loop(true))),
@@ -35,6 +38,8 @@ const RINGING: &[(&str, Make)] = &[
     ("rogue-dhcp", |_| written(&faults::rogue_dhcp(true))),
     ("dhcp-failed", |_| written(&faults::dhcp_failed(true))),
     ("dhcp-exhausted", |_| written(&faults::dhcp_exhausted(true))),
+    ("neighbor-changed", |_| written(&faults::neighbor_changed(true))),
+    ("redundancy-lost", |_| written(&faults::redundancy_lost(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-drops", |_| written(&faults::mirror_drops(true))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
@@ -50,6 +55,9 @@ const NEARLY: &[(&str, Make)] = &[
     ("mirror-drops", |_| written(&faults::mirror_drops(false))),
     ("stp-topology-change", |_| written(&faults::stp_topology_change(false))),
     ("stp-root-change", |_| written(&faults::stp_root_change(false))),
+    ("port-flapping", |_| written(&faults::port_flapping(false))),
+    ("link-degraded", |_| written(&faults::link_degraded(false))),
+    ("power-fault", |_| written(&faults::power_fault(false))),
     ("mac-moving", |_| written(&faults::mac_moving(false))),
     ("address-conflict", |_| written(&faults::address_conflict(false))),
     ("switching-loop", |_| written(&faults::switching_loop(false))),
@@ -57,6 +65,8 @@ const NEARLY: &[(&str, Make)] = &[
     ("rogue-dhcp", |_| written(&faults::rogue_dhcp(false))),
     ("dhcp-failed", |_| written(&faults::dhcp_failed(false))),
     ("dhcp-exhausted", |_| written(&faults::dhcp_exhausted(false))),
+    ("neighbor-changed", |_| written(&faults::neighbor_changed(false))),
+    ("redundancy-lost", |_| written(&faults::redundancy_lost(false))),
 ];
 
 #[test]

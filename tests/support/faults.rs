@@ -141,6 +141,88 @@ pub fn stp_root_change(is_real: bool) -> Vec<Frame> {
     wire.frames()
 }
 
+/// A port goes down three times; nearby twice, and another one is shut by hand three times.
+pub fn port_flapping(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(150);
+    wire.claims(SECOND, host(7));
+    for n in 0..3_u16 {
+        let at = (20 + 30 * i64::from(n)) * SECOND;
+        if is_real || n < 2 {
+            wire.at(at, wire::link_down(host(7), host(8), n, 10, true));
+        }
+        wire.at(at + MS, wire::link_down(host(7), host(8), 100 + n, 11, false));
+    }
+    wire.frames()
+}
+
+/// A port is half duplex; nearby only while its link comes up.
+pub fn link_degraded(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(150);
+    let link = |mau| [0xfe, 9, 0, 0x12, 0x0f, 1, 3, 0x6c, 1, 0, mau];
+    for at in [0, 1, 2, 3, 33, 63, 93] {
+        let mau = if is_real || at < 4 { 15 } else { 16 };
+        wire.at(at * SECOND + 5 * MS, wire::lldp(host(7).mac, "hall", &link(mau)));
+    }
+    wire.frames()
+}
+
+/// A device is given less power than it asks for; nearby it gets it a second later.
+pub fn power_fault(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(150);
+    let power = |given| [0xfe, 12, 0, 0x12, 0x0f, 2, 7, 1, 5, 0x50, 0, 255, 0, given];
+    for at in [0, 1, 2, 3, 33, 63, 93] {
+        let given = if is_real || at < 1 { 130 } else { 255 };
+        wire.at(at * SECOND + 5 * MS, wire::lldp(host(7).mac, "hall", &power(given)));
+    }
+    wire.frames()
+}
+
+/// A device gets another name; nearby it bears its maker's while it starts.
+pub fn neighbor_changed(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(150);
+    for n in 0..14 {
+        let is_former = if is_real { n < 7 } else { n < 2 };
+        let name = if is_former { "switch" } else { "hall" };
+        wire.at(n * 10 * SECOND + 5 * MS, wire::lldp(host(7).mac, name, &[]));
+    }
+    wire.frames()
+}
+
+/// A bridge's port leads to the root that led away from it before; nearby only for a hello or two.
+pub fn redundancy_lost(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(150);
+    let until = if is_real { 150 } else { 84 };
+    for n in (0..150).step_by(2) {
+        let flags = if (80..until).contains(&n) { 0x38 } else { 0x3c };
+        wire.at(n * SECOND, wire::bpdu_with(wire::bridge(1), wire::bridge(9), flags));
+    }
+    wire.frames()
+}
+
+/// A switch refuses a device again and again; nearby it lets it in at the second try, and lets another in unasked.
+pub fn admission_refused(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(150);
+    let (device, port) = (host(7), host(1));
+    for n in 0..3_i64 {
+        for (code, after) in [(1, 0), (2, 1), (if is_real || n < 1 { 4 } else { 3 }, 2)] {
+            let (from, to) = if code == 2 { (device, port) } else { (port, device) };
+            wire.at((20 + 40 * n) * SECOND + after * MS, wire::eap(from.mac, to.mac, code, n as u8));
+            if !is_real {
+                let (from, to) = if code == 2 { (host(8), port) } else { (port, host(8)) };
+                let code = if code > 2 { 4 } else { code };
+                wire.at(
+                    (20 + 40 * n) * SECOND + (after + 5) * MS,
+                    wire::eap(from.mac, to.mac, code, n as u8),
+                );
+            }
+        }
+    }
+    if !is_real {
+        (30..150).for_each(|n| wire.at(n * SECOND + MS, wire::udp(host(9), host(8), n as u16, b"picture")));
+    }
+    wire.frames()
+}
+
 /// A second server after minutes; nearby it answers from the first minute on.
 pub fn rogue_dhcp(is_real: bool) -> Vec<Frame> {
     let mut wire = Wire::of(400);

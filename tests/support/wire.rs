@@ -102,6 +102,42 @@ pub fn dhcp(
     udp(from, to, u16::from(message), &bytes)
 }
 
+/// An LLDP frame of a bridge's port `ge1`, `tlvs` behind its name (IEEE 802.1AB-2016, 8).
+pub fn lldp(from: Mac, name: &str, tlvs: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(name.len()).expect("a short name");
+    let chassis = [&[2, 7, 4][..], &from].concat();
+    let port = b"\x04\x04\x05ge1\x06\x02\0\x78\x0e\x04\0\x04\0\x04";
+    let bytes = [&chassis[..], port, &[10, length], name.as_bytes(), tlvs, &[0, 0]].concat();
+    ethernet([0x01, 0x80, 0xc2, 0, 0, 0x0e], from, LLDP, &bytes)
+}
+
+/// An EAPOL frame that carries EAP of this code (IEEE 802.1X-2020, 11.3; RFC 3748, 4).
+pub fn eap(from: Mac, to: Mac, code: u8, id: u8) -> Vec<u8> {
+    let method: &[u8] = if code < 3 { &[1] } else { &[] };
+    let length = 4 + method.len() as u8;
+    ethernet(to, from, EAPOL, &[&[2, 0, 0, length, code, id, 0, length], method].concat())
+}
+
+/// An SNMP trap of `from`: the link of an interface went down; `is_enabled` says whether it is meant to be up
+/// (RFC 3416, 4.2.6; RFC 2863, 6).
+pub fn link_down(from: End, to: End, identification: u16, interface: u8, is_enabled: bool) -> Vec<u8> {
+    let node =
+        |tag: u8, value: &[u8]| [&[tag, u8::try_from(value.len()).expect("short")][..], value].concat();
+    let object = |oid: &[u8], value: Vec<u8>| node(0x30, &[node(6, oid), value].concat());
+    let entry = |column| [0x2b, 6, 1, 2, 1, 2, 2, 1, column, interface];
+    let bindings = [
+        object(&[0x2b, 6, 1, 2, 1, 1, 3, 0], node(0x43, &[100])),
+        object(&[0x2b, 6, 1, 6, 3, 1, 1, 4, 1, 0], node(6, &[0x2b, 6, 1, 6, 3, 1, 1, 5, 3])),
+        object(&entry(1), node(2, &[interface])),
+        object(&entry(7), node(2, &[if is_enabled { 1 } else { 2 }])),
+    ]
+    .concat();
+    let zero = node(2, &[0]);
+    let pdu = [node(2, &[7]), zero.clone(), zero, node(0x30, &bindings)].concat();
+    let message = [node(2, &[1]), node(4, b"public"), node(0xa7, &pdu)].concat();
+    udp(End { port: 50_000, ..from }, End { port: 162, ..to }, identification, &node(0x30, &message))
+}
+
 /// A bridge by the lower byte of its MAC, of the usual priority.
 pub fn bridge(number: u8) -> [u8; 8] {
     [0x80, 0, 2, 0, 0, 0xb0, 0xb0, number]
@@ -109,7 +145,11 @@ pub fn bridge(number: u8) -> [u8; 8] {
 
 /// A rapid BPDU of `sender` (IEEE 802.1D-2004, 9.3.3) on its first port, which is designated and forwards.
 pub fn bpdu(root: [u8; 8], sender: [u8; 8], is_changing: bool) -> Vec<u8> {
-    let flags = 0x3c | u8::from(is_changing);
+    bpdu_with(root, sender, 0x3c | u8::from(is_changing))
+}
+
+/// The same with these flags.
+pub fn bpdu_with(root: [u8; 8], sender: [u8; 8], flags: u8) -> Vec<u8> {
     let head = [0x42, 0x42, 3, 0, 0, 2, 2, flags];
     let times = [1, 0, 20, 0, 2, 0, 15, 0, 0];
     let bytes = [&head[..], &root, &[0, 0, 0x4e, 0x20], &sender, &[0x80, 1], &times].concat();
@@ -155,6 +195,8 @@ fn sum_of(bytes: &[u8]) -> u32 {
 /// EtherTypes.
 pub const IPV4: u16 = 0x0800;
 pub const ARP: u16 = 0x0806;
+pub const LLDP: u16 = 0x88cc;
+pub const EAPOL: u16 = 0x888e;
 pub const TAG: u16 = 0x8100;
 pub const SERVICE_TAG: u16 = 0x88a8;
 

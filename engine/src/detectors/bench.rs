@@ -58,6 +58,11 @@ impl Bench {
         });
     }
 
+    pub fn observes(&mut self, seen: &Observation) {
+        self.now = self.now.max(seen.at);
+        self.ledger.observe(seen);
+    }
+
     /// An ARP message in which `mac` says that it holds `ip`.
     pub fn claims(&mut self, at: Time, mac: Mac, ip: &str, vlan: Option<u16>) {
         let subject = party(mac, ip, vlan);

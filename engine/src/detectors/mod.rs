@@ -12,13 +12,20 @@ pub mod input_damaged;
 mod leasing;
 pub mod limit_reached;
 mod losses;
+pub mod link_degraded;
 pub mod mac_moving;
 pub mod mirror_clock;
 pub mod mirror_drops;
 pub mod mirror_lost;
+pub mod neighbor_changed;
+mod paths;
+pub mod port_flapping;
+pub mod power_fault;
 pub mod recorder_offline;
+pub mod redundancy_lost;
 pub mod rogue_dhcp;
 mod roots;
+mod speaker;
 pub mod stp_root_change;
 pub mod stp_topology_change;
 pub mod stream_loss;
@@ -30,7 +37,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use spanwatch_fingerprints::Fingerprints;
-use spanwatch_parsers::{Mac, Text, Time};
+use spanwatch_parsers::{Mac, Span, Text, Time};
 
 use crate::finding::{Finding, Kind};
 use crate::ledger::device::Device;
@@ -119,6 +126,37 @@ impl Known<'_> {
     }
 }
 
+/// Around the beginning of an outage (facts, offline_and_switch 9.4, N8), as STP needs its time (802.1D-2004, table 17-1).
+const AROUND_LOSS: (Span, Span) = (Span::seconds(5), Span::seconds(50));
+/// Around its end: a switch forwards minutes before what it feeds has started.
+const AROUND_RETURN: (Span, Span) = (Span::seconds(150), Span::seconds(10));
+
+/// When the tree changes because of an outage: around its beginning and its end.
+fn outages(known: &Known<'_>) -> Vec<(Time, Time)> {
+    let around = |at: Time, (before, after): (Span, Span)| (at - before, at + after);
+    let losses = known.absences.iter().map(|it| around(it.since, AROUND_LOSS));
+    let returns = known.absences.iter().filter_map(|it| it.ended).map(|(at, _)| around(at, AROUND_RETURN));
+    joined(losses.chain(returns).collect())
+}
+
+/// Spans in their order, those that touch made one.
+fn joined(mut spans: Vec<(Time, Time)>) -> Vec<(Time, Time)> {
+    spans.sort_unstable();
+    let mut joined: Vec<(Time, Time)> = Vec::new();
+    for (from, to) in spans {
+        match joined.last_mut().filter(|last| from <= last.1) {
+            Some(last) => last.1 = last.1.max(to),
+            None => joined.push((from, to)),
+        }
+    }
+    joined
+}
+
+/// Whether a moment lies in one of the spans.
+fn is_explained(at: Time, spans: &[(Time, Time)]) -> bool {
+    spans.iter().any(|(from, to)| (*from..=*to).contains(&at))
+}
+
 /// ` in VLANs 10, 20`, the first eight of them, or nothing where there are none.
 fn in_vlans(vlans: &[u16]) -> String {
     match vlans {
@@ -155,6 +193,9 @@ pub const ALL: &[&Kind] = &[
     &stream_loss_downstream::KIND,
     &stp_topology_change::KIND,
     &stp_root_change::KIND,
+    &port_flapping::KIND,
+    &link_degraded::KIND,
+    &power_fault::KIND,
     &mac_moving::KIND,
     &address_conflict::KIND,
     &switching_loop::KIND,
@@ -162,6 +203,8 @@ pub const ALL: &[&Kind] = &[
     &rogue_dhcp::KIND,
     &dhcp_failed::KIND,
     &dhcp_exhausted::KIND,
+    &neighbor_changed::KIND,
+    &redundancy_lost::KIND,
     &mirror_lost::KIND,
     &mirror_drops::KIND,
     &mirror_clock::KIND,

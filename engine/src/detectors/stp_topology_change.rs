@@ -10,7 +10,8 @@
 //! that floods the network: pictures stutter on all of them, and none of them is at fault.
 //!
 //! ## Where it is wrong
-//! One change or two around the beginning or the end of an outage are its effect, and told with it; so are those of a new root.
+//! One change or two around the beginning or the end of an outage are its effect, and told with it; so are those of a new root
+//! and of a lost way.
 //! Computers on ports that are not set up as edge ports (PortFast) change the topology whenever one is turned on; a
 //! site where that is so every hour is learned, one where it is so each morning is told of. The mirror seldom shows
 //! which port it was: the switch's log does.
@@ -22,8 +23,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use spanwatch_parsers::{Fact, Mac, NoticeKind, Span, Time};
 
+use super::paths::Paths;
 use super::roots::{Roots, START};
-use super::{Detector, Known, in_vlans, of_vlan};
+use super::{Detector, Known, in_vlans, joined, of_vlan, outages, redundancy_lost};
 use crate::bounded::Expiring;
 use crate::finding::{Evidence, Finding, Kind, Severity};
 use crate::ledger::directory::Number;
@@ -47,11 +49,7 @@ const HELD: Span = Span::seconds(6);
 const SETTLED: Span = Span::seconds(20);
 /// Ten quiet minutes, and the next change is another matter (facts, offline_and_switch 5: three in ten minutes).
 const QUIET: Span = Span::seconds(600);
-/// Around the beginning of an outage (facts, offline_and_switch 9.4, N8), as STP needs its time (802.1D-2004, table 17-1).
-const AROUND_LOSS: (Span, Span) = (Span::seconds(5), Span::seconds(50));
-/// Around its end: a switch forwards minutes before what it feeds has started.
-const AROUND_RETURN: (Span, Span) = (Span::seconds(150), Span::seconds(10));
-/// Around a new root.
+/// Around a new root, or a lost way.
 const AROUND_ROOT: (Span, Span) = (Span::seconds(5), Span::seconds(50));
 /// So many changes follow from an outage; more are a fault of their own.
 const OF_AN_OUTAGE: usize = 2;
@@ -134,6 +132,7 @@ pub struct Changes {
     trees: BTreeMap<Option<u16>, Tree>,
     episodes: Vec<Episode>,
     roots: Roots,
+    paths: Paths,
     /// The frame of the last BPDU that knows its tree.
     frame: u64,
     /// All of the time before has been seen.
@@ -149,6 +148,7 @@ impl Changes {
             trees: BTreeMap::new(),
             episodes: Vec::new(),
             roots: Roots::default(),
+            paths: Paths::default(),
             frame: 0,
             until: Time::MIN,
         }
@@ -243,25 +243,15 @@ impl Changes {
         }
     }
 
-    /// When changes need no other explanation: around outages, and around a new root.
+    /// When changes need no other explanation: around outages, a new root, and a lost way.
     fn explained(&self, known: &Known<'_>) -> Vec<(Time, Time)> {
-        let around = |at: Time, (before, after): (Span, Span)| (at - before, at + after);
-        let losses = known.absences.iter().map(|it| around(it.since, AROUND_LOSS));
-        let returns =
-            known.absences.iter().filter_map(|it| it.ended).map(|(at, _)| around(at, AROUND_RETURN));
         let takeovers = self.roots.takeovers().iter();
         let roots = takeovers.flat_map(|it| std::iter::once(it.to.first.at).chain(it.ended));
-        let mut spans: Vec<(Time, Time)> =
-            losses.chain(returns).chain(roots.map(|at| around(at, AROUND_ROOT))).collect();
-        spans.sort_unstable();
-        let mut joined: Vec<(Time, Time)> = Vec::new();
-        for (from, to) in spans {
-            match joined.last_mut().filter(|last| from <= last.1) {
-                Some(last) => last.1 = last.1.max(to),
-                None => joined.push((from, to)),
-            }
-        }
-        joined
+        let lost = redundancy_lost::told(&self.paths, known, self.until);
+        let ways: Vec<Time> =
+            lost.iter().flatten().flat_map(|it| std::iter::once(it.first.0).chain(it.ended)).collect();
+        let around = |at: Time| (at - AROUND_ROOT.0, at + AROUND_ROOT.1);
+        joined(outages(known).into_iter().chain(roots.chain(ways).map(around)).collect())
     }
 }
 
@@ -272,6 +262,7 @@ impl Detector for Changes {
             self.from = seen.at + START;
         }
         self.roots.observe(seen);
+        self.paths.observe(seen);
         match &seen.fact {
             Fact::Bridge(bridge) => {
                 self.frame = seen.place.frame;
@@ -300,6 +291,7 @@ impl Detector for Changes {
 
     fn unwatched(&mut self, from: Time, to: Time) {
         self.roots.unwatched(from, to);
+        self.paths.unwatched();
         self.ports = Expiring::new(PORTS_MAX, HELD, SEED);
         // What is told just after began before, for all we know.
         self.from = self.from.max(to + HELD);

@@ -1,0 +1,515 @@
+//! `port-flapping`: the link of a switch port goes down and up again and again.
+//!
+//! ## What it says
+//! Three times within ten minutes a switch told its manager (SNMP) that the same port went down, or came up; or a device spoke LLDP the
+//! way it does when its link comes up (each second for a moment); or it asked for an address, got it and
+//! asked anew so quickly that it cannot have restarted meanwhile. Ten quiet minutes end it.
+//!
+//! ## Why it matters
+//! Each time the picture is gone for seconds, and longer where the spanning tree waits for half a minute. Mostly the cable, its plug or the
+//! port is bad, and the camera is fine.
+//!
+//! ## Where it is wrong
+//! What falls into an outage after which a device started anew is left out: there the device restarts, and the
+//! port only follows. So is a port that somebody shuts. SNMP can be forged. Without traps the
+//! mirror seldom shows it.
+//!
+//! ## State
+//! `PORTS_MAX` ports with their last signs; `FLAPS_MAX` flapping ports.
+
+use std::collections::VecDeque;
+
+use spanwatch_parsers::{Fact, Mac, NoticeKind, Span, Text, Time};
+
+use super::{Detector, Known};
+use crate::bounded::Expiring;
+use crate::finding::{Cause, Evidence, Finding, Kind, Severity};
+use crate::ledger::directory::Number;
+use crate::observation::{Cite, Observation};
+use crate::report::time::{clock_time, length};
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    id: "port-flapping",
+    category: "network",
+    severity: Severity::Medium,
+    source: include_str!("port_flapping.rs"),
+    start: Some(|| Box::new(Flapping::new())),
+};
+
+/// So often within [`WITHIN`] (facts, offline_and_switch 5).
+const TIMES: usize = 3;
+const WITHIN: Span = Span::seconds(600);
+/// What is told twice at once was routed, or told to two managers.
+const SAME: Span = Span::seconds(1);
+/// LLDP when a link comes up: three frames, a second apart, after a pause (IEEE 802.1AB-2016, 9.2.5).
+const FAST: Span = Span::millis(1_500);
+const FAST_FRAMES: u32 = 3;
+const PAUSE: Span = Span::seconds(4);
+/// Nothing restarts in less (facts, offline_and_switch 4: 20 to 90 s).
+const RESTARTS: Span = Span::seconds(20);
+/// Around an outage that ends with a start.
+const AROUND: (Span, Span) = (Span::seconds(15), Span::seconds(5));
+/// Ports heard lately.
+const PORTS_MAX: usize = 16_384;
+/// Flapping ports told of.
+const FLAPS_MAX: usize = 1_024;
+/// Signs kept of one.
+const SIGNS_MAX: usize = 64;
+/// Signs shown.
+const SHOWN: usize = 8;
+/// The switch says so, in per cent.
+const TOLD: u8 = 90;
+/// What the device does, in per cent.
+const SHOWN_BY_DEVICE: u8 = 70;
+
+/// Which port, and how we know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Place {
+    /// A switch told of it, by its number.
+    Told(Number, u32),
+    /// The port that a device hangs on, by its LLDP.
+    Spoken(Mac),
+    /// The same, by its questions for an address.
+    Leased(Mac),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Down,
+    Up,
+    Starts,
+}
+
+type Sight = (Time, Cite, Sign);
+
+/// The last signs of one port.
+#[derive(Debug)]
+struct Port {
+    signs: VecDeque<Sight>,
+    name: Option<Text>,
+    /// Of LLDP: the last frame, and how many came fast.
+    last: Time,
+    fast: u32,
+    /// Of DHCP: whether it has an address since it asked.
+    has_lease: bool,
+}
+
+#[derive(Debug)]
+struct Flap {
+    place: Place,
+    name: Option<Text>,
+    source: &'static str,
+    signs: Vec<Sight>,
+    count: u64,
+    last: Time,
+    quiet_from: Time,
+    ended: Option<Time>,
+}
+
+/// ```text
+/// sign ──► sign ──► sign within WITHIN ──► flapping ──WITHIN without──► over
+/// ```
+#[derive(Debug)]
+pub struct Flapping {
+    ports: Expiring<Place, Port>,
+    flaps: Vec<Flap>,
+}
+
+impl Flapping {
+    fn new() -> Self {
+        Self { ports: Expiring::new(PORTS_MAX, WITHIN, SEED), flaps: Vec::new() }
+    }
+
+    fn port(&mut self, place: Place, at: Time) -> Option<&mut Port> {
+        if self.ports.get(&place, at).is_none() {
+            self.ports.insert(place, Port::new(), at);
+        }
+        self.ports.get(&place, at)
+    }
+
+    fn sign(&mut self, place: Place, sign: Sign, seen: &Observation) {
+        let sight = (seen.at, seen.cite, sign);
+        let Some(port) = self.port(place, seen.at) else { return };
+        let is_same = |it: &&Sight| it.2 == sign && seen.at - it.0 <= SAME;
+        if port.signs.iter().rev().find(is_same).is_some() {
+            return;
+        }
+        port.signs.retain(|it| seen.at - it.0 <= WITHIN);
+        if port.signs.len() >= SIGNS_MAX {
+            port.signs.pop_front();
+        }
+        port.signs.push_back(sight);
+        let (signs, name) = (port.signs.clone(), port.name.clone());
+        let open = self.flaps.iter_mut().rev().find(|it| it.place == place && it.ended.is_none());
+        if let Some(open) = open {
+            (open.last, open.quiet_from) = (seen.at, seen.at);
+            open.count = open.count.saturating_add(1);
+            if open.signs.len() < SIGNS_MAX {
+                open.signs.push(sight);
+            }
+        } else if most(signs.iter().map(|it| it.2)) >= TIMES && self.flaps.len() < FLAPS_MAX {
+            self.flaps.push(Flap {
+                place,
+                name,
+                source: seen.source,
+                count: signs.len() as u64,
+                signs: signs.into_iter().collect(),
+                last: seen.at,
+                quiet_from: seen.at,
+                ended: None,
+            });
+        }
+    }
+
+    fn told(&mut self, seen: &Observation, known: &Known<'_>) {
+        let Fact::Notice(notice) = &seen.fact else { return };
+        let sign = match notice.kind {
+            NoticeKind::LinkDown => Sign::Down,
+            NoticeKind::LinkUp => Sign::Up,
+            _ => return,
+        };
+        let (Some(number), Some(interface)) = (known.directory.find(&seen.subject), notice.interface) else {
+            return;
+        };
+        if notice.is_enabled == Some(false) {
+            return;
+        }
+        let place = Place::Told(number, interface);
+        if let Some(port) = self.port(place, seen.at)
+            && notice.port.is_some()
+        {
+            port.name.clone_from(&notice.port);
+        }
+        self.sign(place, sign, seen);
+    }
+
+    fn spoke(&mut self, mac: Mac, seen: &Observation) {
+        let place = Place::Spoken(mac);
+        let is_new = self.ports.peek(&place).is_none();
+        let Some(port) = self.port(place, seen.at) else { return };
+        let pause = seen.at - port.last;
+        port.last = seen.at;
+        if pause <= FAST && port.fast > 0 {
+            port.fast = port.fast.saturating_add(1);
+        } else {
+            port.fast = u32::from(is_new || pause >= PAUSE);
+        }
+        if port.fast == FAST_FRAMES {
+            self.sign(place, Sign::Up, seen);
+        }
+    }
+
+    fn leased(&mut self, message: u8, is_start: bool, seen: &Observation) {
+        let Some(mac) = seen.subject.mac.filter(|mac| mac.is_device()) else { return };
+        let place = Place::Leased(mac);
+        let Some(port) = self.port(place, seen.at) else { return };
+        if message == ACK {
+            port.has_lease = true;
+        } else if is_start && std::mem::take(&mut port.has_lease) {
+            let last = port.signs.back().map(|it| it.0);
+            if last.is_some_and(|last| seen.at - last > RESTARTS) {
+                port.signs.clear();
+            }
+            self.sign(place, Sign::Starts, seen);
+        }
+    }
+}
+
+impl Detector for Flapping {
+    fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
+        match &seen.fact {
+            Fact::Notice(_) => self.told(seen, known),
+            Fact::Neighbor(_) if seen.source == "lldp" => {
+                if let Some(mac) = seen.subject.mac {
+                    self.spoke(mac, seen);
+                }
+            }
+            Fact::Lease(lease) => {
+                let has_none = !matches!(lease.message, REQUEST) || seen.subject.ip.is_none();
+                let is_start = lease.message == DISCOVER
+                    || (lease.message == REQUEST && lease.server.is_none() && has_none);
+                self.leased(lease.message, is_start, seen);
+            }
+            _ => {}
+        }
+    }
+
+    fn advance(&mut self, to: Time, _known: &Known<'_>) {
+        while self.ports.expire(to).is_some() {}
+        for it in self.flaps.iter_mut().filter(|it| it.ended.is_none()) {
+            if it.quiet_from + WITHIN <= to {
+                it.ended = Some(it.last);
+            }
+        }
+    }
+
+    fn unwatched(&mut self, from: Time, to: Time) {
+        self.ports = Expiring::new(PORTS_MAX, WITHIN, SEED);
+        for it in self.flaps.iter_mut().filter(|it| it.ended.is_none()) {
+            it.quiet_from = it.quiet_from + (to - from);
+        }
+    }
+
+    fn renumber(&mut self, gone: Number, kept: Number) {
+        for it in &mut self.flaps {
+            if let Place::Told(number, _) = &mut it.place
+                && *number == gone
+            {
+                *number = kept;
+            }
+        }
+    }
+
+    fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
+        let restarts: Vec<(Time, Time)> = known
+            .absences
+            .iter()
+            .filter(|it| it.began_anew().is_some())
+            .filter_map(|it| Some((it.since - AROUND.0, it.ended?.0 + AROUND.1)))
+            .collect();
+        self.flaps.iter().filter_map(|it| it.finding(&restarts, known)).collect()
+    }
+}
+
+impl Port {
+    fn new() -> Self {
+        Self { signs: VecDeque::new(), name: None, last: Time::MIN, fast: 0, has_lease: false }
+    }
+}
+
+impl Flap {
+    fn finding(&self, restarts: &[(Time, Time)], known: &Known<'_>) -> Option<Finding> {
+        let is_own = |sight: &&Sight| !restarts.iter().any(|(from, to)| (*from..=*to).contains(&sight.0));
+        let signs: Vec<&Sight> = self.signs.iter().filter(is_own).collect();
+        let own = most(signs.iter().map(|it| it.2));
+        let detected = nth(&signs)?;
+        let first = signs.first()?.0;
+        let (number, switch, called) = self.called(known);
+        let since = clock_time(first);
+        let how = match self.place {
+            Place::Told(..) => "the switch told its manager of it (SNMP link traps)",
+            Place::Spoken(_) => "it spoke LLDP as when its link comes up",
+            Place::Leased(_) => "it asked for an address anew, sooner than it could have restarted",
+        };
+        let over = length(self.last - first);
+        let is_over = self.ended.map_or("", |_| " It has stayed up since.");
+        Some(Finding {
+            confidence: if matches!(self.place, Place::Told(..)) { TOLD } else { SHOWN_BY_DEVICE },
+            devices: number.into_iter().collect(),
+            switch,
+            cause: Some(Cause::Link),
+            title: format!("The link at {called} went down and up {own} times since {since} UTC"),
+            summary: format!(
+                "Since {since} UTC the network link at {called} has gone down and come up again {own} times in {over}. Each time the picture of the camera there is gone for seconds; the camera is probably fine.{is_over} It is IT's turn: check the cable, its plugs and the switch port."
+            ),
+            detail: format!("{own} times in {over} the link at {called} was lost or came up: {how}."),
+            remedy: "Look at the port's error counters and its log, reseat or swap the patch cables, then try another switch port. If the fault goes with the device, its plug or its power supply is at fault.".to_owned(),
+            verify: "The port stays up; after ten quiet minutes this finding gets an end.".to_owned(),
+            evidence: signs
+                .iter()
+                .take(SHOWN)
+                .map(|(at, cite, sign)| Evidence {
+                    at: *at,
+                    cite: Some(*cite),
+                    protocol: Some(self.source),
+                    text: format!("{called}: {}", sign.words()),
+                })
+                .collect(),
+            last_seen: self.last,
+            ended: self.ended,
+            count: self.count.min(self.signs.len() as u64).max(own as u64),
+            ..Finding::of_network(&KIND, &called_first(self.place), first, detected)
+        })
+    }
+
+    fn called(&self, known: &Known<'_>) -> (Option<Number>, Option<String>, String) {
+        match self.place {
+            Place::Told(number, interface) => {
+                let device = known.directory.device(number);
+                let switch = device.and_then(|device| known.switch_with(*device.macs.first()?));
+                let title = device.map_or_else(|| "a switch".to_owned(), |device| device.title());
+                let port =
+                    self.name.as_ref().map_or_else(|| interface.to_string(), |name| name.as_str().to_owned());
+                let behind = switch.as_ref().zip(self.name.as_ref()).and_then(|(switch, name)| {
+                    let port = known.switches.get(&switch.as_str().into())?.ports.get(name)?;
+                    port.devices.first().filter(|_| port.devices.len() == 1).copied()
+                });
+                (behind.or(Some(number)), switch, format!("port {port} of {title}"))
+            }
+            Place::Spoken(mac) | Place::Leased(mac) => {
+                let number = known.directory.find_mac(mac);
+                let title =
+                    number.and_then(|number| known.directory.device(number)).map(|device| device.title());
+                let switch = number.and_then(|number| known.switch_of(number));
+                (number, switch, title.unwrap_or_else(|| mac.to_string()))
+            }
+        }
+    }
+}
+
+impl Sign {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Down => "the link went down",
+            Self::Up => "the link came up",
+            Self::Starts => "asks for an address anew",
+        }
+    }
+}
+
+/// How often the sign came that came most often.
+fn most(signs: impl Iterator<Item = Sign> + Clone) -> usize {
+    let count = |sign| signs.clone().filter(|it| *it == sign).count();
+    [Sign::Down, Sign::Up, Sign::Starts].map(count).into_iter().max().unwrap_or(0)
+}
+
+/// When one sign had come [`TIMES`] times within [`WITHIN`].
+fn nth(signs: &[&Sight]) -> Option<Time> {
+    let of = |sign: Sign| {
+        let times: Vec<Time> = signs.iter().filter(|it| it.2 == sign).map(|it| it.0).collect();
+        let is_close =
+            |these: &&[Time]| these.first().zip(these.last()).is_some_and(|(a, b)| *b - *a <= WITHIN);
+        times.windows(TIMES).find(is_close).and_then(<[Time]>::last).copied()
+    };
+    [Sign::Down, Sign::Up, Sign::Starts].into_iter().filter_map(of).min()
+}
+
+fn called_first(place: Place) -> String {
+    match place {
+        Place::Told(_, interface) => interface.to_string(),
+        Place::Spoken(mac) | Place::Leased(mac) => mac.to_string(),
+    }
+}
+
+/// DHCP message types (RFC 2132, 9.6).
+const DISCOVER: u8 = 1;
+const REQUEST: u8 = 3;
+const ACK: u8 = 5;
+/// No result depends on it.
+const SEED: u64 = 0x666c_6170;
+
+#[cfg(test)]
+mod tests {
+    use spanwatch_parsers::{Neighbor, Notice};
+
+    use super::super::bench::{Bench, cite, mac, ms, party, s};
+    use super::*;
+    use crate::observation::Party;
+
+    /// A switch tells at these seconds that its port 7 went down, and two seconds later that it came up.
+    fn flaps(at: &[i64], is_enabled: bool) -> Bench {
+        let mut bench = Bench::new();
+        bench.claims(s(0), mac(7), "192.0.2.7", None);
+        let subject = party(mac(7), "192.0.2.7", None);
+        for n in at {
+            for (kind, after) in [(NoticeKind::LinkDown, 0), (NoticeKind::LinkUp, 2)] {
+                let notice = Notice {
+                    kind,
+                    identity: Text::default(),
+                    interface: Some(7),
+                    port: Some("Gi1/0/7".into()),
+                    is_enabled: Some(is_enabled),
+                    power_port: None,
+                };
+                // The router's copy comes with it.
+                for copy in 0..2 {
+                    let fact = Fact::Notice(Box::new(notice.clone()));
+                    bench.sees(ms((n + after) * 1_000 + copy), subject, Party::default(), fact);
+                }
+            }
+            bench.tick(s(n + 3));
+        }
+        bench
+    }
+
+    #[test]
+    fn a_port_that_went_down_three_times_in_ten_minutes_flaps() {
+        let bench = flaps(&[100, 200, 300], true);
+        let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert_eq!((finding.first_seen, finding.detected, finding.count), (s(100), s(300), 6));
+        assert_eq!((finding.evidence[0].cite, finding.cause), (Some(cite(s(100))), Some(Cause::Link)));
+        assert!(
+            finding.title.contains("port Gi1/0/7 of") && finding.title.contains("3 times"),
+            "{}",
+            finding.title
+        );
+    }
+
+    #[test]
+    fn ten_quiet_minutes_end_it() {
+        let mut bench = flaps(&[100, 200, 300], true);
+        bench.tick(s(903));
+        assert_eq!(bench.of(&KIND)[0].ended, Some(s(302)));
+    }
+
+    #[test]
+    fn twice_too_seldom_or_by_hand_is_none() {
+        assert!(flaps(&[100, 200], true).of(&KIND).is_empty());
+        assert!(flaps(&[100, 500, 900], true).of(&KIND).is_empty());
+        assert!(flaps(&[100, 200, 300], false).of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn a_device_that_speaks_fast_three_times_flaps() {
+        let speaks = |starts: &[i64], every: i64| {
+            let mut bench = Bench::new();
+            bench.claims(s(0), mac(7), "192.0.2.7", None);
+            let subject = party(mac(7), "192.0.2.7", None);
+            for n in 0..400 {
+                let since = starts.iter().rev().find(|at| **at <= n).map_or(n, |at| n - at);
+                if since < 4 || since % every == 0 {
+                    let fact = Fact::Neighbor(Box::<Neighbor>::default());
+                    let seen = Observation {
+                        place: crate::observation::Place { frame: n as u64, ..Default::default() },
+                        at: s(n),
+                        cite: cite(s(n)),
+                        subject,
+                        peer: Party::default(),
+                        transport: None,
+                        source: "lldp",
+                        fact,
+                    };
+                    bench.observes(&seen);
+                }
+            }
+            bench.of(&KIND).len()
+        };
+        assert_eq!([speaks(&[100, 140, 180], 30), speaks(&[140], 30), speaks(&[0], 1)], [1, 0, 0]);
+    }
+
+    #[test]
+    fn a_device_that_asks_anew_sooner_than_it_can_restart_flaps() {
+        let asks = |every: i64, is_answered: bool| {
+            let mut bench = Bench::new();
+            let server = Some((mac(1), "192.0.2.1"));
+            bench.lease(s(1), mac(7), ACK, server, Some("192.0.2.7"));
+            for n in 0..4 {
+                let at = 100 + n * every;
+                bench.lease(s(at), mac(7), DISCOVER, None, None);
+                if is_answered {
+                    bench.lease(s(at + 1), mac(7), ACK, server, Some("192.0.2.7"));
+                }
+            }
+            bench.of(&KIND).len()
+        };
+        assert_eq!([asks(8, true), asks(8, false), asks(40, true)], [1, 0, 0]);
+    }
+
+    #[test]
+    fn one_long_jump_says_the_same_as_many_ticks() {
+        let (mut jump, mut ticks) = (flaps(&[100, 200, 300], true), flaps(&[100, 200, 300], true));
+        jump.tick(s(2_000));
+        (304..=2_000).for_each(|n| ticks.tick(s(n)));
+        assert_eq!(jump.of(&KIND)[0].ended, ticks.of(&KIND)[0].ended);
+    }
+
+    #[test]
+    fn state_is_bounded() {
+        let mut flapping = Flapping::new();
+        for n in 0..PORTS_MAX as u32 + 50 {
+            flapping.port(Place::Told(Number(1), n), s(1));
+        }
+        assert_eq!(flapping.ports.len(), PORTS_MAX);
+    }
+}
