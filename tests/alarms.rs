@@ -40,6 +40,8 @@ const RINGING: &[(&str, Make)] = &[
     ("dhcp-exhausted", |_| written(&faults::dhcp_exhausted(true))),
     ("neighbor-changed", |_| written(&faults::neighbor_changed(true))),
     ("redundancy-lost", |_| written(&faults::redundancy_lost(true))),
+    ("querier-missing", |_| written(&faults::querier_missing(true))),
+    ("admission-refused", |_| written(&faults::admission_refused(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-drops", |_| written(&faults::mirror_drops(true))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
@@ -67,6 +69,8 @@ const NEARLY: &[(&str, Make)] = &[
     ("dhcp-exhausted", |_| written(&faults::dhcp_exhausted(false))),
     ("neighbor-changed", |_| written(&faults::neighbor_changed(false))),
     ("redundancy-lost", |_| written(&faults::redundancy_lost(false))),
+    ("querier-missing", |_| written(&faults::querier_missing(false))),
+    ("admission-refused", |_| written(&faults::admission_refused(false))),
 ];
 
 #[test]

@@ -223,6 +223,22 @@ pub fn admission_refused(is_real: bool) -> Vec<Frame> {
     wire.frames()
 }
 
+/// A host joins a stream's group and is not asked again; nearby it says so again, as one does who was asked.
+pub fn querier_missing(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(300);
+    let group = End { mac: [1, 0, 0x5e, 1, 2, 3], ip: Ipv4Addr::new(239, 1, 2, 3), port: 5_004 };
+    let camera = End { port: 5_004, ..host(8) };
+    for n in 0..1_200_i64 {
+        wire.at(n * SECOND / 4 + 3 * MS, wire::rtp(camera, group, n as u16));
+    }
+    for (n, at) in [10, 135, 260].into_iter().enumerate() {
+        if n == 0 || !is_real {
+            wire.at(at * SECOND + 5 * MS, wire::joins(host(7), group, n as u16));
+        }
+    }
+    wire.frames()
+}
+
 /// A second server after minutes; nearby it answers from the first minute on.
 pub fn rogue_dhcp(is_real: bool) -> Vec<Frame> {
     let mut wire = Wire::of(400);

@@ -118,6 +118,21 @@ pub fn eap(from: Mac, to: Mac, code: u8, id: u8) -> Vec<u8> {
     ethernet(to, from, EAPOL, &[&[2, 0, 0, length, code, id, 0, length], method].concat())
 }
 
+/// A host says that it is in a group (IGMP version 2, RFC 2236).
+pub fn joins(from: End, group: End, identification: u16) -> Vec<u8> {
+    let mut message = [&[0x16, 0, 0, 0][..], &group.ip.octets()].concat();
+    let sum = checksum(&message, 0);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    ipv4(from, group, 2, [identification, 0], &message)
+}
+
+/// One RTP packet (RFC 3550, 5.1).
+pub fn rtp(from: End, to: End, sequence: u16) -> Vec<u8> {
+    let stamp = (u32::from(sequence) * 4_500).to_be_bytes();
+    let head = [&[0x80, 0x60][..], &sequence.to_be_bytes(), &stamp, &[1, 2, 3, 4]].concat();
+    udp(from, to, sequence, &[&head[..], &[7; 40]].concat())
+}
+
 /// An SNMP trap of `from`: the link of an interface went down; `is_enabled` says whether it is meant to be up
 /// (RFC 3416, 4.2.6; RFC 2863, 6).
 pub fn link_down(from: End, to: End, identification: u16, interface: u8, is_enabled: bool) -> Vec<u8> {

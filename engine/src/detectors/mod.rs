@@ -1,6 +1,7 @@
 //! What Spanwatch can find: one file per kind, its documentation its help page.
 
 pub mod address_conflict;
+pub mod admission_refused;
 #[cfg(test)]
 mod bench;
 pub mod broadcast_storm;
@@ -11,8 +12,8 @@ pub mod dhcp_failed;
 pub mod input_damaged;
 mod leasing;
 pub mod limit_reached;
-mod losses;
 pub mod link_degraded;
+mod losses;
 pub mod mac_moving;
 pub mod mirror_clock;
 pub mod mirror_drops;
@@ -21,6 +22,7 @@ pub mod neighbor_changed;
 mod paths;
 pub mod port_flapping;
 pub mod power_fault;
+pub mod querier_missing;
 pub mod recorder_offline;
 pub mod redundancy_lost;
 pub mod rogue_dhcp;
@@ -188,6 +190,7 @@ pub const ALL: &[&Kind] = &[
     &device_offline::KIND,
     &recorder_offline::KIND,
     &devices_offline_together::KIND,
+    &admission_refused::KIND,
     &stream_loss::KIND,
     &stream_loss_shared::KIND,
     &stream_loss_downstream::KIND,
@@ -205,6 +208,7 @@ pub const ALL: &[&Kind] = &[
     &dhcp_exhausted::KIND,
     &neighbor_changed::KIND,
     &redundancy_lost::KIND,
+    &querier_missing::KIND,
     &mirror_lost::KIND,
     &mirror_drops::KIND,
     &mirror_clock::KIND,
