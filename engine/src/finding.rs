@@ -75,6 +75,8 @@ pub enum Cause {
     DeviceRestart,
     /// The recorder or VMS.
     Recorder,
+    /// A program of a device that lives.
+    Service,
     /// Its power, or the supply of its port.
     Power,
     /// The switch it hangs on.
@@ -103,6 +105,7 @@ impl Cause {
             Self::Device => "device",
             Self::DeviceRestart => "device-restart",
             Self::Recorder => "recorder",
+            Self::Service => "service",
             Self::Power => "power",
             Self::Switch => "switch",
             Self::Uplink => "uplink",
@@ -119,7 +122,7 @@ impl Cause {
     #[must_use]
     pub const fn owner(self) -> Owner {
         match self {
-            Self::Device | Self::DeviceRestart | Self::Recorder => Owner::PhysicalSecurity,
+            Self::Device | Self::DeviceRestart | Self::Service | Self::Recorder => Owner::PhysicalSecurity,
             Self::Power
             | Self::Switch
             | Self::Uplink

@@ -45,15 +45,20 @@ impl Bench {
 
     pub fn sees(&mut self, at: Time, subject: Party, peer: Party, fact: Fact) {
         self.now = self.now.max(at);
-        let is_dhcp = matches!(fact, Fact::Lease(_) | Fact::Router);
+        let source = match fact {
+            Fact::Lease(_) | Fact::Router => "dhcp",
+            Fact::Exchange(_) => "rtsp",
+            _ => "test",
+        };
+        let is_of_ports = subject.port > 0 && peer.port > 0;
         self.ledger.observe(&Observation {
             place: Place { frame: cite(at).frame, ..Place::default() },
             at,
             cite: cite(at),
             subject,
             peer,
-            transport: None,
-            source: if is_dhcp { "dhcp" } else { "test" },
+            transport: is_of_ports.then_some(6),
+            source,
             fact,
         });
     }

@@ -27,12 +27,14 @@ pub mod recorder_offline;
 pub mod redundancy_lost;
 pub mod rogue_dhcp;
 mod roots;
+pub mod service_down;
 mod speaker;
 pub mod stp_root_change;
 pub mod stp_topology_change;
 pub mod stream_loss;
 pub mod stream_loss_downstream;
 pub mod stream_loss_shared;
+pub mod stream_stalled;
 pub mod switching_loop;
 
 use std::fmt;
@@ -69,6 +71,11 @@ pub trait Detector: fmt::Debug + Send {
 
     /// What it found, as of now.
     fn findings(&self, known: &Known<'_>) -> Vec<Finding>;
+
+    /// What it holds at most, and how much it did not keep for that.
+    fn limits(&self) -> Vec<(&'static str, usize, u64)> {
+        Vec::new()
+    }
 }
 
 /// What a detector may read of the ledger.
@@ -118,6 +125,34 @@ impl Known<'_> {
             .chain(macs.unwrap_or_default())
             .map(|mac| Text::from(mac.to_string().as_str()));
         ids.find(|id| self.switches.get(id).is_some()).map(|id| id.as_str().to_owned())
+    }
+
+    /// The id of a device, as of now.
+    #[must_use]
+    pub fn id_of(&self, number: Number) -> String {
+        self.directory.device(number).map_or_else(String::new, Device::id)
+    }
+
+    /// What a device offers on a TCP port, in words.
+    #[must_use]
+    pub fn service(&self, number: Number, port: u16) -> String {
+        let offered = self.directory.device(number).map(|device| device.services.keys());
+        let protocol = offered
+            .into_iter()
+            .flatten()
+            .find(|(over, at, _)| (*over, *at) == ("tcp", port))
+            .map(|key| key.2);
+        protocol.map_or_else(
+            || format!("its service on port {port}"),
+            |protocol| format!("{} on port {port}", protocol.to_uppercase()),
+        )
+    }
+
+    /// Whether a device was gone at `at`, or came back within [`SETTLES`] before.
+    #[must_use]
+    pub fn is_near_absence(&self, number: Number, at: Time) -> bool {
+        let mut own = self.absences.iter().filter(|absence| absence.device == number);
+        own.any(|it| it.since <= at && it.ended.is_none_or(|(ended, _)| at - ended <= SETTLES))
     }
 
     /// The id of the switch that a device hangs on.
@@ -172,6 +207,9 @@ fn in_vlans(vlans: &[u16]) -> String {
     }
 }
 
+/// A device that came back has all its programs running after this long.
+const SETTLES: Span = Span::seconds(60);
+
 /// ` in VLAN 20`, or nothing where no tag was seen.
 fn in_vlan(vlan: Option<u16>) -> String {
     vlan.map_or_else(String::new, |vlan| format!(" in VLAN {vlan}"))
@@ -190,7 +228,9 @@ pub const ALL: &[&Kind] = &[
     &device_offline::KIND,
     &recorder_offline::KIND,
     &devices_offline_together::KIND,
+    &service_down::KIND,
     &admission_refused::KIND,
+    &stream_stalled::KIND,
     &stream_loss::KIND,
     &stream_loss_shared::KIND,
     &stream_loss_downstream::KIND,

@@ -364,7 +364,10 @@ impl Ledger {
     pub fn all_limits(&self) -> BTreeMap<&'static str, Limit> {
         let mut limits = self.limits.clone();
         let own = [("absences", crate::verdict::ABSENCES_MAX as u64, self.verdict.refused)];
-        for (what, cap, evicted) in own.into_iter().filter(|(_, _, evicted)| *evicted > 0) {
+        let of_detectors = self.detectors.iter().flat_map(|detector| detector.limits());
+        let of_detectors = of_detectors.map(|(what, cap, evicted)| (what, cap as u64, evicted));
+        for (what, cap, evicted) in own.into_iter().chain(of_detectors).filter(|(_, _, evicted)| *evicted > 0)
+        {
             limits.insert(what, Limit { cap, evicted, first: self.now, last: self.now });
         }
         limits
@@ -734,7 +737,7 @@ impl Ledger {
 
 /// Whether the subject is the side of a TCP connection that others call: its port is below the ephemeral ones
 /// (RFC 6335, 6; Linux begins at 32768), its peer's is one of them.
-fn is_server_side(seen: &Observation) -> bool {
+pub(crate) fn is_server_side(seen: &Observation) -> bool {
     seen.transport == Some(TCP) && seen.subject.port < EPHEMERAL && seen.peer.port >= EPHEMERAL
 }
 

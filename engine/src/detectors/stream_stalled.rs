@@ -1,0 +1,555 @@
+//! `stream-stalled`: the session lives, its picture stopped.
+//!
+//! ## What it says
+//! A device had sent media for 10 s or more and stopped, and nobody had ended it. It lives: after that it still agreed
+//! to what its client asked for (RTSP). No picture came for three times the longest normal pause, 10 s at least; or the client
+//! asked anew (PLAY), the device agreed, and for 5 s nothing came. Media of the same kind to the same client ends it.
+//!
+//! ## Why it matters
+//! The camera looks alive to everything that only asks whether it answers, and nothing is recorded.
+//!
+//! ## Where it is wrong
+//! Where our mirror lost the media and kept the session. Where three devices stop at once towards one client
+//! nothing is said, for that is no encoder.
+//!
+//! ## State
+//! Every stream by device, receiver and source, `STREAMS_MAX`; stalls, `STALLS_MAX`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use spanwatch_parsers::{Exchange, Fact, Span, StreamActivity, Time};
+
+use super::{Detector, Known};
+use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Severity, id};
+use crate::ledger::directory::Number;
+use crate::observation::{Cite, Observation};
+use crate::report::time::{clock_time, length};
+use crate::verdict::account::{capitalised, title_of};
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    id: "stream-stalled",
+    category: "availability",
+    severity: Severity::High,
+    source: include_str!("stream_stalled.rs"),
+    start: Some(|| Box::new(Stalls::default())),
+};
+
+/// Media is expected to go on once it ran this long.
+const LEARNED: Span = Span::seconds(10);
+/// No pause shorter than this is a stall: encoders drop to few pictures where nothing moves
+/// (facts, offline_and_switch 1 and 9.2, D6).
+const PATIENCE_MIN: Span = Span::seconds(10);
+/// Otherwise this many times the longest normal pause.
+const PATIENCE_GAPS: i64 = 3;
+/// A device that agreed to PLAY sends its first picture at once.
+const PLAY_SHOWS: Span = Span::seconds(5);
+/// A client that ends a stream which has been silent for this long ends it because it is silent.
+const IMPATIENCE: Span = Span::seconds(3);
+/// An answer so long after the last picture shows that the device lives without.
+const LIVES: Span = Span::seconds(2);
+/// Who is silent for so long is not waited for any more.
+const FORGET: Span = Span::seconds(600);
+/// So many devices do not stop at once by themselves ...
+const MANY: usize = 3;
+/// ... within this time.
+const AT_ONCE: Span = Span::seconds(5);
+/// Streams watched.
+const STREAMS_MAX: usize = 65_536;
+/// Stalls kept.
+const STALLS_MAX: usize = 4_096;
+/// The session lives and its picture does not, in per cent.
+const SURE: u8 = 85;
+
+/// A stream: who sends it, to whom, and its source.
+type Key = (Number, IpAddr, u32);
+
+/// All streams that are waited for, and those that stopped.
+#[derive(Debug, Default)]
+pub struct Stalls {
+    streams: BTreeMap<Key, Media>,
+    /// When to look at which, in watched time; each at most once.
+    due: BTreeSet<(Time, Key)>,
+    stalls: Vec<Stall>,
+    /// Packet time less watched time.
+    offset: Span,
+    refused: u64,
+}
+
+#[derive(Debug)]
+struct Media {
+    payload_type: u8,
+    /// In watched time.
+    first: Time,
+    last: Time,
+    last_frame: Cite,
+    longest_gap: Span,
+    /// What the device agreed to since the last picture.
+    agreed: Option<Agreed>,
+    entered: Option<Time>,
+    /// Index of the stall that lasts.
+    stall: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Agreed {
+    /// In watched time.
+    at: Time,
+    cite: Cite,
+    is_play: bool,
+}
+
+#[derive(Debug)]
+struct Stall {
+    device: Number,
+    opened_as: String,
+    to: IpAddr,
+    /// In packet time, as all that follows.
+    since: Time,
+    last_frame: Cite,
+    detected: Time,
+    ran: Span,
+    pause: Span,
+    agreed: (Time, Cite, bool),
+    ended: Option<(Time, Cite)>,
+}
+
+impl Media {
+    fn patience(&self) -> Span {
+        self.longest_gap.times(PATIENCE_GAPS).max(PATIENCE_MIN)
+    }
+
+    /// When it can be called stalled, in watched time.
+    fn ripe(&self) -> Time {
+        let silent = self.last + self.patience();
+        match self.agreed {
+            Some(Agreed { at, is_play: true, .. }) => silent.max(at + PLAY_SHOWS),
+            _ => silent,
+        }
+    }
+}
+
+impl Stalls {
+    fn media(&mut self, device: Number, second: &StreamActivity, cite: Cite) {
+        let (first, last) = (second.first - self.offset, second.last - self.offset);
+        let key = (device, second.destination, second.ssrc);
+        if self.streams.len() >= STREAMS_MAX && !self.streams.contains_key(&key) {
+            self.refused = self.refused.saturating_add(1);
+            return;
+        }
+        let mut ended = Vec::new();
+        let is_new = !self.streams.contains_key(&key);
+        let media = self.streams.entry(key).or_insert_with(|| Media {
+            payload_type: second.payload_type,
+            first,
+            last: first,
+            last_frame: cite,
+            longest_gap: Span::ZERO,
+            agreed: None,
+            entered: None,
+            stall: None,
+        });
+        if let Some(stall) = media.stall.take() {
+            ended.push(stall);
+            (media.first, media.longest_gap) = (first, Span::ZERO);
+        } else {
+            media.longest_gap = media.longest_gap.max(second.longest_gap);
+        }
+        (media.last, media.last_frame, media.agreed) = (media.last.max(last), cite, None);
+        let due = media.ripe();
+        self.enter(key, due);
+        if is_new {
+            // A client that asks anew is sent another source.
+            for (other, media) in self.streams.range_mut(of(device, second.destination)) {
+                if *other != key && media.last < first && media.payload_type == second.payload_type {
+                    ended.extend(media.stall.take());
+                    media.first = media.last;
+                    media.agreed = None;
+                }
+            }
+        }
+        let first_frame = Cite { input: second.first_frame.0, frame: second.first_frame.1 };
+        for index in ended {
+            if let Some(stall) = self.stalls.get_mut(index)
+                && stall.ended.is_none()
+            {
+                stall.ended = Some((second.first, first_frame));
+            }
+        }
+    }
+
+    fn agreed(&mut self, device: Number, seen: &Observation, exchange: &Exchange) {
+        let is_agreed = exchange.status.is_some_and(|status| (200..300).contains(&status));
+        let Some(client) = seen.peer.ip.filter(|_| is_agreed) else { return };
+        let at = seen.at - self.offset;
+        if exchange.method.as_str() == "PAUSE" {
+            return self.end(device, seen, None);
+        }
+        let is_play = exchange.method.as_str() == "PLAY";
+        let mut due = Vec::new();
+        for (key, media) in self.streams.range_mut(of_all(device)) {
+            let is_its = key.1 == client || key.1.is_multicast();
+            if is_its
+                && media.stall.is_none()
+                && at - media.last >= LIVES
+                && media.last - media.first >= LEARNED
+            {
+                media.agreed = Some(Agreed { at, cite: seen.cite, is_play });
+                due.push((*key, media.ripe().max(at)));
+            }
+        }
+        due.into_iter().for_each(|(key, due)| self.enter(key, due));
+    }
+
+    /// Somebody ended media on purpose, unless he was tired of waiting for it.
+    fn end(&mut self, device: Number, seen: &Observation, ssrc: Option<u32>) {
+        let at = seen.at - self.offset;
+        let client = seen.peer.ip;
+        let over = self.streams.range(of_all(device)).filter(|((_, to, source), media)| {
+            let is_meant = ssrc == Some(*source) || (ssrc.is_none() && Some(*to) == client);
+            let patience = media.longest_gap.times(PATIENCE_GAPS).max(IMPATIENCE);
+            let is_tired = ssrc.is_none() && at - media.last >= patience;
+            is_meant && !is_tired && media.stall.is_none()
+        });
+        for key in over.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.streams.remove(&key);
+        }
+    }
+
+    fn enter(&mut self, key: Key, due: Time) {
+        let Some(media) = self.streams.get_mut(&key) else { return };
+        if media.entered.is_some_and(|entered| entered <= due) {
+            return;
+        }
+        if let Some(entered) = media.entered.replace(due) {
+            self.due.remove(&(entered, key));
+        }
+        self.due.insert((due, key));
+    }
+
+    /// Looks at a stream whose time has come; when to look again.
+    fn judge(&mut self, key: Key, due: Time, known: &Known<'_>) -> Option<Time> {
+        let media = self.streams.get(&key)?;
+        let ripe = media.ripe();
+        if media.stall.is_some() || ripe > due {
+            return media.stall.is_none().then_some(ripe);
+        }
+        let Some(agreed) = media.agreed.filter(|_| media.last - media.first >= LEARNED) else {
+            if due - media.last >= FORGET {
+                self.streams.remove(&key);
+                return None;
+            }
+            return Some(media.last + FORGET);
+        };
+        let stamp = |watched: Time| watched + self.offset;
+        let (device, to, _) = key;
+        let since = stamp(media.last);
+        let is_told = |it: &Stall| it.device == device && it.ended.is_none();
+        if let Some(index) = self.stalls.iter().position(is_told) {
+            self.streams.get_mut(&key)?.stall = Some(index);
+            return None;
+        }
+        if self.stalls.len() >= STALLS_MAX {
+            self.refused = self.refused.saturating_add(1);
+            return None;
+        }
+        let stall = Stall {
+            device,
+            opened_as: known.id_of(device),
+            to,
+            since,
+            last_frame: media.last_frame,
+            detected: stamp(due),
+            ran: media.last - media.first,
+            pause: media.longest_gap,
+            agreed: (stamp(agreed.at), agreed.cite, agreed.is_play),
+            ended: None,
+        };
+        self.streams.get_mut(&key)?.stall = Some(self.stalls.len());
+        self.stalls.push(stall);
+        None
+    }
+
+    /// Whether others stopped with it towards the same client.
+    fn is_shared(&self, stall: &Stall) -> bool {
+        let near = |it: &&Stall| it.to == stall.to && (it.since - stall.since).0.abs() <= AT_ONCE.0;
+        let mut devices: Vec<Number> = self.stalls.iter().filter(near).map(|it| it.device).collect();
+        devices.sort_unstable();
+        devices.dedup();
+        devices.len() >= MANY
+    }
+}
+
+impl Stall {
+    fn finding(&self, known: &Known<'_>) -> Finding {
+        let name = title_of(self.device, known.directory);
+        let kind = known.directory.device(self.device).map_or("unknown", |device| device.kind().0);
+        let what = if kind == "unknown" { "Device".to_owned() } else { capitalised(kind) };
+        let since = clock_time(self.since);
+        let span = match self.ended {
+            Some((at, _)) => format!("from {since} to {} UTC ({})", clock_time(at), length(at - self.since)),
+            None => format!("since {since} UTC"),
+        };
+        let to =
+            if self.to.is_multicast() { "its viewers".to_owned() } else { known.holder(self.to, None).1 };
+        let (agreed_at, agreed_cite, is_play) = self.agreed;
+        let said = if is_play { "agreed to send anew (PLAY)" } else { "answered its client" };
+        let mut evidence = vec![
+            Evidence {
+                at: self.since,
+                cite: Some(self.last_frame),
+                protocol: Some("rtp"),
+                text: format!("last media to {}", self.to),
+            },
+            Evidence {
+                at: agreed_at,
+                cite: Some(agreed_cite),
+                protocol: Some("rtsp"),
+                text: format!("the device {said}, and nothing came"),
+            },
+        ];
+        evidence.extend(self.ended.map(|(at, cite)| Evidence {
+            at,
+            cite: Some(cite),
+            protocol: Some("rtp"),
+            text: "media runs again".to_owned(),
+        }));
+        let weigh = |cause, confidence, speaks_against: &[usize], would_change| Alternative {
+            cause,
+            confidence,
+            speaks_for: vec![0, 1],
+            speaks_against: speaks_against.to_vec(),
+            would_change,
+        };
+        Finding {
+            id: id(KIND.id, &self.opened_as, self.since),
+            confidence: SURE,
+            owner: Cause::Device.owner(),
+            dispatch: Some(if self.ended.is_some() { "no" } else { "wait" }),
+            devices: vec![self.device],
+            switch: known.switch_of(self.device),
+            cause: Some(Cause::Device),
+            alternatives: vec![
+                weigh(Cause::Device, SURE, &[], "a picture on the device's own page: then the way is to blame"),
+                weigh(Cause::Mirror, 10, &[1], "the recorder shows a picture meanwhile"),
+            ],
+            revisions: vec![Revision {
+                at: self.detected,
+                cause: Cause::Device,
+                confidence: SURE,
+                because: "the device answers and sends no picture".to_owned(),
+            }],
+            title: format!("{name}: answers, but sends no picture {span}"),
+            summary: format!(
+                "{what} {name} is switched on and answers, but {span} it sends no picture to {to}. Its encoder or its sensor has stopped. It is physical security's turn: restart the camera from its own page before anybody goes there."
+            ),
+            detail: format!(
+                "Media to {} ran for {} with pauses of {} at most and stopped at {since} UTC without TEARDOWN or BYE; at {} UTC the device {said}.",
+                self.to,
+                length(self.ran),
+                length(self.pause),
+                clock_time(agreed_at)
+            ),
+            remedy: "Restart the device. If it stalls again: firmware, bit rate and number of streams it is asked for, temperature.".to_owned(),
+            verify: "Media runs to its client again; this finding then gets an end.".to_owned(),
+            evidence,
+            last_seen: self.ended.map_or(known.now, |(at, _)| at),
+            ended: self.ended.map(|(at, _)| at),
+            count: 1,
+            ..Finding::of_network(&KIND, "", self.since, self.detected)
+        }
+    }
+}
+
+impl Detector for Stalls {
+    fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
+        let device = || known.directory.find(&seen.subject);
+        match &seen.fact {
+            Fact::Stream(second) => {
+                if let Some(device) = device() {
+                    self.media(device, second, seen.cite);
+                }
+            }
+            Fact::Exchange(exchange) if seen.source == "rtsp" => {
+                if let Some(device) = device() {
+                    self.agreed(device, seen, exchange);
+                }
+            }
+            Fact::StreamEnded { ssrc, .. } => {
+                if let Some(device) = device() {
+                    self.end(device, seen, *ssrc);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn advance(&mut self, to: Time, known: &Known<'_>) {
+        let now = to - self.offset;
+        while let Some((due, key)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
+            self.due.pop_first();
+            if let Some(media) = self.streams.get_mut(&key) {
+                media.entered = None;
+            }
+            if let Some(next) = self.judge(key, due, known) {
+                self.enter(key, next);
+            }
+        }
+    }
+
+    fn unwatched(&mut self, from: Time, to: Time) {
+        self.offset = self.offset + (to - from);
+    }
+
+    fn renumber(&mut self, gone: Number, kept: Number) {
+        let moved: Vec<Key> = self.streams.range(of_all(gone)).map(|(key, _)| *key).collect();
+        for key in moved {
+            let Some(mut media) = self.streams.remove(&key) else { continue };
+            if let Some(entered) = media.entered.take() {
+                self.due.remove(&(entered, key));
+            }
+            let key = (kept, key.1, key.2);
+            let due = media.ripe();
+            self.streams.entry(key).or_insert(media);
+            self.enter(key, due);
+        }
+        for stall in self.stalls.iter_mut().filter(|stall| stall.device == gone) {
+            stall.device = kept;
+        }
+    }
+
+    fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
+        let alone = self.stalls.iter().filter(|stall| !self.is_shared(stall));
+        alone.map(|stall| stall.finding(known)).collect()
+    }
+
+    fn limits(&self) -> Vec<(&'static str, usize, u64)> {
+        vec![("streams waited for", STREAMS_MAX, self.refused)]
+    }
+}
+
+/// The keys of what a device sends to somebody.
+const fn of(device: Number, to: IpAddr) -> std::ops::RangeInclusive<Key> {
+    (device, to, 0)..=(device, to, u32::MAX)
+}
+
+/// The keys of all that a device sends.
+const fn of_all(device: Number) -> std::ops::RangeInclusive<Key> {
+    let (first, last) = (std::net::Ipv4Addr::UNSPECIFIED, std::net::Ipv6Addr::from_bits(u128::MAX));
+    (device, IpAddr::V4(first), 0)..=(device, IpAddr::V6(last), u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detectors::bench::{Bench, activity, ms, party};
+    use crate::observation::Party;
+    use spanwatch_parsers::{Ended, Mac, StreamTransport};
+
+    const RECORDER: Mac = Mac([2, 0, 0, 0, 0, 9]);
+
+    fn camera(n: u8) -> Party {
+        Party { port: 554, ..party(Mac([2, 0, 0, 0, 1, n]), &format!("192.0.2.1{n}"), None) }
+    }
+
+    fn recorder() -> Party {
+        Party { port: 40_000, ..party(RECORDER, "192.0.2.9", None) }
+    }
+
+    fn media(bench: &mut Bench, from: Party, ssrc: u32, at: Time) {
+        let second = StreamActivity {
+            stream: (u64::from(ssrc), 0),
+            transport: StreamTransport::Udp,
+            destination: recorder().ip.unwrap(),
+            ports: (6970, 5000),
+            channel: None,
+            ssrc,
+            payload_type: 96,
+            first: at,
+            first_frame: (0, 1),
+            last: at,
+            packets: 30,
+            bytes: 30_000,
+            lost: 0,
+            out_of_order: 0,
+            duplicates: 0,
+            jitter_16ticks: 0,
+            longest_gap: Span::millis(100),
+        };
+        bench.sees(at, from, recorder(), Fact::Stream(Box::new(second)));
+    }
+
+    fn answers(bench: &mut Bench, from: Party, method: &str, at: Time) {
+        bench.sees(at, from, recorder(), Fact::Activity(activity(at, 1)));
+        let exchange = Exchange { method: method.into(), target: None, status: Some(200) };
+        bench.sees(at, from, recorder(), Fact::Exchange(Box::new(exchange)));
+    }
+
+    fn running(cameras: u8) -> Bench {
+        let mut bench = Bench::new();
+        for s in 0..20 {
+            for n in 0..cameras {
+                media(&mut bench, camera(n), n.into(), ms(s * 1_000));
+            }
+            bench.tick(ms(s * 1_000));
+        }
+        bench
+    }
+
+    #[test]
+    fn who_answers_and_sends_nothing_has_stalled_until_it_sends() {
+        let mut bench = running(1);
+        answers(&mut bench, camera(0), "OPTIONS", ms(24_000));
+        bench.tick(ms(28_000));
+        assert!(bench.of(&KIND).is_empty());
+        bench.tick(ms(40_000));
+        let found = bench.of(&KIND);
+        let [finding] = &found[..] else { panic!("one: {found:#?}") };
+        assert_eq!((finding.first_seen, finding.detected, finding.ended), (ms(19_000), ms(29_000), None));
+        media(&mut bench, camera(0), 0, ms(60_000));
+        assert_eq!(bench.of(&KIND)[0].ended, Some(ms(60_000)));
+    }
+
+    #[test]
+    fn a_client_that_asks_anew_and_gets_nothing_shows_it() {
+        let mut bench = running(1);
+        let ended = Fact::StreamEnded { ssrc: None, by: Ended::Teardown };
+        bench.sees(ms(28_000), camera(0), recorder(), ended);
+        answers(&mut bench, camera(0), "PLAY", ms(29_000));
+        bench.tick(ms(40_000));
+        assert_eq!(bench.of(&KIND)[0].detected, ms(34_000));
+        media(&mut bench, camera(0), 77, ms(60_000));
+        assert_eq!(bench.of(&KIND)[0].ended, Some(ms(60_000)));
+    }
+
+    #[test]
+    fn media_that_was_ended_or_paused_is_not_missed() {
+        for method in ["TEARDOWN", "PAUSE"] {
+            let mut bench = running(1);
+            answers(&mut bench, camera(0), method, ms(19_500));
+            if method == "TEARDOWN" {
+                let ended = Fact::StreamEnded { ssrc: None, by: Ended::Teardown };
+                bench.sees(ms(19_500), camera(0), recorder(), ended);
+            }
+            answers(&mut bench, camera(0), "OPTIONS", ms(25_000));
+            bench.tick(ms(60_000));
+            assert!(bench.of(&KIND).is_empty(), "{method}");
+        }
+    }
+
+    #[test]
+    fn silence_without_an_answer_is_no_stall() {
+        let mut bench = running(1);
+        bench.tick(ms(200_000));
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn three_at_once_are_no_encoder() {
+        let mut bench = running(3);
+        (0..3).for_each(|n| answers(&mut bench, camera(n), "OPTIONS", ms(24_000)));
+        bench.tick(ms(60_000));
+        assert!(bench.of(&KIND).is_empty());
+    }
+}
