@@ -4,8 +4,11 @@ pub mod address_conflict;
 pub mod admission_refused;
 #[cfg(test)]
 mod bench;
+pub mod boot_loop;
 pub mod broadcast_storm;
+pub mod device_flapping;
 pub mod device_offline;
+pub mod device_restarted;
 pub mod devices_offline_together;
 pub mod dhcp_exhausted;
 pub mod dhcp_failed;
@@ -35,6 +38,7 @@ pub mod stream_loss;
 pub mod stream_loss_downstream;
 pub mod stream_loss_shared;
 pub mod stream_stalled;
+pub mod switch_fault;
 pub mod switching_loop;
 
 use std::fmt;
@@ -228,12 +232,16 @@ pub const ALL: &[&Kind] = &[
     &device_offline::KIND,
     &recorder_offline::KIND,
     &devices_offline_together::KIND,
+    &device_flapping::KIND,
+    &device_restarted::KIND,
+    &boot_loop::KIND,
     &service_down::KIND,
     &admission_refused::KIND,
     &stream_stalled::KIND,
     &stream_loss::KIND,
     &stream_loss_shared::KIND,
     &stream_loss_downstream::KIND,
+    &switch_fault::KIND,
     &stp_topology_change::KIND,
     &stp_root_change::KIND,
     &port_flapping::KIND,

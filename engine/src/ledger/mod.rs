@@ -7,6 +7,7 @@
 pub mod device;
 pub mod directory;
 pub mod identity;
+mod incidents;
 pub mod loss;
 pub mod refusals;
 pub mod session;
@@ -18,22 +19,18 @@ use std::net::IpAddr;
 
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
-    Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Lease, Mac, Neighbor, StreamActivity,
-    Text, Time,
+    Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Lease, Mac, Neighbor, Span,
+    StreamActivity, Text, Time,
 };
 
 use crate::clock::GapReason;
-use crate::detectors::device_offline::Around;
 use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
-use crate::detectors::{
-    self, Detector, Known, device_offline, devices_offline_together, limit_reached, mirror_clock,
-};
+use crate::detectors::{self, Detector, Known, limit_reached, mirror_clock};
 use crate::finding::Finding;
 use crate::observation::{Cite, Observation, Party};
-use crate::verdict::fate::{self, Fate};
 use crate::verdict::witness::{Ask, How};
-use crate::verdict::{Absence, Start, Verdict};
+use crate::verdict::{Start, Verdict};
 use device::Attachment;
 use directory::{Bound, Directory, Number, is_device_address, is_site_address};
 use identity::{Attribute, Sight, Witness};
@@ -86,6 +83,8 @@ pub struct Ledger {
     routers: BTreeSet<IpAddr>,
     /// Bridges by what they call themselves where that is no MAC.
     chassis: BTreeMap<Text, Number>,
+    /// Clients of DHCP that no device is known to be, and when they began to ask.
+    strangers: BTreeMap<Mac, (Time, Cite)>,
     /// Ids at the opening of the verdict's absences, by index.
     opened_as: Vec<String>,
     /// What was not kept of a device or of the rooms in here.
@@ -123,6 +122,7 @@ impl Ledger {
             carried: BTreeMap::new(),
             routers: BTreeSet::new(),
             chassis: BTreeMap::new(),
+            strangers: BTreeMap::new(),
             opened_as: Vec::new(),
             refused: Refusals::default(),
             detectors: detectors::ALL.iter().filter_map(|kind| kind.start).map(|start| start()).collect(),
@@ -152,7 +152,12 @@ impl Ledger {
                     self.asked(seen, *target, How::Connect, *attempt);
                 }
             }
-            Fact::Retried { target, attempt } => self.asked(seen, *target, How::Resend, *attempt),
+            Fact::Retried { target, attempt } => {
+                self.asked(seen, *target, How::Resend, *attempt);
+                if let Some(device) = self.directory.find(&seen.subject) {
+                    self.verdict.resent(device, seen.at, seen.cite);
+                }
+            }
             Fact::Unreachable { target, kind, code, .. } => {
                 let by = self.directory.find(&seen.subject);
                 if is_host_unreachable(*target, *kind, *code) && by.is_some_and(|by| self.forwards(by)) {
@@ -290,9 +295,7 @@ impl Ledger {
     pub fn findings(&self, now: Time) -> Vec<Finding> {
         let mut findings = self.findings.clone();
         findings.extend(self.pulse.finding());
-        for fate in fate::incidents(self.verdict.absences(), |number| self.switch_of(number)) {
-            findings.extend(self.incident(&fate, now));
-        }
+        findings.extend(self.incidents(now));
         let known = Known {
             directory: &self.directory,
             switches: &self.switches,
@@ -304,59 +307,6 @@ impl Ledger {
         findings.extend(self.detectors.iter().flat_map(|detector| detector.findings(&known)));
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
         findings
-    }
-
-    /// Words one incident: a single absence, or several that belong together.
-    fn incident(&self, fate: &Fate, now: Time) -> Option<Finding> {
-        let members: Vec<(&Absence, &String)> = fate
-            .members
-            .iter()
-            .filter_map(|index| self.verdict.absences().get(*index).zip(self.opened_as.get(*index)))
-            .collect();
-        let (first, opened_as) = *members.first()?;
-        if members.len() == 1 {
-            return Some(self.single(first, opened_as, now));
-        }
-        let early = members.iter().filter(|(absence, _)| absence.detected < fate.detected);
-        let supersedes = early.map(|(absence, opened_as)| self.single(absence, opened_as, now).id).collect();
-        let switch = fate.switch.as_ref().and_then(|id| self.switches.get(id));
-        let name =
-            fate.switch.as_ref().map(|id| switch.and_then(|it| it.name.as_ref()).unwrap_or(id).as_str());
-        let heard = fate.switch.as_ref().and_then(|id| self.chassis.get(id)).copied();
-        let around = devices_offline_together::Around {
-            opened_as,
-            directory: &self.directory,
-            switch_name: name,
-            switch_heard: heard
-                .and_then(|number| self.directory.device(number))
-                .map(|device| device.last_seen),
-            supersedes,
-            now,
-        };
-        let absences: Vec<&Absence> = members.iter().map(|(absence, _)| *absence).collect();
-        devices_offline_together::finding(fate, &absences, around)
-    }
-
-    fn single(&self, absence: &Absence, opened_as: &str, now: Time) -> Finding {
-        let switch = self.switch_of(absence.device);
-        let is_shared = !absence.together.is_empty()
-            && absence.together.len() == absence.together_count
-            && absence.together.iter().all(|other| self.switch_of(*other) == switch);
-        let name = |id: &Text| self.switches.get(id).and_then(|it| it.name.clone()).unwrap_or(id.clone());
-        let around = Around {
-            opened_as,
-            directory: &self.directory,
-            shared: switch.as_ref().filter(|_| is_shared).map(|id| name(id).as_str().to_owned()),
-            switch: switch.map(|id| id.as_str().to_owned()),
-            now,
-        };
-        device_offline::finding(absence, around)
-    }
-
-    /// The id of the switch that a device hangs on.
-    fn switch_of(&self, number: Number) -> Option<Text> {
-        let attachment = self.directory.device(number)?.attachment.as_ref()?;
-        attachment.switch.as_ref().map(|said| self.switches.id_of(said))
     }
 
     /// Every cap that was reached.
@@ -569,10 +519,12 @@ impl Ledger {
 
     /// Who has no address yet asks whether one is free.
     fn probed(&mut self, seen: &Observation) {
-        let Party { mac: Some(mac), ip: None, .. } = seen.subject else { return };
-        if let Some(number) = self.directory.find_mac(mac) {
-            self.verdict.started(number, (seen.at, seen.cite), Start::Probe);
-        }
+        let (Party { mac: Some(mac), ip: None, .. }, Fact::Asked { target }) = (seen.subject, &seen.fact)
+        else {
+            return;
+        };
+        let number = self.directory.find_mac(mac);
+        self.started(number, (seen, seen.at, seen.cite), Some(*target), Start::Probe);
     }
 
     /// Whether a device is known to have answered on this TCP port.
@@ -605,14 +557,47 @@ impl Ledger {
     fn lease(&mut self, seen: &Observation, lease: &Lease) {
         let is_start =
             lease.message == DHCP_DISCOVER || (lease.message == DHCP_REQUEST && lease.server.is_none());
-        let Some(number) =
-            self.directory.find(&seen.subject).or_else(|| self.directory.find_mac(seen.subject.mac?))
-        else {
-            return;
-        };
         if is_start && !(lease.message == DHCP_REQUEST && seen.subject.ip.is_some()) {
-            self.verdict.started(number, (seen.at, seen.cite), Start::Lease);
+            let number =
+                self.directory.find(&seen.subject).or_else(|| self.directory.find_mac(seen.subject.mac?));
+            let is_told = self.started(number, (seen, seen.at, seen.cite), lease.address, Start::Lease);
+            if let (false, Some(mac)) = (is_told, seen.subject.mac) {
+                if self.strangers.len() >= STRANGERS_MAX
+                    && let Some(oldest) =
+                        self.strangers.iter().min_by_key(|(mac, (at, _))| (*at, **mac)).map(|(mac, _)| *mac)
+                {
+                    self.strangers.remove(&oldest);
+                }
+                self.strangers.insert(mac, (seen.at, seen.cite));
+            }
         }
+        if lease.message == DHCP_ACK
+            && let Some((at, cite)) = seen.subject.mac.and_then(|mac| self.strangers.remove(&mac))
+            && seen.at - at <= LEASES_WITHIN
+        {
+            let number = self.directory.find(&seen.subject);
+            self.started(number, (seen, at, cite), lease.address, Start::Lease);
+        }
+    }
+
+    /// Somebody did what one does after a start. Whose MAC is not known yet may be the device that holds the address
+    /// he speaks of: so far it may have been known by that alone.
+    fn started(
+        &mut self,
+        number: Option<Number>,
+        (seen, at, cite): (&Observation, Time, Cite),
+        speaks_of: Option<IpAddr>,
+        how: Start,
+    ) -> bool {
+        let nameless =
+            |number: &Number| self.directory.device(*number).is_some_and(|device| device.macs.is_empty());
+        let held = speaks_of.and_then(|ip| self.directory.find_ip(ip, seen.subject.vlan)).filter(nameless);
+        let is_watched = |number: &Number| self.verdict.expects(*number);
+        let number = number.filter(is_watched).or(held);
+        if let Some(number) = number {
+            self.verdict.started(number, (at, cite), how);
+        }
+        number.is_some()
     }
 
     fn attach(&mut self, seen: &Observation, attachment: Attachment) {
@@ -774,6 +759,11 @@ const HOP_LIMIT_OF_THE_LINK: u8 = 255;
 /// Message types of RFC 2132, 9.6.
 const DHCP_DISCOVER: u8 = 1;
 const DHCP_REQUEST: u8 = 3;
+const DHCP_ACK: u8 = 5;
+/// A client that asks has its lease within this time, or asks anew (RFC 2131, 4.1).
+const LEASES_WITHIN: Span = Span::seconds(64);
+/// MACs of no known device that ask for a lease, remembered until they have it.
+const STRANGERS_MAX: usize = 1_024;
 /// Enabled capabilities of IEEE 802.1AB-2016, table 8-4.
 const LLDP_BRIDGE: u16 = 1 << 2;
 const LLDP_ROUTER: u16 = 1 << 4;

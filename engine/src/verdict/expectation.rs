@@ -41,7 +41,10 @@ impl Expectation {
             // It paused and began again: what ran before is no measure of what runs now.
             *pace = begun;
         } else {
-            pace.longest_gap = pace.longest_gap.max(second.longest_gap);
+            // A pause in which something was lost is not the sender's own.
+            if second.lost == 0 {
+                pace.longest_gap = pace.longest_gap.max(second.longest_gap);
+            }
             pace.last = pace.last.max(last);
         }
     }
@@ -72,6 +75,12 @@ impl Expectation {
     pub fn end(&mut self, client: Option<IpAddr>, ssrc: Option<u32>) {
         self.sources.retain(|source, pace| Some(pace.to) != client && Some(*source) != ssrc);
         self.signs.retain(|_, pace| Some(pace.to) != client);
+    }
+
+    /// Whether a source has been expected for long enough.
+    #[must_use]
+    pub fn has_source(&self, ssrc: u32) -> bool {
+        self.sources.get(&ssrc).is_some_and(|pace| pace.last - pace.first >= LEARNED)
     }
 
     /// Its sources of media.

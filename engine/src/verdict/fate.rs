@@ -140,7 +140,7 @@ fn spread(members: &[usize], since: &impl Fn(&usize) -> Time) -> Span {
 pub const TOGETHER: Span = Span::seconds(5);
 
 /// ... and this close hardly have two: a camera sends several pictures in that time.
-const AT_ONCE: Span = Span::millis(1_500);
+pub const AT_ONCE: Span = Span::millis(1_500);
 
 /// A group without further proof.
 const GROUP: usize = 3;

@@ -21,6 +21,7 @@
 //! absence is stamped with the deadline, never with the frame that moved the clock.
 
 pub mod account;
+pub mod again;
 pub mod expectation;
 pub mod fate;
 pub mod running;
@@ -119,6 +120,32 @@ impl Absence {
     }
 }
 
+/// A silence too short to be an absence, in which something was lost: the way was cut for a moment.
+#[derive(Debug, Clone)]
+pub struct Hole {
+    /// Who.
+    pub device: Number,
+    /// Its last frame before.
+    pub from: (Time, Cite),
+    /// Its first frame after.
+    pub to: (Time, Cite),
+    /// The frame that shows what was lost: media with a gap in its numbers, or bytes sent again.
+    pub lost: Cite,
+}
+
+/// A start that made no absence: the device was away for too short a time, or nobody asked for it.
+#[derive(Debug, Clone)]
+pub struct Restart {
+    /// Who.
+    pub device: Number,
+    /// Its last frame before.
+    pub since: (Time, Cite),
+    /// Its first word after, and what that was.
+    pub sign: (Time, Cite, Start),
+    /// Whether its own clock showed later that it had run all the time.
+    is_denied: bool,
+}
+
 /// What one does after a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Start {
@@ -188,6 +215,12 @@ struct Watch {
     absent: Option<usize>,
     /// Index of the last absence, open or not.
     was_absent: Option<usize>,
+    /// The last silence that was strange and may turn out to be a [`Hole`].
+    silence: Option<((Time, Cite), (Time, Cite))>,
+    /// Index of the last start without an absence.
+    restart: Option<usize>,
+    /// Whether something was ever expected of it.
+    was_expected: bool,
     history: Vec<(Time, State)>,
     /// How many times without a watch were over when it was last heard.
     blinds: usize,
@@ -202,6 +235,8 @@ pub struct Verdict {
     /// Every device by its last frame, in watched time; made where a judgement needs it.
     by_last: Vec<(Time, Number)>,
     absences: Vec<Absence>,
+    holes: Vec<Hole>,
+    restarts: Vec<Restart>,
     /// Open absences by their beginning, in watched time.
     open: BTreeSet<(Time, usize)>,
     /// Packet time less watched time.
@@ -222,6 +257,10 @@ impl Verdict {
             self.watches.insert(device, Watch::new(first, self.offset, self.blinds.len()));
         }
         let Some(watch) = self.watches.get_mut(device) else { return };
+        let silence = first.0 - self.offset - watch.last.0;
+        if silence >= HOLE_MIN && watch.absent.is_none() && watch.expectation.is_strange(silence) {
+            watch.silence = Some(((watch.last.1, watch.last.2), first));
+        }
         if watched >= watch.last.0 {
             watch.last = (watched, last.0, last.1);
         }
@@ -258,16 +297,42 @@ impl Verdict {
         {
             absence.resumed = Some((second.first, cite));
         }
+        let is_of_before = watch.expectation.has_source(second.ssrc);
+        let hole = watch.hole(device, second.last, cite).filter(|_| second.lost > 0 && is_of_before);
         watch.expectation.media(second, offset);
+        watch.was_expected |= watch.expectation.is_learned();
         watch.asks.known(client);
         let due = watch.due();
         self.rearm(device, due);
+        self.keep_hole(hole);
+    }
+
+    /// Says that a device sent again what was not acknowledged.
+    pub fn resent(&mut self, device: Number, at: Time, cite: Cite) {
+        let hole = self.watches.get_mut(device).and_then(|watch| watch.hole(device, at, cite));
+        self.keep_hole(hole);
+    }
+
+    fn keep_hole(&mut self, hole: Option<Hole>) {
+        let Some(hole) = hole else { return };
+        if let Some(watch) = self.watches.get_mut(hole.device) {
+            watch.silence = None;
+        }
+        if self.holes.len() < HOLES_MAX {
+            self.holes.push(hole);
+        } else {
+            self.refused = self.refused.saturating_add(1);
+        }
     }
 
     /// Takes what a device's clock showed `peer` at `at`, in the frame `cite`.
     pub fn stamped(&mut self, device: Number, peer: IpAddr, (at, cite): (Time, Cite), stamp: u32) {
         let Some(watch) = self.watches.get_mut(device) else { return };
         let before = watch.clocks.read(peer, at, stamp);
+        let restart = watch.restart.and_then(|index| self.restarts.get_mut(index));
+        if let Some(restart) = restart.filter(|it| before.is_some_and(|before| before <= it.since.0)) {
+            restart.is_denied = true;
+        }
         let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index)) else { return };
         let is_back = absence.ended.is_some_and(|(ended, _)| at >= ended);
         if is_back && absence.ran_on.is_none() && before.is_some_and(|before| before <= absence.since) {
@@ -280,6 +345,7 @@ impl Verdict {
         let offset = self.offset;
         let Some(watch) = self.watches.get_mut(device) else { return };
         if watch.expectation.sign(second, to, offset) {
+            watch.was_expected = true;
             watch.asks.known(peer);
             let due = watch.due();
             self.rearm(device, due);
@@ -319,14 +385,35 @@ impl Verdict {
         }
     }
 
+    /// Whether something was ever expected of a device.
+    #[must_use]
+    pub fn expects(&self, device: Number) -> bool {
+        self.watches.get(device).is_some_and(|watch| watch.was_expected)
+    }
+
     /// Says that the device did what one does after a start.
     pub fn started(&mut self, device: Number, (at, cite): (Time, Cite), how: Start) {
-        let was_absent = self.watches.get(device).and_then(|watch| watch.was_absent);
-        let Some(absence) = was_absent.and_then(|index| self.absences.get_mut(index)) else { return };
-        let is_near = absence.ended.is_none_or(|(ended, _)| at - ended <= START_SIGNS);
-        if is_near && absence.restarted.is_none() && at - self.offset > absence.watched_since {
-            absence.restarted = Some((at, cite, how));
+        let Some(watch) = self.watches.get_mut(device) else { return };
+        let absence = watch.was_absent.and_then(|index| self.absences.get_mut(index));
+        if let Some(absence) =
+            absence.filter(|it| it.ended.is_none_or(|(ended, _)| at - ended <= START_SIGNS))
+        {
+            if absence.restarted.is_none() && at - self.offset > absence.watched_since {
+                absence.restarted = Some((at, cite, how));
+            }
+            return;
         }
+        let silence = at - self.offset - watch.last.0;
+        if !watch.was_expected || silence < RESTART_MIN {
+            return;
+        }
+        if self.restarts.len() >= RESTARTS_MAX {
+            self.refused = self.refused.saturating_add(1);
+            return;
+        }
+        watch.restart = Some(self.restarts.len());
+        let since = (watch.last.1, watch.last.2);
+        self.restarts.push(Restart { device, since, sign: (at, cite, how), is_denied: false });
     }
 
     /// Says that nobody watched between the two, or that the capture's clock leapt from one to the other.
@@ -359,6 +446,9 @@ impl Verdict {
     pub fn renumber(&mut self, gone: Number, kept: Number) {
         let Some(mut absorbed) = self.remove(gone) else { return };
         (absorbed.deadline, absorbed.entered) = (None, None);
+        let (holes, restarts) = (self.holes.iter_mut(), self.restarts.iter_mut());
+        let devices = holes.map(|it| &mut it.device).chain(restarts.map(|it| &mut it.device));
+        devices.filter(|device| **device == gone).for_each(|device| *device = kept);
         if absorbed.was_absent.is_some() {
             for absence in self.absences.iter_mut().filter(|absence| absence.device == gone) {
                 absence.device = kept;
@@ -389,6 +479,17 @@ impl Verdict {
     #[must_use]
     pub fn absences(&self) -> &[Absence] {
         &self.absences
+    }
+
+    /// Every short cut, in the order in which they were seen.
+    #[must_use]
+    pub fn holes(&self) -> &[Hole] {
+        &self.holes
+    }
+
+    /// Every start without an absence, in the order in which they were seen.
+    pub fn restarts(&self) -> impl Iterator<Item = &Restart> {
+        self.restarts.iter().filter(|restart| !restart.is_denied)
     }
 
     /// The history of a device: from when it was what, ending with what it is at `now`.
@@ -513,6 +614,9 @@ impl Watch {
             entered: None,
             absent: None,
             was_absent: None,
+            silence: None,
+            restart: None,
+            was_expected: false,
             history: Vec::new(),
             blinds,
         }
@@ -526,6 +630,12 @@ impl Watch {
 
     fn patience(&self) -> Span {
         if self.expectation.is_learned() { self.expectation.patience() } else { FRESH }
+    }
+
+    /// The silence just over, where what `cite` shows at `at` proves that something was lost in it.
+    fn hole(&self, device: Number, at: Time, lost: Cite) -> Option<Hole> {
+        let (from, to) = self.silence?;
+        (at >= to.0 && at - to.0 <= LOSS_SHOWS).then_some(Hole { device, from, to, lost })
     }
 
     fn enter(&mut self, at: Time, state: State, refused: &mut u64) {
@@ -555,6 +665,8 @@ impl Watch {
         self.clocks.absorb(other.clocks);
         self.absent = self.absent.or(other.absent);
         self.was_absent = self.was_absent.max(other.was_absent);
+        self.restart = self.restart.max(other.restart);
+        self.was_expected |= other.was_expected;
         self.blinds = self.blinds.max(other.blinds);
         let own = std::mem::take(&mut self.history);
         let mut all: Vec<_> = own.into_iter().chain(other.history).collect();
@@ -576,6 +688,21 @@ const GIVE_UP: Span = Span::seconds(60);
 
 /// Signs of a start count until this long after the first frame: DHCP retries up to about 60 s (RFC 2131, 4.1).
 const START_SIGNS: Span = Span::seconds(60);
+
+/// A silence in which a link can go down and come up again.
+const HOLE_MIN: Span = Span::millis(1_500);
+
+/// What was lost in it shows within this time.
+const LOSS_SHOWS: Span = Span::seconds(3);
+
+/// Nothing starts anew within less (facts, offline_and_switch 4: 20 to 120 s).
+const RESTART_MIN: Span = Span::seconds(5);
+
+/// Short cuts kept.
+const HOLES_MAX: usize = 16_384;
+
+/// Starts without an absence kept.
+const RESTARTS_MAX: usize = 16_384;
 
 /// Others heard are counted up to here: more make nothing surer.
 pub const OTHERS_COUNTED: usize = 1_000;

@@ -1,0 +1,134 @@
+//! Incidents: what the verdict knows, as findings.
+//!
+//! ```text
+//! absences ─► fate: which belong together ─► again: which are the same again ─► one finding each
+//! ```
+
+use spanwatch_parsers::{Text, Time};
+
+use super::Ledger;
+use super::directory::Number;
+use crate::detectors::device_offline::{self, Around};
+use crate::detectors::{
+    boot_loop, device_flapping, device_restarted, devices_offline_together, switch_fault,
+};
+use crate::finding::Finding;
+use crate::verdict::Absence;
+use crate::verdict::again::{self, Episode, Repeated};
+use crate::verdict::fate::{self, Fate};
+
+impl Ledger {
+    /// Every incident as of `now`.
+    pub(super) fn incidents(&self, now: Time) -> Vec<Finding> {
+        let absences = self.verdict.absences();
+        let fates = fate::incidents(absences, |number| self.switch_of(number));
+        let story = again::sort(&fates, absences, self.verdict.holes(), self.verdict.restarts());
+        let groups = story.groups.iter().filter_map(|outages| self.again(outages, &fates, now));
+        let devices = story.devices.iter().filter_map(|repeated| self.repeated(repeated, now));
+        let alone = story.alone.iter().filter_map(|index| self.incident(fates.get(*index)?, now));
+        let starts = story.starts.iter().map(|restart| {
+            let switch = self.switch_of(restart.device).map(|id| id.as_str().to_owned());
+            device_restarted::finding(restart, &self.directory, switch)
+        });
+        groups.chain(devices).chain(alone).chain(starts).collect()
+    }
+
+    /// Words outages of one group.
+    fn again(&self, outages: &[usize], fates: &[Fate], now: Time) -> Option<Finding> {
+        let fates: Vec<&Fate> = outages.iter().filter_map(|index| fates.get(*index)).collect();
+        let opened_as = self.opened_as.get(*fates.first()?.members.first()?)?;
+        let switch = fates.iter().rev().find_map(|fate| fate.switch.as_ref());
+        let name = switch.map(|id| self.switch_name(id));
+        let told: Vec<Finding> = fates.iter().filter_map(|fate| self.incident(fate, now)).collect();
+        switch_fault::finding(&told, name.as_ref().map(Text::as_str), opened_as, now)
+    }
+
+    /// Words what befell one device several times.
+    fn repeated(&self, repeated: &Repeated<'_>, now: Time) -> Option<Finding> {
+        let now_called =
+            self.directory.device(repeated.device).map_or_else(String::new, |device| device.id());
+        let opened_as = |absence: &Absence| {
+            let index = self.verdict.absences().iter().position(|it| std::ptr::eq(it, absence));
+            index.and_then(|index| self.opened_as.get(index))
+        };
+        let first = repeated.episodes.first()?;
+        let name = match first {
+            Episode::Gone(_, absence) => opened_as(absence),
+            Episode::Cut(_) | Episode::Anew(_) => None,
+        };
+        let supersedes = repeated.episodes.iter().filter_map(|episode| match episode {
+            Episode::Gone(_, absence) => Some(self.single(absence, opened_as(absence)?, now).id),
+            Episode::Cut(_) | Episode::Anew(_) => None,
+        });
+        let around = device_flapping::Around {
+            opened_as: name.unwrap_or(&now_called),
+            directory: &self.directory,
+            switch: self.switch_of(repeated.device).map(|id| id.as_str().to_owned()),
+            supersedes: supersedes.collect(),
+            now,
+        };
+        if repeated.is_loop() {
+            boot_loop::finding(repeated, around)
+        } else {
+            device_flapping::finding(repeated, around)
+        }
+    }
+
+    /// Words one incident: a single absence, or several that belong together.
+    fn incident(&self, fate: &Fate, now: Time) -> Option<Finding> {
+        let members: Vec<(&Absence, &String)> = fate
+            .members
+            .iter()
+            .filter_map(|index| self.verdict.absences().get(*index).zip(self.opened_as.get(*index)))
+            .collect();
+        let (first, opened_as) = *members.first()?;
+        if members.len() == 1 {
+            return Some(self.single(first, opened_as, now));
+        }
+        let early = members.iter().filter(|(absence, _)| absence.detected < fate.detected);
+        let supersedes = early.map(|(absence, opened_as)| self.single(absence, opened_as, now).id).collect();
+        let switch = fate.switch.as_ref().and_then(|id| self.switches.get(id));
+        let name =
+            fate.switch.as_ref().map(|id| switch.and_then(|it| it.name.as_ref()).unwrap_or(id).as_str());
+        let heard = fate.switch.as_ref().and_then(|id| self.chassis.get(id)).copied();
+        let around = devices_offline_together::Around {
+            opened_as,
+            directory: &self.directory,
+            switch_name: name,
+            switch_heard: heard
+                .and_then(|number| self.directory.device(number))
+                .map(|device| device.last_seen),
+            supersedes,
+            now,
+        };
+        let absences: Vec<&Absence> = members.iter().map(|(absence, _)| *absence).collect();
+        devices_offline_together::finding(fate, &absences, around)
+    }
+
+    fn single(&self, absence: &Absence, opened_as: &str, now: Time) -> Finding {
+        let switch = self.switch_of(absence.device);
+        let is_shared = !absence.together.is_empty()
+            && absence.together.len() == absence.together_count
+            && absence.together.iter().all(|other| self.switch_of(*other) == switch);
+        let name = |id: &Text| self.switches.get(id).and_then(|it| it.name.clone()).unwrap_or(id.clone());
+        let around = Around {
+            opened_as,
+            directory: &self.directory,
+            shared: switch.as_ref().filter(|_| is_shared).map(|id| name(id).as_str().to_owned()),
+            switch: switch.map(|id| id.as_str().to_owned()),
+            now,
+        };
+        device_offline::finding(absence, around)
+    }
+
+    /// The id of the switch that a device hangs on.
+    fn switch_of(&self, number: Number) -> Option<Text> {
+        let attachment = self.directory.device(number)?.attachment.as_ref()?;
+        attachment.switch.as_ref().map(|said| self.switches.id_of(said))
+    }
+
+    /// What to call a switch.
+    fn switch_name(&self, id: &Text) -> Text {
+        self.switches.get(id).and_then(|it| it.name.clone()).unwrap_or_else(|| id.clone())
+    }
+}
