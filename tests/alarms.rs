@@ -31,6 +31,20 @@ const RINGING: &[(&str, Make)] = &[
     ("port-flapping", |_| written(&faults::port_flapping(true))),
     ("link-degraded", |_| written(&faults::link_degraded(true))),
     ("power-fault", |_| written(&faults::power_fault(true))),
+    ("device-flapping", |_| {
+        simulated(
+            "--seed 4 --devices 12 --length 4m --bit-rate 60000 --transport udp --incident port-flapping@2m",
+        )
+    }),
+    ("device-restarted", |_| {
+        simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident camera-reboot@2m+6s")
+    }),
+    ("boot-loop", |_| {
+        simulated("--seed 4 --devices 12 --length 6m --bit-rate 60000 --incident boot-loop@1m")
+    }),
+    ("switch-fault", |_| {
+        simulated("--seed 4 --devices 24 --length 6m --bit-rate 60000 --incident intermittent-switch@1m")
+    }),
     ("service-down", |_| {
         simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident process-crash@2m+60s")
     }),
@@ -81,6 +95,11 @@ const NEARLY: &[(&str, Make)] = &[
 
 /// What looks like a fault of a device or its recorder, and is none.
 const HARMLESS: &[(&str, Make)] = &[
+    ("device-flapping", |_| {
+        simulated(
+            "--seed 4 --devices 12 --length 5m --bit-rate 60000 --transport udp --incident short-blip@2m --incident short-blip@150s --incident short-blip@3m",
+        )
+    }),
     ("service-down", |_| {
         simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident recorder-reconnect@2m")
     }),

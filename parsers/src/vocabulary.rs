@@ -169,6 +169,8 @@ pub enum Fact {
     Binding { mac: Mac, ip: IpAddr, by: BindingBy },
     /// The subject asked the link who holds `target` (an ARP request, a neighbour solicitation).
     Asked { target: IpAddr },
+    /// The subject told everybody, unasked, which address it holds (gratuitous ARP, RFC 5227, 2.3).
+    Announced,
     /// The subject forwards packets for others: it says so itself (router advertisement), or DHCP does.
     Router,
     /// A property of the subject, as it was said.

@@ -69,6 +69,8 @@ pub enum What {
 pub enum Says {
     /// `mac` holds `ip`.
     Binding(Mac, IpAddr),
+    /// The sender tells everybody, unasked, that `mac` holds `ip`.
+    Claimed(Mac, IpAddr),
     /// A lease gives `ip` to `mac`.
     Leased {
         /// DHCP message type.

@@ -227,6 +227,11 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
             let fact = Fact::Binding { mac: Mac(mac.0), ip: *ip, by: BindingBy::Claim };
             vec![(named(mac, Some(*ip)), resolver, fact)]
         }
+        Says::Claimed(mac, ip) => {
+            let about = named(mac, Some(*ip));
+            let binding = Fact::Binding { mac: Mac(mac.0), ip: *ip, by: BindingBy::Claim };
+            vec![(about, resolver, binding), (about, resolver, Fact::Announced)]
+        }
         Says::Asked(own, target) => {
             vec![(named(&sight.from.mac, *own), resolver, Fact::Asked { target: *target })]
         }

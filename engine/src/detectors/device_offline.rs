@@ -66,7 +66,7 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
     let judgement = Judgement::of(absence, kind);
     let evidence = evidence(absence, directory);
     let since = clock_time(absence.since);
-    let alone = absence.together.is_empty();
+    let alone = absence.together_count < MANY;
 
     let went = match absence.ended {
         None => format!("{what} {name} has given no sign of life since {since} UTC."),
@@ -174,11 +174,11 @@ impl Judgement {
         let gone = if ways.len() > 1 { TWO_REFUSALS } else { ONE_REFUSAL };
         let ran_on = absence.lived().is_some();
         let is_recorder = kind_of(kind).id == recorder_offline::KIND.id;
-        let cause = match (ran_on, absence.together.is_empty()) {
-            (true, true) => Cause::Link,
-            (true, false) => Cause::Uplink,
-            (false, true) if absence.began_anew().is_some() => Cause::DeviceRestart,
-            (false, true) if is_recorder => Cause::Recorder,
+        let cause = match (ran_on, absence.together_count >= MANY) {
+            (true, false) => Cause::Link,
+            (true, true) => Cause::Uplink,
+            (false, false) if is_recorder => Cause::Recorder,
+            (false, false) if absence.began_anew().is_some() => Cause::DeviceRestart,
             (false, _) => Cause::Unknown,
         };
         Self { gone, cause }
@@ -242,7 +242,7 @@ impl Judgement {
                 weigh(Cause::Link, 20, &refusals, &[], port),
                 weigh(Cause::Power, 15, &refusals, &[], "its power supply"),
             ]
-        } else if absence.together.is_empty() {
+        } else if absence.together_count < MANY {
             vec![
                 weigh(Cause::Device, 40, &refusals, &[], port),
                 weigh(Cause::Power, 25, &refusals, &[], port),
@@ -306,5 +306,7 @@ const RESTARTED: u8 = 60;
 const CUT: u8 = 70;
 /// Several ran on while they were away: their uplink, or a switch that does not power them, in per cent.
 const CUT_TOGETHER: u8 = 50;
+/// So many others that are silent too share something with it.
+const MANY: usize = 2;
 /// Names in one sentence.
 const NAMED_MAX: usize = 4;

@@ -3,7 +3,7 @@
 //! ## What it says
 //! A device had sent media for 10 s or more and stopped, and nobody had ended it. It lives: after that it still agreed
 //! to what its client asked for (RTSP). No picture came for three times the longest normal pause, 10 s at least; or the client
-//! asked anew (PLAY), the device agreed, and for 5 s nothing came. Media of the same kind to the same client ends it.
+//! asked anew (PLAY) and the device agreed; and for 5 s after nothing came either. Media of the same kind to the same client ends it.
 //!
 //! ## Why it matters
 //! The camera looks alive to everything that only asks whether it answers, and nothing is recorded.
@@ -43,8 +43,8 @@ const LEARNED: Span = Span::seconds(10);
 const PATIENCE_MIN: Span = Span::seconds(10);
 /// Otherwise this many times the longest normal pause.
 const PATIENCE_GAPS: i64 = 3;
-/// A device that agreed to PLAY sends its first picture at once.
-const PLAY_SHOWS: Span = Span::seconds(5);
+/// Who is asked anew is asked several things before the first picture comes, and a device that just came back too.
+const SHOWS: Span = Span::seconds(5);
 /// A client that ends a stream which has been silent for this long ends it because it is silent.
 const IMPATIENCE: Span = Span::seconds(3);
 /// An answer so long after the last picture shows that the device lives without.
@@ -123,10 +123,7 @@ impl Media {
     /// When it can be called stalled, in watched time.
     fn ripe(&self) -> Time {
         let silent = self.last + self.patience();
-        match self.agreed {
-            Some(Agreed { at, is_play: true, .. }) => silent.max(at + PLAY_SHOWS),
-            _ => silent,
-        }
+        self.agreed.map_or(silent, |agreed| silent.max(agreed.at + SHOWS))
     }
 }
 

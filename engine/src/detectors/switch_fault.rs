@@ -38,7 +38,7 @@ pub fn finding(outages: &[Finding], name: Option<&str>, opened_as: &str, now: Ti
     }
     let thing = name.map_or_else(|| "what they share".to_owned(), |name| format!("switch {name}"));
     let (since, times) = (first.first_seen, outages.len());
-    let spans: Vec<String> = outages.iter().map(|outage| span(outage)).collect();
+    let spans: Vec<String> = outages.iter().map(span).collect();
     let evidence: Vec<Evidence> =
         outages.iter().flat_map(|outage| outage.evidence.iter().take(SHOWN_MAX).cloned()).collect();
     let all: Vec<usize> = (0..evidence.len()).collect();

@@ -4,13 +4,13 @@
 //! absences ─► fate: which belong together ─► again: which are the same again ─► one finding each
 //! ```
 
-use spanwatch_parsers::{Text, Time};
+use spanwatch_parsers::{Span, Text, Time};
 
 use super::Ledger;
 use super::directory::Number;
 use crate::detectors::device_offline::{self, Around};
 use crate::detectors::{
-    boot_loop, device_flapping, device_restarted, devices_offline_together, switch_fault,
+    address_conflict, boot_loop, device_flapping, device_restarted, devices_offline_together, switch_fault,
 };
 use crate::finding::Finding;
 use crate::verdict::Absence;
@@ -132,3 +132,29 @@ impl Ledger {
         self.switches.get(id).and_then(|it| it.name.clone()).unwrap_or_else(|| id.clone())
     }
 }
+
+/// Leaves out what another finding explains: of two devices that fight for one address each seems to be gone in turns
+/// (facts, offline_and_switch 9.4, N15, and 10.4).
+pub(super) fn explained(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let (mut conflicts, others): (Vec<Finding>, Vec<Finding>) =
+        findings.drain(..).partition(|finding| finding.kind.id == address_conflict::KIND.id);
+    let seems_gone = [device_offline::KIND.id, device_flapping::KIND.id, device_restarted::KIND.id];
+    let mut kept = Vec::new();
+    for finding in others {
+        let explains = |conflict: &&mut Finding| {
+            let is_in_time = finding.last_seen >= conflict.first_seen - AROUND
+                && conflict.ended.is_none_or(|ended| finding.first_seen <= ended + AROUND);
+            is_in_time && finding.devices.iter().all(|device| conflict.devices.contains(device))
+        };
+        let is_of_it = seems_gone.contains(&finding.kind.id);
+        match conflicts.iter_mut().filter(|_| is_of_it).find(explains) {
+            Some(conflict) => conflict.supersedes.push(finding.id),
+            None => kept.push(finding),
+        }
+    }
+    kept.extend(conflicts);
+    kept
+}
+
+/// Who has another's answers in his neighbours' tables is looked for in vain until they ask again.
+const AROUND: Span = Span::seconds(60);

@@ -164,6 +164,10 @@ impl Ledger {
                     self.asked(seen, *target, How::HostUnreachable, 1);
                 }
             }
+            Fact::Announced => {
+                let number = self.directory.find(&seen.subject);
+                self.started(number, (seen, seen.at, seen.cite), None, Start::Announcement);
+            }
             Fact::Router => self.router(seen),
             Fact::Attribute { key, value } => self.attribute(seen, *key, value),
             Fact::Label(label) => self.label(seen, label),
@@ -305,6 +309,7 @@ impl Ledger {
             now,
         };
         findings.extend(self.detectors.iter().flat_map(|detector| detector.findings(&known)));
+        let mut findings = incidents::explained(findings);
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
         findings
     }

@@ -41,7 +41,7 @@ fn heard(at: Time, mac: Mac, ip: IpAddr) -> Observation {
         last: at,
         packets: 1,
         bytes: 100,
-        longest_gap: spanwatch_parsers::Span::ZERO,
+        longest_gap: Span::ZERO,
         stamp: None,
     };
     let subject = Party { mac: Some(mac), ip: Some(ip), hop_limit: 64, ..Party::default() };
@@ -70,11 +70,7 @@ fn a_limit_bears_the_time_at_which_it_was_first_reached() {
         ledger.observe(&heard(second(i64::from(n)), Mac([2, 1, 0, 0, 0, 1]), ip));
     }
     let reached = second(directory::DEVICES_MAX as i64);
-    ledger.observe(&heard(
-        reached + spanwatch_parsers::Span::seconds(9),
-        CAMERA,
-        "192.0.2.1".parse().unwrap(),
-    ));
+    ledger.observe(&heard(reached + Span::seconds(9), CAMERA, "192.0.2.1".parse().unwrap()));
     let limits = ledger.all_limits();
     let limit = limits.get("devices").unwrap();
     assert_eq!((limit.first, limit.evicted), (reached, 2));

@@ -102,6 +102,12 @@ impl Expectation {
         pace.times(PATIENCE_GAPS).max(PATIENCE_MIN)
     }
 
+    /// The longest time between two signs that was normal for the liveliest of what is expected.
+    #[must_use]
+    pub fn gap(&self) -> Span {
+        self.learned().map(|pace| pace.longest_gap).min().unwrap_or(Span::ZERO)
+    }
+
     /// Whether so long a silence is out of the ordinary, though perhaps not yet beyond patience.
     #[must_use]
     pub fn is_strange(&self, silence: Span) -> bool {

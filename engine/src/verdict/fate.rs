@@ -32,7 +32,9 @@ pub struct Fate {
 /// Sorts absences into incidents, each into one, in order of their beginning.
 #[must_use]
 pub fn incidents(absences: &[Absence], hangs_on: impl Fn(Number) -> Option<Text>) -> Vec<Fate> {
-    let since = |index: &usize| absences.get(*index).map_or(Time::MIN, |absence| absence.since);
+    let failed = moments(absences);
+    let since = |index: &usize| failed.get(*index).copied().unwrap_or(Time::MIN);
+    let heard = |index: &usize| absences.get(*index).map_or(Time::MIN, |absence| absence.since);
     let mut order: Vec<usize> = (0..absences.len()).collect();
     order.sort_by_key(|index| (since(index), *index));
     let mut fates = Vec::new();
@@ -42,19 +44,47 @@ pub fn incidents(absences: &[Absence], hangs_on: impl Fn(Number) -> Option<Text>
         let count = rest.partition_point(|index| since(index) - begin <= TOGETHER);
         let (cluster, later) = rest.split_at(count);
         rest = later;
-        sort_cluster(cluster, absences, &hangs_on, &mut fates);
+        sort_cluster(cluster, (absences, &failed), &hangs_on, &mut fates);
     }
-    fates.sort_by_key(|fate| fate.members.first().map(since));
+    for fate in &mut fates {
+        fate.members.sort_by_key(|index| (heard(index), *index));
+    }
+    fates.sort_by_key(|fate| fate.members.first().map(heard));
     fates
+}
+
+/// When each may have failed. Who speaks often failed at his last word. Who speaks every few seconds failed some time
+/// within his pause: where others failed in it, three and more with him, he failed with most of them.
+fn moments(absences: &[Absence]) -> Vec<Time> {
+    let mut failed: Vec<Time> = absences.iter().map(|absence| absence.since).collect();
+    let mut begins: Vec<Time> = absences.iter().map(|absence| absence.since - AT_ONCE).collect();
+    let mut ends: Vec<Time> = absences.iter().map(|absence| absence.since + absence.gap + AT_ONCE).collect();
+    let mut all = failed.clone();
+    for sorted in [&mut begins, &mut ends, &mut all] {
+        sorted.sort_unstable();
+    }
+    all.dedup();
+    // How many may have failed at a moment: those whose time has begun, less those whose time is over.
+    let count = |at: Time| begins.partition_point(|it| *it <= at) - ends.partition_point(|it| *it < at);
+    let counted: Vec<(Time, usize)> = all.into_iter().map(|at| (at, count(at))).collect();
+    for (absence, failed) in absences.iter().zip(&mut failed).filter(|(absence, _)| absence.gap > AT_ONCE) {
+        let from = counted.partition_point(|(at, _)| *at < absence.since);
+        let near = counted.iter().skip(from).take_while(|(at, _)| *at <= absence.since + absence.gap);
+        let most = near.max_by_key(|(at, count)| (*count, std::cmp::Reverse(*at)));
+        if let Some((at, _)) = most.filter(|(_, count)| *count >= GROUP) {
+            *failed = *at;
+        }
+    }
+    failed
 }
 
 fn sort_cluster(
     cluster: &[usize],
-    absences: &[Absence],
+    (absences, failed): (&[Absence], &[Time]),
     hangs_on: &impl Fn(Number) -> Option<Text>,
     fates: &mut Vec<Fate>,
 ) {
-    let since = |index: &usize| absences.get(*index).map_or(Time::MIN, |absence| absence.since);
+    let since = |index: &usize| failed.get(*index).copied().unwrap_or(Time::MIN);
     let mut by_switch: BTreeMap<Option<Text>, Vec<usize>> = BTreeMap::new();
     for index in cluster {
         let switch = absences.get(*index).and_then(|absence| hangs_on(absence.device));
@@ -217,6 +247,19 @@ mod tests {
     #[test]
     fn two_switches_at_once_share_what_is_above_them() {
         assert_eq!(members(&sorted(&[0, 200, 300, 350], "abab")), [(&[0, 1, 2, 3][..], None)]);
+    }
+
+    #[test]
+    fn who_speaks_rarely_failed_with_those_who_failed_in_his_pause() {
+        let mut slow = absences(&[0, 2_300, 2_400, 2_500]);
+        assert_eq!(incidents(&slow, |_| None).len(), 2);
+        slow[0].gap = Span::millis(3_000);
+        assert_eq!(members(&incidents(&slow, |_| None)), [(&[0, 1, 2, 3][..], None)]);
+        slow[0].gap = Span::millis(2_000);
+        assert_eq!(incidents(&slow, |_| None).len(), 2);
+        let mut all_slow = absences(&[0, 2_000, 4_000]);
+        all_slow.iter_mut().for_each(|absence| absence.gap = Span::seconds(5));
+        assert_eq!(incidents(&all_slow, |_| None).len(), 1);
     }
 
     #[test]

@@ -37,7 +37,7 @@ use crate::numbered::Numbered;
 use crate::observation::Cite;
 use expectation::Expectation;
 use fate::TOGETHER;
-use running::Clocks;
+use running::{Clocks, Reading};
 use witness::{Ask, Asks};
 
 /// One absence, from the last sign of life to the first sign after.
@@ -64,6 +64,8 @@ pub struct Absence {
     pub together_count: usize,
     /// The longest silence that was normal for it.
     pub patience: Span,
+    /// The longest time between two signs that was normal for it: it failed within this time after its last.
+    pub gap: Span,
     /// How long its media, or what else was expected of it, had run.
     pub streamed: Span,
     /// Whether that was media.
@@ -109,6 +111,7 @@ impl Absence {
             together: Vec::new(),
             together_count: 0,
             patience: Span::seconds(5),
+            gap: Span::ZERO,
             streamed: Span::seconds(60),
             is_of_media: true,
             sources: Vec::new(),
@@ -153,6 +156,8 @@ pub enum Start {
     Lease,
     /// It asks whether its address is free (RFC 5227, 2.1.1; RFC 4862, 5.4).
     Probe,
+    /// It tells everybody its address, unasked (RFC 5227, 2.3). Some do so whenever their link comes up.
+    Announcement,
 }
 
 impl Start {
@@ -162,6 +167,7 @@ impl Start {
         match self {
             Self::Lease => "asks for an address as after a start",
             Self::Probe => "asks whether its address is free, as after a start",
+            Self::Announcement => "tells everybody its address unasked, as after a start",
         }
     }
 
@@ -171,7 +177,7 @@ impl Start {
         match self {
             Self::Lease => "dhcp",
             Self::Probe if is_ipv6 => "nd",
-            Self::Probe => "arp",
+            Self::Probe | Self::Announcement => "arp",
         }
     }
 }
@@ -217,6 +223,8 @@ struct Watch {
     was_absent: Option<usize>,
     /// The last silence that was strange and may turn out to be a [`Hole`].
     silence: Option<((Time, Cite), (Time, Cite))>,
+    /// A start that only an announcement shows: it counts once the clock shows it too.
+    announced: Option<Restart>,
     /// Index of the last start without an absence.
     restart: Option<usize>,
     /// Whether something was ever expected of it.
@@ -328,7 +336,16 @@ impl Verdict {
     /// Takes what a device's clock showed `peer` at `at`, in the frame `cite`.
     pub fn stamped(&mut self, device: Number, peer: IpAddr, (at, cite): (Time, Cite), stamp: u32) {
         let Some(watch) = self.watches.get_mut(device) else { return };
-        let before = watch.clocks.read(peer, at, stamp);
+        let reading = watch.clocks.read(peer, at, stamp);
+        if reading == Reading::Anew
+            && let Some(restart) = watch.announced.take_if(|it| at - it.sign.0 <= START_SIGNS)
+        {
+            return self.keep_restart(restart);
+        }
+        let before = match reading {
+            Reading::RanOn(before) => Some(before),
+            Reading::Anew | Reading::Nothing => None,
+        };
         let restart = watch.restart.and_then(|index| self.restarts.get_mut(index));
         if let Some(restart) = restart.filter(|it| before.is_some_and(|before| before <= it.since.0)) {
             restart.is_denied = true;
@@ -407,13 +424,24 @@ impl Verdict {
         if !watch.was_expected || silence < RESTART_MIN {
             return;
         }
+        let restart =
+            Restart { device, since: (watch.last.1, watch.last.2), sign: (at, cite, how), is_denied: false };
+        if how == Start::Announcement {
+            watch.announced = Some(restart);
+        } else {
+            self.keep_restart(restart);
+        }
+    }
+
+    fn keep_restart(&mut self, restart: Restart) {
+        let Some(watch) = self.watches.get_mut(restart.device) else { return };
+        watch.announced = None;
         if self.restarts.len() >= RESTARTS_MAX {
             self.refused = self.refused.saturating_add(1);
             return;
         }
         watch.restart = Some(self.restarts.len());
-        let since = (watch.last.1, watch.last.2);
-        self.restarts.push(Restart { device, since, sign: (at, cite, how), is_denied: false });
+        self.restarts.push(restart);
     }
 
     /// Says that nobody watched between the two, or that the capture's clock leapt from one to the other.
@@ -569,6 +597,7 @@ impl Verdict {
             together,
             together_count,
             patience: watch.expectation.patience(),
+            gap: watch.expectation.gap(),
             streamed: watch.expectation.length(),
             is_of_media: watch.expectation.is_of_media(),
             sources: watch.expectation.sources(),
@@ -615,6 +644,7 @@ impl Watch {
             absent: None,
             was_absent: None,
             silence: None,
+            announced: None,
             restart: None,
             was_expected: false,
             history: Vec::new(),

@@ -18,6 +18,17 @@ use crate::few::FewBy;
 #[derive(Debug, Default)]
 pub struct Clocks(FewBy<IpAddr, Clock>);
 
+/// What a reading shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It ran on since this reading.
+    RanOn(Time),
+    /// Its pace was known, and it shows something else: set anew, or the clock of another connection.
+    Anew,
+    /// Nothing yet.
+    Nothing,
+}
+
 /// A clock as one peer sees it.
 #[derive(Debug, Clone, Copy)]
 struct Clock {
@@ -29,17 +40,21 @@ struct Clock {
 }
 
 impl Clocks {
-    /// Reads the clock; whether it ran on since the reading before, and when that was.
-    pub fn read(&mut self, peer: IpAddr, at: Time, stamp: u32) -> Option<Time> {
-        if self.0.len() >= CLOCKS_MAX && !self.0.contains_key(&peer) {
-            let oldest = self.0.iter().min_by_key(|(_, clock)| clock.at).map(|(peer, _)| *peer)?;
+    /// Reads the clock.
+    pub fn read(&mut self, peer: IpAddr, at: Time, stamp: u32) -> Reading {
+        if self.0.len() >= CLOCKS_MAX
+            && !self.0.contains_key(&peer)
+            && let Some(oldest) = self.0.iter().min_by_key(|(_, clock)| clock.at).map(|(peer, _)| *peer)
+        {
             self.0.remove(&oldest);
         }
-        let clock = self.0.or_insert(peer, Clock { at, stamp, pace: None })?;
+        let Some(clock) = self.0.or_insert(peer, Clock { at, stamp, pace: None }) else {
+            return Reading::Nothing;
+        };
         let before = clock.at;
         let passed = at - before;
         if passed < READ_AGAIN {
-            return None;
+            return Reading::Nothing;
         }
         let ticks = stamp.wrapping_sub(clock.stamp);
         let pace = match clock.pace {
@@ -48,7 +63,11 @@ impl Clocks {
         };
         let was_known = clock.pace.is_some();
         *clock = Clock { at, stamp, pace };
-        pace.filter(|_| was_known).map(|_| before)
+        match (was_known, pace) {
+            (true, Some(_)) => Reading::RanOn(before),
+            (true, None) => Reading::Anew,
+            (false, _) => Reading::Nothing,
+        }
     }
 
     /// Takes over the clocks of a device that turned out to be this one.
@@ -98,7 +117,7 @@ mod tests {
         for at in before {
             clocks.read(PEER, s(*at), 4_294_900_000_u32.wrapping_add(*at as u32 * pace));
         }
-        clocks.read(PEER, s(after.0), after.1) == before.last().map(|at| s(*at))
+        before.last().is_some_and(|at| clocks.read(PEER, s(after.0), after.1) == Reading::RanOn(s(*at)))
     }
 
     fn due(at: u32, pace: u32) -> u32 {
@@ -133,8 +152,8 @@ mod tests {
             clocks.read(PEER, s(at), at as u32 * 1_000);
             clocks.read(other, s(at), 77_000 + at as u32 * 1_000);
         }
-        assert_eq!(clocks.read(other, s(30), 107_000), Some(s(20)));
-        assert_eq!(clocks.read(PEER, s(30), 107_000), None);
+        assert_eq!(clocks.read(other, s(30), 107_000), Reading::RanOn(s(20)));
+        assert_eq!(clocks.read(PEER, s(30), 107_000), Reading::Anew);
     }
 
     #[test]

@@ -154,6 +154,9 @@ fn observe(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(), Mal
         sink.fact(sender, Fact::Binding { mac, ip, by: BindingBy::Claim });
     }
     let is_announcement = addresses.target == addresses.sender;
+    if is_announcement && mac.is_some() && ip.is_some() {
+        sink.fact(sender, Fact::Announced);
+    }
     if message.operation == Operation::REQUEST && !is_announcement && mac.is_some() {
         sink.fact(sender, Fact::Asked { target: addresses.target.into() });
     }
@@ -231,7 +234,9 @@ mod tests {
 
     #[test]
     fn announcement_binds_and_asks_nothing() {
-        assert_eq!(facts(&with(24, b"\xc0\0\x02\x07")), [claim(ASKER, ip(7))]);
+        let about = About::Named { mac: Some(ASKER), ip: Some(ip(7)) };
+        let said = [claim(ASKER, ip(7)), (about, Fact::Announced)];
+        assert_eq!(facts(&with(24, b"\xc0\0\x02\x07")), said);
     }
 
     #[test]

@@ -471,7 +471,7 @@ impl World<'_> {
         let sender = if is_probe { Ipv4Addr::UNSPECIFIED } else { own };
         let arp = Arp { is_reply: false, sender: (mac, sender), target: (Mac::ZERO, own) };
         let frame = Frame { destination: Mac::BROADCAST, source: mac, body: Body::Arp(arp) };
-        let says = if is_probe { Says::Asked(None, own.into()) } else { Says::Binding(mac, own.into()) };
+        let says = if is_probe { Says::Asked(None, own.into()) } else { Says::Claimed(mac, own.into()) };
         let vlan = self.site.hosts[host].vlan;
         self.flood(at, host, vlan, &frame, &[says]);
         let is_contested = self.owners.get(&own).is_some_and(|owners| owners.len() > 1);
