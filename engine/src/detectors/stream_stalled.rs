@@ -49,6 +49,8 @@ const SHOWS: Span = Span::seconds(5);
 const IMPATIENCE: Span = Span::seconds(3);
 /// An answer so long after the last picture shows that the device lives without.
 const LIVES: Span = Span::seconds(2);
+/// A client that was cut off asks anew before what was sent to him before has all arrived.
+const OVERLAP: Span = Span::seconds(30);
 /// Who is silent for so long is not waited for any more.
 const FORGET: Span = Span::seconds(600);
 /// So many devices do not stop at once by themselves ...
@@ -240,7 +242,14 @@ impl Stalls {
             return Some(media.last + FORGET);
         };
         let stamp = |watched: Time| watched + self.offset;
-        let (device, to, _) = key;
+        let (device, to, ssrc) = key;
+        let is_successor = |(other, it): (&Key, &Media)| {
+            other.2 != ssrc && it.payload_type == media.payload_type && it.first >= media.last - OVERLAP
+        };
+        if self.streams.range(of(device, to)).any(is_successor) {
+            self.streams.remove(&key);
+            return None;
+        }
         let since = stamp(media.last);
         let is_told = |it: &Stall| it.device == device && it.ended.is_none();
         if let Some(index) = self.stalls.iter().position(is_told) {
@@ -533,6 +542,17 @@ mod tests {
             bench.tick(ms(60_000));
             assert!(bench.of(&KIND).is_empty(), "{method}");
         }
+    }
+
+    #[test]
+    fn a_source_that_another_took_over_from_before_its_end_is_not_missed() {
+        let mut bench = running(1);
+        media(&mut bench, camera(0), 77, ms(19_500));
+        media(&mut bench, camera(0), 0, ms(20_000));
+        (20..60).for_each(|s| media(&mut bench, camera(0), 77, ms(s * 1_000)));
+        answers(&mut bench, camera(0), "OPTIONS", ms(50_000));
+        bench.tick(ms(60_000));
+        assert!(bench.of(&KIND).is_empty());
     }
 
     #[test]

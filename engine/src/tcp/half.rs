@@ -135,10 +135,14 @@ impl Half {
         let length = (stretch.bytes.len() as u64).saturating_add(stretch.cut);
         let end = start.saturating_add(length);
         let is_keep_alive = length <= 1 && end == self.sent;
-        if length == 0 || end > self.next || is_keep_alive {
+        // What lies behind a hole was seen too; if it begins there, what is missing was acknowledged unseen.
+        let behind = self.pieces.first().filter(|first| start >= *first && end <= self.sent);
+        if length == 0 || (end > self.next && behind.is_none()) || is_keep_alive {
             return None;
         }
-        let is_first_open = self.acknowledged.is_none_or(|reached| start <= reached && reached < end);
+        let is_first_open = self
+            .acknowledged
+            .is_none_or(|reached| (start <= reached || behind == Some(start)) && reached < end);
         if !is_first_open {
             return None;
         }

@@ -239,6 +239,19 @@ fn what_is_sent_again_and_not_acknowledged_is_told_with_its_attempt() {
 }
 
 #[test]
+fn what_is_sent_again_behind_bytes_that_nobody_saw_is_told_too() {
+    let mut connection = open(&mut Tape::default());
+    let mut send = |at: i64, segment: Segment<'_>| {
+        connection.take(&Segment { at: ms(at), ..segment }, &mut Tape::default()).retried
+    };
+    send(0, acknowledgement(0));
+    assert_eq!(send(60_000, data(100, b"abcd")), None);
+    assert_eq!(send(60_200, data(100, b"abcd")), Some(1));
+    assert_eq!(send(60_600, data(100, b"abcd")), Some(2));
+    assert_eq!(send(60_700, data(50, b"abcd")), None, "it fills the hole");
+}
+
+#[test]
 fn keep_alive_is_no_retransmission() {
     let mut connection = open(&mut Tape::default());
     connection.take(&data(0, b"abcd"), &mut Tape::default());

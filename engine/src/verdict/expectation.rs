@@ -22,6 +22,8 @@ struct Pace {
     first: Time,
     last: Time,
     longest_gap: Span,
+    /// Packets lost of it, from its start.
+    lost: u64,
 }
 
 impl Expectation {
@@ -35,16 +37,17 @@ impl Expectation {
         {
             self.sources.remove(&oldest);
         }
-        let begun = Pace { to: second.destination, first, last, longest_gap: Span::ZERO };
+        let begun = Pace { to: second.destination, first, last, longest_gap: Span::ZERO, lost: second.lost };
         let Some(pace) = self.sources.or_insert(second.ssrc, begun) else { return };
         if first - pace.last > PAUSE {
             // It paused and began again: what ran before is no measure of what runs now.
             *pace = begun;
         } else {
             // A pause in which something was lost is not the sender's own.
-            if second.lost == 0 {
-                pace.longest_gap = pace.longest_gap.max(second.longest_gap);
+            if second.lost <= pace.lost {
+                pace.went_on(second.longest_gap, (first, last));
             }
+            pace.lost = second.lost;
             pace.last = pace.last.max(last);
         }
     }
@@ -60,12 +63,12 @@ impl Expectation {
         {
             self.signs.remove(&oldest);
         }
-        let begun = Pace { to, first, last, longest_gap: Span::ZERO };
+        let begun = Pace { to, first, last, longest_gap: Span::ZERO, lost: 0 };
         let Some(pace) = self.signs.or_insert(second.flow, begun) else { return false };
         if first - pace.last > PAUSE {
             *pace = begun;
         } else {
-            pace.longest_gap = pace.longest_gap.max(second.longest_gap);
+            pace.went_on(second.longest_gap, (first, last));
             pace.last = pace.last.max(last);
         }
         pace.is_steady()
@@ -81,6 +84,12 @@ impl Expectation {
     #[must_use]
     pub fn has_source(&self, ssrc: u32) -> bool {
         self.sources.get(&ssrc).is_some_and(|pace| pace.last - pace.first >= LEARNED)
+    }
+
+    /// Packets lost so far of a source.
+    #[must_use]
+    pub fn lost(&self, ssrc: u32) -> u64 {
+        self.sources.get(&ssrc).map_or(0, |pace| pace.lost)
     }
 
     /// Its sources of media.
@@ -139,6 +148,12 @@ impl Expectation {
 }
 
 impl Pace {
+    /// Learns a pause of packet time, as far as anybody watched.
+    fn went_on(&mut self, longest_gap: Span, (first, last): (Time, Time)) {
+        let watched = last - first.min(self.last);
+        self.longest_gap = self.longest_gap.max(longest_gap.min(watched));
+    }
+
     /// Whether a flow ran long and closely enough to be missed.
     fn is_steady(&self) -> bool {
         self.last - self.first >= STEADY && self.longest_gap <= STEADY_GAP

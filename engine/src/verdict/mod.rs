@@ -306,7 +306,9 @@ impl Verdict {
             absence.resumed = Some((second.first, cite));
         }
         let is_of_before = watch.expectation.has_source(second.ssrc);
-        let hole = watch.hole(device, second.last, cite).filter(|_| second.lost > 0 && is_of_before);
+        let hole = watch
+            .hole(device, second.last, cite)
+            .filter(|_| second.lost > watch.expectation.lost(second.ssrc) && is_of_before);
         watch.expectation.media(second, offset);
         watch.was_expected |= watch.expectation.is_learned();
         watch.asks.known(client);
