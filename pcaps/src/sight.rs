@@ -121,8 +121,8 @@ pub enum Says {
     },
     /// The same frame came so many times more, for so many nanoseconds: copies of the mirror's, or it circles.
     Again(u32, i64),
-    /// The sender agrees to send the media that the receiver asked for (PLAY).
-    Plays,
+    /// The sender agrees to what the receiver asked for, by this RTSP method.
+    Agrees(&'static str),
     /// The sender tells how the receiver's media arrives (RTCP).
     Reported {
         /// Which.

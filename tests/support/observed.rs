@@ -293,8 +293,8 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
             vec![(None, "rtsp", fact)]
         }
         Says::Again(..) => Vec::new(),
-        Says::Plays => {
-            let exchange = Exchange { method: Text::from("PLAY"), target: None, status: Some(200) };
+        Says::Agrees(method) => {
+            let exchange = Exchange { method: Text::from(*method), target: None, status: Some(200) };
             vec![(None, "rtsp", Fact::Exchange(Box::new(exchange)))]
         }
         Says::Tree(bpdu) => tree(bpdu).into_iter().map(|fact| (None, "stp", fact)).collect(),

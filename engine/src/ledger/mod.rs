@@ -660,6 +660,11 @@ impl Ledger {
         let (Some(client), Some(server)) = (seen.peer.ip, seen.subject.ip) else { return };
         let key = session::Key { client, server, protocol: seen.source, target: exchange.target.clone() };
         self.sessions.exchanged(key, seen.at);
+        let is_agreed = exchange.status.is_some_and(|status| (200..300).contains(&status));
+        if is_agreed && let Some(device) = self.directory.find(&seen.subject) {
+            let client = self.directory.find(&seen.peer);
+            self.verdict.served(device, client);
+        }
         let is_play = exchange.method.as_str() == "PLAY" && exchange.status == Some(200);
         if is_play
             && let Some(number) = self.device_of(&seen.peer, seen)

@@ -371,6 +371,13 @@ impl Verdict {
         }
     }
 
+    /// Says that the device agreed to what `client` asked for: he notices when it answers no more.
+    pub fn served(&mut self, device: Number, client: Option<Number>) {
+        if let Some(watch) = self.watches.get_mut(device) {
+            watch.asks.known(client);
+        }
+    }
+
     /// Says that `client` ended the device's media to himself on purpose, or with no client named
     /// that the device ended the source `ssrc`.
     pub fn ended_on_purpose(&mut self, device: Number, client: Option<IpAddr>, ssrc: Option<u32>) {
@@ -420,6 +427,10 @@ impl Verdict {
             if absence.restarted.is_none() && at - self.offset > absence.watched_since {
                 absence.restarted = Some((at, cite, how));
             }
+            return;
+        }
+        let is_told = watch.restart.and_then(|index| self.restarts.get(index));
+        if is_told.is_some_and(|it| at - it.sign.0 <= START_SIGNS) {
             return;
         }
         let silence = at - self.offset - watch.last.0;

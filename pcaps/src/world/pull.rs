@@ -198,7 +198,7 @@ impl World<'_> {
         // What it sent until then is still counted as its own.
         self.jobs[id].stream = None;
         let script = &mut self.connections[connection].script;
-        let says = vec![Says::Served("rtsp"), Says::Ended];
+        let says = vec![Says::Served("rtsp"), Says::Agrees("TEARDOWN"), Says::Ended];
         script.push_back(step(Side::Server, answer, Note::Done, says));
         self.say(at, connection, step(Side::Client, request, Note::Next(THINKING), Vec::new()));
     }
@@ -235,7 +235,7 @@ impl World<'_> {
         let url = self.url(self.jobs[id].camera);
         let request = rtsp::request("GET_PARAMETER", &url, cseq, &[("Session", &session)]);
         let answer = rtsp::response(200, "OK", cseq, &[("Session", &session)], &[]);
-        let says = vec![Says::Served("rtsp")];
+        let says = vec![Says::Served("rtsp"), Says::Agrees("GET_PARAMETER")];
         self.connections[connection].script.push_back(step(Side::Server, answer, Note::Nothing, says));
         self.settle_job(at, id);
         self.say(at, connection, step(Side::Client, request, Note::Next(THINKING), Vec::new()));
@@ -285,7 +285,7 @@ impl World<'_> {
             Transport::Multicast => (GROUP_PORT, GROUP_PORT),
             Transport::Udp | Transport::Interleaved => (server_port, client_port),
         };
-        let mut talk = Talk { cseq: 0, steps: VecDeque::new(), server: look.server };
+        let mut talk = Talk { cseq: 0, asked: "", steps: VecDeque::new(), server: look.server };
         talk.ask("OPTIONS", &url, &[]);
         talk.tell(200, "OK", &[("Public", look.public)], &[], vec![Says::Served("rtsp")]);
         if let Some(realm) = &realm {
@@ -339,7 +339,7 @@ impl World<'_> {
             &[("Session", &session), ("Range", "npt=0.000-")],
             signed("PLAY", &url),
         );
-        talk.tell(200, "OK", &[("Session", &session), ("Range", "npt=0.000-")], &[], vec![Says::Plays]);
+        talk.tell(200, "OK", &[("Session", &session), ("Range", "npt=0.000-")], &[], Vec::new());
         if let Some(last) = talk.steps.back_mut() {
             last.note = Note::Playing;
         }
@@ -456,20 +456,28 @@ impl World<'_> {
 /// A dialogue as it grows.
 struct Talk {
     cseq: u32,
+    asked: &'static str,
     steps: VecDeque<Step>,
     server: Option<&'static str>,
 }
 
 impl Talk {
-    fn ask(&mut self, method: &str, url: &str, headers: &[(&str, &str)]) {
+    fn ask(&mut self, method: &'static str, url: &str, headers: &[(&str, &str)]) {
         self.cseq += 1;
+        self.asked = method;
         let mut all = vec![("User-Agent", AGENT)];
         all.extend_from_slice(headers);
         let bytes = rtsp::request(method, url, self.cseq, &all);
         self.steps.push_back(step(Side::Client, bytes, Note::Next(THINKING), Vec::new()));
     }
 
-    fn ask_signed(&mut self, method: &str, url: &str, headers: &[(&str, &str)], signature: Option<String>) {
+    fn ask_signed(
+        &mut self,
+        method: &'static str,
+        url: &str,
+        headers: &[(&str, &str)],
+        signature: Option<String>,
+    ) {
         let mut all = headers.to_vec();
         if let Some(signature) = &signature {
             all.insert(0, ("Authorization", signature));
@@ -477,10 +485,11 @@ impl Talk {
         self.ask(method, url, &all);
     }
 
-    fn tell(&mut self, code: u16, reason: &str, headers: &[(&str, &str)], body: &[u8], says: Vec<Says>) {
+    fn tell(&mut self, code: u16, reason: &str, headers: &[(&str, &str)], body: &[u8], mut says: Vec<Says>) {
         let mut all: Vec<(&str, &str)> = self.server.map(|server| ("Server", server)).into_iter().collect();
         all.extend_from_slice(headers);
         let bytes = rtsp::response(code, reason, self.cseq, &all, body);
+        says.extend((code == 200).then_some(Says::Agrees(self.asked)));
         self.steps.push_back(step(Side::Server, bytes, Note::Next(THINKING), says));
     }
 }
