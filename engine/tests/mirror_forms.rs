@@ -8,7 +8,7 @@ mod support;
 use spanwatch_capture::{FrameHead, Item};
 use spanwatch_engine::observation::{Cite, Observation, Place};
 use spanwatch_engine::shard::Shard;
-use spanwatch_parsers::{Fact, LinkType};
+use spanwatch_parsers::{Fact, LinkType, Time};
 
 use support::{Lower, captures, captures_on, each_frame};
 
@@ -41,6 +41,7 @@ fn observed(frames: &[Frame]) -> Vec<Observation> {
             Fact::Stream(stream) => {
                 (stream.stream, stream.first_frame, one.at) = ((0, 0), (0, 0), stream.last);
             }
+            Fact::Segments(_) => one.at = Time::default(),
             _ => {}
         }
     }

@@ -238,6 +238,8 @@ pub enum Fact {
     Refused { port: u16 },
     /// The subject sent again what its peer, `target`, did not acknowledge, for the `attempt`th time.
     Retried { target: IpAddr, attempt: u16 },
+    /// TCP segments with bytes that the subject sent in one connection since the last tick.
+    Segments(Segments),
     /// Copies of frames that the mirror, or a loop, made since the last tick, and the most of one frame.
     Copies { count: u64, most: u32 },
     /// Frames to a group came again and again since the last tick, unchanged; the subject sent the one that came most often.
@@ -748,6 +750,15 @@ pub struct StreamActivity {
     pub jitter_16ticks: u64,
     /// Longest time between two packets, the one before the first included.
     pub longest_gap: Span,
+}
+
+/// One second of what one side of a TCP connection sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Segments {
+    /// Segments with bytes that were seen.
+    pub carrying: u64,
+    /// Segments that were never seen, and whose bytes the peer acknowledged.
+    pub unseen: u64,
 }
 
 /// One RTP packet, less its payload. It takes its own way through the engine

@@ -102,6 +102,8 @@ pub enum Says {
     Refused,
     /// The sender sends again what was shown before, for the how-manieth time.
     Retried(u16),
+    /// Before this segment of the sender's so many came by that the mirror never showed, and that arrived.
+    Unseen(u64),
     /// A router says that this host cannot be reached.
     Unreachable(IpAddr),
     /// A neighbour describes itself.

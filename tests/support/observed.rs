@@ -16,8 +16,8 @@ use spanwatch_engine::shard::FIRST_OF_FRAME;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
     ALL, Activity, Attached, BindingBy, Bridge, BridgeId, Ended, Exchange, Fact, Lease, Mac, Neighbor,
-    Notice, NoticeKind, PortFlags, ReceiverReport, Returning, Span, StreamActivity, StreamAnnounced,
-    StreamTransport, Text, Time,
+    Notice, NoticeKind, PortFlags, ReceiverReport, Returning, Segments, Span, StreamActivity,
+    StreamAnnounced, StreamTransport, Text, Time,
 };
 use spanwatch_simulator::options::SECOND;
 use spanwatch_simulator::sight::{self, Heard, Media, Says, Sight, Trap, What};
@@ -127,7 +127,16 @@ impl Observed {
     fn flush(&mut self, at: Time) {
         for sight in std::mem::take(&mut self.sums) {
             let fact = match sight.what {
-                What::Heard(heard) => Fact::Activity(activity(&heard)),
+                What::Heard(heard) => {
+                    // Who sends much more than acknowledgements sends bytes.
+                    if sight.protocol == Some(TCP) && heard.packets >= 8 && heard.bytes / heard.packets >= 200
+                    {
+                        let segments = Segments { carrying: heard.packets, unseen: 0 };
+                        let seen = self.observation(&sight, (at, 0), "flow", Fact::Segments(segments));
+                        self.ledger.observe(&seen);
+                    }
+                    Fact::Activity(activity(&heard))
+                }
                 What::Media(media) => Fact::Stream(Box::new(stream(&sight, &media))),
                 What::Said(_) => continue,
             };
@@ -250,6 +259,9 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
         }
         Says::Refused => vec![(None, "flow", Fact::Refused { port: sight.from.port })],
         Says::Retried(attempt) => vec![(None, "flow", Fact::Retried { target, attempt: *attempt })],
+        Says::Unseen(unseen) => {
+            vec![(None, "flow", Fact::Segments(Segments { carrying: 0, unseen: *unseen }))]
+        }
         Says::Unreachable(target) => {
             let fact = Fact::Unreachable { target: *target, kind: 3, code: 1, transport: 6, port: None };
             vec![(None, "icmp", fact)]
@@ -434,6 +446,8 @@ fn extent(second: &[Sight]) -> Option<(i64, i64, u64)> {
     second.iter().map(of).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1), a.2 + b.2))
 }
 
+/// IP protocol number.
+const TCP: u8 = 6;
 /// DHCP message types (RFC 2132, 9.6).
 const OFFER: u8 = 2;
 const REQUEST: u8 = 3;

@@ -86,8 +86,8 @@ pub fn evidence(episode: &Episode, known: &Known<'_>) -> Vec<Evidence> {
     for (ip, member) in worst(episode).into_iter().take(CITED) {
         let name = called(ip, member.number, episode, known);
         if let Some([first, last]) = member.cited {
-            evidence.push(said(first, "rtp", format!("{name}: the first second with missing packets")));
-            evidence.push(said(last, "rtp", format!("{name}: the last second with missing packets")));
+            evidence.push(said(first, format!("{name}: the first second with missing packets")));
+            evidence.push(said(last, format!("{name}: the last second with missing packets")));
         }
         if let Some((by, report)) = member.report {
             let by = known.holder(by, episode.vlan).1;
@@ -95,7 +95,7 @@ pub fn evidence(episode: &Episode, known: &Known<'_>) -> Vec<Evidence> {
                 "{by} reports that {} of {} packets of {name} are missing",
                 report.lost, report.expected
             );
-            evidence.push(said(report.seen, "rtcp", text));
+            evidence.push(Evidence { protocol: Some("rtcp"), ..said(report.seen, text) });
         }
     }
     let (streams, packets) = episode.others;
@@ -111,8 +111,8 @@ pub fn instead(cause: Cause, confidence: u8, would_change: &'static str) -> Alte
     Alternative { cause, confidence, speaks_for: vec![0], speaks_against: Vec::new(), would_change }
 }
 
-fn said((at, cite): (Time, Cite), protocol: &'static str, text: String) -> Evidence {
-    Evidence { at, cite: Some(cite), protocol: Some(protocol), text }
+fn said((at, cite): (Time, Cite), text: String) -> Evidence {
+    Evidence { at, cite: Some(cite), protocol: None, text }
 }
 
 /// Devices named in a sentence.

@@ -1,8 +1,9 @@
 //! `mirror-drops`: the mirror does not show all packets.
 //!
 //! ## What it says
-//! Packets are missing here that arrived where they were sent to: receivers report (RTCP) that they miss nothing, or far
-//! less than we do. The switch, its mirror port or the capturing machine dropped the copies. While it lasts no loss
+//! Packets are missing here that arrived where they were sent to: hosts acknowledge TCP segments that were never seen, or
+//! receivers of media report (RTCP) that they miss nothing, or far less than we do. It is said where it is
+//! at least 10 packets within 30 s and half a per cent, in five different seconds and more. The switch, its mirror port or the capturing machine dropped the copies. While it lasts no loss
 //! of any stream is told. A minute without such a packet ends it.
 //!
 //! ## Why it matters

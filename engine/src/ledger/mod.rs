@@ -198,6 +198,10 @@ impl Ledger {
                     self.streams.announced(server, client, announced);
                 }
             }
+            Fact::Segments(segments) => {
+                let number = self.directory.find(&seen.subject);
+                self.losses.carried(number, *segments, seen);
+            }
             Fact::ReceiverReport(report) => self.losses.reported(report, seen),
             Fact::StreamEnded { ssrc, by } => {
                 if let Some(number) = self.directory.find(&seen.subject) {

@@ -332,6 +332,10 @@ impl Flows {
                     let activity = sum.activity(flow.head.number, flow.head.protocol);
                     let cite = flow.head.side(way).cite;
                     scribe.write_at(cite, &talk, About::Sender, Fact::Activity(activity));
+                    let tcp = flow.tcp.as_mut().and_then(|tcp| tcp.connection.sum(way, scribe.at()));
+                    if let Some(segments) = tcp.filter(|it| it.carrying >= CARRYING_MIN || it.unseen > 0) {
+                        scribe.write_at(cite, &talk, About::Sender, Fact::Segments(segments));
+                    }
                 }
             }
         }
@@ -396,6 +400,9 @@ const EMBRYONIC_FOR: Span = Span::seconds(65);
 
 /// Reviews in waiting: each connection may have ended and begun anew.
 const REVIEWS_MAX: usize = 4 * CONNECTIONS_MAX;
+
+/// Segments with bytes in one second that are told of: of a few nothing can be learned.
+const CARRYING_MIN: u64 = 8;
 
 /// Flows summed at one tick: with so many, others came and went in their places.
 const ACTIVE_MAX: usize = 4 * OTHERS_MAX;

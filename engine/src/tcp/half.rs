@@ -15,6 +15,7 @@
 
 use spanwatch_parsers::{Span, Time, Way};
 
+use super::passed::Passed;
 use crate::pieces::Pieces;
 
 /// Who takes the bytes of a connection in order.
@@ -39,6 +40,8 @@ pub struct Half {
     pieces: Pieces,
     hole: Option<Hole>,
     sent_again: Option<Again>,
+    /// What of it came by us.
+    pub passed: Passed,
     /// Whether this side itself was heard.
     pub is_heard: bool,
     /// The offset behind its last byte, once it said FIN.
@@ -116,7 +119,7 @@ impl Half {
     }
 
     /// Takes an acknowledgement of this half's bytes.
-    pub fn acknowledge(&mut self, sequence: u32) {
+    pub fn acknowledge(&mut self, sequence: u32, at: Time) {
         if self.base.is_none() {
             self.base = Some(sequence);
         }
@@ -125,19 +128,21 @@ impl Half {
             && self.is_near(sequence)
         {
             self.acknowledged = self.acknowledged.max(Some(offset));
+            self.passed.acknowledge(offset, at);
         }
     }
 
     /// Says which attempt this is, if the stretch was seen before, is not acknowledged and is the first of
     /// those: what keeps a connection from going on.
     pub fn sent_again(&mut self, stretch: &Stretch<'_>) -> Option<u16> {
+        let is_new_to_us = self.passed.take(stretch, self.acknowledged);
         let start = u64::try_from(stretch.offset).ok()?;
         let length = (stretch.bytes.len() as u64).saturating_add(stretch.cut);
         let end = start.saturating_add(length);
         let is_keep_alive = length <= 1 && end == self.sent;
         // What lies behind a hole was seen too; if it begins there, what is missing was acknowledged unseen.
         let behind = self.pieces.first().filter(|first| start >= *first && end <= self.sent);
-        if length == 0 || (end > self.next && behind.is_none()) || is_keep_alive {
+        if length == 0 || (end > self.next && behind.is_none()) || is_keep_alive || is_new_to_us {
             return None;
         }
         let is_first_open = self
@@ -247,7 +252,8 @@ impl Half {
     }
 }
 
-fn apart(before: Time, after: Time) -> Span {
+/// The time between two moments.
+pub fn apart(before: Time, after: Time) -> Span {
     Span(after.0.saturating_sub(before.0))
 }
 

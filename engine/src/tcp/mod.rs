@@ -22,11 +22,12 @@
 
 mod half;
 mod listening;
+mod passed;
 
 #[cfg(test)]
 mod tests;
 
-use spanwatch_parsers::{Time, Way};
+use spanwatch_parsers::{Segments, Time, Way};
 
 pub use half::{Ear, HELD_MAX, Half, Stretch};
 pub use listening::{INBOX_MAX, Listening, Reading};
@@ -191,6 +192,12 @@ impl Connection {
         self.orig.is_heard && self.resp.is_heard
     }
 
+    /// What one side sent since it was last asked, where the other was heard.
+    pub fn sum(&mut self, way: Way, at: Time) -> Option<Segments> {
+        let sum = self.half(way).passed.sum(at);
+        self.is_two_way().then_some(sum)
+    }
+
     /// The memory in use.
     #[must_use]
     pub fn held(&self) -> usize {
@@ -229,7 +236,7 @@ impl Connection {
         }
         if let Some(acknowledged) = segment.acknowledges {
             let other = self.half(way.other());
-            other.acknowledge(acknowledged);
+            other.acknowledge(acknowledged, segment.at);
             self.give_up(way.other(), segment.at, segment.has_payload(), ear);
         }
         let half = self.half(way);

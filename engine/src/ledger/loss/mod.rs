@@ -7,6 +7,8 @@
 //!                  Spanwatch                        in the mirror     yes                        no
 //! ```
 //!
+//! What TCP carries tells the mirror's share by itself: segments that the peer acknowledged and that were never seen.
+//!
 //! Source: facts (offline and switch), section 6; RFC 3550, 6.4 and A.3. Over several seconds, for both sides count at other
 //! moments. Where nobody reports, loss is told only of a stream that loses while others prove that
 //! the mirror shows everything. While the mirror drops nothing is said of any stream.
@@ -17,7 +19,7 @@ pub mod track;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
-use spanwatch_parsers::{ReceiverReport, Span, StreamActivity, StreamTransport, Time};
+use spanwatch_parsers::{ReceiverReport, Segments, Span, StreamActivity, StreamTransport, Time};
 
 use super::directory::Number;
 use super::refusals::Refusals;
@@ -29,14 +31,14 @@ use track::{Judged, Track, WINDOW, Where};
 /// What is lost of streams, and where; [`TRACKS_MAX`] of them, [`EPISODES_MAX`] episodes.
 #[derive(Debug, Default)]
 pub struct Losses {
-    tracks: BTreeMap<StreamId, Track>,
+    tracks: BTreeMap<Id, Track>,
     /// Streams by who sends them, by SSRC and by where to, the latest of each.
-    by_ssrc: BTreeMap<(IpAddr, u32, IpAddr), StreamId>,
+    by_ssrc: BTreeMap<(IpAddr, u32, IpAddr), Id>,
     /// Streams heard in this second.
-    active: BTreeSet<StreamId>,
+    active: BTreeSet<Id>,
     /// Streams of which something was lost lately.
-    suspects: BTreeSet<StreamId>,
-    /// Packets seen and lost in each second of the last [`WINDOW`], over UDP.
+    suspects: BTreeSet<Id>,
+    /// Packets seen and lost in each second of the last [`WINDOW`].
     totals: VecDeque<(Time, u64, u64)>,
     swept: Option<Time>,
     episodes: Vec<Episode>,
@@ -44,8 +46,17 @@ pub struct Losses {
     pub refused: Refusals,
 }
 
-/// A stream that loses something, as of now.
-type Suspect = (StreamId, Judged);
+/// What something may be lost of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Id {
+    /// Media over UDP.
+    Stream(StreamId),
+    /// What one host sends another in TCP connections.
+    Carried(IpAddr, IpAddr),
+}
+
+/// One that loses something, as of now.
+type Suspect = (Id, Judged);
 
 impl Losses {
     /// Takes one second of a stream.
@@ -60,19 +71,39 @@ impl Losses {
         if second.transport == StreamTransport::Interleaved {
             return;
         }
-        let id = second.stream;
-        if self.tracks.len() >= TRACKS_MAX && !self.tracks.contains_key(&id) {
-            self.refused.count("streams measured for loss", TRACKS_MAX);
+        let id = Id::Stream(second.stream);
+        if !self.has_room(id) {
             return;
         }
         let by_ssrc = &mut self.by_ssrc;
         let track = self.tracks.entry(id).or_insert_with(|| {
             by_ssrc.insert((source_ip, second.ssrc, second.destination), id);
-            Track::new(source, source_ip, seen, second)
+            Track::of_stream(source, source_ip, seen, second)
         });
         track.source = source;
         track.take(second, seen.cite);
         self.active.insert(id);
+    }
+
+    /// Takes one second of what a host sent in a TCP connection.
+    pub fn carried(&mut self, source: Option<Number>, segments: Segments, seen: &Observation) {
+        let (Some(from), Some(to)) = (seen.subject.ip, seen.peer.ip) else { return };
+        let id = Id::Carried(from, to);
+        if !self.has_room(id) {
+            return;
+        }
+        let track = self.tracks.entry(id).or_insert_with(|| Track::of_connections(source, (from, to), seen));
+        track.source = source.or(track.source);
+        track.carried(segments, (seen.at, seen.cite));
+        self.active.insert(id);
+    }
+
+    fn has_room(&mut self, id: Id) -> bool {
+        let has_room = self.tracks.len() < TRACKS_MAX || self.tracks.contains_key(&id);
+        if !has_room {
+            self.refused.count("streams measured for loss", TRACKS_MAX);
+        }
+        has_room
     }
 
     /// Takes what a receiver says of a stream.
@@ -167,8 +198,11 @@ impl Losses {
         let of_mirror: Vec<Suspect> =
             judged.iter().filter(|(_, judged)| judged.where_lost() == Where::Mirror).copied().collect();
         let open = self.episodes.iter().position(|it| it.place == Place::Mirror && it.is_open());
-        // Those who lose while all others do not have receivers that report nothing, whatever is lost.
-        if of_mirror.is_empty() || (open.is_none() && self.are_others_sound(&of_mirror, judged)) {
+        // Those who lose while all others do not have receivers that report nothing, whatever is lost; but nobody
+        // acknowledges what he does not have.
+        let is_proved = of_mirror.iter().any(|(_, it)| it.is_acknowledged);
+        let is_doubtful = open.is_none() && !is_proved && self.are_others_sound(&of_mirror, judged);
+        if of_mirror.is_empty() || is_doubtful {
             return;
         }
         let index = open.or_else(|| self.open(Place::Mirror, None, tick));
@@ -323,7 +357,7 @@ impl Losses {
     /// Whether the streams of all other senders prove that the mirror shows everything: some of their packets would be
     /// missing too, if it did not.
     fn are_others_sound(&self, suspects: &[Suspect], judged: &[Suspect]) -> bool {
-        let source = |id: &StreamId| self.tracks.get(id).map(|track| track.source_ip);
+        let source = |id: &Id| self.tracks.get(id).map(|track| track.source_ip);
         let senders: BTreeSet<IpAddr> = suspects.iter().filter_map(|(id, _)| source(id)).collect();
         let of_them =
             judged.iter().filter(|(id, _)| source(id).is_some_and(|source| senders.contains(&source)));
@@ -450,7 +484,7 @@ impl Losing {
     }
 }
 
-/// Streams measured at once; a site of 5,000 cameras has two or three each.
+/// Streams, and pairs of hosts with TCP between them, measured at once; a site of 5,000 cameras has two or three each.
 pub const TRACKS_MAX: usize = 16_384;
 /// Episodes kept.
 pub const EPISODES_MAX: usize = 1_024;

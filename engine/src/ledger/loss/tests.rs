@@ -144,6 +144,19 @@ fn what_the_receivers_have_is_lost_in_the_mirror_alone() {
 }
 
 #[test]
+fn what_was_acknowledged_and_never_seen_is_lost_in_the_mirror_and_no_stream_loses() {
+    let mut site = Site::default();
+    for _ in 0..60 {
+        site.run(1, 2, |second, camera| if second > 30 && camera == 1 { (2, 2) } else { (0, 0) });
+        for from in 3..6 {
+            let segments = Segments { carrying: 98, unseen: if site.second > 30 { 2 } else { 0 } };
+            site.losses.carried(None, segments, &site.seen(from, 9));
+        }
+    }
+    assert_eq!(site.found(), [(Place::Mirror, 3)]);
+}
+
+#[test]
 fn a_receiver_that_never_reports_loss_is_not_believed_while_all_others_are_whole() {
     let mut site = Site::reporting();
     site.run(90, 4, two_of_camera_1_here);
@@ -216,6 +229,34 @@ fn time_that_nobody_watched_is_compared_with_nothing() {
         site.losses.unwatched(from, s(site.second));
         site.run(1, 4, |_, _| (20, 0));
         site.run(5, 4, |_, _| (0, 0));
+    }
+    assert_eq!(site.found(), []);
+}
+
+#[test]
+fn a_stream_that_breaks_off_again_and_again_loses_nothing_behind_us() {
+    let mut site = Site::reporting();
+    site.run(30, 2, |_, _| (0, 0));
+    for _ in 0..5 {
+        // For six seconds nothing comes; the receiver counts what he misses, we see it afterwards.
+        for n in 0..6 {
+            site.second += 1;
+            site.lost.entry(1).or_default().1 += 100;
+            if n == 1 {
+                let lost = site.lost[&1].1 as i32;
+                let highest_sequence = (site.second * 100) as u32;
+                let report =
+                    ReceiverReport { ssrc: 1, fraction_lost: 0, lost, highest_sequence, jitter_ticks: 0 };
+                site.losses.reported(&report, &site.seen(9, 1));
+            }
+            site.tick(|_| None);
+        }
+        site.lost.entry(1).or_default().0 += 600;
+        site.second += 1;
+        let back = StreamActivity { longest_gap: Span::seconds(7), ..site.activity(1, 0, site.lost[&1].0) };
+        site.losses.measured(Some(Number(1)), ip(1), &site.seen(1, 9), &back);
+        site.tick(|_| None);
+        site.run(6, 2, |_, _| (0, 0));
     }
     assert_eq!(site.found(), []);
 }

@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use spanwatch_parsers::{ReceiverReport, Span, StreamActivity, Time};
+use spanwatch_parsers::{ReceiverReport, Segments, Span, StreamActivity, Time};
 
 use crate::ledger::directory::Number;
 use crate::observation::{Cite, Observation};
@@ -41,12 +41,17 @@ pub struct Track {
     bins: VecDeque<Bin>,
     now: Option<Bin>,
     base: Option<Base>,
-    pending: Option<(Time, Cite, ReceiverReport)>,
+    /// A report that came in this second.
+    said: Option<(Time, Cite, ReceiverReport)>,
+    /// Reports that wait for what comes after them, by the second's end.
+    pending: VecDeque<(Time, (Time, Cite), ReceiverReport)>,
     intervals: VecDeque<Interval>,
     /// The last seconds in which it lost something, the first and the last of them cited.
     losses: VecDeque<(Time, Cite)>,
     /// The last report of a loss.
     report: Option<Report>,
+    /// What is missing here was acknowledged.
+    is_acknowledged: bool,
 }
 
 /// One second.
@@ -115,6 +120,8 @@ pub struct Judged {
     pub at_most: u64,
     /// Reports of more than we missed.
     pub behind: usize,
+    /// What we missed was acknowledged.
+    pub is_acknowledged: bool,
 }
 
 impl Judged {
@@ -130,6 +137,9 @@ impl Judged {
     pub const fn where_lost(&self) -> Where {
         if !self.is_lossy() {
             return Where::Nowhere;
+        }
+        if self.is_acknowledged {
+            return Where::Mirror;
         }
         if self.reports == 0 {
             return Where::Unsaid;
@@ -175,50 +185,72 @@ pub enum Where {
 }
 
 impl Track {
-    /// One whose first second this is.
+    /// A stream whose first second this is.
     #[must_use]
-    pub fn new(
+    pub fn of_stream(
         source: Option<Number>,
         source_ip: IpAddr,
         seen: &Observation,
         second: &StreamActivity,
     ) -> Self {
+        let ends = (source_ip, second.destination);
+        // What was lost before it was first heard of is not seen second by second.
+        let (ssrc, lost) = (second.ssrc, second.lost);
+        Self { ssrc, lost, first: second.first, ..Self::of_connections(source, ends, seen) }
+    }
+
+    /// What one host sends another in TCP connections, nothing of it yet.
+    #[must_use]
+    pub fn of_connections(source: Option<Number>, ends: (IpAddr, IpAddr), seen: &Observation) -> Self {
         Self {
             source,
-            source_ip,
+            source_ip: ends.0,
             vlan: seen.subject.vlan,
-            destination: second.destination,
-            ssrc: second.ssrc,
-            first: second.first,
-            last: second.last,
+            destination: ends.1,
+            ssrc: 0,
+            first: seen.at,
+            last: seen.at,
             reporter: None,
-            // What was lost before it was first heard of is not seen second by second.
-            lost: second.lost,
+            lost: 0,
             bins: VecDeque::new(),
             now: None,
             base: None,
-            pending: None,
+            said: None,
+            pending: VecDeque::new(),
             intervals: VecDeque::new(),
             losses: VecDeque::new(),
             report: None,
+            is_acknowledged: false,
         }
     }
 
     /// Takes one second.
     pub fn take(&mut self, second: &StreamActivity, cite: Cite) {
-        let bin = self.now.get_or_insert_default();
         let more = i64::try_from(second.lost).unwrap_or(i64::MAX).saturating_sub_unsigned(self.lost);
+        self.lost = second.lost;
+        let is_cut = second.longest_gap >= CUT;
+        self.count((second.packets, more), is_cut, (second.last, cite));
+    }
+
+    /// Takes one second of a connection: what its peer acknowledged and we did not see.
+    pub fn carried(&mut self, segments: Segments, seen: (Time, Cite)) {
+        self.is_acknowledged = true;
+        let more = i64::try_from(segments.unseen).unwrap_or(i64::MAX);
+        self.count((segments.carrying, more), false, seen);
+    }
+
+    fn count(&mut self, (packets, more): (u64, i64), is_cut: bool, (last, cite): (Time, Cite)) {
+        let bin = self.now.get_or_insert_default();
         bin.lost = bin.lost.saturating_add(i32::try_from(more).unwrap_or(i32::MAX));
-        bin.packets = bin.packets.saturating_add(u32::try_from(second.packets).unwrap_or(u32::MAX));
-        bin.is_cut |= second.longest_gap >= CUT;
+        bin.packets = bin.packets.saturating_add(u32::try_from(packets).unwrap_or(u32::MAX));
+        bin.is_cut |= is_cut;
         if more > 0 && !bin.is_cut {
             if self.losses.len() >= LOSSES_MAX {
                 self.losses.pop_front();
             }
-            self.losses.push_back((second.last, cite));
+            self.losses.push_back((last, cite));
         }
-        self.lost = second.lost;
-        self.last = self.last.max(second.last);
+        self.last = self.last.max(last);
     }
 
     /// Takes a report of its receiver.
@@ -226,7 +258,7 @@ impl Track {
         let Some(by) = seen.subject.ip else { return };
         // Of a group the first member's reports are followed.
         if *self.reporter.get_or_insert(by) == by {
-            self.pending = Some((seen.at, seen.cite, *report));
+            self.said = Some((seen.at, seen.cite, *report));
         }
     }
 
@@ -244,8 +276,15 @@ impl Track {
         while self.losses.front().is_some_and(|(at, _)| tick - *at > WINDOW) {
             self.losses.pop_front();
         }
-        if let Some((at, cite, report)) = self.pending.take() {
-            self.compare(tick, (at, cite), &report);
+        if let Some((at, cite, report)) = self.said.take() {
+            self.pending.push_back((tick, (at, cite), report));
+        }
+        // Where the stream breaks off the receiver may know of a loss that we only see when it goes on.
+        while let Some((at, seen, report)) = self.pending.front().copied()
+            && (tick - at > CUT || self.pending.len() > PENDING_MAX)
+        {
+            self.pending.pop_front();
+            self.compare(at, seen, &report);
         }
     }
 
@@ -258,9 +297,10 @@ impl Track {
         if is_restart || tick == base.tick || oldest.is_none_or(|oldest| oldest > base.tick) {
             return;
         }
-        let between = self.bins.iter().filter(|bin| bin.tick >= base.tick);
-        let is_whole = self.bins.back().is_some_and(|bin| tick - bin.tick < CUT);
-        if !is_whole || between.clone().any(|bin| bin.is_cut) {
+        let between = self.bins.iter().filter(|bin| (base.tick..=tick).contains(&bin.tick));
+        let mut after = self.bins.iter().filter(|bin| bin.tick > tick && bin.tick - tick <= CUT);
+        let goes_on = after.next().is_some_and(|bin| !bin.is_cut);
+        if !goes_on || between.clone().any(|bin| bin.is_cut) {
             return;
         }
         let sum = |bins: &mut dyn Iterator<Item = &Bin>| {
@@ -279,7 +319,7 @@ impl Track {
     /// What is held of its last [`WINDOW`].
     #[must_use]
     pub fn judge(&self, tick: Time) -> Judged {
-        let mut judged = Judged::default();
+        let mut judged = Judged { is_acknowledged: self.is_acknowledged, ..Judged::default() };
         let mut lost: i64 = 0;
         for bin in self.bins.iter().filter(|bin| tick - bin.tick < WINDOW && !bin.is_cut) {
             lost = lost.saturating_add(bin.lost.into());
@@ -341,7 +381,8 @@ impl Track {
         self.bins.clear();
         self.intervals.clear();
         self.losses.clear();
-        (self.now, self.base, self.pending) = (None, None, None);
+        self.pending.clear();
+        (self.now, self.base, self.said) = (None, None, None);
     }
 }
 
@@ -366,6 +407,8 @@ const SECONDS_MIN: u32 = 5;
 const REPORTS_MIN: usize = 2;
 /// Packets between two reports; a greater step is another stream.
 const EXPECTED_MAX: u64 = 1 << 20;
+/// Reports that wait.
+const PENDING_MAX: usize = 8;
 /// Seconds of loss cited.
 const LOSSES_MAX: usize = 30;
 const SECOND_NS: i64 = 1_000_000_000;

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::{ACKNOWLEDGES_AFTER, ConnectionId, End, Note, Packets, RETRANSMISSION, SPACING, Side, Why};
 use crate::fabric::HostId;
 use crate::frame::{Data, Transport};
-use crate::options::MILLISECOND;
+use crate::options::{MILLISECOND, SECOND};
 use crate::sight::Says;
 use crate::tap::Past;
 use crate::wire::tcp::{ACK, FIN, PSH, RST, Segment};
@@ -153,7 +153,11 @@ impl World<'_> {
 
     /// Sends one segment of the queue: when it arrives at a side that still knows the connection.
     pub(super) fn send_part(&mut self, at: i64, id: ConnectionId, side: Side, index: usize) -> Option<i64> {
-        let part = &self.end(id, side).queue[index];
+        let end = self.end(id, side);
+        // After a longer silence nobody counts what is missing.
+        let unseen = Some(end.unseen).filter(|unseen| *unseen > 0 && at - end.shown_at <= SECOND);
+        let part = &end.queue[index];
+        let was_shown = part.shown > 0;
         let mut flags = ACK;
         if part.is_last {
             flags |= PSH;
@@ -166,8 +170,15 @@ impl World<'_> {
         if part.shown > 0 && !part.is_fin {
             says.push(Says::Retried(part.shown));
         }
+        says.extend(unseen.map(Says::Unseen));
         let (arrives, past) = self.transmit(at, id, side, (sequence, flags, data), &says);
         self.note_past(id, side, index, past);
+        let end = self.end(id, side);
+        match past {
+            Past::Shown(shown_at) => (end.unseen, end.shown_at) = (0, shown_at),
+            Past::Lost if arrives.is_some() && !was_shown => end.unseen += 1,
+            Past::Lost | Past::Apart => {}
+        }
         arrives
     }
 

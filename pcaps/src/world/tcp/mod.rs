@@ -131,6 +131,10 @@ struct End {
     attempt: u16,
     again_at: Option<i64>,
     has_sent_fin: bool,
+    /// Segments since the last shown that arrived and were not shown.
+    unseen: u64,
+    /// When a segment was last shown.
+    shown_at: i64,
     /// When it has sent all that it was given so far.
     free_at: i64,
     /// Where its program does not read what comes.

@@ -41,6 +41,8 @@ impl World<'_> {
                 attempt: 0,
                 again_at: None,
                 has_sent_fin: false,
+                unseen: 0,
+                shown_at: 0,
                 free_at: at,
                 lag: None,
                 way: Random::of(u64::from(next), "way", u64::from(port)),

@@ -1,0 +1,159 @@
+//! What of one direction came by: [`Passed`] tells bytes that only we did not see from bytes that were lost.
+//!
+//! ```text
+//!  seen          hole          seen
+//! ─────────┬ ─ ─ ─ ─ ─ ─ ─┬──────────   sent again, and seen then      lost before us
+//!                         └─► next      acknowledged, never seen       dropped by the mirror
+//! ```
+//!
+//! Only holes between two segments that follow soon on one another count: what is missing for longer is another
+//! fault of the mirror than a dropped packet. Nothing of it depends on who reads the bytes.
+
+use spanwatch_parsers::{Segments, Span, Time};
+
+use super::half::{Stretch, apart};
+
+/// What came by of one direction.
+#[derive(Debug, Default)]
+pub struct Passed {
+    seen: Option<(u64, Time)>,
+    holes: Vec<Hole>,
+    sum: Segments,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Hole {
+    start: u64,
+    end: u64,
+    since: Time,
+    acknowledged: Option<Time>,
+}
+
+impl Passed {
+    /// Takes a segment; `acknowledged` says up to where its peer has what was sent. Whether bytes of it were
+    /// missing until now.
+    pub fn take(&mut self, stretch: &Stretch<'_>, acknowledged: Option<u64>) -> bool {
+        self.settle(stretch.at);
+        let length = (stretch.bytes.len() as u64).saturating_add(stretch.cut);
+        let Some(start) = u64::try_from(stretch.offset).ok().filter(|_| length > 0) else { return false };
+        let end = start.saturating_add(length);
+        self.sum.carrying = self.sum.carrying.saturating_add(1);
+        let Some((seen, before)) = self.seen else {
+            self.seen = Some((end, stretch.at));
+            return true;
+        };
+        if start > seen && apart(before, stretch.at) <= FOLLOWS_WITHIN {
+            if self.holes.len() >= HOLES_MAX {
+                self.holes.remove(0);
+            }
+            let is_had = acknowledged.is_some_and(|reached| reached >= start);
+            self.holes.push(Hole {
+                start: seen,
+                end: start,
+                since: stretch.at,
+                acknowledged: is_had.then_some(stretch.at),
+            });
+        }
+        let count = self.holes.len();
+        self.holes.retain(|hole| end <= hole.start || start >= hole.end);
+        let is_filling = self.holes.len() < count;
+        self.seen = Some((seen.max(end), before.max(stretch.at)));
+        is_filling || end > seen
+    }
+
+    /// Takes an acknowledgement of all before `reached`.
+    pub fn acknowledge(&mut self, reached: u64, at: Time) {
+        for hole in self.holes.iter_mut().filter(|hole| hole.end <= reached) {
+            hole.acknowledged.get_or_insert(at);
+        }
+    }
+
+    /// What there was since it was last asked.
+    pub fn sum(&mut self, at: Time) -> Segments {
+        self.settle(at);
+        std::mem::take(&mut self.sum)
+    }
+
+    /// Counts holes of which it is clear that nothing will fill them; a mirror may swap neighbours.
+    fn settle(&mut self, at: Time) {
+        let sum = &mut self.sum;
+        self.holes.retain(|hole| {
+            let is_had = hole.acknowledged.is_some_and(|acknowledged| apart(acknowledged, at) >= SWAPPED_FOR);
+            if is_had {
+                let segments = hole.end.saturating_sub(hole.start).div_ceil(FULL);
+                sum.unseen = sum.unseen.saturating_add(segments);
+            }
+            !is_had && apart(hole.since, at) < FORGOTTEN
+        });
+    }
+}
+
+/// The next segment comes so soon after the one before the hole.
+const FOLLOWS_WITHIN: Span = Span::seconds(1);
+/// As [`super::half`] has it.
+const SWAPPED_FOR: Span = Span::millis(20);
+/// Nobody acknowledges: he is not heard.
+const FORGOTTEN: Span = Span::seconds(10);
+/// Bytes of a full segment on Ethernet, time stamps included (RFC 9293, 3.7.1; RFC 7323, 3).
+const FULL: u64 = 1_448;
+/// Holes at once in one direction.
+const HOLES_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(passed: &mut Passed, ms: i64, offset: i64, length: usize, acknowledged: Option<u64>) -> bool {
+        let bytes = vec![0; length];
+        let stretch = Stretch { offset, bytes: &bytes, cut: 0, at: Time(ms * 1_000_000) };
+        passed.take(&stretch, acknowledged)
+    }
+
+    fn sums(passed: &mut Passed, ms: i64) -> (u64, u64) {
+        let sum = passed.sum(Time(ms * 1_000_000));
+        (sum.carrying, sum.unseen)
+    }
+
+    #[test]
+    fn bytes_acknowledged_and_never_seen_are_unseen() {
+        let mut passed = Passed::default();
+        take(&mut passed, 0, 0, 1_448, None);
+        take(&mut passed, 1, 4_344, 1_448, None);
+        passed.acknowledge(5_792, Time(2_000_000));
+        assert_eq!(sums(&mut passed, 10), (2, 0));
+        assert_eq!(sums(&mut passed, 30), (0, 2));
+    }
+
+    #[test]
+    fn bytes_sent_again_were_lost_before_us_and_those_swapped_were_not_lost() {
+        let mut passed = Passed::default();
+        take(&mut passed, 0, 0, 100, None);
+        take(&mut passed, 1, 200, 100, None);
+        passed.acknowledge(100, Time(2_000_000));
+        assert!(take(&mut passed, 200, 100, 100, Some(100)), "they were missing");
+        passed.acknowledge(300, Time(201_000_000));
+        assert!(!take(&mut passed, 400, 200, 100, Some(100)), "they were not");
+        take(&mut passed, 401, 400, 100, Some(500));
+        take(&mut passed, 402, 300, 100, Some(500));
+        assert_eq!(sums(&mut passed, 900), (6, 0));
+    }
+
+    #[test]
+    fn silence_is_no_hole_and_who_is_not_heard_acknowledges_nothing() {
+        let mut passed = Passed::default();
+        take(&mut passed, 0, 0, 100, None);
+        take(&mut passed, 2_000, 9_000, 100, Some(9_100));
+        take(&mut passed, 2_001, 10_000, 100, None);
+        assert_eq!(sums(&mut passed, 60_000), (3, 0));
+        assert!(passed.holes.is_empty());
+    }
+
+    #[test]
+    fn state_is_bounded() {
+        let mut passed = Passed::default();
+        (0..1_000).for_each(|n| {
+            take(&mut passed, n, n * 1_000, 1, None);
+        });
+        assert_eq!(passed.holes.len(), HOLES_MAX);
+    }
+}
