@@ -175,7 +175,7 @@ pub(super) const VLAN_MISTAKE: Kind = Kind {
             ..Draft::default()
         };
         // What it says to everybody when its link comes up bears the other tag.
-        if scene.hears(host) {
+        if scene.hears(host) && scene.shows_tags() {
             draft.visible.push(Visible::new(case.at + 2 * SECOND, "switch").or(&["network-path"]));
         }
         draft

@@ -237,11 +237,15 @@ fn draw(scene: &mut Scene, incidents: &[Incident]) -> Option<Incident> {
         if drawn.is_everywhere && scene.options.random_incidents > 1 && scene.random.below(6) != 0 {
             continue;
         }
-        // So do switches that stand in for one another.
+        // So do switches, which stand in for one another, and what hands out addresses: whoever starts anew
+        // meanwhile asks it.
         let are_apart = |it: &Incident| {
-            let is_of_switches = |it: &Incident| it.kind.family == Family::Switch;
-            let meet =
-                it.is_everywhere || drawn.is_everywhere || (is_of_switches(it) && is_of_switches(&drawn));
+            let is_of_switch = |it: &Incident| matches!(it.subjects.first(), Some(Subject::Switch(_)));
+            let meet = it.is_everywhere
+                || drawn.is_everywhere
+                || (is_of_switch(it) && is_of_switch(&drawn))
+                || it.kind.family == Family::Dhcp
+                || drawn.kind.family == Family::Dhcp;
             !meet || !it.overlaps(&drawn)
         };
         let is_apart =

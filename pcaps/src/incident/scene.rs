@@ -12,8 +12,8 @@
 use std::cell::RefCell;
 
 use crate::fabric::{Fabric, HostId, SwitchId, TrunkId};
-use crate::mirror::Tunnel;
-use crate::options::{Options, SECOND, Transport};
+use crate::mirror::{Tags, Tunnel};
+use crate::options::{Options, SECOND, Transport, View};
 use crate::random::Random;
 use crate::site::{Habit, Host, Role, Site};
 
@@ -193,6 +193,18 @@ impl<'a> Scene<'a> {
         matches!(self.options.form.tunnel, Some(Tunnel::Erspan2 | Tunnel::Erspan3))
     }
 
+    /// Whether the copies of what hosts send bear VLAN tags.
+    #[must_use]
+    pub fn shows_tags(&self) -> bool {
+        match (self.options.form.tags, self.options.view) {
+            (Tags::None, _) => false,
+            (Tags::Both | Tags::Double { .. }, _) => true,
+            // On the uplink of their own switch what they send goes out, elsewhere it is copied as it comes in.
+            (Tags::IngressOnly, view) => view != View::Uplink,
+            (Tags::EgressOnly, view) => matches!(view, View::Uplink | View::CoreBothWays),
+        }
+    }
+
     /// Whether a host's switch and port are told when it asks for its lease.
     #[must_use]
     pub fn names_switch(&self, host: HostId) -> bool {
@@ -226,6 +238,20 @@ impl<'a> Scene<'a> {
         let core = self.site.switches[0].host;
         (0..self.site.hosts.len())
             .filter(|id| *id != core && self.host(*id).role != Role::Internet && !fabric.reaches(*id, core))
+            .collect()
+    }
+
+    /// Whose way to the core leads over a switch.
+    #[must_use]
+    pub fn over(&self, switch: SwitchId) -> Vec<HostId> {
+        let fabric = self.fabric.borrow();
+        let leads_over = |trunk: &TrunkId| fabric.trunks[*trunk].end(switch).is_some();
+        let way = |id: HostId| fabric.way(self.host(id).plug.switch, 0);
+        (0..self.site.hosts.len())
+            .filter(|id| {
+                self.host(*id).role != Role::Internet
+                    && way(*id).is_some_and(|way| way.iter().any(leads_over))
+            })
             .collect()
     }
 

@@ -74,6 +74,7 @@ pub(super) const SWITCH_HANG: Kind = Kind {
         let mut draft = dark(scene, (switch, &members), (case.at, case.end), "switch");
         draft.changes = vec![(case.at, Change::SwitchHang(switch)), (case.end, Change::SwitchWake(switch))];
         draft.what = format!("{} hangs, its links up, and wakes again.", scene.name(case.subject));
+        until_other_way(scene, switch, &mut draft);
         if !draft.visible.is_empty() {
             draft.visible.push(hung(scene, switch, case.end));
         }
@@ -111,6 +112,7 @@ pub(super) const INTERMITTENT_SWITCH: Kind = Kind {
                 .at_switch(switch),
         ];
         draft.may.push("devices-offline-together");
+        until_other_way(scene, switch, &mut draft);
         if !draft.visible.is_empty() {
             draft.visible.push(hung(scene, switch, times[0].1));
             // The same group a second time.
@@ -224,6 +226,17 @@ fn dark(
     }
     draft.must_not.extend(MustNot::new(&["recorder-offline"], &[]));
     draft
+}
+
+/// Those whose way leads over a switch that hangs are silent until its neighbours miss its BPDUs, 6 s, and use
+/// another one.
+fn until_other_way(scene: &Scene, switch: SwitchId, draft: &mut Draft) {
+    let passing: Vec<HostId> =
+        scene.over(switch).into_iter().filter(|host| !draft.touches.contains(host)).collect();
+    if !passing.is_empty() {
+        draft.may.extend(["device-offline", "devices-offline-together"]);
+        draft.others.extend(passing.into_iter().map(Subject::Host));
+    }
 }
 
 /// What is proved once a switch that hung forwards again.
