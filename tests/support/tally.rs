@@ -152,20 +152,24 @@ impl Tally {
             writeln!(
                 f,
                 "| {name} | {} | {} | {} |",
-                Share(cause.said_right, cause.said),
+                if name == UNKNOWN {
+                    "-".to_owned()
+                } else {
+                    Share(cause.said_right, cause.said).to_string()
+                },
                 Share(cause.found, cause.due),
-                if name == "unknown" { "-".to_owned() } else { Share(cause.unknown, cause.due).to_string() }
+                if name == UNKNOWN { "-".to_owned() } else { Share(cause.unknown, cause.due).to_string() }
             )?;
         }
         let sum = |of: fn(&Cause) -> u64| self.causes.values().map(of).sum::<u64>();
-        let is_known = |(name, _): &(&String, &Cause)| name.as_str() != "unknown";
+        let is_known = |(name, _): &(&String, &Cause)| name.as_str() != UNKNOWN;
         let known = |of: fn(&Cause) -> u64| {
             self.causes.iter().filter(is_known).map(|(_, cause)| of(cause)).sum::<u64>()
         };
         writeln!(
             f,
             "| all | {} | {} | {} |",
-            Share(sum(|it| it.said_right), sum(|it| it.said)),
+            Share(known(|it| it.said_right), known(|it| it.said)),
             Share(sum(|it| it.found), sum(|it| it.due)),
             Share(known(|it| it.unknown), known(|it| it.due))
         )
@@ -245,5 +249,6 @@ impl fmt::Display for Tally {
 
 /// What can become of a finding that this mirror proves.
 const PROVED: &[Outcome] = &[Outcome::Missed, Outcome::Unknown, Outcome::Wrong, Outcome::Right];
+const UNKNOWN: &str = "unknown";
 /// So many examples of each mistake are enough.
 const EXAMPLES: usize = 3;
