@@ -128,6 +128,8 @@ struct Happened<'a> {
     subjects: BTreeSet<&'a str>,
     /// And who notices.
     around: BTreeSet<&'a str>,
+    /// The switches that they hang on.
+    switches: BTreeSet<&'a str>,
     is_everywhere: bool,
 }
 
@@ -185,6 +187,7 @@ impl<'a> Bench<'a> {
         };
         let is_it = |said: &Said| {
             let is_about = event.is_everywhere
+                || (PORTS.contains(&said.kind) && event.is_at_port(said))
                 || names(said) > 0
                 || (said.devices.is_empty() && said.switch.is_none_or(|it| event.subjects.contains(it)))
                 || (said.switch.is_some_and(|it| event.subjects.contains(it)) && !is_offline(said.kind));
@@ -315,8 +318,16 @@ impl Happened<'_> {
             return said.devices.iter().all(known);
         }
         self.is_everywhere
+            || (PORTS.contains(&said.kind) && self.is_at_port(said))
             || (said.devices.is_empty() && said.switch.is_none())
             || said.devices.iter().chain(&said.switch).any(|name| self.around.contains(name))
+    }
+
+    /// Whether a finding is about a switch that one of the subjects hangs on, and about nobody else.
+    fn is_at_port(&self, said: &Said) -> bool {
+        let mut named = said.devices.iter().chain(&said.switch).peekable();
+        named.peek().is_some()
+            && named.all(|name| self.switches.contains(name) || self.subjects.contains(name))
     }
 
     fn allows(&self, kind: &str) -> bool {
@@ -367,6 +378,8 @@ fn happened<'a>(
             around.insert(recorder);
         }
     }
+    let hang = truth.devices.iter().filter(|device| subjects.contains(device.name.as_str()));
+    let switches = hang.map(|device| device.switch.as_str()).collect();
     let is_everywhere = subjects.iter().any(|it| *it == "mirror" || it.starts_with("vlan-"))
         || EVERYWHERE.contains(&event.kind.as_str());
     Happened {
@@ -375,6 +388,7 @@ fn happened<'a>(
         until: event.ended.as_deref().map_or(ends, nanoseconds),
         subjects,
         around,
+        switches,
         is_everywhere,
     }
 }
@@ -428,6 +442,8 @@ const SILENCING: &[&str] = &[
     "port-flapping",
     "recorder-offline",
 ];
+/// Kinds about a port, which name its switch.
+const PORTS: &[&str] = &["link-degraded", "port-flapping", "power-fault"];
 /// Incidents that everybody feels.
 const EVERYWHERE: &[&str] = &["loop", "broadcast-storm"];
 const UNKNOWN: &str = "unknown";
