@@ -138,9 +138,8 @@ impl Expectation {
     }
 
     fn learned(&self) -> impl Iterator<Item = &Pace> {
-        let last = |paces: &mut dyn Iterator<Item = &Pace>| paces.map(|pace| pace.last).max();
-        let newest =
-            last(&mut self.sources.values()).max(last(&mut self.signs.values())).unwrap_or(Time::MIN);
+        let of_sources = self.sources.values().map(|pace| pace.last).max();
+        let newest = self.signs.values().map(|pace| pace.last).max().max(of_sources).unwrap_or(Time::MIN);
         let media = self.sources.values().filter(|pace| pace.last - pace.first >= LEARNED);
         let signs = self.signs.values().filter(|pace| pace.is_steady());
         media.chain(signs).filter(move |pace| newest - pace.last <= PAUSE)
