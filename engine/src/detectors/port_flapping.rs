@@ -12,14 +12,14 @@
 //! ## Where it is wrong
 //! What falls into an outage after which a device started anew is left out: there the device restarts, and the
 //! port only follows. So is a port that somebody shuts. SNMP can be forged. Without traps the
-//! mirror seldom shows it.
+//! mirror seldom shows it. Which device hangs on the port is told where one alone was silent with it, twice and more.
 //!
 //! ## State
-//! `PORTS_MAX` ports with their last signs; `FLAPS_MAX` flapping ports.
+//! `PORTS_MAX` ports with their last signs, and `SUSPECTS_MAX` devices each that were silent with them; `FLAPS_MAX` flapping ports.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use spanwatch_parsers::{Fact, Mac, NoticeKind, Span, Text, Time};
+use spanwatch_parsers::{Activity, Fact, Mac, NoticeKind, Span, Text, Time};
 
 use super::{Detector, Known};
 use crate::bounded::Expiring;
@@ -50,6 +50,22 @@ const PAUSE: Span = Span::seconds(4);
 const RESTARTS: Span = Span::seconds(20);
 /// Around an outage that ends with a start.
 const AROUND: (Span, Span) = (Span::seconds(15), Span::seconds(5));
+/// A port that told of it was without link for so long at least, and a device fell silent and spoke again so near to that:
+/// the sums of a second are taken a second later, and TCP waits before it sends again (RFC 6298, 2).
+const SILENT: Span = Span::millis(1_200);
+const FELL_SILENT: Span = Span::seconds(1);
+const SPOKE_AGAIN: Span = Span::seconds(10);
+/// Who is heard so long after the link went down was heard without it.
+const MIDST: Span = Span::millis(300);
+/// A port that is down for longer does not flap.
+const DOWN_MAX: Span = Span::seconds(60);
+/// Devices heard meanwhile; beyond, nobody can be told apart.
+const HEARD_MAX: usize = 16_384;
+/// Times without link that are remembered for that.
+const OUTAGES_MAX: usize = 64;
+/// Devices that may hang on one port, and how often the one that does was silent with it.
+const SUSPECTS_MAX: usize = 32;
+const SILENT_WITH_IT: u32 = 2;
 /// Ports heard lately.
 const PORTS_MAX: usize = 16_384;
 /// Flapping ports told of.
@@ -99,6 +115,8 @@ struct Port {
 struct Flap {
     place: Place,
     name: Option<Text>,
+    /// Who hangs on it, where that shows.
+    behind: Option<Number>,
     source: &'static str,
     signs: Vec<Sight>,
     count: u64,
@@ -113,12 +131,87 @@ struct Flap {
 #[derive(Debug)]
 pub struct Flapping {
     ports: Expiring<Place, Port>,
+    /// Ports that are down, and since when.
+    downs: BTreeMap<Place, Time>,
+    /// Who was last heard when, while some port was down.
+    heard: BTreeMap<Number, Time>,
+    /// The last times without link: which port, from when to when.
+    outages: VecDeque<(Place, Time, Time)>,
+    /// How often whom was silent with which port.
+    suspects: Expiring<Place, BTreeMap<Number, (u32, Time)>>,
     flaps: Vec<Flap>,
 }
 
 impl Flapping {
     fn new() -> Self {
-        Self { ports: Expiring::new(PORTS_MAX, WITHIN, SEED), flaps: Vec::new() }
+        Self {
+            ports: Expiring::new(PORTS_MAX, WITHIN, SEED),
+            downs: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            outages: VecDeque::new(),
+            suspects: Expiring::new(PORTS_MAX, WITHIN, SEED),
+            flaps: Vec::new(),
+        }
+    }
+
+    /// A port that told of it is up again: who was silent meanwhile hangs on it.
+    fn up_again(&mut self, place: Place, down: Time, up: Time) {
+        if up - down < SILENT {
+            return;
+        }
+        if self.outages.len() >= OUTAGES_MAX {
+            self.outages.pop_front();
+        }
+        self.outages.push_back((place, down, up));
+        if self.suspects.peek(&place).is_none() {
+            self.suspects.insert(place, BTreeMap::new(), up);
+        }
+    }
+
+    /// A device was heard; after a pause, where that is as long as a port was down.
+    fn heard(&mut self, it: &Activity, seen: &Observation, known: &Known<'_>) {
+        let Some(number) = known.directory.find(&seen.subject) else { return };
+        self.downs.retain(|_, down| it.last - *down <= DOWN_MAX);
+        self.outages.retain(|(_, _, up)| it.last - *up <= SPOKE_AGAIN + SPOKE_AGAIN);
+        if it.longest_gap >= SILENT {
+            self.paused((it.first - it.longest_gap, it.first), number, seen.at);
+        } else if !self.downs.is_empty() && (self.heard.len() < HEARD_MAX || self.heard.contains_key(&number))
+        {
+            self.heard.insert(number, it.last);
+        }
+        if self.downs.is_empty() && self.outages.is_empty() {
+            self.heard.clear();
+        }
+    }
+
+    /// A device spoke after a pause. Who was heard in it by others is only somebody's peer.
+    fn paused(&mut self, (from, to): (Time, Time), number: Number, at: Time) {
+        let was_heard = |down: Time, up: Time| {
+            let last = self.heard.get(&number);
+            self.heard.len() >= HEARD_MAX || last.is_some_and(|at| *at > down + MIDST && *at < up)
+        };
+        let is_with = |(_, down, up): &&(Place, Time, Time)| {
+            let is_near = from - *down <= FELL_SILENT && *down - from <= FELL_SILENT;
+            is_near && to >= *up - FELL_SILENT && to - *up <= SPOKE_AGAIN && !was_heard(*down, *up)
+        };
+        for (place, down, _) in self.outages.iter().filter(is_with) {
+            let Some(suspects) = self.suspects.get(place, at) else { continue };
+            if suspects.len() < SUSPECTS_MAX || suspects.contains_key(&number) {
+                let (count, last) = suspects.entry(number).or_insert((0, Time::MIN));
+                // Each of its flows pauses; the pause counts once.
+                if *last != *down {
+                    (*count, *last) = (count.saturating_add(1), *down);
+                }
+            }
+        }
+    }
+
+    /// Who hangs on a port: the one that was silent with it, again and again, and nobody else so often.
+    fn behind(&self, place: Place) -> Option<Number> {
+        let suspects = self.suspects.peek(&place)?;
+        let most = suspects.values().map(|it| it.0).max().filter(|most| *most >= SILENT_WITH_IT)?;
+        let mut all = suspects.iter().filter(|(_, it)| it.0 == most).map(|(number, _)| *number);
+        all.next().filter(|_| all.next().is_none())
     }
 
     fn port(&mut self, place: Place, at: Time) -> Option<&mut Port> {
@@ -152,6 +245,7 @@ impl Flapping {
             self.flaps.push(Flap {
                 place,
                 name,
+                behind: None,
                 source: seen.source,
                 count: signs.len() as u64,
                 signs: signs.into_iter().collect(),
@@ -181,7 +275,19 @@ impl Flapping {
         {
             port.name.clone_from(&notice.port);
         }
+        if sign == Sign::Up {
+            if let Some(down) = self.downs.remove(&place) {
+                self.up_again(place, down, seen.at);
+            }
+        } else if self.downs.len() < OUTAGES_MAX {
+            self.downs.entry(place).or_insert(seen.at);
+        }
         self.sign(place, sign, seen);
+        if let Some(behind) = self.behind(place)
+            && let Some(flap) = self.flaps.iter_mut().rev().find(|it| it.place == place && it.ended.is_none())
+        {
+            flap.behind = Some(behind);
+        }
     }
 
     fn spoke(&mut self, mac: Mac, seen: &Observation) {
@@ -220,6 +326,9 @@ impl Detector for Flapping {
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Notice(_) => self.told(seen, known),
+            Fact::Activity(it) if !(self.downs.is_empty() && self.outages.is_empty()) => {
+                self.heard(it, seen, known);
+            }
             Fact::Neighbor(_) if seen.source == "lldp" => {
                 if let Some(mac) = seen.subject.mac {
                     self.spoke(mac, seen);
@@ -237,6 +346,7 @@ impl Detector for Flapping {
 
     fn advance(&mut self, to: Time, _known: &Known<'_>) {
         while self.ports.expire(to).is_some() {}
+        while self.suspects.expire(to).is_some() {}
         for it in self.flaps.iter_mut().filter(|it| it.ended.is_none()) {
             if it.quiet_from + WITHIN <= to {
                 it.ended = Some(it.last);
@@ -246,6 +356,8 @@ impl Detector for Flapping {
 
     fn unwatched(&mut self, from: Time, to: Time) {
         self.ports = Expiring::new(PORTS_MAX, WITHIN, SEED);
+        self.outages.clear();
+        self.downs.clear();
         for it in self.flaps.iter_mut().filter(|it| it.ended.is_none()) {
             it.quiet_from = it.quiet_from + (to - from);
         }
@@ -258,6 +370,7 @@ impl Detector for Flapping {
             {
                 *number = kept;
             }
+            it.behind = it.behind.map(|number| if number == gone { kept } else { number });
         }
     }
 
@@ -335,7 +448,13 @@ impl Flap {
                     let port = known.switches.get(&switch.as_str().into())?.ports.get(name)?;
                     port.devices.first().filter(|_| port.devices.len() == 1).copied()
                 });
-                (behind.or(Some(number)), switch, format!("port {port} of {title}"))
+                let behind = behind.or(self.behind);
+                let device = behind
+                    .and_then(|number| known.directory.device(number))
+                    .map(|it| format!("{} (", it.title()));
+                let end = if device.is_some() { ")" } else { "" };
+                let called = format!("{}port {port} of {title}{end}", device.unwrap_or_default());
+                (behind.or(Some(number)), switch, called)
             }
             Place::Spoken(mac) | Place::Leased(mac) => {
                 let number = known.directory.find_mac(mac);
@@ -397,27 +516,34 @@ mod tests {
     use super::*;
     use crate::observation::Party;
 
-    /// A switch tells at these seconds that its port 7 went down, and two seconds later that it came up.
+    /// A switch tells of its port 7; the router's copy comes with it.
+    fn tells_one(bench: &mut Bench, at: i64, is_enabled: bool, kind: NoticeKind) {
+        let notice = Notice {
+            kind,
+            identity: Text::default(),
+            interface: Some(7),
+            port: Some("Gi1/0/7".into()),
+            is_enabled: Some(is_enabled),
+            power_port: None,
+        };
+        for copy in 0..2 {
+            let fact = Fact::Notice(Box::new(notice.clone()));
+            bench.sees(ms(at * 1_000 + copy), party(mac(7), "192.0.2.7", None), Party::default(), fact);
+        }
+    }
+
+    /// It tells that the port went down, and two seconds later that it came up.
+    fn tells(bench: &mut Bench, at: i64, is_enabled: bool) {
+        tells_one(bench, at, is_enabled, NoticeKind::LinkDown);
+        tells_one(bench, at + 2, is_enabled, NoticeKind::LinkUp);
+    }
+
+    /// The same at these seconds.
     fn flaps(at: &[i64], is_enabled: bool) -> Bench {
         let mut bench = Bench::new();
         bench.claims(s(0), mac(7), "192.0.2.7", None);
-        let subject = party(mac(7), "192.0.2.7", None);
         for n in at {
-            for (kind, after) in [(NoticeKind::LinkDown, 0), (NoticeKind::LinkUp, 2)] {
-                let notice = Notice {
-                    kind,
-                    identity: Text::default(),
-                    interface: Some(7),
-                    port: Some("Gi1/0/7".into()),
-                    is_enabled: Some(is_enabled),
-                    power_port: None,
-                };
-                // The router's copy comes with it.
-                for copy in 0..2 {
-                    let fact = Fact::Notice(Box::new(notice.clone()));
-                    bench.sees(ms((n + after) * 1_000 + copy), subject, Party::default(), fact);
-                }
-            }
+            tells(&mut bench, *n, is_enabled);
             bench.tick(s(n + 3));
         }
         bench
@@ -434,6 +560,34 @@ mod tests {
             "{}",
             finding.title
         );
+    }
+
+    #[test]
+    fn who_alone_is_silent_with_the_port_hangs_on_it() {
+        let silent = |with: &[(u8, Span)], is_heard_otherwise: bool| {
+            let mut bench = Bench::new();
+            (7..10).for_each(|n| bench.claims(s(0), mac(n), &format!("192.0.2.{n}"), None));
+            for at in [100, 200, 300] {
+                let from = party(mac(9), "192.0.2.9", None);
+                let other = super::super::bench::activity(s(at + 1), 5);
+                tells_one(&mut bench, at, true, NoticeKind::LinkDown);
+                if is_heard_otherwise {
+                    bench.sees(s(at + 2), from, Party::default(), Fact::Activity(other));
+                }
+                tells_one(&mut bench, at + 2, true, NoticeKind::LinkUp);
+                for (device, gap) in with {
+                    let mut activity = super::super::bench::activity(ms(at * 1_000 + 2_100), 5);
+                    activity.longest_gap = *gap;
+                    let from = party(mac(*device), &format!("192.0.2.{device}"), None);
+                    bench.sees(s(at + 3), from, Party::default(), Fact::Activity(activity));
+                }
+            }
+            bench.of(&KIND)[0].title.clone()
+        };
+        let [same, longer] = [Span::millis(2_200), Span::millis(5_000)];
+        assert!(silent(&[(8, same), (9, longer)], false).contains("192.0.2.8 (port Gi1/0/7"));
+        assert!(silent(&[(8, same), (9, same)], true).contains("192.0.2.8 (port Gi1/0/7"));
+        assert!(silent(&[(8, same), (9, same)], false).starts_with("The link at port Gi1/0/7"));
     }
 
     #[test]

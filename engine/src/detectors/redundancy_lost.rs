@@ -94,8 +94,9 @@ fn finding(group: &[&Loss], known: &Known<'_>) -> Option<Finding> {
     let mut bridges: Vec<(Option<_>, String)> = group
         .iter()
         .map(|it| {
-            let (number, called) = known.bearer(it.bridge.mac);
-            if number.is_some() { (number, called) } else { known.bearer(it.mac) }
+            let number = known.directory.find_mac(it.bridge.mac).or_else(|| known.directory.find_mac(it.mac));
+            let title = number.and_then(|number| known.directory.device(number)).map(|device| device.title());
+            (number, title.unwrap_or_else(|| it.bridge.mac.to_string()))
         })
         .collect();
     bridges.sort();
