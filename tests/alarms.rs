@@ -64,6 +64,8 @@ const RINGING: &[(&str, Make)] = &[
     ("admission-refused", |_| written(&faults::admission_refused(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-drops", |_| written(&faults::mirror_drops(true))),
+    ("mirror-partial", |_| simulated(&eyes("--incident mirror-partial@1m+80s"))),
+    ("mirror-one-way", |_| simulated(&eyes("--incident mirror-one-way@1m+80s"))),
     ("mirror-clock", |site| written(&leaping(&site.frames))),
     ("input-damaged", |site| cut(&site.frames)),
     ("limit-reached", |_| written(&flood())),
@@ -91,6 +93,8 @@ const NEARLY: &[(&str, Make)] = &[
     ("redundancy-lost", |_| written(&faults::redundancy_lost(false))),
     ("querier-missing", |_| written(&faults::querier_missing(false))),
     ("admission-refused", |_| written(&faults::admission_refused(false))),
+    ("mirror-partial", |_| simulated(&eyes("--incident uplink-failover@1m"))),
+    ("mirror-one-way", |_| simulated(&eyes("--transport multicast --mix video"))),
 ];
 
 /// What looks like a fault of a device or its recorder, and is none.
@@ -121,7 +125,7 @@ fn a_near_miss_of_a_kind_raises_nothing() {
 }
 
 #[test]
-fn a_network_fault_raises_its_own_kind_alone_and_cites_frames() {
+fn a_fault_of_the_network_or_the_mirror_raises_its_own_kind_alone_and_cites_frames() {
     let (site, scratch) = (Site::sample(), Scratch::new("faults"));
     for (kind, capture) in RINGING.iter().filter(|(kind, _)| NEARLY.iter().any(|(near, _)| near == kind)) {
         let report = replay(&scratch.file(&format!("{kind}.pcap"), &capture(&site)));
@@ -155,6 +159,11 @@ fn every_kind_rings() {
             assert!(list(finding, "evidence").count() > 0, "{kind}: {finding}");
         }
     }
+}
+
+/// The order of a small site at which something happens, or nearly, to the mirror.
+fn eyes(what: &str) -> String {
+    format!("--seed 4 --devices 25 --length 200s --bit-rate 60000 --frame-rate 6 {what}")
 }
 
 /// A made-up capture.

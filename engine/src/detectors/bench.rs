@@ -147,6 +147,7 @@ pub fn nothing_but<'a>(directory: &'a Directory, switches: &'a Switches) -> Know
         switches,
         losses: &NO_LOSSES,
         absences: &[],
+        faults: &[],
         fingerprints: Fingerprints::builtin(),
         now: s(0),
     }

@@ -3,7 +3,7 @@
 pub mod address_conflict;
 pub mod admission_refused;
 #[cfg(test)]
-mod bench;
+pub(crate) mod bench;
 pub mod boot_loop;
 pub mod broadcast_storm;
 pub mod device_flapping;
@@ -21,6 +21,8 @@ pub mod mac_moving;
 pub mod mirror_clock;
 pub mod mirror_drops;
 pub mod mirror_lost;
+pub mod mirror_one_way;
+pub mod mirror_partial;
 pub mod neighbor_changed;
 mod paths;
 pub mod port_flapping;
@@ -54,6 +56,7 @@ use crate::ledger::loss::Losses;
 use crate::ledger::switch::Switches;
 use crate::observation::Observation;
 use crate::verdict::Absence;
+use crate::verdict::view::Fault;
 
 /// What watches for one kind of thing.
 ///
@@ -93,6 +96,8 @@ pub struct Known<'a> {
     pub losses: &'a Losses,
     /// Who was gone, and when.
     pub absences: &'a [Absence],
+    /// What the mirror did not show, and when.
+    pub faults: &'a [Fault],
     /// Who makes what.
     pub fingerprints: &'static Fingerprints,
     /// The last packet's time.
@@ -259,6 +264,8 @@ pub const ALL: &[&Kind] = &[
     &querier_missing::KIND,
     &mirror_lost::KIND,
     &mirror_drops::KIND,
+    &mirror_partial::KIND,
+    &mirror_one_way::KIND,
     &mirror_clock::KIND,
     &input_damaged::KIND,
     &limit_reached::KIND,

@@ -42,6 +42,8 @@ pub struct Device {
     pub last_seen: Time,
     /// The frame of `last_seen`.
     pub last_frame: Cite,
+    /// Last frame that it sent itself, as far as that can be told: none that a router passed on.
+    pub last_own: Time,
     /// Frames sent.
     pub packets: u64,
     /// Bytes sent, as on the wire.
@@ -100,6 +102,7 @@ impl Device {
             first_seen: at,
             last_seen: at,
             last_frame: Cite::default(),
+            last_own: at,
             packets: 0,
             bytes: 0,
             identity: Identity::default(),

@@ -19,8 +19,8 @@ use std::net::IpAddr;
 
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
-    Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Lease, Mac, Neighbor, Span,
-    StreamActivity, Text, Time,
+    Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Lease, Mac, Neighbor, ReceiverReport,
+    Span, StreamActivity, Text, Time,
 };
 
 use crate::clock::GapReason;
@@ -29,6 +29,7 @@ use crate::detectors::mirror_lost::Pulse;
 use crate::detectors::{self, Detector, Known, limit_reached, mirror_clock};
 use crate::finding::Finding;
 use crate::observation::{Cite, Observation, Party};
+use crate::verdict::view::View;
 use crate::verdict::witness::{Ask, How};
 use crate::verdict::{Start, Verdict};
 use device::Attachment;
@@ -66,6 +67,8 @@ pub struct Ledger {
     pub switches: Switches,
     /// Availability.
     pub verdict: Verdict,
+    /// Whether the mirror shows both sides of what goes on.
+    pub view: View,
     /// When nobody watched.
     pub blind: Vec<Blind>,
     /// Caps that were reached.
@@ -112,6 +115,7 @@ impl Ledger {
             sessions: Sessions::default(),
             switches: Switches::default(),
             verdict: Verdict::default(),
+            view: View::default(),
             blind: Vec::new(),
             limits: BTreeMap::new(),
             malformed: BTreeMap::new(),
@@ -202,7 +206,10 @@ impl Ledger {
                 let number = self.directory.find(&seen.subject);
                 self.losses.carried(number, *segments, seen);
             }
-            Fact::ReceiverReport(report) => self.losses.reported(report, seen),
+            Fact::ReceiverReport(report) => {
+                self.losses.reported(report, seen);
+                self.received(seen, report);
+            }
             Fact::StreamEnded { ssrc, by } => {
                 if let Some(number) = self.directory.find(&seen.subject) {
                     let client = seen.peer.ip.filter(|_| *by == Ended::Teardown);
@@ -245,6 +252,7 @@ impl Ledger {
             switches: &self.switches,
             losses: &self.losses,
             absences: self.verdict.absences(),
+            faults: self.view.faults(),
             fingerprints: self.fingerprints,
             now: self.now,
         };
@@ -257,6 +265,8 @@ impl Ledger {
             self.pulse.heard(tick, self.senders.len(), last);
             self.senders.clear();
         }
+        self.view.advance(tick, &self.directory, |number| self.verdict.is_missed(number, tick));
+        self.verdict.veil(self.view.veiled().collect());
         self.verdict.advance(tick);
         self.name_absences();
         let (directory, switches) = (&self.directory, &self.switches);
@@ -281,6 +291,7 @@ impl Ledger {
         }
         self.verdict.unwatched(from, to);
         self.losses.unwatched(from, to);
+        self.view.unwatched();
         self.each_detector(|detector, _| detector.unwatched(from, to));
     }
 
@@ -293,6 +304,7 @@ impl Ledger {
         }
         self.verdict.unwatched(from, to);
         self.losses.unwatched(from, to);
+        self.view.unwatched();
         self.each_detector(|detector, _| detector.unwatched(from, to));
         self.pulse.restart();
         self.now = to;
@@ -309,6 +321,7 @@ impl Ledger {
             switches: &self.switches,
             losses: &self.losses,
             absences: self.verdict.absences(),
+            faults: self.view.faults(),
             fingerprints: self.fingerprints,
             now,
         };
@@ -336,6 +349,7 @@ impl Ledger {
         self.second = Some(seen.cite);
         self.carried(&seen.subject);
         if self.is_foreign(seen) {
+            self.view.heard(seen, activity, None, self.directory.find(&seen.peer));
             return;
         }
         let is_link_scope = seen.subject.hop_limit == HOP_LIMIT_OF_THE_LINK;
@@ -343,6 +357,7 @@ impl Ledger {
             self.bind(mac, ip, BindingBy::LinkScope, seen);
         }
         let Some(number) = self.device_of(&seen.subject, seen) else { return };
+        let first = Cite { input: activity.first_frame.0, frame: activity.first_frame.1 };
         self.directory.heard(number, activity.first);
         self.directory.heard(number, activity.last);
         if let Some(device) = self.directory.device_mut(number) {
@@ -355,18 +370,21 @@ impl Ledger {
             // What a router passed on bears its MAC, and the VLAN is not the device's.
             if device.macs.is_empty() || seen.subject.mac.is_some_and(|mac| device.macs.contains(&mac)) {
                 device.in_vlan(seen.subject.vlan, &mut self.refused);
+                device.last_own = device.last_own.max(activity.last);
+                self.view.back(number, (activity.first, first));
             }
         }
         if let (Some(protocol), Some(one), Some(other)) = (activity.protocol, seen.subject.ip, seen.peer.ip) {
             self.sessions.carried((one, other), protocol, activity.bytes);
         }
-        if let Some(to) = self.directory.find(&seen.peer) {
+        let to = self.directory.find(&seen.peer);
+        if let Some(to) = to {
             self.verdict.addressed(to, number, activity.last);
         }
+        self.view.heard(seen, activity, Some(number), to);
         if self.senders.len() < SENDERS_COUNTED {
             self.senders.insert(number);
         }
-        let first = Cite { input: activity.first_frame.0, frame: activity.first_frame.1 };
         self.verdict.heard(number, (activity.first, first), (activity.last, seen.cite));
         if let (Some(stamp), Some(peer)) = (activity.stamp, seen.peer.ip) {
             self.verdict.stamped(number, peer, (activity.first, first), stamp);
@@ -400,6 +418,13 @@ impl Ledger {
             device.receives_media = true;
         }
         self.verdict.streamed(number, second, client, cite);
+    }
+
+    /// Takes a receiver's word on media, where it goes to who sends it.
+    fn received(&mut self, seen: &Observation, report: &ReceiverReport) {
+        let Some(source) = self.directory.find(&seen.peer) else { return };
+        let Some(last) = self.directory.device(source).map(|device| device.last_seen) else { return };
+        self.view.reported(seen, self.directory.find(&seen.subject), (source, last), report);
     }
 
     /// Whether the subject is an Internet host that a device of the site talks to: it is no device of the site.
@@ -487,6 +512,7 @@ impl Ledger {
     fn merged(&mut self, bound: Option<Bound>) {
         if let Some(Bound::Merged { kept, gone }) = bound {
             self.verdict.renumber(gone, kept);
+            self.view.renumber(gone, kept);
             self.streams.renumber(gone, kept);
             self.losses.renumber(gone, kept);
             self.switches.renumber(gone, kept);

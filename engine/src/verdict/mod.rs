@@ -17,6 +17,9 @@
 //! watched and all leaps of the capture's clock. So every deadline moves by the
 //! length of a hole, and a clock that was set neither ages nor wakes anybody.
 //!
+//! Whom the mirror cannot show ([`view`]) is *veiled*: unknown, and not called offline while that lasts. Who stays
+//! silent after it is judged by his last sign before it.
+//!
 //! Deadlines advance only to the last tick that every shard has flushed, and an
 //! absence is stamped with the deadline, never with the frame that moved the clock.
 
@@ -25,9 +28,10 @@ pub mod again;
 pub mod expectation;
 pub mod fate;
 pub mod running;
+pub mod view;
 pub mod witness;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use spanwatch_parsers::{Activity, Span, StreamActivity, Time};
@@ -251,6 +255,8 @@ pub struct Verdict {
     offset: Span,
     /// When each time without a watch began.
     blinds: Vec<Time>,
+    /// Whom the mirror cannot show, and when it last did.
+    veiled: BTreeMap<Number, Time>,
     /// Absences that were not kept.
     pub refused: u64,
     /// Changes of state that were not kept.
@@ -465,6 +471,23 @@ impl Verdict {
         }
     }
 
+    /// Says whom the mirror cannot show from now on, and when it last did.
+    pub fn veil(&mut self, veiled: BTreeMap<Number, Time>) {
+        for (device, last) in veiled.iter().filter(|(device, _)| !self.veiled.contains_key(device)) {
+            if let Some(watch) = self.watches.get_mut(*device).filter(|watch| watch.absent.is_none()) {
+                watch.enter(watch.last.1.max(*last), State::Unknown, &mut self.history_refused);
+            }
+        }
+        self.veiled = veiled;
+    }
+
+    /// Whether more was to be expected of a device by `now` than silence.
+    #[must_use]
+    pub fn is_missed(&self, device: Number, now: Time) -> bool {
+        let silent = |watch: &Watch| now - self.offset - watch.last.0;
+        self.watches.get(device).is_some_and(|watch| watch.expectation.is_strange(silent(watch)))
+    }
+
     /// Judges every silence whose deadline is at or before `complete_to`.
     pub fn advance(&mut self, complete_to: Time) {
         let now = complete_to - self.offset;
@@ -538,7 +561,8 @@ impl Verdict {
     pub fn history(&self, device: Number, now: Time) -> Vec<(Time, State)> {
         let Some(watch) = self.watches.get(device) else { return Vec::new() };
         let mut history = watch.history.clone();
-        if watch.absent.is_some() {
+        let is_unknown = history.last().is_some_and(|(_, state)| *state == State::Unknown);
+        if watch.absent.is_some() || is_unknown {
             return history;
         }
         let quiet_at = watch.last.1 + watch.patience();
@@ -555,6 +579,9 @@ impl Verdict {
         let (since, _, last_frame) = watch.last;
         if watch.absent.is_some() || watch.due()? > due {
             return watch.due();
+        }
+        if self.veiled.contains_key(&device) {
+            return Some(due + JUDGE_AGAIN);
         }
         let refusals = watch.asks.refused(since, due);
         let is_asker = |number: Number| refusals.iter().any(|ask| ask.by == number);

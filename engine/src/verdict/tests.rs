@@ -242,3 +242,28 @@ fn who_shows_the_clock_of_before_ran_all_the_time_though_it_asks_for_a_lease() {
     let absence = &verdict.absences()[0];
     assert_eq!((absence.lived(), absence.began_anew()), (Some((s(402), cite(7))), None));
 }
+
+#[test]
+fn whom_the_mirror_cannot_show_is_unknown_until_it_shows_him_again() {
+    let mut verdict = streaming(60);
+    verdict.veil(BTreeMap::from([(CAMERA, s(60))]));
+    connects(&mut verdict, &[62, 63, 65]);
+    verdict.advance(s(100));
+    assert!(verdict.absences().is_empty());
+    assert_eq!(verdict.history(CAMERA, s(100)), [(s(0), State::Online), (s(60), State::Unknown)]);
+    verdict.veil(BTreeMap::new());
+    verdict.heard(CAMERA, (s(101), cite(9)), (s(101), cite(9)));
+    assert_eq!(verdict.history(CAMERA, s(101)).last(), Some(&(s(101), State::Online)));
+}
+
+#[test]
+fn who_died_behind_the_veil_is_dated_to_his_last_sign() {
+    let mut verdict = streaming(60);
+    verdict.veil(BTreeMap::from([(CAMERA, s(60))]));
+    verdict.advance(s(100));
+    verdict.veil(BTreeMap::new());
+    connects(&mut verdict, &[131, 132, 134]);
+    verdict.advance(s(135));
+    let [absence] = verdict.absences() else { panic!("one absence") };
+    assert_eq!(absence.since, s(60));
+}

@@ -97,6 +97,8 @@ struct Cut {
 struct Reported {
     sent: u64,
     lost: u64,
+    /// The highest sequence number that arrived, and how many below it did not, as of the last report.
+    arrived: Option<(u32, i32)>,
     sender_at: i64,
     sender_next: i64,
     receiver_next: i64,
@@ -427,13 +429,19 @@ impl World<'_> {
             stream.reported.receiver_next = at + REPORTS - stream.random.between(0, SECOND);
             let (sent, lost) = (stream.sent - stream.reported.sent, stream.lost - stream.reported.lost);
             (stream.reported.sent, stream.reported.lost) = (stream.sent, stream.lost);
+            // Who receives nothing does not know what he misses.
+            let is_deaf = lost >= sent;
+            let last = u32::from(stream.first_sequence).wrapping_add(stream.sent as u32).wrapping_sub(1);
+            let known = stream.reported.arrived.filter(|_| is_deaf).unwrap_or((last, stream.lost as i32));
+            stream.reported.arrived = Some(known);
+            let lost = if is_deaf { 0 } else { lost };
             let fraction = (lost * 256).checked_div(sent).unwrap_or(0).min(255);
             let since = if stream.reported.sender_at == 0 { 0 } else { at - stream.reported.sender_at };
             let block = Block {
                 ssrc: stream.ssrc,
                 fraction_lost: fraction as u8,
-                lost: stream.lost as i32,
-                highest: u32::from(stream.first_sequence).wrapping_add(stream.sent as u32).wrapping_sub(1),
+                lost: known.1,
+                highest: known.0,
                 jitter: 40,
                 last_sr: if since == 0 { 0 } else { rtcp::middle(stream.reported.sender_at) },
                 delay_since: (since.max(0) as u64 * 65_536 / 1_000_000_000) as u32,
@@ -477,7 +485,7 @@ impl World<'_> {
                     from: camera,
                     to: destination,
                     transport,
-                    says: Vec::new(),
+                    says,
                     message: Message::Nothing,
                 };
                 self.send(at, parcel);
