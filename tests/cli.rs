@@ -213,10 +213,16 @@ fn the_site_is_named_in_the_report() {
 
 #[test]
 fn doctor_says_what_the_mirror_shows() {
-    let outcome = spanwatch([Path::new("doctor"), &sample()]);
+    let sample = sample();
+    let outcome = spanwatch([Path::new("doctor"), &sample, Path::new("--format=table")]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert!(outcome.text().lines().count() >= 5, "{}", outcome.text());
-    assert!(!outcome.text().lines().any(|line| line.starts_with("BAD")), "{}", outcome.text());
+    assert!(outcome.text().starts_with("This mirror is good"), "{}", outcome.text());
+    assert!(!outcome.text().contains("BAD"), "{}", outcome.text());
+    let letter = spanwatch([Path::new("doctor"), &sample, Path::new("--switch=moxa")]).report();
+    assert_eq!((&letter["schema"], &letter["verdict"]), (&"spanwatch/doctor/1".into(), &"good".into()));
+    assert_eq!(letter["switches"][0]["id"], "moxa");
+    let unknown = spanwatch([Path::new("doctor"), &sample, Path::new("--switch=abacus")]);
+    assert_eq!(unknown.code, 2, "{}", unknown.stderr);
 }
 
 #[test]

@@ -52,6 +52,7 @@ pub struct Copies {
     delay: Delay,
     keyed: Keyed,
     counts: Counts,
+    run: Run,
     round: Round,
 }
 
@@ -75,9 +76,9 @@ pub struct Round {
 pub struct Counts {
     /// All.
     pub copies: u64,
-    /// The tags differ.
+    /// The tags differ, and no hop limit.
     pub by_tags: u64,
-    /// The hop limit differs: both sides of a router.
+    /// The hop limit differs: both sides of a router, whatever the tags.
     pub by_hop_limit: u64,
     /// A MAC differs, and nothing above.
     pub by_mac: u64,
@@ -85,13 +86,29 @@ pub struct Counts {
     pub by_interface: u64,
     /// Nothing differs: ingress and egress of one VLAN, or a loop.
     pub by_delay: u64,
+    /// Copies that come of how the mirror is set up: neither both sides of a router, nor a frame that circles, nor
+    /// what hosts may send twice themselves: bare acknowledgements, and to groups what bears no number of its own
+    /// (a router says the same in each of its VLANs).
+    pub by_mirror: u64,
     /// The most copies of one packet.
     pub most: u32,
+    /// When such a copy was first seen and where, and when the last.
+    pub made: Option<((Time, Cite), Time)>,
+}
+
+/// Copies that are not a router's, one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Run {
+    count: u64,
+    first: (Time, Cite),
+    last: Time,
 }
 
 impl Counts {
     /// Adds what another shard counted.
     pub fn merge(&mut self, other: &Self) {
+        let both = self.made.into_iter().chain(other.made);
+        self.made = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         for (sum, count) in [
             (&mut self.copies, other.copies),
             (&mut self.by_tags, other.by_tags),
@@ -99,6 +116,7 @@ impl Counts {
             (&mut self.by_mac, other.by_mac),
             (&mut self.by_interface, other.by_interface),
             (&mut self.by_delay, other.by_delay),
+            (&mut self.by_mirror, other.by_mirror),
         ] {
             *sum = sum.saturating_add(count);
         }
@@ -126,6 +144,7 @@ impl Copies {
             delay: Delay::default(),
             keyed: Keyed::new(seed),
             counts: Counts::default(),
+            run: Run::default(),
             round: Round::default(),
         }
     }
@@ -182,7 +201,30 @@ impl Copies {
         entry.show(face.all, arrival.at);
         let (copies, reason) = (entry.copies(), entry.first.differs_by(&face));
         self.count(reason, copies);
+        let is_to_group = layers.destination_mac.is_some_and(Mac::is_group);
+        let is_sure = match reason {
+            Reason::HopLimit | Reason::Mac => false,
+            Reason::Delay if kind == Kind::Acknowledgement => false,
+            Reason::Tags | Reason::Interface | Reason::Delay => !is_to_group || kind == Kind::Identified,
+        };
+        if is_sure && copies < OFTEN {
+            self.made(arrival);
+        }
         true
+    }
+
+    /// Counts a copy that the mirror made. A few that came long before are no habit of its.
+    fn made(&mut self, arrival: &Arrival) {
+        let run = &mut self.run;
+        if run.count == 0 || (run.count < RUN_MIN && arrival.at - run.last > RUN_BREAK) {
+            *run = Run { count: 0, first: (arrival.at, arrival.cite), last: arrival.at };
+        }
+        run.count = run.count.saturating_add(1);
+        run.last = run.last.max(arrival.at);
+        self.counts.by_mirror = self.counts.by_mirror.saturating_add(1);
+        if run.count >= RUN_MIN {
+            self.counts.made = Some((run.first, run.last));
+        }
     }
 
     fn count(&mut self, reason: Reason, copies: u32) {
@@ -352,10 +394,10 @@ impl Face {
     }
 
     const fn differs_by(&self, other: &Self) -> Reason {
-        if self.tags != other.tags {
-            Reason::Tags
-        } else if self.hop_limit != other.hop_limit {
+        if self.hop_limit != other.hop_limit {
             Reason::HopLimit
+        } else if self.tags != other.tags {
+            Reason::Tags
         } else if self.macs != other.macs {
             Reason::Mac
         } else if self.all != other.all {
@@ -374,6 +416,11 @@ const HORIZON: Span = Span::millis(100);
 
 /// A frame that came again so often is one that returns: a mirror seldom shows one more often.
 pub const OFTEN: u32 = 8;
+
+/// So many copies in one shard are a habit ...
+const RUN_MIN: u64 = 20;
+/// ... unless they are that far apart.
+const RUN_BREAK: Span = Span::seconds(10);
 
 const TCP: u8 = 6;
 

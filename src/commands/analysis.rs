@@ -110,7 +110,15 @@ fn counts(analysis: &Analysis) -> CaptureCounts {
         tagged_one_way: shards.tagged_one_way,
         unicast: counts.unicast,
         oversized: counts.oversized,
+        multicast: counts.multicast,
+        broadcast: counts.broadcast,
+        copies: shards.copies,
         cut_by_mirror: counts.cut_by_mirror,
+        cut: counts.cut,
+        coverage: analysis.ledger.coverage(),
+        words_of_switches: analysis.ledger.words_of_switches,
+        tunnel_packets_incomplete: counts.tunnel_packets_incomplete,
+        cut_at: counts.cut_at,
         lost_by_mirror: counts.lost_by_mirror,
     }
 }

@@ -35,7 +35,9 @@ impl Story {
             let number = count.entry(name.clone()).and_modify(|count| *count += 1).or_default();
             story.take(&format!("{name} {number}"), stream, STREAM, &["first_seen", "last_seen"]);
         }
-        for finding in list(report, "findings") {
+        let is_of_form =
+            |finding: &&Value| OF_THE_FORM.iter().any(|kind| finding["kind"].as_str() == Some(kind));
+        for finding in list(report, "findings").filter(|finding| !is_of_form(finding)) {
             let name = format!("finding {} {}", finding["kind"], finding["devices"]);
             let number = count.entry(name.clone()).and_modify(|count| *count += 1).or_default();
             story.take(&format!("{name} {number}"), finding, FINDING, &["first_seen", "detected", "ended"]);
@@ -129,3 +131,5 @@ const STREAM: &[&str] =
     &["transport", "protocol", "codec", "payload_type", "packets", "lost", "out_of_order", "duplicates"];
 const FINDING: &[&str] =
     &["category", "severity", "confidence", "owner", "dispatch", "cause", "switch", "count"];
+/// Findings about the form itself, which differ as it does.
+const OF_THE_FORM: [&str; 2] = ["mirror-duplicates", "mirror-truncated"];

@@ -20,9 +20,11 @@ mod losses;
 pub mod mac_moving;
 pub mod mirror_clock;
 pub mod mirror_drops;
+pub mod mirror_duplicates;
 pub mod mirror_lost;
 pub mod mirror_one_way;
 pub mod mirror_partial;
+pub mod mirror_truncated;
 pub mod neighbor_changed;
 mod paths;
 pub mod port_flapping;
@@ -266,6 +268,8 @@ pub const ALL: &[&Kind] = &[
     &mirror_drops::KIND,
     &mirror_partial::KIND,
     &mirror_one_way::KIND,
+    &mirror_duplicates::KIND,
+    &mirror_truncated::KIND,
     &mirror_clock::KIND,
     &input_damaged::KIND,
     &limit_reached::KIND,

@@ -217,6 +217,7 @@ fn reasons_are_told_apart() {
         by_hop_limit: 1,
         by_interface: 1,
         by_delay: 1,
+        by_mirror: 3,
         most: 4,
         ..Counts::default()
     };
@@ -238,4 +239,25 @@ fn frames_without_ip_are_told_by_their_content() {
         copies(&[arp(1), arp(1).tagged(&[10]).after_us(500), arp(2), arp(1).after_us(1_000_000)]),
         [false, true, false, false]
     );
+}
+
+#[test]
+fn what_a_router_says_in_each_of_its_vlans_is_no_copy_of_the_mirrors() {
+    let mut found = Copies::new(1);
+    let mut hello = media(1);
+    hello.peeled.layers.destination_mac = Some(Mac([0x33, 0x33, 0, 0, 0, 0x0d]));
+    for sent in [hello.tagged(&[10]), hello.tagged(&[20]).after_us(3)] {
+        found.is_copy(&sent.peeled, &sent.bytes, &sent.arrival);
+    }
+    assert_eq!((found.counts().by_tags, found.counts().by_mirror), (1, 0));
+}
+
+#[test]
+fn a_bare_acknowledgement_that_comes_again_may_be_its_senders_own() {
+    let mut found = Copies::new(1);
+    let sent = segment(0x10, b"");
+    for copy in [sent.clone(), sent.clone()] {
+        found.is_copy(&copy.peeled, &copy.bytes, &copy.arrival);
+    }
+    assert_eq!((found.counts().by_delay, found.counts().by_mirror), (1, 0));
 }

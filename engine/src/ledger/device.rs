@@ -34,6 +34,10 @@ pub struct Device {
     pub sends_media: bool,
     /// Whether media was seen going to it.
     pub receives_media: bool,
+    /// Whether it was seen sending to one receiver, and not to groups alone.
+    pub speaks: bool,
+    /// Whether something was seen going to it alone.
+    pub is_spoken_to: bool,
     /// Addresses that it named as its own management addresses.
     pub management: Few<IpAddr>,
     /// First frame.
@@ -98,6 +102,8 @@ impl Device {
             is_bridge: false,
             sends_media: false,
             receives_media: false,
+            speaks: false,
+            is_spoken_to: false,
             management: Few::default(),
             first_seen: at,
             last_seen: at,

@@ -17,6 +17,7 @@ pub mod switch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use serde::Serialize;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
     Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Lease, Mac, Neighbor, ReceiverReport,
@@ -52,6 +53,19 @@ pub struct Blind {
     pub why: GapReason,
 }
 
+/// How much of each device the mirror shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// Devices of which both sides of conversations are seen.
+    pub full: u64,
+    /// Devices heard only by what they send to groups and to all.
+    pub groups_only: u64,
+    /// Devices of which only their own side is seen.
+    pub own_side_only: u64,
+    /// Devices of which only the other side is seen, and what they send to groups.
+    pub other_side_only: u64,
+}
+
 /// Everything that is known, as of the last frame.
 pub struct Ledger {
     fingerprints: &'static Fingerprints,
@@ -75,6 +89,8 @@ pub struct Ledger {
     pub limits: BTreeMap<&'static str, Limit>,
     /// Malformed messages by protocol and field.
     pub malformed: BTreeMap<(&'static str, &'static str), u64>,
+    /// Words of switches to one another: descriptions of neighbours (LLDP, CDP), and of spanning trees.
+    pub words_of_switches: (u64, u64),
     findings: Vec<Finding>,
     pulse: Pulse,
     second: Option<Cite>,
@@ -119,6 +135,7 @@ impl Ledger {
             blind: Vec::new(),
             limits: BTreeMap::new(),
             malformed: BTreeMap::new(),
+            words_of_switches: (0, 0),
             findings: Vec::new(),
             pulse: Pulse::default(),
             second: None,
@@ -190,7 +207,10 @@ impl Ledger {
                 };
                 self.attach(seen, attachment);
             }
-            Fact::Neighbor(neighbor) => self.neighbor(seen, neighbor),
+            Fact::Neighbor(neighbor) => {
+                self.words_of_switches.0 = self.words_of_switches.0.saturating_add(1);
+                self.neighbor(seen, neighbor);
+            }
             Fact::Exchange(exchange) => self.exchange(seen, exchange),
             Fact::Login(login) => {
                 if let (Some(client), Some(server)) = (seen.peer.ip, seen.subject.ip) {
@@ -222,9 +242,10 @@ impl Ledger {
             }
             Fact::Lost { what, cap, count } => self.limit(what, *cap, *count, seen.at),
             // What detectors alone read.
-            Fact::Bridge(_)
-            | Fact::TopologyChange { .. }
-            | Fact::LinkPower(_)
+            Fact::Bridge(_) | Fact::TopologyChange { .. } => {
+                self.words_of_switches.1 = self.words_of_switches.1.saturating_add(1);
+            }
+            Fact::LinkPower(_)
             | Fact::Duplex { .. }
             | Fact::LinkSpeed { .. }
             | Fact::Admission(_)
@@ -331,6 +352,23 @@ impl Ledger {
         findings
     }
 
+    /// Of how many devices of the site we see what they send and what is sent to them, of how many only
+    /// what they send to groups, and of how many only one side.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        let mut coverage = Coverage::default();
+        for (_, device) in self.directory.devices().filter(|(_, device)| device.packets > 0) {
+            let sum = match (device.speaks, device.is_spoken_to) {
+                (true, true) => &mut coverage.full,
+                (false, false) => &mut coverage.groups_only,
+                (true, false) => &mut coverage.own_side_only,
+                (false, true) => &mut coverage.other_side_only,
+            };
+            *sum = sum.saturating_add(1);
+        }
+        coverage
+    }
+
     /// Every cap that was reached.
     #[must_use]
     pub fn all_limits(&self) -> BTreeMap<&'static str, Limit> {
@@ -378,6 +416,14 @@ impl Ledger {
             self.sessions.carried((one, other), protocol, activity.bytes);
         }
         let to = self.directory.find(&seen.peer);
+        if let Some(device) = to.and_then(|to| self.directory.device_mut(to)) {
+            device.is_spoken_to = true;
+        }
+        if seen.peer.ip.is_some_and(is_device_address)
+            && let Some(device) = self.directory.device_mut(number)
+        {
+            device.speaks = true;
+        }
         if let Some(to) = to {
             self.verdict.addressed(to, number, activity.last);
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use spanwatch_parsers::LinkType;
+use spanwatch_parsers::{LinkType, Time};
 
 /// Headers around the traffic itself.
 ///
@@ -157,6 +157,10 @@ pub struct Counts {
     pub oversized: u64,
     /// Frames of which the mirror says, or the IP length shows, that it cut them.
     pub cut_by_mirror: u64,
+    /// When the first and the last frame came that was cut by either.
+    pub cut: Option<(Time, Time)>,
+    /// The most bytes that were kept of a frame that the capture cut.
+    pub cut_at: usize,
     /// Frames that the mirror's own sequence numbers (GRE, ERSPAN II, III) say are missing.
     pub lost_by_mirror: u64,
     /// Frames to one receiver, by the innermost destination MAC.
@@ -225,6 +229,8 @@ impl Counts {
         ] {
             *sum = sum.saturating_add(count);
         }
+        self.cut = joined(self.cut, other.cut);
+        self.cut_at = self.cut_at.max(other.cut_at);
         for (sum, count) in self.encapsulations.iter_mut().zip(other.encapsulations) {
             *sum = sum.saturating_add(count);
         }
@@ -242,7 +248,14 @@ impl Counts {
         self.bytes = self.bytes.saturating_add(wire.into());
         if captured < wire as usize {
             self.truncated = self.truncated.saturating_add(1);
+            self.cut_at = self.cut_at.max(captured);
         }
+    }
+
+    /// Counts a frame that was cut, by the capture or before it.
+    pub(super) fn cut(&mut self, at: Time, by_capture: bool) {
+        self.cut = joined(self.cut, Some((at, at)));
+        self.cut_by_mirror = self.cut_by_mirror.saturating_add(u64::from(!by_capture));
     }
 
     pub(super) fn encapsulations_of(&mut self, frame: Encapsulations) {
@@ -295,6 +308,11 @@ impl Vlans {
             *word |= more;
         }
     }
+}
+
+/// The span over both.
+fn joined(one: Option<(Time, Time)>, other: Option<(Time, Time)>) -> Option<(Time, Time)> {
+    one.into_iter().chain(other).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 fn bump<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K, by: u64) {

@@ -94,6 +94,10 @@ impl Peeler {
         peeled.layers = walk.layers;
         peeled.layers.shard = shard_of(&walk.layers);
         self.count(&walk);
+        let by_capture = bytes.len() < wire_length as usize;
+        if by_capture || walk.layers.is_cut() {
+            self.counts.cut(at, by_capture);
+        }
         peeled
     }
 

@@ -13,7 +13,7 @@ use super::{
     Summary, Switch,
 };
 use crate::clock::GapReason;
-use crate::detectors::input_damaged;
+use crate::detectors::{input_damaged, mirror_duplicates, mirror_truncated};
 use crate::finding::{self, Severity};
 use crate::ledger::Ledger;
 use crate::ledger::directory::Number;
@@ -47,6 +47,9 @@ pub fn report(ledger: &Ledger, run: &Run) -> Report {
     let now = run.until.or(run.clock).or(last).unwrap_or_default();
 
     let mut claims = ledger.findings(now);
+    let whole = (first.unwrap_or(now), last.unwrap_or(now));
+    claims.extend(mirror_duplicates::finding(&run.counts, whole));
+    claims.extend(mirror_truncated::finding(&run.counts, whole));
     claims.extend((0..).zip(&run.inputs).filter_map(|(index, input)| input_damaged::finding(index, input)));
     claims.sort_by(|a, b| (a.severity, a.first_seen, &a.id).cmp(&(b.severity, b.first_seen, &b.id)));
 

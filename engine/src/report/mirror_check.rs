@@ -5,6 +5,8 @@
 use serde::Serialize;
 
 use super::{CaptureCounts, Report};
+use crate::detectors::mirror_duplicates;
+use crate::ledger::Coverage;
 
 /// How a topic stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -54,7 +56,9 @@ pub fn remarks(report: &Report, counts: &CaptureCounts) -> Vec<Remark> {
         tunnels(counts),
         losses(report, counts),
         holes(report),
-        neighbours(report),
+        faults(report),
+        coverage(counts),
+        neighbours(report, counts),
         unread(report),
     ]
 }
@@ -88,7 +92,7 @@ fn directions(counts: &CaptureCounts) -> Remark {
     match (counts.flows, share) {
         (..FLOWS_FEW, _) => {
             let text = format!(
-                "Only {} conversations were seen: too few to tell whether both directions are mirrored.",
+                "Only {} connections were seen: too few to tell whether both directions are mirrored.",
                 counts.flows
             );
             remark("directions", Grade::Note, text, None)
@@ -116,21 +120,27 @@ fn directions(counts: &CaptureCounts) -> Remark {
 }
 
 fn copies(counts: &CaptureCounts) -> Remark {
-    let share = percent(counts.duplicates, counts.packets);
     if counts.duplicates == 0 {
         return remark("copies", Grade::Good, "No packet was seen twice.".to_owned(), None);
     }
-    let text = format!(
-        "{} packets ({share} %) are copies that the mirror made; they were set aside.",
-        counts.duplicates
-    );
-    let remedy = "Mirror each port in one direction, or one VLAN's ingress only: copies cost half of the mirror port's rate.";
-    remark(
-        "copies",
-        if share >= COPIES_MANY { Grade::Note } else { Grade::Good },
-        text,
-        (share >= COPIES_MANY).then_some(remedy),
-    )
+    let made = counts.copies.by_mirror;
+    let routed = counts.copies.by_hop_limit;
+    let share = percent(made, counts.packets);
+    let (differ, remedy) = mirror_duplicates::reason(counts);
+    let of_routers = format!("{routed} packets were seen on both sides of a router, as they must be");
+    if share >= COPIES_MANY {
+        let text = format!(
+            "{made} packets ({share} %) are copies that the mirror made: {differ}. They were set aside."
+        );
+        return remark("copies", Grade::Note, text, Some(remedy));
+    }
+    let text = match (made, routed) {
+        (0, 0) => "Few packets were seen twice.".to_owned(),
+        (0, _) => format!("{of_routers}."),
+        (_, 0) => format!("{made} packets ({share} %) were seen twice and set aside."),
+        (_, _) => format!("{made} packets ({share} %) were seen twice and set aside; {of_routers}."),
+    };
+    remark("copies", Grade::Good, text, None)
 }
 
 fn tags(counts: &CaptureCounts) -> Remark {
@@ -199,11 +209,23 @@ fn tunnels(counts: &CaptureCounts) -> Remark {
             None,
         );
     }
-    remark("tunnels", Grade::Note, format!("Packets come inside {list}."), None)
+    if counts.tunnel_packets_incomplete > 0 {
+        let text = format!(
+            "Packets come inside {list}; parts of {} of them never came.",
+            counts.tunnel_packets_incomplete
+        );
+        let remedy = "Raise the MTU on the tunnel's way, so that a full frame with its 50 to 60 bytes more is not cut into parts.";
+        return remark("tunnels", Grade::Bad, text, Some(remedy));
+    }
+    remark("tunnels", Grade::Good, format!("Packets come inside {list}, and are opened."), None)
 }
 
 fn losses(report: &Report, counts: &CaptureCounts) -> Remark {
     let dropped = report.capture.dropped.unwrap_or(0);
+    let remedy = "Mirror fewer ports, one direction, or use a faster destination port: two full-duplex ports do not fit into one.";
+    if let Some(found) = report.findings.iter().find(|finding| finding.kind == "mirror-drops") {
+        return remark("losses", Grade::Bad, format!("{}.", found.title), Some(remedy));
+    }
     if dropped + counts.lost_by_mirror == 0 {
         let known = report.capture.dropped.is_some() || counts.encapsulations.contains_key("erspan2");
         let text = if known {
@@ -217,14 +239,7 @@ fn losses(report: &Report, counts: &CaptureCounts) -> Remark {
         "{dropped} packets were lost by the capturing host and {} on the way from the switch.",
         counts.lost_by_mirror
     );
-    remark(
-        "losses",
-        Grade::Bad,
-        text,
-        Some(
-            "Mirror fewer ports, one direction, or use a faster destination port: two full-duplex ports do not fit into one.",
-        ),
-    )
+    remark("losses", Grade::Bad, text, Some(remedy))
 }
 
 fn holes(report: &Report) -> Remark {
@@ -247,13 +262,53 @@ fn holes(report: &Report) -> Remark {
     )
 }
 
-fn neighbours(report: &Report) -> Remark {
+/// What was found about the mirror over time.
+fn faults(report: &Report) -> Remark {
+    let told = report.findings.iter().filter(|finding| MISSING.contains(&finding.kind));
+    let titles: Vec<&str> = told.map(|finding| finding.title.as_str()).collect();
+    if titles.is_empty() {
+        let text = "No source fell out of the mirror while it ran.".to_owned();
+        return remark("sources", Grade::Good, text, None);
+    }
+    remark(
+        "sources",
+        Grade::Bad,
+        format!("{}.", titles.join(". ")),
+        Some("Compare the mirror session's source list (ports, VLANs, directions) with what it should be."),
+    )
+}
+
+fn coverage(counts: &CaptureCounts) -> Remark {
+    let Coverage { full, groups_only, own_side_only, other_side_only } = counts.coverage;
+    let all =
+        [groups_only, own_side_only, other_side_only].iter().fold(full, |sum, it| sum.saturating_add(*it));
+    let text = format!(
+        "{full} of {all} devices are fully visible: what they say to others and what is said to them."
+    );
+    if all < DEVICES_FEW || percent(full, all) >= FULL_MOST {
+        return remark("coverage", Grade::Good, text, None);
+    }
+    remark(
+        "coverage",
+        Grade::Note,
+        text,
+        Some(
+            "Mirror the ports where devices talk to one another: the recorder's port, or the uplinks of all access switches.",
+        ),
+    )
+}
+
+fn neighbours(report: &Report, counts: &CaptureCounts) -> Remark {
+    let (neighbours, trees) = counts.words_of_switches;
+    let tree = if trees > 0 { "The spanning tree is seen." } else { "No spanning tree is seen." };
     if report.switches.is_empty() {
-        let text = "No switch announces itself (LLDP, CDP): which switch a device hangs on may stay unknown.";
+        let text = format!(
+            "No switch announces itself (LLDP, CDP), nor does DHCP name one: which switch a device hangs on may stay unknown. {tree}"
+        );
         return remark(
             "switches",
             Grade::Note,
-            text.to_owned(),
+            text,
             Some(
                 "Turn on LLDP, and let the mirror copy it (Cisco: encapsulation replicate). Many mirrors cannot.",
             ),
@@ -262,7 +317,10 @@ fn neighbours(report: &Report) -> Remark {
     remark(
         "switches",
         Grade::Good,
-        format!("{} switches announce themselves or are named by DHCP.", report.switches.len()),
+        format!(
+            "{} switches announce themselves ({neighbours} LLDP or CDP frames) or are named by DHCP. {tree}",
+            report.switches.len()
+        ),
         None,
     )
 }
@@ -292,12 +350,18 @@ fn percent(part: u64, whole: u64) -> u64 {
     part.saturating_mul(100).checked_div(whole).unwrap_or(0)
 }
 
+/// Kinds that tell of something missing.
+const MISSING: [&str; 2] = ["mirror-partial", "mirror-one-way"];
 /// Below this share of unicast, in per cent, a port is no mirror.
 const UNICAST_FEW: u64 = 10;
 /// Fewer conversations say nothing of directions.
 const FLOWS_FEW: u64 = 8;
 /// From this share on, in per cent, one direction is not mirrored: scans and lost answers make a few.
 const ONE_WAY_MANY: u64 = 40;
+/// Fewer devices make no share.
+const DEVICES_FEW: u64 = 4;
+/// From this share of devices on, in per cent, the mirror shows most.
+const FULL_MOST: u64 = 75;
 /// From this share on, in per cent, copies are the mirror's habit.
 const COPIES_MANY: u64 = 5;
 /// From this share of conversations on, in per cent, one-sided tags are the mirror's habit.

@@ -5,9 +5,11 @@
 
 pub mod build;
 pub mod csv;
+pub mod doctor;
 pub mod json;
 pub mod jsonl;
 pub mod mirror_check;
+pub mod mirror_manuals;
 pub mod table;
 pub mod time;
 
@@ -18,6 +20,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use spanwatch_parsers::Time;
 use time::Stamp;
+
+use crate::duplicate;
+use crate::ledger::Coverage;
 
 /// What a reader says of one input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,8 +76,24 @@ pub struct CaptureCounts {
     pub unicast: u64,
     /// Frames larger than any cable carries.
     pub oversized: u64,
+    /// Frames to a group.
+    pub multicast: u64,
+    /// Frames to all.
+    pub broadcast: u64,
+    /// Copies, by what tells them from the first.
+    pub copies: duplicate::Counts,
     /// Frames that the mirror cut.
     pub cut_by_mirror: u64,
+    /// How much of each device is seen.
+    pub coverage: Coverage,
+    /// Descriptions of neighbours (LLDP, CDP), and words of spanning trees.
+    pub words_of_switches: (u64, u64),
+    /// Tunnelled packets of which parts never came.
+    pub tunnel_packets_incomplete: u64,
+    /// When the first and the last frame came that was cut, by mirror or capture.
+    pub cut: Option<(Time, Time)>,
+    /// The most bytes that the capture kept of a frame that it cut.
+    pub cut_at: usize,
     /// Frames missing by the mirror's own sequence numbers.
     pub lost_by_mirror: u64,
 }

@@ -221,7 +221,7 @@ fn rank(kind: &str) -> usize {
     ORDER.iter().position(|it| *it == kind).unwrap_or(ORDER.len() + is_unknown)
 }
 
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().map_or(0, |line| line.chars().count());
