@@ -89,6 +89,8 @@ struct Media {
     longest_gap: Span,
     /// What the device agreed to since the last picture.
     agreed: Option<Agreed>,
+    /// Whether the client, tired of waiting, ended it: only if he asks anew is anything to be expected.
+    was_ended: bool,
     entered: Option<Time>,
     /// Index of the stall that lasts.
     stall: Option<usize>,
@@ -146,6 +148,7 @@ impl Stalls {
             last_frame: cite,
             longest_gap: Span::ZERO,
             agreed: None,
+            was_ended: false,
             entered: None,
             stall: None,
         });
@@ -156,6 +159,7 @@ impl Stalls {
             media.longest_gap = media.longest_gap.max(second.longest_gap);
         }
         (media.last, media.last_frame, media.agreed) = (media.last.max(last), cite, None);
+        media.was_ended = false;
         let due = media.ripe();
         self.enter(key, due);
         if is_new {
@@ -182,13 +186,15 @@ impl Stalls {
         let is_agreed = exchange.status.is_some_and(|status| (200..300).contains(&status));
         let Some(client) = seen.peer.ip.filter(|_| is_agreed) else { return };
         let at = seen.at - self.offset;
-        if exchange.method.as_str() == "PAUSE" {
-            return self.end(device, seen, None);
+        match exchange.method.as_str() {
+            "PAUSE" => return self.end(device, seen, None),
+            "TEARDOWN" => return,
+            _ => {}
         }
         let is_play = exchange.method.as_str() == "PLAY";
         let mut due = Vec::new();
         for (key, media) in self.streams.range_mut(of_all(device)) {
-            let is_its = key.1 == client || key.1.is_multicast();
+            let is_its = (key.1 == client || key.1.is_multicast()) && (is_play || !media.was_ended);
             if is_its
                 && media.stall.is_none()
                 && at - media.last >= LIVES
@@ -205,13 +211,18 @@ impl Stalls {
     fn end(&mut self, device: Number, seen: &Observation, ssrc: Option<u32>) {
         let at = seen.at - self.offset;
         let client = seen.peer.ip;
-        let over = self.streams.range(of_all(device)).filter(|((_, to, source), media)| {
-            let is_meant = ssrc == Some(*source) || (ssrc.is_none() && Some(*to) == client);
+        let mut over = Vec::new();
+        for (key, media) in self.streams.range_mut(of_all(device)) {
+            let is_meant = ssrc == Some(key.2) || (ssrc.is_none() && Some(key.1) == client);
             let patience = media.longest_gap.times(PATIENCE_GAPS).max(IMPATIENCE);
             let is_tired = ssrc.is_none() && at - media.last >= patience;
-            is_meant && !is_tired && media.stall.is_none()
-        });
-        for key in over.map(|(key, _)| *key).collect::<Vec<_>>() {
+            match (is_meant && media.stall.is_none(), is_tired) {
+                (true, true) => (media.was_ended, media.agreed) = (true, None),
+                (true, false) => over.push(*key),
+                (false, _) => {}
+            }
+        }
+        for key in over {
             self.streams.remove(&key);
         }
     }
@@ -552,6 +563,17 @@ mod tests {
         (20..60).for_each(|s| media(&mut bench, camera(0), 77, ms(s * 1_000)));
         answers(&mut bench, camera(0), "OPTIONS", ms(50_000));
         bench.tick(ms(60_000));
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn a_client_that_was_cut_off_and_gives_up_is_no_stall() {
+        let mut bench = running(1);
+        answers(&mut bench, camera(0), "TEARDOWN", ms(60_000));
+        let ended = Fact::StreamEnded { ssrc: None, by: Ended::Teardown };
+        bench.sees(ms(60_000), camera(0), recorder(), ended);
+        answers(&mut bench, camera(0), "OPTIONS", ms(61_000));
+        bench.tick(ms(100_000));
         assert!(bench.of(&KIND).is_empty());
     }
 

@@ -10,7 +10,8 @@ use super::Ledger;
 use super::directory::Number;
 use crate::detectors::device_offline::{self, Around};
 use crate::detectors::{
-    address_conflict, boot_loop, device_flapping, device_restarted, devices_offline_together, switch_fault,
+    address_conflict, boot_loop, device_flapping, device_restarted, devices_offline_together, dhcp_exhausted,
+    dhcp_failed, switch_fault,
 };
 use crate::finding::Finding;
 use crate::verdict::Absence;
@@ -133,26 +134,28 @@ impl Ledger {
     }
 }
 
-/// Leaves out what another finding explains: of two devices that fight for one address each seems to be gone in turns
-/// (facts, offline_and_switch 9.4, N15, and 10.4).
-pub(super) fn explained(mut findings: Vec<Finding>) -> Vec<Finding> {
-    let (mut conflicts, others): (Vec<Finding>, Vec<Finding>) =
-        findings.drain(..).partition(|finding| finding.kind.id == address_conflict::KIND.id);
-    let seems_gone = [device_offline::KIND.id, device_flapping::KIND.id, device_restarted::KIND.id];
+/// Leaves out what another finding explains (facts, offline_and_switch 9.4, N15, and 10.4): of two devices that fight for
+/// one address each seems to be gone in turns, and who is given no address comes and goes with each question for one.
+pub(super) fn explained(findings: Vec<Finding>) -> Vec<Finding> {
+    let of_addresses = [address_conflict::KIND.id, dhcp_failed::KIND.id, dhcp_exhausted::KIND.id];
+    let seems_gone =
+        [device_offline::KIND.id, device_flapping::KIND.id, device_restarted::KIND.id, boot_loop::KIND.id];
+    let (mut reasons, others): (Vec<Finding>, Vec<Finding>) =
+        findings.into_iter().partition(|finding| of_addresses.contains(&finding.kind.id));
     let mut kept = Vec::new();
     for finding in others {
-        let explains = |conflict: &&mut Finding| {
-            let is_in_time = finding.last_seen >= conflict.first_seen - AROUND
-                && conflict.ended.is_none_or(|ended| finding.first_seen <= ended + AROUND);
-            is_in_time && finding.devices.iter().all(|device| conflict.devices.contains(device))
+        let explains = |reason: &&mut Finding| {
+            let is_in_time = finding.first_seen >= reason.first_seen - AROUND
+                && reason.ended.is_none_or(|ended| finding.first_seen <= ended + AROUND);
+            is_in_time && finding.devices.iter().all(|device| reason.devices.contains(device))
         };
         let is_of_it = seems_gone.contains(&finding.kind.id);
-        match conflicts.iter_mut().filter(|_| is_of_it).find(explains) {
-            Some(conflict) => conflict.supersedes.push(finding.id),
+        match reasons.iter_mut().filter(|_| is_of_it).find(explains) {
+            Some(reason) => reason.supersedes.push(finding.id),
             None => kept.push(finding),
         }
     }
-    kept.extend(conflicts);
+    kept.extend(reasons);
     kept
 }
 

@@ -417,14 +417,9 @@ impl Verdict {
         }
     }
 
-    /// Whether something was ever expected of a device.
-    #[must_use]
-    pub fn expects(&self, device: Number) -> bool {
-        self.watches.get(device).is_some_and(|watch| watch.was_expected)
-    }
-
-    /// Says that the device did what one does after a start.
-    pub fn started(&mut self, device: Number, (at, cite): (Time, Cite), how: Start) {
+    /// Says that the device did what one does after a start. Of a device of physical security (`is_security`) that is
+    /// told though nothing was expected of it: of an office's machines it is no news.
+    pub fn started(&mut self, device: Number, (at, cite): (Time, Cite), how: Start, is_security: bool) {
         let Some(watch) = self.watches.get_mut(device) else { return };
         let absence = watch.was_absent.and_then(|index| self.absences.get_mut(index));
         if let Some(absence) =
@@ -440,7 +435,8 @@ impl Verdict {
             return;
         }
         let silence = at - self.offset - watch.last.0;
-        if !watch.was_expected || silence < RESTART_MIN {
+        let is_of_interest = watch.was_expected || (is_security && how != Start::Announcement);
+        if !is_of_interest || silence < RESTART_MIN {
             return;
         }
         let restart =

@@ -178,7 +178,7 @@ fn a_stream_that_goes_on_and_a_new_start_are_told_apart() {
     let mut verdict = streaming(60);
     connects(&mut verdict, &[62, 63, 65]);
     verdict.advance(s(65));
-    verdict.started(CAMERA, (s(89), cite(5)), Start::Lease);
+    verdict.started(CAMERA, (s(89), cite(5)), Start::Lease, false);
     verdict.heard(CAMERA, (s(90), cite(6)), (s(90), cite(6)));
     streams(&mut verdict, CAMERA, 8, s(91), cite(7));
     assert_eq!(verdict.absences()[0].restarted, Some((s(89), cite(5), Start::Lease)));
@@ -236,7 +236,7 @@ fn who_shows_the_clock_of_before_ran_all_the_time_though_it_asks_for_a_lease() {
     }
     connects(&mut verdict, &[62, 63, 65]);
     verdict.advance(s(65));
-    verdict.started(CAMERA, (s(399), cite(5)), Start::Lease);
+    verdict.started(CAMERA, (s(399), cite(5)), Start::Lease, false);
     verdict.heard(CAMERA, (s(400), cite(6)), (s(400), cite(6)));
     verdict.stamped(CAMERA, peer, (s(402), cite(7)), 407_000);
     let absence = &verdict.absences()[0];
