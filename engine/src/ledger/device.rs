@@ -244,6 +244,12 @@ impl Device {
         }
     }
 
+    /// Whether it sent media, or offers to.
+    #[must_use]
+    pub fn offers_media(&self) -> bool {
+        self.sends_media || self.services.keys().any(|(_, _, protocol)| *protocol == "rtsp")
+    }
+
     /// Adds a service that it answered as: transport, port and protocol.
     pub fn serves(&mut self, service: (&'static str, u16, &'static str), at: Time, refused: &mut Refusals) {
         if self.services.len() >= SERVICES_MAX && !self.services.contains_key(&service) {

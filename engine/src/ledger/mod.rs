@@ -675,9 +675,8 @@ impl Ledger {
         let held = speaks_of.and_then(|ip| self.directory.find_ip(ip, seen.subject.vlan)).filter(nameless);
         let number = number.or(held);
         if let Some(number) = number {
-            let kind = self.directory.device(number).map_or("unknown", |device| device.kind().0);
-            let is_security = SECURITY.contains(&kind);
-            self.verdict.started(number, (at, cite), how, is_security);
+            let is_camera = self.directory.device(number).is_some_and(device::Device::offers_media);
+            self.verdict.started(number, (at, cite), how, is_camera);
         }
         number.is_some()
     }
@@ -847,9 +846,6 @@ const HOP_LIMIT_OF_THE_LINK: u8 = 255;
 const DHCP_DISCOVER: u8 = 1;
 const DHCP_REQUEST: u8 = 3;
 const DHCP_ACK: u8 = 5;
-/// Kinds of devices that physical security owns (contract, 3: the subject's owner).
-const SECURITY: [&str; 7] =
-    ["camera", "encoder", "recorder", "access-controller", "intercom", "speaker", "sensor"];
 /// A client that asks has its lease within this time, or asks anew (RFC 2131, 4.1).
 const LEASES_WITHIN: Span = Span::seconds(64);
 /// MACs of no known device that ask for a lease, remembered until they have it.

@@ -146,7 +146,12 @@ pub fn sort<'a>(
     for hole in alone(holes, absences) {
         by_device.entry(hole.device).or_default().push(Episode::Cut(hole));
     }
-    for restart in starts {
+    let outages = outages(fates, absences);
+    for restart in starts.filter(|it| {
+        !outages
+            .iter()
+            .any(|(from, to)| it.since.0 <= *to && it.sign.0 >= *from && it.sign.0 <= *to + SETTLES)
+    }) {
         by_device.entry(restart.device).or_default().push(Episode::Anew(restart));
     }
     let groups = groups(fates, absences);
@@ -185,6 +190,22 @@ fn alone<'a>(holes: &'a [Hole], absences: &[Absence]) -> impl Iterator<Item = &'
     })
 }
 
+/// From the first sign of it to the last member's return, of every incident of several devices: who starts in it lost
+/// his power with them.
+fn outages(fates: &[Fate], absences: &[Absence]) -> Vec<(Time, Time)> {
+    let members = |fate: &Fate| -> Vec<&Absence> {
+        fate.members.iter().filter_map(|index| absences.get(*index)).collect()
+    };
+    let several = fates.iter().filter(|fate| fate.members.len() > 1).map(members);
+    several
+        .filter_map(|members| {
+            let from = members.iter().map(|it| it.since).min()?;
+            let ended = members.iter().map(|it| it.ended.map_or(Time::MAX - SETTLES, |(at, _)| at)).max()?;
+            Some((from, ended))
+        })
+        .collect()
+}
+
 /// Incidents of several devices that happened to the same group.
 fn groups(fates: &[Fate], absences: &[Absence]) -> Vec<Vec<usize>> {
     let mut all: Vec<(BTreeSet<Number>, Vec<usize>)> = Vec::new();
@@ -216,6 +237,8 @@ fn groups(fates: &[Fate], absences: &[Absence]) -> Vec<Vec<usize>> {
 
 /// So many times make a habit (contract: gone and back at least three times; facts, offline_and_switch 4).
 const TIMES: usize = 3;
+/// Who lost his power with others starts within this time of the last of them.
+const SETTLES: Span = Span::seconds(120);
 /// Times further apart than this have nothing to do with each other (facts, offline_and_switch 4, repeat rule).
 const HOUR: Span = Span::seconds(3_600);
 /// The same group failing again within this time is one fault (contract, `switch-fault`).

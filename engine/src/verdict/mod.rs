@@ -417,9 +417,9 @@ impl Verdict {
         }
     }
 
-    /// Says that the device did what one does after a start. Of a device of physical security (`is_security`) that is
-    /// told though nothing was expected of it: of an office's machines it is no news.
-    pub fn started(&mut self, device: Number, (at, cite): (Time, Cite), how: Start, is_security: bool) {
+    /// Says that the device did what one does after a start. Of who offers media (`is_camera`) that is told though
+    /// nothing was expected of him: of an office's machines it is no news.
+    pub fn started(&mut self, device: Number, (at, cite): (Time, Cite), how: Start, is_camera: bool) {
         let Some(watch) = self.watches.get_mut(device) else { return };
         let absence = watch.was_absent.and_then(|index| self.absences.get_mut(index));
         if let Some(absence) =
@@ -435,7 +435,7 @@ impl Verdict {
             return;
         }
         let silence = at - self.offset - watch.last.0;
-        let is_of_interest = watch.was_expected || (is_security && how != Start::Announcement);
+        let is_of_interest = watch.was_expected || (is_camera && how != Start::Announcement);
         if !is_of_interest || silence < RESTART_MIN {
             return;
         }
