@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use spanwatch_capture::{Batch, EventKind, FrameHead, InputReport, Item, ReadError, Reader};
 use spanwatch_engine::clock::{Clock, Moment};
 use spanwatch_engine::ledger::Ledger;
+use spanwatch_engine::ledger::inventory::Inventory;
 use spanwatch_engine::observation::{Cite, Observation};
 use spanwatch_engine::peel::{self, Peeled, Peeler};
 use spanwatch_engine::shard::{FrameIn, SHARDS, Shard, ShardCounts};
@@ -74,6 +75,21 @@ struct Seen {
     own: Vec<Observation>,
 }
 
+/// What an analysis knows beforehand.
+#[derive(Debug)]
+pub struct Knowledge {
+    /// Who makes what.
+    pub fingerprints: &'static Fingerprints,
+    /// The site's own list of its devices.
+    pub inventory: Arc<Inventory>,
+}
+
+impl Knowledge {
+    fn ledger(&self) -> Ledger {
+        Ledger::new(self.fingerprints).seeded(seed()).listed(Arc::clone(&self.inventory))
+    }
+}
+
 /// Analyses all that `reader` gives, with `threads` workers, until `until` where that is later than
 /// the last frame.
 ///
@@ -82,25 +98,17 @@ struct Seen {
 pub fn analyse(
     reader: Reader,
     threads: usize,
-    fingerprints: &'static Fingerprints,
+    known: &Knowledge,
     until: Option<Time>,
 ) -> Result<Analysis, Stopped> {
     let workers = threads.clamp(1, SHARDS);
-    if workers == 1 {
-        alone(reader, fingerprints, until)
-    } else {
-        together(reader, workers, fingerprints, until)
-    }
+    if workers == 1 { alone(reader, known, until) } else { together(reader, workers, known, until) }
 }
 
-fn alone(
-    reader: Reader,
-    fingerprints: &'static Fingerprints,
-    until: Option<Time>,
-) -> Result<Analysis, Stopped> {
+fn alone(reader: Reader, known: &Knowledge, until: Option<Time>) -> Result<Analysis, Stopped> {
     let mut source = Source::new(reader);
-    let mut worker = Worker::new(0, 1, fingerprints);
-    let mut books = Books { ledger: Ledger::new(fingerprints).seeded(seed()) };
+    let mut worker = Worker::new(0, 1, known.fingerprints);
+    let mut books = Books { ledger: known.ledger() };
     let mut spare = Batch::default();
     while let Some(round) = source.next(spare)? {
         worker.tell(&round, &mut books);
@@ -116,9 +124,10 @@ fn alone(
 fn together(
     reader: Reader,
     workers: usize,
-    fingerprints: &'static Fingerprints,
+    known: &Knowledge,
     until: Option<Time>,
 ) -> Result<Analysis, Stopped> {
+    let fingerprints = known.fingerprints;
     thread::scope(|scope| {
         let (to_workers, from_reader): (Vec<Sender<Arc<Round>>>, Vec<Receiver<_>>) =
             (0..workers).map(|_| bounded(ROUNDS)).unzip();
@@ -151,7 +160,7 @@ fn together(
                 worker
             }));
         }
-        let mut books = Books { ledger: Ledger::new(fingerprints).seeded(seed()) };
+        let mut books = Books { ledger: known.ledger() };
         for round in all_rounds {
             let seen: Result<Vec<Seen>, _> = seen_by.iter().map(Receiver::recv).collect();
             let Ok(seen) = seen else { break };

@@ -1,5 +1,8 @@
 //! What every command that analyses packets does alike: options in, report out.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use spanwatch_capture::{Filter, FilterError, InputReport, Inputs, Reader};
 use spanwatch_engine::report::build::{Run, report};
 use spanwatch_engine::report::{self, CaptureCounts, Input, Report};
@@ -7,7 +10,8 @@ use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::Time;
 
 use super::Failure;
-use crate::pipeline::{Analysis, analyse};
+use super::list::List;
+use crate::pipeline::{Analysis, Knowledge, analyse};
 use crate::progress;
 
 /// Options of every analysis.
@@ -16,6 +20,10 @@ pub struct Options {
     /// Analyse only packets that match this expression, as tcpdump's
     #[arg(long, value_name = "BPF", value_parser = expression)]
     filter: Option<String>,
+    /// The site's own list of devices: a CSV file whose first row names its columns: mac or ip, name, location,
+    /// switch, port, importance
+    #[arg(long, value_name = "FILE.csv")]
+    inventory: Option<PathBuf>,
     /// Worker threads [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -34,15 +42,15 @@ pub struct Options {
 ///
 /// # Errors
 /// Where reading has to stop.
-pub fn analysed(inputs: Inputs, options: &Options) -> Result<(Report, CaptureCounts), Failure> {
-    let fingerprints = Fingerprints::builtin();
+pub fn analysed(inputs: Inputs, options: &Options, list: &List) -> Result<(Report, CaptureCounts), Failure> {
+    let known = Knowledge { fingerprints: Fingerprints::builtin(), inventory: Arc::clone(&list.inventory) };
     let filter = options.filter.as_deref().map(Filter::new).transpose()?;
     let reader = Reader::new(inputs, filter);
     let progress = reader.progress();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.map_or(processors, usize::from);
     let analysis = progress::during(&progress, !options.no_progress, || {
-        analyse(reader, threads, fingerprints, options.until)
+        analyse(reader, threads, &known, options.until)
     })?;
     for refusal in &analysis.filter_refusals {
         eprintln!("spanwatch: {refusal}");
@@ -52,8 +60,10 @@ pub fn analysed(inputs: Inputs, options: &Options) -> Result<(Report, CaptureCou
         options: vec![
             ("filter", options.filter.clone().unwrap_or_default()),
             ("until", options.until.map_or_else(String::new, report::time::rfc3339)),
+            ("inventory", list.sha256.clone()),
         ],
-        lists: fingerprints
+        lists: known
+            .fingerprints
             .lists()
             .map(|list| (list.name.to_owned(), list.date.to_owned(), list.bytes.to_vec()))
             .collect(),
@@ -63,6 +73,16 @@ pub fn analysed(inputs: Inputs, options: &Options) -> Result<(Report, CaptureCou
         clock: analysis.clock,
     };
     Ok((report(&analysis.ledger, &run), run.counts))
+}
+
+impl Options {
+    /// Reads the site's own list, where one is given.
+    ///
+    /// # Errors
+    /// Where it cannot be read or understood.
+    pub fn list(&self) -> Result<List, Failure> {
+        self.inventory.as_deref().map_or_else(|| Ok(List::default()), List::read)
+    }
 }
 
 /// Says on stderr which files of folders are no captures: the first by name, all by number.

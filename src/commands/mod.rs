@@ -3,6 +3,7 @@
 mod analysis;
 pub mod doctor;
 pub mod kinds;
+mod list;
 pub mod protocols;
 pub mod replay;
 pub mod simulate;
@@ -15,6 +16,9 @@ pub enum Failure {
     /// No input could be read at all.
     #[error(transparent)]
     Input(#[from] spanwatch_capture::OpenError),
+    /// The site's own list.
+    #[error(transparent)]
+    List(#[from] list::ListError),
     /// The filter expression.
     #[error(transparent)]
     Filter(#[from] spanwatch_capture::FilterError),

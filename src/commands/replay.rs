@@ -12,6 +12,7 @@ use spanwatch_engine::report::{Report, csv, json, jsonl, table};
 
 use super::Failure;
 use super::analysis::{Options, analysed};
+use super::list::List;
 
 /// Read captures and report devices, streams and what went dark
 ///
@@ -20,6 +21,7 @@ use super::analysis::{Options, analysed};
 /// Examples:
 ///   spanwatch replay office.pcapng
 ///   spanwatch replay captures/ --format json -o report.json
+///   spanwatch replay office.pcapng --inventory cameras.csv
 ///   tcpdump -r big.pcap -w - port 554 | spanwatch replay -
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -67,15 +69,16 @@ impl Replay {
     /// # Errors
     /// Where no input can be read or the output cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
+        let list = self.options.list()?;
         let inputs = Inputs::find(&self.paths)?;
         super::analysis::say_skipped(&inputs);
         let parts = if self.each { inputs.each() } else { vec![inputs] };
         let worst = match &self.output {
-            None => self.write_all(parts, &mut BufWriter::new(io::stdout().lock()))?,
+            None => self.write_all((parts, &list), &mut BufWriter::new(io::stdout().lock()))?,
             Some(path) => {
                 let mut worst = None;
                 let mut failure = None;
-                let written = file::replace(path, |out| match self.write_all(parts, out) {
+                let written = file::replace(path, |out| match self.write_all((parts, &list), out) {
                     Ok(found) => {
                         worst = found;
                         Ok(())
@@ -98,13 +101,17 @@ impl Replay {
     }
 
     /// Analyses and writes part by part, and says how severe the worst finding is.
-    fn write_all(&self, parts: Vec<Inputs>, out: &mut dyn Write) -> Result<Option<Severity>, Failure> {
+    fn write_all(
+        &self,
+        (parts, list): (Vec<Inputs>, &List),
+        out: &mut dyn Write,
+    ) -> Result<Option<Severity>, Failure> {
         let format = self.format();
         let is_array = self.each && format == Format::Json;
         let mut worst = None;
         for (index, inputs) in parts.into_iter().enumerate() {
             let name = inputs.names().next().unwrap_or_default().to_owned();
-            let (report, _) = analysed(inputs, &self.options)?;
+            let (report, _) = analysed(inputs, &self.options, list)?;
             let severities = report.findings.iter().filter_map(|finding| severity(finding.severity).ok());
             worst = severities.chain(worst).min();
             if is_array {

@@ -1,10 +1,12 @@
 //! What the ledger holds on one device.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use spanwatch_parsers::{Mac, Text, Time};
 
 use super::identity::{Attribute, Identity};
+use super::inventory::{self, Importance, Row};
 use super::refusals::Refusals;
 use crate::few::{Few, FewBy};
 use crate::observation::Cite;
@@ -60,6 +62,8 @@ pub struct Device {
     pub pulled_from: Few<IpAddr>,
     /// Where it hangs.
     pub attachment: Option<Attachment>,
+    /// Its row in the site's own list.
+    pub listing: Option<Arc<Row>>,
 }
 
 /// An IPv4 address that a MAC claimed over ARP.
@@ -80,7 +84,7 @@ pub struct Attachment {
     pub switch: Option<Text>,
     /// The port's name.
     pub port: Option<Text>,
-    /// `dhcp option 82` or `lldp`.
+    /// `dhcp option 82`, `lldp` or `inventory`, the site's own list.
     pub source: &'static str,
     /// In per cent.
     pub confidence: u8,
@@ -115,6 +119,7 @@ impl Device {
             services: FewBy::default(),
             pulled_from: Few::default(),
             attachment: None,
+            listing: None,
         }
     }
 
@@ -170,12 +175,21 @@ impl Device {
         u8::try_from(sum / 3).unwrap_or(0)
     }
 
-    /// What to call it in a sentence: `Axis P3245-LV (192.0.2.7)`.
+    /// How much it matters, by the site's own list.
+    #[must_use]
+    pub fn importance(&self) -> Importance {
+        self.listing.as_ref().map_or(Importance::Normal, |row| row.importance)
+    }
+
+    /// What to call it in a sentence: as the site's own list does, else `Axis P3245-LV (192.0.2.7)`.
     #[must_use]
     pub fn title(&self) -> String {
         let best = |attribute| self.identity.best(attribute).map(|(value, _)| value.as_str());
         // Who lost his address to a successor is still known by it.
         let address = self.address().or(self.lost).map_or_else(|| self.id(), |ip| ip.to_string());
+        if let Some(name) = self.listing.as_ref().and_then(|row| row.name.as_ref()) {
+            return format!("{name} ({address})");
+        }
         match (
             best(Attribute::Name).or(best(Attribute::Hostname)),
             best(Attribute::Vendor),
@@ -219,7 +233,8 @@ impl Device {
         self.packets = self.packets.saturating_add(other.packets);
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.identity.absorb(other.identity, refused);
-        self.attachment = self.attachment.take().or(other.attachment);
+        let from_list = self.attachment.take_if(|it| it.source == inventory::SOURCE);
+        self.attachment = self.attachment.take().or(other.attachment).or(from_list);
     }
 
     /// Adds a VLAN, [`VLANS_MAX`] at most: a trunk port's host is in a handful.

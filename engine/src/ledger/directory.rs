@@ -25,12 +25,14 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use spanwatch_parsers::{Mac, Span, Time};
 
 use super::device::{Claim, Device};
 use super::identity::{IDENTITY_BYTES_MAX, Sight};
+use super::inventory::Inventory;
 use super::refusals::Refusals;
 use crate::few::Few;
 use crate::hash::Keyed;
@@ -69,6 +71,10 @@ pub struct Directory {
     formers: usize,
     /// What the identities of all devices take.
     identity_bytes: usize,
+    /// The site's own list.
+    inventory: Arc<Inventory>,
+    /// Devices that have another row of it than before, or whose place is to be looked at again.
+    relisted: Vec<Number>,
 }
 
 impl Directory {
@@ -77,6 +83,29 @@ impl Directory {
     pub fn seeded(seed: u64) -> Self {
         let keyed = Keyed::new(seed);
         Self { by_mac: HashMap::with_hasher(keyed), by_ip: HashMap::with_hasher(keyed), ..Self::default() }
+    }
+
+    /// Takes the site's own list, before any device is known.
+    pub fn listed(&mut self, inventory: Arc<Inventory>) {
+        self.inventory = inventory;
+    }
+
+    /// The devices whose row in the list, or whose place, is another since this was last asked.
+    pub fn take_relisted(&mut self) -> Vec<Number> {
+        std::mem::take(&mut self.relisted)
+    }
+
+    /// Looks up a device's row anew.
+    fn relist(&mut self, number: Number) {
+        if self.inventory.is_empty() {
+            return;
+        }
+        let Some(device) = self.devices.get_mut(number) else { return };
+        let listing = self.inventory.of(&device.macs, device.ips.iter());
+        if listing.as_ref().map(Arc::as_ptr) != device.listing.as_ref().map(Arc::as_ptr) {
+            device.listing = listing;
+            self.relisted.push(number);
+        }
     }
 
     /// A device by its number.
@@ -254,6 +283,7 @@ impl Directory {
         }
         device.ips.remove(&ip);
         self.unlink(ip, number);
+        self.relist(number);
     }
 
     /// Takes one source's word on who a device is, within what is kept of all devices.
@@ -325,6 +355,7 @@ impl Directory {
         if let Some(device) = self.devices.get_mut(number) {
             device.macs.push(mac);
         }
+        self.relist(number);
         true
     }
 
@@ -361,6 +392,7 @@ impl Directory {
         if device.former_ips.remove(&ip) {
             self.formers = self.formers.saturating_sub(1);
         }
+        self.relist(number);
     }
 
     /// Notes an address that a device held.
@@ -396,6 +428,7 @@ impl Directory {
                 device.lost = Some(ip);
             }
             self.held(number, ip);
+            self.relist(number);
         }
     }
 
@@ -439,6 +472,9 @@ impl Directory {
         self.identity_bytes = others.saturating_add(device.identity.bytes());
         let now = device.last_seen;
         self.moved(kept, before.0, Some(now));
+        if !self.inventory.is_empty() {
+            self.relisted.push(kept);
+        }
     }
 
     /// Says that a device was last heard `before`, and is now at `after` or gone.

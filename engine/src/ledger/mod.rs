@@ -8,6 +8,7 @@ pub mod device;
 pub mod directory;
 pub mod identity;
 mod incidents;
+pub mod inventory;
 pub mod loss;
 pub mod refusals;
 pub mod session;
@@ -16,6 +17,7 @@ pub mod switch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use spanwatch_fingerprints::Fingerprints;
@@ -33,9 +35,10 @@ use crate::observation::{Cite, Observation, Party};
 use crate::verdict::view::View;
 use crate::verdict::witness::{Ask, How};
 use crate::verdict::{Start, Verdict};
-use device::Attachment;
+use device::{Attachment, Device};
 use directory::{Bound, Directory, Number, is_device_address, is_site_address};
 use identity::{Attribute, Sight, Witness};
+use inventory::Inventory;
 use loss::Losses;
 use refusals::Refusals;
 use session::Sessions;
@@ -157,6 +160,13 @@ impl Ledger {
         Self { directory: Directory::seeded(seed), ..self }
     }
 
+    /// The same, still empty, with the site's own list of its devices.
+    #[must_use]
+    pub fn listed(mut self, inventory: Arc<Inventory>) -> Self {
+        self.directory.listed(inventory);
+        self
+    }
+
     /// Takes the next observation.
     pub fn observe(&mut self, seen: &Observation) {
         self.now = self.now.max(seen.at);
@@ -262,6 +272,7 @@ impl Ledger {
             | Fact::Returning(_)
             | Fact::Tunnel { .. } => {}
         }
+        self.hang_listed();
         self.forget_evicted();
         self.note_refusals(seen.at);
         self.each_detector(|detector, known| detector.observe(seen, known));
@@ -349,6 +360,10 @@ impl Ledger {
         findings.extend(self.detectors.iter().flat_map(|detector| detector.findings(&known)));
         let mut findings = incidents::explained(findings);
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
+        for finding in &mut findings {
+            let devices = finding.devices.iter().filter_map(|number| self.directory.device(*number));
+            finding.severity = inventory::weighed(finding.severity, devices.map(Device::importance));
+        }
         findings
     }
 
@@ -675,7 +690,7 @@ impl Ledger {
         let held = speaks_of.and_then(|ip| self.directory.find_ip(ip, seen.subject.vlan)).filter(nameless);
         let number = number.or(held);
         if let Some(number) = number {
-            let is_camera = self.directory.device(number).is_some_and(device::Device::offers_media);
+            let is_camera = self.directory.device(number).is_some_and(Device::offers_media);
             self.verdict.started(number, (at, cite), how, is_camera);
         }
         number.is_some()
@@ -763,7 +778,7 @@ impl Ledger {
         }
     }
 
-    fn with_subject(&mut self, seen: &Observation, change: impl FnOnce(&mut device::Device, &mut Refusals)) {
+    fn with_subject(&mut self, seen: &Observation, change: impl FnOnce(&mut Device, &mut Refusals)) {
         if let Some(device) =
             self.device_of(&seen.subject, seen).and_then(|number| self.directory.device_mut(number))
         {
@@ -793,8 +808,30 @@ impl Ledger {
 
     fn name_absences(&mut self) {
         for absence in self.verdict.absences().iter().skip(self.opened_as.len()) {
-            let id = self.directory.device(absence.device).map_or_else(String::new, device::Device::id);
+            let id = self.directory.device(absence.device).map_or_else(String::new, Device::id);
             self.opened_as.push(id);
+        }
+    }
+
+    /// Hangs devices whose row in the site's list is another than before where it says, unless the wire says otherwise.
+    fn hang_listed(&mut self) {
+        for number in self.directory.take_relisted() {
+            let Some(device) = self.directory.device_mut(number) else { continue };
+            let said = device.attachment.take_if(|it| it.source == inventory::SOURCE).is_some();
+            if device.attachment.is_none() {
+                let listed = device.listing.as_ref().and_then(|row| row.attachment());
+                device.attachment = listed.map(|it| Attachment {
+                    switch: it.switch.map(|said| self.switches.called_by_list(&said)),
+                    ..it
+                });
+            }
+            match &device.attachment {
+                Some(Attachment { switch: Some(switch), port, source, .. }) => {
+                    self.switches.attached(switch, port.as_ref(), number, source);
+                }
+                _ if said => self.switches.forget(number),
+                _ => {}
+            }
         }
     }
 

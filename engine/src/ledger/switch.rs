@@ -55,6 +55,10 @@ pub struct Switches {
     switches: BTreeMap<Text, Switch>,
     /// Names and addresses, each with the id of a switch that bears it.
     called: BTreeSet<(Text, Text)>,
+    /// Announced names as people compare them, each with the id of the switch that last bore it.
+    plain: BTreeMap<String, Text>,
+    /// Names in the site's own list as people compare them, each as it stands there first.
+    listed: BTreeMap<String, Text>,
     /// Where each device hangs: on one switch, on one port at most.
     places: BTreeMap<Number, (Text, Option<Text>)>,
     /// Ports of all switches.
@@ -70,7 +74,8 @@ impl Switches {
         let id = if neighbor.mac.is_some() { key(neighbor) } else { self.id_of(&key(neighbor)) };
         let addresses = neighbor.management.iter().map(|ip| Text::from(ip.to_string().as_str()));
         let addresses: Vec<Text> = addresses.take(ADDRESSES_MAX).collect();
-        let aliases = addresses.iter().chain(&neighbor.name).filter(|alias| **alias != id);
+        let listed = self.listed_as(neighbor.name.as_ref(), &id);
+        let aliases = addresses.iter().chain(&neighbor.name).chain(&listed).filter(|alias| **alias != id);
         let before: Vec<Switch> = aliases.filter_map(|alias| self.remove(alias)).collect();
         let Some(switch) = self.switch(&id, source) else { return };
         if !switch.is_announced() {
@@ -83,6 +88,7 @@ impl Switches {
             self.called.remove(&(former, id.clone()));
         }
         self.called.extend(neighbor.name.iter().map(|name| (name.clone(), id.clone())));
+        self.called.extend(listed.into_iter().map(|name| (name, id.clone())));
         for address in addresses {
             self.addressed(&id, address);
         }
@@ -109,6 +115,41 @@ impl Switches {
         if self.switch(&id, source).is_some() {
             self.hang(&id, port, device);
         }
+    }
+
+    /// The id of the switch that the site's own list calls `said`: a hardware address however written, a name whatever
+    /// its case and with or without its domain, an address. One that has not announced itself goes by its first spelling.
+    pub fn called_by_list(&mut self, said: &Text) -> Text {
+        if let Some(mac) = super::inventory::mac(said.as_str()) {
+            return mac.to_string().as_str().into();
+        }
+        let plain = said.as_str().to_lowercase();
+        if let Some(id) = self.plain.get(&plain).filter(|id| self.switches.contains_key(*id)) {
+            return id.clone();
+        }
+        let id = self.id_of(said);
+        if id != *said {
+            return id;
+        }
+        self.listed.entry(plain).or_insert_with(|| said.clone()).clone()
+    }
+
+    /// What the site's own list calls a switch that calls itself `name`.
+    fn listed_as(&mut self, name: Option<&Text>, id: &Text) -> Vec<Text> {
+        let Some(name) = name else { return Vec::new() };
+        let whole = name.as_str().to_lowercase();
+        let is_address = whole.parse::<std::net::IpAddr>().is_ok();
+        let host = whole.split('.').next().filter(|host| !is_address && **host != whole).map(str::to_owned);
+        let forms: Vec<String> = std::iter::once(whole).chain(host).collect();
+        let listed = forms.iter().filter_map(|form| self.listed.get(form).cloned()).collect();
+        for form in forms {
+            if self.plain.len() < NAMES_MAX || self.plain.contains_key(&form) {
+                self.plain.insert(form, id.clone());
+            } else {
+                self.refused.count("names of switches", NAMES_MAX);
+            }
+        }
+        listed
     }
 
     /// The id under which a switch is known that `said` calls by id, name or management address.
@@ -222,6 +263,8 @@ impl Switches {
 
 /// Switches kept.
 pub const SWITCHES_MAX: usize = 8_192;
+/// Names kept, with and without their domain.
+const NAMES_MAX: usize = 4 * SWITCHES_MAX;
 /// Ports kept of one switch; a chassis of ten 48-port cards has 480.
 const PORTS_MAX: usize = 1_024;
 /// Ports kept of all switches; a campus of 1,000 switches has 48,000.
@@ -324,6 +367,28 @@ mod tests {
         assert_eq!(switches.id_of(&"sw-gate".into()), id);
         assert_eq!(switches.id_of(&"192.0.2.3".into()), id);
         assert_eq!(switches.id_of(&"sw-dock".into()), "sw-dock".into());
+    }
+
+    #[test]
+    fn the_sites_list_may_spell_a_switch_otherwise() {
+        let named = Neighbor { name: Some("SW-Dock.example.org".into()), ..announcement() };
+        for is_first in [true, false] {
+            let mut switches = Switches::default();
+            if is_first {
+                switches.announced(&named, "lldp");
+            }
+            let id = switches.called_by_list(&"sw-dock".into());
+            switches.attached(&id, Some(&"7".into()), Number(7), "inventory");
+            switches.announced(&named, "lldp");
+            let again = switches.called_by_list(&"Sw-Dock".into());
+            switches.attached(&again, Some(&"8".into()), Number(8), "inventory");
+            let all: Vec<_> =
+                switches.iter().map(|(id, it)| (id.as_str(), it.source, it.members.len())).collect();
+            assert_eq!(all, [("02:00:00:00:00:05", "lldp", 2)]);
+            assert_eq!(switches.id_of(&id).as_str(), "02:00:00:00:00:05");
+            assert_eq!(switches.called_by_list(&"02-00-00-00-00-05".into()).as_str(), "02:00:00:00:00:05");
+            assert_eq!(switches.called_by_list(&"192.0.2.3".into()).as_str(), "02:00:00:00:00:05");
+        }
     }
 
     #[test]

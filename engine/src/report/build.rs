@@ -199,6 +199,7 @@ fn device(
             confidence: Decimal::confidence(attachment.confidence),
         }
     });
+    let listed_name = device.listing.as_ref().and_then(|row| Some(row.name.as_ref()?.as_str().to_owned()));
     let others = device.macs.iter().skip(1).map(ToString::to_string);
     Device {
         id: ids.get(&number).cloned().unwrap_or_default(),
@@ -211,7 +212,7 @@ fn device(
         model: best(Attribute::Model),
         firmware: best(Attribute::Firmware),
         serial: best(Attribute::Serial),
-        name: best(Attribute::Name),
+        name: listed_name.or_else(|| best(Attribute::Name)),
         hostname: best(Attribute::Hostname),
         confidence: Decimal::confidence(device.confidence()),
         identity: device
@@ -250,6 +251,7 @@ fn device(
             })
             .collect(),
         switch: attachment,
+        inventory: device.listing.as_ref().map(|row| row.shown()),
         first_seen: Stamp(device.first_seen),
         last_seen: Stamp(device.last_seen),
         packets: device.packets,
@@ -425,7 +427,9 @@ fn summary(devices: &[Box<Device>], claims: &[finding::Finding]) -> Summary {
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+/// The SHA-256 of something, in hex.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
         let _ = write!(text, "{byte:02x}");

@@ -231,6 +231,8 @@ pub struct Device {
     pub history: Vec<History>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switch: Option<Attachment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<BTreeMap<String, String>>,
     pub first_seen: Stamp,
     pub last_seen: Stamp,
     pub packets: u64,

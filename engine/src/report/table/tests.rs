@@ -108,6 +108,7 @@ fn device(id: &str, ip: &str) -> Device {
             source: "lldp",
             confidence: Decimal::confidence(95),
         }),
+        inventory: None,
         first_seen: Stamp::default(),
         last_seen: Stamp::default(),
         packets: 1,
