@@ -31,6 +31,12 @@ pub enum Failure {
     /// What was ordered of the simulator.
     #[error(transparent)]
     Plan(#[from] spanwatch_simulator::incident::PlanError),
+    /// No finding, or several, are called so.
+    #[error("{0}")]
+    Incident(String),
+    /// Options that do not go together.
+    #[error("{0}")]
+    Usage(String),
     /// The analysis could not go on.
     #[error(transparent)]
     Stopped(#[from] crate::pipeline::Stopped),
@@ -40,7 +46,7 @@ impl Failure {
     /// Whether the command line was wrong, though each of its words was right.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Plan(_))
+        matches!(self, Self::Plan(_) | Self::Usage(_))
     }
 
     /// Whether the reader of our output went away, as `head` does: no failure of ours.

@@ -1,5 +1,6 @@
 //! `spanwatch replay`: captures in, the report out.
 
+use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +9,8 @@ use clap::ValueEnum;
 use spanwatch_appliance::outputs::file;
 use spanwatch_capture::Inputs;
 use spanwatch_engine::finding::Severity;
-use spanwatch_engine::report::{Report, csv, json, jsonl, table};
+use spanwatch_engine::report::incident::{self, Audience, Named};
+use spanwatch_engine::report::{Finding, Report, csv, json, jsonl, table};
 
 use super::Failure;
 use super::analysis::{Options, analysed};
@@ -22,6 +24,7 @@ use super::list::List;
 ///   spanwatch replay office.pcapng
 ///   spanwatch replay captures/ --format json -o report.json
 ///   spanwatch replay office.pcapng --inventory cameras.csv
+///   spanwatch replay office.pcapng --incident 3f2a --for it
 ///   tcpdump -r big.pcap -w - port 554 | spanwatch replay -
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -44,8 +47,21 @@ pub struct Replay {
     /// Exit with 3 if a finding is at least this severe: critical, high, medium, low or info
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     fail_on: Option<Severity>,
+    /// Write one finding as text for a ticket: its id, or the beginning of it
+    #[arg(long, value_name = "ID", conflicts_with = "each")]
+    incident: Option<String>,
+    /// Whose parts come first, and how deep [default: everything]
+    #[arg(long = "for", value_enum, value_name = "AUDIENCE", requires = "incident")]
+    audience: Option<For>,
     #[command(flatten)]
     options: Options,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum For {
+    It,
+    PhysicalSecurity,
+    Security,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,6 +85,11 @@ impl Replay {
     /// # Errors
     /// Where no input can be read or the output cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
+        if self.incident.is_some() && !matches!(self.format, None | Some(Format::Table | Format::Json)) {
+            return Err(Failure::Usage(
+                "--incident writes text, or with --format json the finding alone".to_owned(),
+            ));
+        }
         let list = self.options.list()?;
         let inputs = Inputs::find(&self.paths)?;
         super::analysis::say_skipped(&inputs);
@@ -114,6 +135,10 @@ impl Replay {
             let (report, _) = analysed(inputs, &self.options, list)?;
             let severities = report.findings.iter().filter_map(|finding| severity(finding.severity).ok());
             worst = severities.chain(worst).min();
+            if let Some(id) = &self.incident {
+                self.write_incident(&report, id, out)?;
+                continue;
+            }
             if is_array {
                 writeln!(out, "{}", if index == 0 { "[" } else { "," })?;
             }
@@ -154,6 +179,36 @@ impl Replay {
         }
     }
 
+    /// Writes the finding called `id` alone.
+    fn write_incident(&self, report: &Report, id: &str, out: &mut dyn Write) -> Result<(), Failure> {
+        let (finding, asked) = match incident::named(report, id) {
+            Named::Finding(finding) => (finding, None),
+            Named::Superseded(finding, asked) => (finding, Some(asked)),
+            Named::Several(all) => {
+                return Err(Failure::Incident(unnamed(
+                    id,
+                    "several findings have ids that begin with",
+                    &all,
+                )));
+            }
+            Named::None(near) => return Err(Failure::Incident(unnamed(id, "no finding has the id", &near))),
+        };
+        let audience = match self.audience {
+            None => Audience::Everybody,
+            Some(For::It) => Audience::It,
+            Some(For::PhysicalSecurity) => Audience::PhysicalSecurity,
+            Some(For::Security) => Audience::Security,
+        };
+        match self.format {
+            Some(Format::Json) => {
+                serde_json::to_writer_pretty(&mut *out, finding).map_err(io::Error::from)?;
+                writeln!(out)?;
+            }
+            _ => incident::write(report, finding, (audience, asked), out)?,
+        }
+        Ok(())
+    }
+
     fn format(&self) -> Format {
         self.format.unwrap_or(if self.is_shown() { Format::Table } else { Format::Json })
     }
@@ -162,6 +217,20 @@ impl Replay {
     fn is_shown(&self) -> bool {
         self.output.is_none() && io::stdout().is_terminal()
     }
+}
+
+/// Why an id names no finding, and which ids there are.
+fn unnamed(id: &str, why: &str, findings: &[&Finding]) -> String {
+    let id: String = id.chars().filter(|it| !it.is_control()).take(ID_SHOWN).collect();
+    if findings.is_empty() {
+        return format!("{why} {id}: there are no findings");
+    }
+    let mut text = format!("{why} {id}:");
+    for finding in findings.iter().take(IDS_SHOWN) {
+        let _ = write!(text, "\n  {}  {}", finding.id, finding.title);
+    }
+    text.push_str("\n--format csv --table findings lists all with their ids");
+    text
 }
 
 fn style(is_shown: bool) -> table::Style {
@@ -176,6 +245,10 @@ fn severity(text: &str) -> Result<Severity, String> {
     Severity::ALL.into_iter().find(|it| it.name() == text).ok_or_else(|| format!("one of {names}"))
 }
 
+/// As much of a wrong id is repeated ...
+const ID_SHOWN: usize = 64;
+/// ... and so many right ones are named.
+const IDS_SHOWN: usize = 5;
 /// A finding reached `--fail-on`.
 const REACHED: u8 = 3;
 /// Columns where there is no terminal to ask.

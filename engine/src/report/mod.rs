@@ -6,11 +6,14 @@
 pub mod build;
 pub mod csv;
 pub mod doctor;
+pub mod incident;
 pub mod json;
 pub mod jsonl;
 pub mod mirror_check;
 pub mod mirror_manuals;
 pub mod table;
+#[cfg(test)]
+mod test;
 pub mod time;
 
 use std::collections::BTreeMap;

@@ -53,7 +53,8 @@ fn findings(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resu
         let frames: Vec<String> = cited.iter().take(FRAMES_SHOWN).map(ToString::to_string).collect();
         if !frames.is_empty() {
             let (kind, confidence) = (finding.kind, &finding.confidence);
-            let proof = format!("{kind} · confidence {confidence} · packets {}", frames.join(", "));
+            let proof =
+                format!("{kind} {} · confidence {confidence} · packets {}", finding.id, frames.join(", "));
             for line in wrapped(&proof, width) {
                 writeln!(out, "         {line}")?;
             }
