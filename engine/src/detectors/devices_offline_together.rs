@@ -20,7 +20,7 @@
 use spanwatch_parsers::{Text, Time};
 
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Owner, Revision, Severity, id};
-use crate::ledger::directory::Directory;
+use crate::ledger::directory::{Directory, Number};
 use crate::report::time::{clock_time, length};
 use crate::verdict::account::{address, asked, capitalised, evidence, others, title_of};
 use crate::verdict::{Absence, fate::Fate};
@@ -62,7 +62,7 @@ pub fn finding(fate: &Fate, members: &[&Absence], around: Around<'_>) -> Option<
     let (evidence, marks) = all_evidence(members, directory, switch_heard.filter(|_| switch_name.is_some()));
     let judgement = Judgement::of(members, switch_heard.is_some_and(|heard| heard > first.since + AFTER));
 
-    let what = counted(members, directory);
+    let what = counted(members.iter().map(|member| member.device), directory);
     let place = switch_name.map_or_else(String::new, |name| format!(" behind switch {name}"));
     let since = clock_time(first.since);
     let until = match ended {
@@ -288,18 +288,17 @@ impl Judgement {
 }
 
 /// `6 cameras`, or `6 devices` where they are of several kinds.
-fn counted(members: &[&Absence], directory: &Directory) -> String {
-    let mut kinds: Vec<&str> = members
-        .iter()
-        .map(|member| directory.device(member.device).map_or("unknown", |device| device.kind().0))
-        .collect();
+#[must_use]
+pub fn counted(devices: impl Iterator<Item = Number> + Clone, directory: &Directory) -> String {
+    let kind = |device| directory.device(device).map_or("unknown", |device| device.kind().0);
+    let mut kinds: Vec<&str> = devices.clone().map(kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
     let word = match kinds[..] {
         [kind] if kind != "unknown" => plural(kind),
         _ => Text::from("devices"),
     };
-    format!("{} {word}", members.len())
+    format!("{} {word}", devices.count())
 }
 
 fn plural(kind: &str) -> Text {

@@ -15,7 +15,9 @@
 
 use spanwatch_parsers::Time;
 
+use crate::detectors::devices_offline_together::counted;
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Severity, id};
+use crate::ledger::directory::Directory;
 use crate::report::time::{clock_time, length};
 
 /// The kind.
@@ -27,9 +29,16 @@ pub const KIND: Kind = Kind {
     start: None,
 };
 
-/// Puts outages of one group, two at least, in order of time, into words. `name` is what to call their switch.
+/// Puts outages of one group, two at least, in order of time, into words. `name` is what to call their switch,
+/// `directory` who is who.
 #[must_use]
-pub fn finding(outages: &[Finding], name: Option<&str>, opened_as: &str, now: Time) -> Option<Finding> {
+pub fn finding(
+    outages: &[Finding],
+    name: Option<&str>,
+    directory: &Directory,
+    opened_as: &str,
+    now: Time,
+) -> Option<Finding> {
     let [first, second, ..] = outages else { return None };
     let last = outages.last()?;
     let mut devices = first.devices.clone();
@@ -38,6 +47,9 @@ pub fn finding(outages: &[Finding], name: Option<&str>, opened_as: &str, now: Ti
     }
     let thing = name.map_or_else(|| "what they share".to_owned(), |name| format!("switch {name}"));
     let (since, times) = (first.first_seen, outages.len());
+    let what = counted(devices.iter().copied(), directory);
+    let place = name.map_or_else(String::new, |name| format!(" behind switch {name}"));
+    let often = if times == 2 { "twice".to_owned() } else { format!("{times} times") };
     let spans: Vec<String> = outages.iter().map(span).collect();
     let evidence: Vec<Evidence> =
         outages.iter().flat_map(|outage| outage.evidence.iter().take(SHOWN_MAX).cloned()).collect();
@@ -81,10 +93,9 @@ pub fn finding(outages: &[Finding], name: Option<&str>, opened_as: &str, now: Ti
         alternatives,
         revisions: revisions.collect(),
         supersedes: outages.iter().flat_map(|it| std::iter::once(it.id.clone()).chain(it.supersedes.clone())).collect(),
-        title: format!("{} devices: gone together {times} times since {} UTC", devices.len(), clock_time(since)),
+        title: format!("{what}{place}: gone together {often} since {} UTC", clock_time(since)),
         summary: format!(
-            "{} devices vanished together {times} times: {}. They share {thing}, and that is what fails; the devices are not to blame. It is IT's turn: replace or repair {thing}, its supply or its uplink, before it happens again. Nobody needs to visit a camera.",
-            devices.len(),
+            "{what}{place} vanished together {often}: {}. They share {thing}, and that is what fails; the devices are not to blame. It is IT's turn: replace or repair {thing}, its supply or its uplink, before it happens again. Nobody needs to visit a camera.",
             spans.join(", ")
         ),
         detail: outages.iter().map(|it| it.detail.clone()).collect::<Vec<_>>().join(" "),

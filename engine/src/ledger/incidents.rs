@@ -41,7 +41,7 @@ impl Ledger {
         let switch = fates.iter().rev().find_map(|fate| fate.switch.as_ref());
         let name = switch.map(|id| self.switch_name(id));
         let told: Vec<Finding> = fates.iter().filter_map(|fate| self.incident(fate, now)).collect();
-        switch_fault::finding(&told, name.as_ref().map(Text::as_str), opened_as, now)
+        switch_fault::finding(&told, name.as_ref().map(Text::as_str), &self.directory, opened_as, now)
     }
 
     /// Words what befell one device several times.
