@@ -1,7 +1,7 @@
 # Spanwatch: `make demo` shows what it does, `make test` proves it. Each installs what it needs
 # on Debian and Ubuntu; elsewhere it says what to install.
 
-SAMPLE   := pcaps/site-camera-then-switch.pcapng
+SAMPLE   := pcaps/site-six-behind-a-switch.pcapng
 BINARY   := target/release/spanwatch
 BUILDS   := build-essential pkg-config libpcap-dev
 TESTS    := tshark tcpdump python3 iproute2 $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
@@ -12,7 +12,7 @@ BENCHES  := tcpdump tshark libndpi-bin python3
 help:
 	@echo "make demo     build, replay the sample, show what went dark and whose turn it is"
 	@echo "make test     everything a commit must pass, a small lab included (needs root for the lab)"
-	@echo "make lab      the whole lab: makes the sample anew, and holds every capture of it against its truth"
+	@echo "make lab      the whole lab: all its sites side by side, each report held against what really happened"
 	@echo "make verdicts made-up sites by the thousand, each held against its truth (some minutes; docs/verdicts.md)"
 	@echo "make soak     the hostile generators for an hour"
 	@echo "make fuzz     every parser and both readers, 20 minutes in all"
@@ -22,9 +22,9 @@ help:
 
 demo: build
 	@echo
-	@$(BINARY) replay $(SAMPLE) --format table --no-progress
-	@echo
 	@$(BINARY) replay $(SAMPLE) --format json --no-progress | python3 tests/demo.py
+	@echo
+	@$(BINARY) replay $(SAMPLE) --format table --no-progress
 
 build: install-build
 	cargo build --release --locked < /dev/null
@@ -45,7 +45,8 @@ picture: build
 	tools/picture.py docs/table.svg 150 60 $(BINARY) replay $(SAMPLE) --no-progress
 
 lab: build install-test
-	tests/lab/lab.py sample $(SAMPLE) $(SAMPLE:.pcapng=.truth.json) < /dev/null
+	rm -rf target/lab
+	tests/lab/lab.py all target/lab < /dev/null
 	SPANWATCH_ALL=1 cargo test --release --locked -p spanwatch --test lab -- --nocapture < /dev/null
 
 verdicts: build

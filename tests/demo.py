@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Ends the demo: reads a JSON report and says which camera is dark and whose turn it is."""
+"""Begins the demo: reads a JSON report and says what vanished, behind what, and whose turn it is."""
 
 import json
 import sys
 
+GONE = ("switch-fault", "devices-offline-together", "device-offline")
+
 report = json.load(sys.stdin)
-offline = [finding for finding in report["findings"] if finding["kind"] == "device-offline"]
-if not offline:
+gone = [finding for finding in report["findings"] if finding["kind"] in GONE]
+if not gone:
     sys.exit("The sample shows no device that went dark: something is broken.")
-first = min(offline, key=lambda finding: finding["first_seen"])
-print(first["summary"])
+most = max(gone, key=lambda finding: len(finding["devices"]))
+print(most["summary"])

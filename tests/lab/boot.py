@@ -1,6 +1,7 @@
 """Switching devices on and off: real DHCP clients, RTSP servers, recorders and LLDP speakers."""
 
 import shlex
+import subprocess
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +15,10 @@ LEASE_LIMIT_S = 40
 STREAM_LIMIT_S = 40
 RECORDER_TIMEOUT_US = 6_000_000
 RECORDER_PAUSE_S = 2
+CLAIM_EVERY_S = 5
+
+# The process that serves each camera's video, and of the gateway addresses.
+SERVERS: dict[str, subprocess.Popen] = {}
 
 
 def all_on() -> None:
@@ -51,10 +56,15 @@ def power_cut(device: plan.Device) -> float:
 
 def gateway() -> None:
     fixed_address(plan.GATEWAY_DEVICE)
+    serve_addresses()
+
+
+def serve_addresses() -> None:
+    """The site's DHCP server."""
     reservations = [f"--dhcp-host={d.mac},{d.ip}" for d in plan.DEVICES if d.dhcp]
     config = net.RUN_DIR / "dnsmasq.conf"
     config.write_text("")
-    net.start(
+    SERVERS["gateway"] = net.start(
         "gateway",
         [
             "dnsmasq", "--keep-in-foreground", f"--conf-file={config}", "--user=root", "--no-resolv", "--no-hosts",
@@ -65,6 +75,28 @@ def gateway() -> None:
         ],
         "gateway.log",
     )
+
+
+def serve_foreign_addresses(device: plan.Device) -> None:
+    """A DHCP server of another network, which answers a second later than others."""
+    network = device.ip.rpartition(".")[0]
+    base = net.RUN_DIR / device.name
+    net.start(
+        device.name,
+        [
+            "dnsmasq", "--keep-in-foreground", f"--conf-file={net.RUN_DIR / 'dnsmasq.conf'}", "--user=root", "--no-resolv",
+            "--no-hosts", "--no-ping", "--interface=eth0", "--bind-interfaces", "--dhcp-reply-delay=1",
+            f"--dhcp-range={network}.100,{network}.199,3600s", f"--dhcp-leasefile={base}.leases",
+            f"--pid-file={base}.dnsmasq.pid", "--log-dhcp", "--log-facility=-",
+        ],
+        f"{device.name}.log",
+    )
+
+
+def claim(device: plan.Device) -> None:
+    """Says over ARP every few seconds who has the device's address."""
+    forever = f"while :; do busybox arping -q -U -c 1 -I eth0 {device.ip}; sleep {CLAIM_EVERY_S}; done"
+    net.start(device.name, ["sh", "-c", forever], f"{device.name}.log")
 
 
 def fixed_address(device: plan.Device, gateway: str | None = None) -> None:
@@ -148,18 +180,23 @@ def wait_for_lease(device: plan.Device) -> None:
 def run_services(device: plan.Device) -> None:
     """What a device does once it has its address."""
     if device.rtsp:
-        net.start(device.name, [PYTHON, str(HERE / "camera.py"), device.name], f"{device.name}.log")
+        serve_video(device)
     if device.onvif:
         speak = [PYTHON, str(HERE / "discovery.py"), "answer", device.name]
         net.start(device.name, speak, f"{device.name}.discovery.log")
     if device.lldp:
         speak_lldp_med(device)
-    if device is plan.ACCESS_SERVER:
+    if device.name == plan.ACCESS_SERVER.name:
         listen = [PYTHON, str(HERE / "heartbeat.py"), "serve", str(plan.HOST_LINK_PORT)]
         net.start(device.name, listen, f"{device.name}.log")
-    if device is plan.DOOR_CONTROLLER:
+    if device.name == plan.DOOR_CONTROLLER.name:
         where = [plan.ACCESS_SERVER.ip, str(plan.HOST_LINK_PORT), str(plan.HEARTBEAT_S)]
         net.start(device.name, [PYTHON, str(HERE / "heartbeat.py"), "call", *where], f"{device.name}.log")
+
+
+def serve_video(camera: plan.Device) -> None:
+    serve = [PYTHON, str(HERE / "camera.py"), camera.name]
+    SERVERS[camera.name] = net.start(camera.name, serve, f"{camera.name}.log")
 
 
 def record() -> None:

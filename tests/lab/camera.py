@@ -4,9 +4,12 @@ Run inside the camera's namespace as `/usr/bin/python3 camera.py NAME`. Each cli
 pipeline of its own, so that a session which a power cut or a dead switch left behind never
 holds back the next one. The server's own responses are edited on their way out
 (`send-message`): Server, Public, the SDP's names. Everything else is the library's.
+
+SIGUSR1 makes its picture stand still, as where an encoder hangs: sessions live, and no video comes. SIGUSR2 ends that.
 """
 
 import re
+import signal
 import sys
 import time
 
@@ -24,6 +27,9 @@ KEY_FRAME_EVERY = 15
 VIDEO_KBIT_PER_S = 14
 ROLE = "viewer"
 GSTREAMER = "GStreamer RTSP server"
+FIRST_PACKETS = 2
+
+picture = {"stands": False}
 
 
 def main() -> None:
@@ -40,6 +46,8 @@ def main() -> None:
         factory.set_permissions(permissions)
     server.get_mount_points().add_factory(rtsp.path, factory)
     server.connect("client-connected", lambda _server, client: client.connect("send-message", dress, rtsp))
+    for number, stands in ((signal.SIGUSR1, True), (signal.SIGUSR2, False)):
+        GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, stand, stands)
     if server.attach(None) == 0:
         sys.exit("camera.py: port 554 cannot be opened")
     GLib.MainLoop().run()
@@ -54,8 +62,27 @@ def video(rtsp: plan.Rtsp) -> GstRtspServer.RTSPMediaFactory:
         f" key-int-max={KEY_FRAME_EVERY} ! rtph264pay name=pay0 pt=96 config-interval=1 )"
     )
     factory.set_shared(False)
-    factory.connect("media-configure", lambda _factory, media: media.get_stream(0).set_control(rtsp.control))
+    factory.connect("media-configure", lambda _factory, media: configure(media, rtsp))
     return factory
+
+
+def configure(media: GstRtspServer.RTSPMedia, rtsp: plan.Rtsp) -> None:
+    media.get_stream(0).set_control(rtsp.control)
+    passed = 0
+
+    def pass_on(_pad, _info):
+        nonlocal passed
+        passed += 1
+        # A session cannot begin before the first packets are there.
+        return Gst.PadProbeReturn.DROP if picture["stands"] and passed > FIRST_PACKETS else Gst.PadProbeReturn.OK
+
+    out = media.get_element().get_by_name("pay0").get_static_pad("src")
+    out.add_probe(Gst.PadProbeType.BUFFER | Gst.PadProbeType.BUFFER_LIST, pass_on)
+
+
+def stand(stands: bool) -> bool:
+    picture["stands"] = stands
+    return GLib.SOURCE_CONTINUE
 
 
 def login(rtsp: plan.Rtsp) -> GstRtspServer.RTSPAuth:

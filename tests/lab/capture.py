@@ -9,7 +9,6 @@ from pathlib import Path
 
 import net
 
-RAW = net.RUN_DIR / "capture.pcapng"
 START_LIMIT_S = 10
 
 
@@ -17,10 +16,11 @@ class Capture:
     """A running dumpcap on the mirror port."""
 
     def __init__(self) -> None:
-        RAW.unlink(missing_ok=True)
+        self.raw = net.RUN_DIR / "capture.pcapng"
+        self.raw.unlink(missing_ok=True)
         (net.RUN_DIR / "dumpcap.log").unlink(missing_ok=True)
-        self.process = net.start(net.TAP, ["dumpcap", "-q", "-i", net.MIRROR, "-w", str(RAW)], "dumpcap.log")
-        net.wait_for("dumpcap does not start", lambda: RAW.exists() and RAW.stat().st_size > 0, START_LIMIT_S)
+        self.process = net.start(net.TAP, ["dumpcap", "-q", "-i", net.MIRROR, "-w", str(self.raw)], "dumpcap.log")
+        net.wait_for("dumpcap does not start", lambda: self.raw.exists() and self.raw.stat().st_size > 0, START_LIMIT_S)
         self.started = time.time()
 
     def stop(self, to: Path) -> dict:
@@ -35,8 +35,8 @@ class Capture:
         counts = re.search(r"received/dropped on interface '\w+': (\d+)/(\d+)", words)
         if not counts:
             raise net.LabError(f"dumpcap gives no counts: {words.strip()}")
-        to.write_bytes(without_machine(RAW.read_bytes()))
-        RAW.unlink()
+        to.write_bytes(without_machine(self.raw.read_bytes()))
+        self.raw.unlink()
         return {"started": self.started, "ended": ended, "packets": int(counts[1]), "dropped": int(counts[2])}
 
 

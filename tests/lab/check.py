@@ -167,7 +167,6 @@ def neighbors(frames, truth):
     for frame in frames:
         if frame["lldp.tlv.system.name"]:
             heard[frame["lldp.tlv.system.name"], frame["eth.src"]].append(frame["at"])
-    dead = {who: span(event) for event in truth["events"] for who in event["who"]}
     for switch in truth["switches"]:
         name, interval = switch["name"], switch["lldp"]["interval_s"]
         port = switch.get("uplink") or min(switch["ports"])
@@ -175,7 +174,7 @@ def neighbors(frames, truth):
         if len(times) < 3:
             yield f"{name} was heard by LLDP {len(times)} times"
         for earlier, later in zip(times, times[1:]):
-            if later - earlier > 1.5 * interval and not overlaps((earlier, later), dead.get(name)):
+            if later - earlier > 1.5 * interval and not is_excused((earlier, later), name, truth):
                 yield f"{name} is silent in LLDP for {later - earlier:.1f} s"
     for device in truth["devices"]:
         if "lldp" in device:
@@ -212,19 +211,17 @@ def streams(frames, truth):
     for device in truth["devices"]:
         if "rtsp" not in device:
             continue
-        dark = [span(event) for event in truth["events"] if device["name"] in event["who"] + event.get("members", [])]
         times = [at for at in video[device["ip"]] if at >= begin]
         for earlier, later in zip([begin, *times], [*times, end]):
-            excused = any(overlaps((earlier, later), outage) for outage in dark)
-            if later - earlier > VIDEO_GAP_MAX_S and not excused:
+            if later - earlier > VIDEO_GAP_MAX_S and not is_excused((earlier, later), device["name"], truth):
                 yield f"{device['name']} sends no video for {later - earlier:.1f} s from {earlier:.1f}"
 
 
 def silence(frames, truth):
-    """What is dead is silent."""
+    """What has no link is silent."""
     macs = {device["name"]: {device["mac"]} for device in truth["devices"]}
     macs |= {switch["name"]: {switch["mac"], *switch["ports"].values()} for switch in truth["switches"]}
-    for event in truth["events"]:
+    for event in (event for event in truth["events"] if "link_up" in event):
         dead = set().union(*(macs[name] for name in event["who"] + event.get("members", [])))
         begin, end = seconds(event["from"]) + IN_FLIGHT_S, seconds(event["link_up"])
         spoke = [f["frame.number"] for f in frames if f["eth.src"] in dead and begin < f["at"] < end]
@@ -232,8 +229,10 @@ def silence(frames, truth):
             yield f"{event['what']} of {event['who']}: frames {', '.join(spoke[:5])} came from the dead"
 
 
-def overlaps(part: tuple[float, float], whole_span: tuple[float, float] | None) -> bool:
-    return whole_span is not None and part[0] <= whole_span[1] and part[1] >= whole_span[0]
+def is_excused(part: tuple[float, float], name: str, truth: dict) -> bool:
+    """Whether something had befallen this one, or the recorder, or the whole mirror, by then."""
+    struck = [e for e in truth["events"] if {name, "recorder"} & {*e["who"], *e.get("members", [])} or not e["who"]]
+    return any(part[0] <= end and part[1] >= begin for begin, end in map(span, struck))
 
 
 def span(event: dict) -> tuple[float, float]:

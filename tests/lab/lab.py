@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""A small site of real devices, switches and a mirror port, in network namespaces.
+"""Small sites of real devices, switches and a mirror port, in network namespaces.
 
     lab.py up                     build the site, boot it, leave it running
     lab.py down                   end and remove all of it
-    lab.py sample OUT TRUTH       capture of about five minutes: a camera dies, later a switch
-    lab.py short OUT TRUTH        capture of about a minute: a camera dies and returns
+    lab.py sites                  say what sites there are
+    lab.py run SITE OUT TRUTH     what happens on a site, captured, and the truth about it
+    lab.py all FOLDER [SITE ...]  all sites, or these, side by side
     lab.py check CAPTURE TRUTH    hold a capture against its truth, by tshark's reading
     lab.py doctor                 say what this machine lacks
 
@@ -15,6 +16,7 @@ import argparse
 import fcntl
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -22,13 +24,16 @@ from pathlib import Path
 import boot
 import capture
 import check
+import events
 import needs
 import net
-import plan
+import sites
 import truth
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
+AT_ONCE_PER_CORE = 2
+STARTS_APART_S = 8
 
 
 def main() -> int:
@@ -38,6 +43,9 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ended)
     try:
+        if arguments.command == "sites":
+            print("\n".join(f"{name:20} {site.about}" for name, site in sites.SITES.items()))
+            return 0
         if arguments.command == "check":
             return check.report(arguments.capture, arguments.truth)
         if arguments.command == "down" and os.geteuid() != 0:
@@ -46,6 +54,11 @@ def main() -> int:
         if lacking or arguments.command == "doctor":
             print("\n".join(lacking) if lacking else "Nothing is lacking: the lab can run here.", file=sys.stderr)
             return EXIT_FAILED if lacking else 0
+        if arguments.command == "all":
+            return every(arguments)
+        net.enter(getattr(arguments, "site", "site"))
+        if arguments.command == "run":
+            sites.arrange(sites.SITES[arguments.site])
         with the_only_lab():
             return COMMANDS[arguments.command](arguments)
     except net.LabError as error:
@@ -65,10 +78,15 @@ def parse() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in ("up", "down", "doctor"):
         commands.add_parser(name)
-    for name in ("sample", "short"):
-        command = commands.add_parser(name)
-        command.add_argument("out", type=Path)
-        command.add_argument("truth", type=Path)
+    commands.add_parser("sites")
+    command = commands.add_parser("run")
+    command.add_argument("site", choices=list(sites.SITES))
+    command.add_argument("out", type=Path)
+    command.add_argument("truth", type=Path)
+    command = commands.add_parser("all")
+    command.add_argument("folder", type=Path)
+    command.add_argument("sites", nargs="*", metavar="SITE", help="which ones; without: all")
+    command.add_argument("--at-once", type=int, default=AT_ONCE_PER_CORE * (os.cpu_count() or 1))
     command = commands.add_parser("check")
     command.add_argument("capture", type=Path)
     command.add_argument("truth", type=Path)
@@ -76,7 +94,7 @@ def parse() -> argparse.Namespace:
 
 
 class the_only_lab:
-    """Holds the lab's lock; a second lab on this machine is refused."""
+    """Holds a site's lock; whoever else wants to build the same site is refused."""
 
     def __enter__(self) -> None:
         net.RUN_DIR.mkdir(parents=True, exist_ok=True)
@@ -84,7 +102,7 @@ class the_only_lab:
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as busy:
-            raise net.LabError("another lab is at work on this machine") from busy
+            raise net.LabError("another lab builds this site on this machine") from busy
 
     def __exit__(self, *_) -> None:
         self.lock.close()
@@ -106,35 +124,67 @@ def down(_) -> int:
     return 0
 
 
-def sample(arguments: argparse.Namespace) -> int:
-    return record(arguments, five_minutes)
-
-
-def short(arguments: argparse.Namespace) -> int:
-    return record(arguments, one_minute)
-
-
-COMMANDS = {"up": up, "down": down, "sample": sample, "short": short}
-
-
-def record(arguments: argparse.Namespace, timeline) -> int:
-    """Builds the site, captures a timeline, writes the truth, removes the site, checks the result."""
+def run(arguments: argparse.Namespace) -> int:
+    """Builds one site, captures what happens on it, writes the truth, removes the site, checks the result."""
+    site = sites.SITES[arguments.site]
     for path in (arguments.out, arguments.truth):
         if not path.parent.is_dir():
             raise net.LabError(f"there is no folder {path.parent} to write {path.name} into")
-    story = truth.Truth(arguments.truth, arguments.out.name)
+    story = truth.Truth(arguments.truth, arguments.out.name, site)
     try:
         come_up()
         mirror = capture.Capture()
         story.phase("boot", time.time())
         boot.all_on()
         story.phase("all_streaming", time.time())
-        timeline(story)
+        live(site, story)
         story.captured(mirror.stop(arguments.out))
         story.write()
     finally:
         net.remove_all()
     return check.report(arguments.out, arguments.truth)
+
+
+def live(site: sites.Site, story: truth.Truth) -> None:
+    """Lets happen what happens on a site."""
+    begin = time.monotonic()
+    for event in site.events:
+        time.sleep(max(0.0, begin + event.second - time.monotonic()))
+        say(f"{event.second:.0f} s: {event.what} {event.who} {event.how}".rstrip())
+        getattr(events, event.what)(story, event.who, event.how)
+    time.sleep(max(0.0, begin + site.ends - time.monotonic()))
+
+
+def every(arguments: argparse.Namespace) -> int:
+    """Runs sites side by side, as many at once as the processors bear."""
+    waiting = arguments.sites or list(sites.SITES)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    running: dict[str, tuple[subprocess.Popen, float]] = {}
+    failed = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < arguments.at_once:
+                name = waiting.pop(0)
+                out = [arguments.folder / f"{name}.pcapng", arguments.folder / f"{name}.truth.json"]
+                argv = [sys.executable, __file__, "run", name, *map(str, out)]
+                running[name] = subprocess.Popen(argv, stdin=subprocess.DEVNULL), time.monotonic()
+                time.sleep(STARTS_APART_S)
+            for name in [name for name, (process, _) in running.items() if process.poll() is not None]:
+                process, since = running.pop(name)
+                print(f"lab: {name}: {time.monotonic() - since:.0f} s, exit {process.returncode}", flush=True)
+                failed += [name] if process.returncode else []
+            time.sleep(1)
+    finally:
+        for process, _ in running.values():
+            process.terminate()
+        for process, _ in running.values():
+            process.wait()
+    if failed:
+        print(f"lab: failed: {', '.join(failed)}", flush=True)
+    return EXIT_FAILED if failed else 0
+
+
+COMMANDS = {"up": up, "down": down, "run": run}
 
 
 def come_up() -> None:
@@ -146,50 +196,6 @@ def come_up() -> None:
     say("building the site")
     net.build()
     time.sleep(net.STP_READY_S)
-
-
-def five_minutes(story: truth.Truth) -> None:
-    quiet(75)
-    camera_dies(story, plan.device("cam-lobby"), away_s=65)
-    quiet(30)
-    switch_dies(story, plan.switch("sw-dock"), away_s=40)
-    quiet(25)
-
-
-def one_minute(story: truth.Truth) -> None:
-    quiet(18)
-    camera_dies(story, plan.device("cam-entrance"), away_s=18)
-    quiet(8)
-
-
-def camera_dies(story: truth.Truth, camera: plan.Device, away_s: float) -> None:
-    say(f"{camera.name} loses its power for {away_s} s")
-    event = story.event("power-lost", [camera.name], boot.power_cut(camera), switch=camera.switch, port=camera.port)
-    time.sleep(away_s)
-    truth.note(event, link_up=time.time())
-    boot.camera_on(camera)
-    truth.note(event, leased=time.time())
-    truth.note(event, to=boot.wait_for_streams([camera])[camera.name])
-
-
-def switch_dies(story: truth.Truth, switch: plan.Switch, away_s: float) -> None:
-    say(f"{switch.name} dies for {away_s} s")
-    members = plan.behind(switch.name)
-    at = time.time()
-    net.switch_off(switch)
-    event = story.event("switch-died", [switch.name], at, members=[device.name for device in members])
-    time.sleep(away_s)
-    truth.note(event, link_up=time.time())
-    net.switch_on(switch)
-    boot.run_switch(switch)
-    streaming = boot.wait_for_streams([device for device in members if device.rtsp])
-    event["streaming"] = {name: truth.utc(at) for name, at in streaming.items()}
-    truth.note(event, to=max(streaming.values()))
-
-
-def quiet(seconds: float) -> None:
-    say(f"{seconds} s of ordinary life")
-    time.sleep(seconds)
 
 
 def say(words: str) -> None:

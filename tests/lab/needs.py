@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-PROBE = "swlab-probe"
+PROBE = f"swlab-probe-{os.getpid()}"
 NOT_ROOT = "The lab makes network namespaces: run it as root."
 PROGRAMS = {
     "busybox": "busybox",

@@ -1,10 +1,11 @@
 """Namespaces, cables, switches and the mirror port, with iproute2 alone.
 
-Every namespace bears the prefix `swlab-`, so that whatever is left of an earlier run can be
-found and removed, and nothing else is ever touched.
+Every namespace bears the prefix `swlab-SITE.`, so that sites can run side by side, whatever is left of an
+earlier run can be found and removed, and nothing else is ever touched.
 """
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -12,18 +13,24 @@ from pathlib import Path
 
 import plan
 
-PREFIX = "swlab-"
+PREFIX = "swlab-site."
 TAP = "tap"
 MIRROR = "span0"
 CHASSIS = "chassis"
 LOCK = "lock"
 # What programs take for the machine's host name; every /etc/hosts has it, so none asks DNS for it.
 HOST_NAME = "localhost"
-RUN_DIR = Path("/run/spanwatch-lab")
+RUN_DIR = Path("/run/spanwatch-lab/site")
 # STP may not pass a frame before two forward delays of FORWARD_DELAY_S.
 HELLO_S, FORWARD_DELAY_S, MAX_AGE_S = 2, 4, 6
+QUICK_DELAY_S = 2
 STP_READY_S = 2 * FORWARD_DELAY_S + 1
 POLL_S = 0.1
+LOSS_PER_CENT = 15
+NARROW = "rate 70kbit burst 1600 limit 4000".split()
+# Shorter UDP is no media.
+MEDIA_MIN = 100
+TCP_STAMPS = "/proc/sys/net/ipv4/tcp_timestamps"
 OFFLOADS = "rx off tx off sg off tso off gso off gro off".split()
 # BPDUs and LLDP both go to 01:80:c2:00:00:xx; offsets count from the network header.
 LINK_LOCAL_MAC = "match u16 0x0180 0xffff at -14 match u32 0xc2000000 0xffffff00 at -12".split()
@@ -31,6 +38,13 @@ LINK_LOCAL_MAC = "match u16 0x0180 0xffff at -14 match u32 0xc2000000 0xffffff00
 
 class LabError(Exception):
     """The lab cannot be built or did not come up; the text says what is wrong."""
+
+
+def enter(site: str) -> None:
+    """From here on all that this process makes belongs to the site of that name."""
+    global PREFIX, RUN_DIR
+    PREFIX = f"swlab-{site}."
+    RUN_DIR = Path("/run/spanwatch-lab") / site
 
 
 def run(*argv: str) -> str:
@@ -101,7 +115,7 @@ def remove_all() -> None:
 def forget_logs() -> None:
     """Removes an earlier run's logs, leases and sockets; the lock stays."""
     for file in RUN_DIR.iterdir():
-        if file.name != LOCK:
+        if file.name != LOCK and not file.is_dir():
             file.unlink()
 
 
@@ -148,7 +162,7 @@ def build() -> None:
         ip(
             switch.name,
             f"link add br0 address {switch.mac} type bridge stp_state 1 priority {switch.bridge_priority}"
-            f" hello_time {HELLO_S}00 forward_delay {FORWARD_DELAY_S}00 max_age {MAX_AGE_S}00 mcast_snooping 0",
+            f" hello_time {HELLO_S}00 forward_delay {forward_delay_s()}00 max_age {MAX_AGE_S}00 mcast_snooping 0",
         )
     for device in plan.DEVICES:
         add_namespace(device.name)
@@ -163,6 +177,11 @@ def build() -> None:
                 (switch.name, plan.UPLINK, port_mac(switch, plan.UPLINK)),
             )
             ip(switch.name, f"address add {switch.ip}/{plan.PREFIX_BITS} dev br0")
+        if switch.spare_port:
+            plug(
+                (core.name, switch.spare_port, port_mac(core, switch.spare_port)),
+                (switch.name, plan.SPARE_UPLINK, port_mac(switch, plan.SPARE_UPLINK)),
+            )
     for switch in plan.SWITCHES:
         for port in ports(switch):
             ip(switch.name, f"link set {port} master br0")
@@ -175,21 +194,28 @@ def build() -> None:
         switch_on(switch)
 
 
+def forward_delay_s() -> int:
+    """Where a way is spare the switches are quicker, for ordinary STP would be an outage of its own."""
+    return QUICK_DELAY_S if any(switch.spare_port for switch in plan.SWITCHES) else FORWARD_DELAY_S
+
+
 def intercept_dhcp(switch: plan.Switch) -> None:
     """Passes no client's DHCP broadcast on, as snooping does: the relay takes up those of its own devices."""
     # dhcrelay serves only interfaces that have an address; the switch's own does for each.
     for device in plan.behind(switch.name):
         ip(switch.name, f"address add {switch.ip}/32 dev {device.port}")
-    rule = "ip daddr 255.255.255.255 udp dport 67 drop"
-    inside(switch.name, "nft", f"table bridge dhcp {{ chain out {{ type filter hook forward priority 0; {rule}; }}; }}")
+    # A renewal that is flooded because its way was forgotten would be taken up once a port.
+    rules = f'ip daddr 255.255.255.255 udp dport 67 drop; udp dport 67 oifname != "{plan.UPLINK}" drop;'
+    inside(switch.name, "nft", f"table bridge dhcp {{ chain out {{ type filter hook forward priority 0; {rules} }}; }}")
 
 
 def ports(switch: plan.Switch) -> list[str]:
     """The ports of a switch that have a cable, uplink first."""
     found = [device.port for device in plan.behind(switch.name)]
     if switch.name == plan.CORE:
-        return [other.uplink_port for other in plan.SWITCHES if other.uplink_port] + found
-    return [plan.UPLINK, *found]
+        ways = [port for other in plan.SWITCHES for port in (other.uplink_port, other.spare_port)]
+        return [port for port in ways if port] + found
+    return [plan.UPLINK, *([plan.SPARE_UPLINK] if switch.spare_port else []), *found]
 
 
 def switch_on(switch: plan.Switch) -> None:
@@ -208,20 +234,63 @@ def add_mirror(core: plan.Switch) -> None:
     plug((core.name, plan.MIRROR_PORT, port_mac(core, plan.MIRROR_PORT)), (TAP, MIRROR, "02:00:00:00:00:01"))
     ip(core.name, f"link set {plan.MIRROR_PORT} up")
     ip(TAP, f"link set {MIRROR} up promisc on")
-    copy = f"action mirred egress mirror dev {plan.MIRROR_PORT}".split()
     for port in ports(core):
         inside(core.name, "tc", "qdisc", "add", "dev", port, "clsact")
-        everything = "protocol all prio 1 u32 match u32 0 0".split()
-        inside(core.name, "tc", "filter", "add", "dev", port, "ingress", *everything, *copy)
-        own_words = ["protocol", "all", "prio", "1", "u32", *LINK_LOCAL_MAC]
-        inside(core.name, "tc", "filter", "add", "dev", port, "egress", *own_words, *copy)
+        mirror(port)
+
+
+def mirror(port: str) -> None:
+    """Copies to the mirror port what enters by this port of the core, and what the core itself says there."""
+    copy = f"action mirred egress mirror dev {plan.MIRROR_PORT}".split()
+    everything = "protocol all prio 1 u32 match u32 0 0".split()
+    inside(plan.CORE, "tc", "filter", "add", "dev", port, "ingress", *everything, *copy)
+    own_words = ["protocol", "all", "prio", "1", "u32", *LINK_LOCAL_MAC]
+    inside(plan.CORE, "tc", "filter", "add", "dev", port, "egress", *own_words, *copy)
+
+
+def unmirror(port: str) -> None:
+    """Copies nothing of this port any more."""
+    for way in ("ingress", "egress"):
+        inside(plan.CORE, "tc", "filter", "delete", "dev", port, way)
+
+
+def lose(switch: str, port: str, way: str) -> None:
+    """Drops some of the media that enters or leaves by a port, at random."""
+    rule = f"ip protocol udp meta length > {MEDIA_MIN} numgen random mod 100 < {LOSS_PER_CENT} counter drop"
+    chain = f"chain c {{ type filter hook {way} device {port} priority 0; {rule}; }}"
+    inside(switch, "nft", f"table netdev loss {{ {chain}; }}")
+
+
+def lose_no_more(switch: str) -> int:
+    """Ends the loss on a switch; gives how many frames were dropped."""
+    said = inside(switch, "nft", "list", "table", "netdev", "loss")
+    inside(switch, "nft", "delete", "table", "netdev", "loss")
+    return int(re.search(r"counter packets (\d+)", said)[1])
+
+
+def narrow_mirror() -> None:
+    """Gives the mirror's port less than it needs: it drops what its queue cannot hold."""
+    inside(plan.CORE, "tc", "qdisc", "add", "dev", plan.MIRROR_PORT, "root", "tbf", *NARROW)
+
+
+def widen_mirror() -> int:
+    """Ends that; gives how many copies were dropped."""
+    said = inside(plan.CORE, "tc", "-s", "qdisc", "show", "dev", plan.MIRROR_PORT, "root")
+    inside(plan.CORE, "tc", "qdisc", "delete", "dev", plan.MIRROR_PORT, "root")
+    return int(re.search(r"dropped (\d+)", said)[1])
 
 
 def new_body(device: plan.Device) -> None:
-    """Gives a device's interface a fresh namespace: no socket, address or neighbour survives a power cut."""
+    """Gives a device's interface a fresh namespace: no socket, address or neighbour survives a power cut.
+
+    Nor does the clock behind its TCP time stamps. The kernel's own goes on, but with and without an offset for each
+    pair of addresses (1 and 2) it shows different times.
+    """
+    stamps = "1" if inside(device.name, "cat", TCP_STAMPS).strip() == "2" else "2"
     ip(device.name, f"link set eth0 netns {PREFIX}{TAP} name limbo")
     run("ip", "netns", "delete", PREFIX + device.name)
     add_namespace(device.name)
+    set_sysctl(device.name, "net/ipv4/tcp_timestamps", stamps)
     ip(TAP, f"link set limbo netns {PREFIX}{device.name} name eth0")
 
 

@@ -15,7 +15,7 @@ RTSP realms, paths) are what such products are documented to send; the software 
 them is not the makers'.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 NETWORK = "192.0.2"
 PREFIX_BITS = 24
@@ -26,6 +26,8 @@ LLDP_HOLD = 3
 CORE = "sw-core"
 MIRROR_PORT = "ge8"
 UPLINK = "ge9"
+SPARE_UPLINK = "ge8"
+SPARE_PORT = "ge7"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Switch:
     ip: str | None = None
     relays_dhcp: bool = False
     uplink_port: str | None = None
+    spare_port: str | None = None  # the core's port of its second uplink
     vendor: str = "HPE/Aruba"
     model: str = ""
     firmware: str = ""
@@ -221,11 +224,25 @@ ACCESS_SERVER = Device(
 )
 GATEWAY_DEVICE = Device("gateway", "router", "MikroTik", "", "08:55:31:6e:02:d9", GATEWAY, CORE, "ge3")
 
+# Who comes only to some sites, with an address set when he appears.
+GUESTS = {
+    "home-router": Device("home-router", "guest", "TP-Link", "", "50:c7:bf:12:6a:3d", "198.51.100.1", CORE, "ge7"),
+    "stranger": Device("stranger", "guest", "Raspberry Pi", "", "b8:27:eb:44:0e:91", f"{NETWORK}.53", "sw-hall", "ge8"),
+}
+
 DEVICES = [GATEWAY_DEVICE, RECORDER, ACCESS_SERVER, DOOR_CONTROLLER, *CAMERAS]
 
 HOST_LINK_PORT = 3001
 HEARTBEAT_S = 5
 PROBE_S = 60
+
+
+def arrange(moves: dict[str, tuple[str, str]], guests: tuple[str, ...], spare: str) -> None:
+    """Plugs devices into other ports than above (name to switch and port); adds guests and a switch's spare uplink."""
+    DEVICES.extend(GUESTS[name] for name in guests)
+    SWITCHES[:] = [replace(s, spare_port=SPARE_PORT) if s.name == spare else s for s in SWITCHES]
+    for some in (CAMERAS, DEVICES):
+        some[:] = [replace(d, switch=moves[d.name][0], port=moves[d.name][1]) if d.name in moves else d for d in some]
 
 
 def device(name: str) -> Device:

@@ -1,12 +1,14 @@
 """What really was and what really happened, written down by the lab, never by a detector."""
 
 import json
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import unquote
 
 import net
 import plan
+import sites
 
 SCHEMA = "spanwatch/lab-truth/1"
 BLIND = [
@@ -18,8 +20,9 @@ BLIND = [
 class Truth:
     """Collects events with their times and writes the file."""
 
-    def __init__(self, path: Path, capture_name: str) -> None:
+    def __init__(self, path: Path, capture_name: str, site: sites.Site) -> None:
         self.path = path
+        self.site = site
         self.capture: dict = {"file": capture_name}
         self.phases: dict = {}
         self.events: list[dict] = []
@@ -34,6 +37,10 @@ class Truth:
         self.events.append(event)
         return event
 
+    def open(self, what: str, *who: str) -> dict:
+        """The event of that kind that struck these and is not over."""
+        return next(e for e in self.events if e["what"] == what and e["who"] == list(who) and "to" not in e)
+
     def captured(self, counts: dict) -> None:
         """Notes the capture's own figures."""
         self.capture |= {"started": utc(counts["started"]), "ended": utc(counts["ended"])}
@@ -43,6 +50,7 @@ class Truth:
         """Writes the file."""
         whole = {
             "schema": SCHEMA,
+            "about": self.site.about,
             "capture": self.capture,
             "mirror": {
                 "switch": plan.CORE,
@@ -57,6 +65,7 @@ class Truth:
             "devices": [device(one) for one in plan.DEVICES],
             "phases": self.phases,
             "events": self.events,
+            "due": [filled(asdict(due)) for due in self.site.due],
         }
         self.path.write_text(json.dumps(whole, indent=2) + "\n")
 
@@ -135,4 +144,4 @@ def announced(one: plan.Device) -> dict:
 
 def filled(facts: dict) -> dict:
     """Without what is not known."""
-    return {key: value for key, value in facts.items() if value not in (None, "", {})}
+    return {key: value for key, value in facts.items() if value not in (None, "", {}, ())}

@@ -21,9 +21,8 @@ pub fn complaints(site: &Site, report: &Value) -> Vec<String> {
         Judge::attachments,
         Judge::streams,
         Judge::logins,
-        Judge::dead_cameras,
-        Judge::dead_switches,
-        Judge::nothing_else,
+        Judge::findings,
+        Judge::nobody_left_offline,
         Judge::secrets,
     ];
     rules.iter().flat_map(|rule| rule(&judge)).collect()
@@ -48,7 +47,7 @@ impl<'a> Judge<'a> {
     /// Every device is there as it announced itself.
     fn devices(&self) -> Vec<String> {
         let mut complaints = Vec::new();
-        for device in self.known.values() {
+        for device in self.known.values().filter(|device| device["kind"] != GUEST) {
             let Some(reported) = self.reported.get(text(device, "mac")) else {
                 complaints.push(format!("{} is not reported", text(device, "name")));
                 continue;
@@ -160,53 +159,86 @@ impl<'a> Judge<'a> {
         complaints
     }
 
-    /// A camera without power is offline once, from its last frame to its next.
-    fn dead_cameras(&self) -> Vec<String> {
+    /// Every finding that is due is there as it should be, and no other.
+    fn findings(&self) -> Vec<String> {
         let mut complaints = Vec::new();
-        for event in self.events("power-lost") {
-            for name in list(event, "who").filter_map(Value::as_str) {
-                let offline = self.offline(name);
-                match offline[..] {
-                    [finding] => complaints.extend(self.absence(name, finding, event)),
-                    _ => complaints.push(format!("{name} is offline {} times, in truth once", offline.len())),
+        let mut rest: Vec<&Value> = list(self.report, "findings").collect();
+        for due in self.truths("due") {
+            let place = usize::try_from(due["of"].as_u64().unwrap_or(0)).expect("a small number");
+            let event = &self.site.truth["events"][place];
+            match rest.iter().position(|finding| self.is_it(finding, due, event)) {
+                Some(found) => complaints.extend(self.as_due(rest.remove(found), due, event)),
+                None => {
+                    complaints.push(format!("missed: {} of {} {}", due["kind"], event["what"], event["who"]))
                 }
             }
         }
         complaints
+            .extend(rest.iter().map(|finding| format!("false: {}: {}", finding["kind"], finding["title"])));
+        complaints
     }
 
-    /// What streamed from behind a dead switch is offline together, in one finding that nobody else is in.
-    fn dead_switches(&self) -> Vec<String> {
+    /// Whether a finding is the one that is due: its kind, whom it names, when it began.
+    fn is_it(&self, finding: &Value, due: &Value, event: &Value) -> bool {
+        let ids = |key: &str| -> BTreeSet<&str> {
+            let names = due[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+            names.map(|name| text(self.known[name], "mac")).collect()
+        };
+        let (named, more) = (ids("devices"), ids("more"));
+        let told: BTreeSet<&str> = list(finding, "devices").filter_map(Value::as_str).collect();
+        let is_of_them = named.is_empty()
+            || told.is_superset(&named) && told.iter().all(|id| named.contains(id) || more.contains(id));
+        let off = (time(finding, "first_seen"), time(event, "from"));
+        let is_then = off.0.zip(off.1).is_some_and(|(told, from)| {
+            (-seconds(due, "early_s")..=seconds(due, "late_s")).contains(&(told - from))
+        });
+        finding["kind"] == due["kind"] && is_of_them && is_then
+    }
+
+    /// What a finding that is due says otherwise than it should.
+    fn as_due(&self, finding: &Value, due: &Value, event: &Value) -> Vec<String> {
+        let kind = text(due, "kind");
         let mut complaints = Vec::new();
-        for event in self.events("switch-died") {
-            let members: BTreeSet<&str> = list(event, "members").filter_map(Value::as_str).collect();
-            let streamed = members.iter().filter(|name| self.known[**name]["rtsp"].is_object());
-            let due: BTreeSet<&str> = streamed.map(|name| text(self.known[name], "mac")).collect();
-            let allowed: BTreeSet<&str> = members.iter().map(|name| text(self.known[name], "mac")).collect();
-            let found: Vec<&Value> =
-                list(self.report, "findings").filter(|finding| finding["kind"] == TOGETHER).collect();
-            let [finding] = found[..] else {
-                complaints.push(format!(
-                    "{} findings of devices that are gone together, in truth one",
-                    found.len()
-                ));
-                continue;
-            };
-            let told: BTreeSet<&str> = list(finding, "devices").filter_map(Value::as_str).collect();
-            if !told.is_superset(&due) || !told.is_subset(&allowed) {
-                complaints.push(format!(
-                    "gone together: {told:?}, in truth {due:?} and perhaps more of {allowed:?}"
-                ));
+        let mut expect = |is_so: bool, what: String| {
+            if !is_so {
+                complaints.push(format!("{kind} of {}: {what}", event["who"]));
             }
-            complaints.extend(self.absence("the switch", finding, event));
+        };
+        if let Some(causes) = due["causes"].as_array() {
+            expect(
+                causes.contains(&finding["cause"]),
+                format!("the cause is {}, in truth one of {causes:?}", finding["cause"]),
+            );
+        }
+        if let Some(name) = due["switch"].as_str() {
+            let is_it = |switch: &&Value| switch["name"] == name;
+            let id = self.truths("switches").find(is_it).map(|switch| &switch["mac"]);
+            expect(
+                finding.get("switch") == id,
+                format!("it names the switch {:?}, not {name}", finding.get("switch")),
+            );
+        }
+        let superseded = finding["supersedes"].as_array().map_or(0, Vec::len);
+        expect(due["supersedes"] != true || superseded > 0, "it supersedes nothing".to_owned());
+        expect(finding["count"] == due["times"], format!("it counts {} times", finding["count"]));
+        expect(
+            finding["ended"].is_string() == (due["ends"] == true),
+            format!("it ends {}", finding["ended"]),
+        );
+        let took = time(finding, "detected").zip(time(event, "from")).map(|(detected, from)| detected - from);
+        expect(
+            took.is_some_and(|took| (0..=seconds(due, "within_s")).contains(&took)),
+            format!("it was noticed after {took:?} ns"),
+        );
+        if [OFFLINE, TOGETHER].contains(&kind) && event["link_up"].is_string() {
+            complaints.extend(self.absence(kind, finding, event));
         }
         complaints
     }
 
     /// The times of one absence, against the truth and against the frames themselves.
     fn absence(&self, name: &str, finding: &Value, event: &Value) -> Vec<String> {
-        let time = |of: &Value, key: &str| of[key].as_str().map(nanoseconds);
-        let (died, powered) = (time(event, "from").expect("a time"), time(event, "link_up").expect("a time"));
+        let powered = time(event, "link_up").expect("a time");
         // Of several the first to fall silent begins it, and the last to return ends it.
         let heard = |id: &Value| -> Vec<i64> {
             let source = mac(id.as_str().expect("a MAC"));
@@ -219,56 +251,20 @@ impl<'a> Judge<'a> {
         let before = each.iter().filter_map(last).min();
         let after = each.iter().filter_map(next).max();
         let mut complaints = Vec::new();
-        let mut expect = |what: &str, got: Option<i64>, expected: Option<i64>, tolerance: i64| {
-            let is_near = match (got, expected) {
-                (Some(got), Some(expected)) => (got - expected).abs() <= tolerance,
-                (got, expected) => got == expected,
-            };
-            if !is_near {
+        let mut expect = |what: &str, got: Option<i64>, expected: Option<i64>| {
+            if got != expected {
                 complaints.push(format!("{name}: {what} is {got:?}, in truth {expected:?}"));
             }
         };
-        expect("the power loss", time(finding, "first_seen"), Some(died), SECOND);
-        expect("the last sign of life", time(finding, "first_seen"), before, 0);
-        expect("the end", time(finding, "ended"), after, 0);
-        let causes = if event["what"] == "switch-died" { OF_A_SWITCH } else { OF_A_DEVICE };
-        if !causes.contains(&finding["cause"].as_str().unwrap_or("unknown")) {
-            complaints.push(format!("{name}: the cause is {}, in truth one of {causes:?}", finding["cause"]));
-        }
-        let detected = time(finding, "detected").expect("a time");
-        if detected <= died || detected >= powered {
-            complaints.push(format!("{name}: noticed at {detected}, not between {died} and {powered}"));
-        }
+        expect("the last sign of life", time(finding, "first_seen"), before);
+        expect("the end", time(finding, "ended"), after);
         complaints
     }
 
-    /// Nothing else went dark, and nothing else is claimed.
-    fn nothing_else(&self) -> Vec<String> {
-        let mut gone = BTreeSet::new();
-        for event in list(&self.site.truth, "events") {
-            let members = event["members"].as_array().into_iter().flatten();
-            gone.extend(list(event, "who").chain(members).filter_map(Value::as_str));
-        }
-        let switches = self.truths("switches").map(|switch| (text(switch, "mac"), text(switch, "name")));
-        let names: BTreeMap<&str, &str> =
-            self.known.iter().map(|(name, device)| (text(device, "mac"), *name)).chain(switches).collect();
-        let mut complaints = Vec::new();
-        for finding in list(self.report, "findings") {
-            if finding["kind"] != OFFLINE && finding["kind"] != TOGETHER {
-                complaints.push(format!("a finding of kind {}: {}", finding["kind"], finding["title"]));
-            }
-            for id in list(finding, "devices") {
-                let who = id.as_str().and_then(|id| names.get(id));
-                if who.is_none_or(|who| !gone.contains(who)) {
-                    complaints.push(format!("{who:?} was never gone: {}", finding["title"]));
-                }
-            }
-        }
+    /// Nobody is offline in the end.
+    fn nobody_left_offline(&self) -> Vec<String> {
         let wrong = |device: &&&Value| device["state"] == "offline";
-        complaints.extend(
-            self.reported.values().filter(wrong).map(|it| format!("{} is offline in the end", it["id"])),
-        );
-        complaints
+        self.reported.values().filter(wrong).map(|it| format!("{} is offline in the end", it["id"])).collect()
     }
 
     /// No password of the lab is anywhere in the report, plain or as Basic carries it.
@@ -284,18 +280,18 @@ impl<'a> Judge<'a> {
         shown.map(|_| "a password is in the report".to_owned()).collect()
     }
 
-    fn offline(&self, name: &str) -> Vec<&'a Value> {
-        let id = &self.known[name]["mac"];
-        list(self.report, "findings").filter(|it| it["kind"] == OFFLINE && it["devices"][0] == *id).collect()
-    }
-
-    fn events(&self, what: &str) -> impl Iterator<Item = &'a Value> {
-        self.truths("events").filter(move |event| event["what"] == what)
-    }
-
     fn truths(&self, key: &str) -> std::slice::Iter<'a, Value> {
         list(&self.site.truth, key)
     }
+}
+
+fn time(of: &Value, key: &str) -> Option<i64> {
+    of[key].as_str().map(nanoseconds)
+}
+
+/// Nanoseconds of a length that is given in seconds.
+fn seconds(of: &Value, key: &str) -> i64 {
+    of[key].as_i64().unwrap_or_else(|| panic!("no whole seconds {key:?} in {of}")) * SECOND
 }
 
 /// RFC 4648, 4.
@@ -317,9 +313,8 @@ const READ: &[&str] = &["dhcp", "rtsp", "lldp"];
 /// Nothing that a server sends tells its kind.
 const UNANNOUNCED_KIND: &str = "server";
 
-/// Causes that may be given for a device without power, and for those behind a dead switch.
-const OF_A_DEVICE: &[&str] = &["power", "device", "device-restart", "unknown"];
-const OF_A_SWITCH: &[&str] = &["switch", "uplink", "power", "network-path", "unknown"];
+/// Who came to disturb, as whatever.
+const GUEST: &str = "guest";
 
 const OFFLINE: &str = "device-offline";
 const TOGETHER: &str = "devices-offline-together";
