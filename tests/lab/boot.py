@@ -200,21 +200,32 @@ def serve_video(camera: plan.Device) -> None:
 
 
 def record() -> None:
-    """One ffmpeg for each camera, started again whenever it gives up, as recorders do."""
+    """One client for each camera, started again whenever it gives up, as recorders do."""
+    pull_with = {"ffmpeg": ffmpeg, "gstreamer": gstreamer}[plan.RECORDS_WITH["program"]]
     for camera in plan.CAMERAS:
-        rtsp = camera.rtsp
-        login = f"{quote(rtsp.account)}:{quote(rtsp.password)}@" if rtsp.account else ""
-        pull = [
-            "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning", "-rtsp_transport", rtsp.transport,
-            "-timeout", str(RECORDER_TIMEOUT_US), "-i", f"rtsp://{login}{camera.ip}{rtsp.url_path}",
-            "-map", "0:v", "-c", "copy", "-f", "null", "-",
-        ]
+        pull = pull_with(camera)
         forever = f"while :; do {shlex.join(pull)}; sleep {RECORDER_PAUSE_S}; done"
         # ffmpeg says its host name as RTCP CNAME.
         recorder = plan.RECORDER.name
         net.start(recorder, ["sh", "-c", forever], f"recorder.{camera.name}.log", host_name=recorder)
     look = [PYTHON, str(HERE / "discovery.py"), "ask", str(plan.PROBE_S)]
     net.start(plan.RECORDER.name, look, "recorder.discovery.log")
+
+
+def ffmpeg(camera: plan.Device) -> list[str]:
+    rtsp = camera.rtsp
+    login = f"{quote(rtsp.account)}:{quote(rtsp.password)}@" if rtsp.account else ""
+    return [
+        "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning", "-rtsp_transport", rtsp.transport,
+        "-timeout", str(RECORDER_TIMEOUT_US), "-i", f"rtsp://{login}{camera.ip}{rtsp.url_path}",
+        "-map", "0:v", "-c", "copy", "-f", "null", "-",
+    ]
+
+
+def gstreamer(camera: plan.Device) -> list[str]:
+    rtsp = camera.rtsp
+    login = [rtsp.account, rtsp.password] if rtsp.account else []
+    return [PYTHON, str(HERE / "puller.py"), f"rtsp://{camera.ip}{rtsp.url_path}", rtsp.transport, *login]
 
 
 def wait_for_streams(cameras: list[plan.Device]) -> dict[str, float]:

@@ -231,8 +231,13 @@ def silence(frames, truth):
 
 def is_excused(part: tuple[float, float], name: str, truth: dict) -> bool:
     """Whether something had befallen this one, or the recorder, or the whole mirror, by then."""
-    struck = [e for e in truth["events"] if {name, "recorder"} & {*e["who"], *e.get("members", [])} or not e["who"]]
+    everybody = {name, "recorder"}
+    struck = [e for e in truth["events"] if everybody & {*e["who"], *e.get("members", [])} or is_blind(e)]
     return any(part[0] <= end and part[1] >= begin for begin, end in map(span, struck))
+
+
+def is_blind(event: dict) -> bool:
+    return event.get("blind", False)
 
 
 def span(event: dict) -> tuple[float, float]:

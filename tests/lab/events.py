@@ -197,7 +197,7 @@ def mirror_narrow(story: Truth, _who: str, _how: str) -> None:
     """The mirror's port is slower than what it is to send."""
     at = time.time()
     net.narrow_mirror()
-    story.event("mirror-narrow", [], at)
+    story.event("mirror-narrow", [], at, blind=True)
 
 
 def mirror_wide(story: Truth, _who: str, _how: str) -> None:

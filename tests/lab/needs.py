@@ -59,7 +59,7 @@ for name in ("Gst", "GstRtsp", "GstRtspServer"):
     gi.require_version(name, "1.0")
 from gi.repository import Gst, GstRtsp, GstRtspServer
 Gst.init(None)
-missing = [e for e in ("videotestsrc", "x264enc", "rtph264pay", "rtpbin") if not Gst.ElementFactory.find(e)]
+missing = [e for e in ("videotestsrc", "x264enc", "rtph264pay", "rtpbin", "rtspsrc") if not Gst.ElementFactory.find(e)]
 raise SystemExit("GStreamer has no " + ", ".join(missing) if missing else 0)
 """
 

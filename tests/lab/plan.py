@@ -232,13 +232,15 @@ GUESTS = {
 
 DEVICES = [GATEWAY_DEVICE, RECORDER, ACCESS_SERVER, DOOR_CONTROLLER, *CAMERAS]
 
+RECORDS_WITH = {"program": "ffmpeg"}  # or gstreamer
 HOST_LINK_PORT = 3001
 HEARTBEAT_S = 5
 PROBE_S = 60
 
 
-def arrange(moves: dict[str, tuple[str, str]], guests: tuple[str, ...], spare: str) -> None:
-    """Plugs devices into other ports than above (name to switch and port); adds guests and a switch's spare uplink."""
+def arrange(moves: dict[str, tuple[str, str]], guests: tuple[str, ...], spare: str, recorder: str) -> None:
+    """Makes a site: plugs devices into other ports than above, adds guests and a switch's spare uplink."""
+    RECORDS_WITH["program"] = recorder
     DEVICES.extend(GUESTS[name] for name in guests)
     SWITCHES[:] = [replace(s, spare_port=SPARE_PORT) if s.name == spare else s for s in SWITCHES]
     for some in (CAMERAS, DEVICES):
