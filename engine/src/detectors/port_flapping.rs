@@ -12,7 +12,7 @@
 //! ## Where it is wrong
 //! What falls into an outage after which a device started anew is left out: there the device restarts, and the
 //! port only follows. So is a port that somebody shuts. SNMP can be forged. Without traps the
-//! mirror seldom shows it. Which device hangs on the port is told where one alone was silent with it, twice and more.
+//! mirror seldom shows it. Which device hangs on the port is told where one alone was silent with it, three times and three of four.
 //!
 //! ## State
 //! `PORTS_MAX` ports with their last signs, and `SUSPECTS_MAX` devices each that were silent with them; `FLAPS_MAX` flapping ports.
@@ -65,7 +65,10 @@ const HEARD_MAX: usize = 16_384;
 const OUTAGES_MAX: usize = 64;
 /// Devices that may hang on one port, and how often the one that does was silent with it.
 const SUSPECTS_MAX: usize = 32;
-const SILENT_WITH_IT: u32 = 2;
+const SILENT_WITH_IT: u32 = 3;
+/// One in so many times it may have been silent anyway, or not have spoken at once: who is asked every few seconds is
+/// silent with any port now and then.
+const MISSED: u32 = 4;
 /// Ports heard lately.
 const PORTS_MAX: usize = 16_384;
 /// Flapping ports told of.
@@ -111,6 +114,15 @@ struct Port {
     has_lease: bool,
 }
 
+/// Who was silent with a port.
+#[derive(Debug)]
+struct Suspects {
+    /// How often it was down for long enough to tell.
+    outages: u32,
+    /// How often whom was silent with it, and in which outage last.
+    silent: BTreeMap<Number, (u32, Time)>,
+}
+
 #[derive(Debug)]
 struct Flap {
     place: Place,
@@ -138,7 +150,7 @@ pub struct Flapping {
     /// The last times without link: which port, from when to when.
     outages: VecDeque<(Place, Time, Time)>,
     /// How often whom was silent with which port.
-    suspects: Expiring<Place, BTreeMap<Number, (u32, Time)>>,
+    suspects: Expiring<Place, Suspects>,
     flaps: Vec<Flap>,
 }
 
@@ -163,8 +175,10 @@ impl Flapping {
             self.outages.pop_front();
         }
         self.outages.push_back((place, down, up));
-        if self.suspects.peek(&place).is_none() {
-            self.suspects.insert(place, BTreeMap::new(), up);
+        if let Some(suspects) = self.suspects.get(&place, up) {
+            suspects.outages = suspects.outages.saturating_add(1);
+        } else {
+            self.suspects.insert(place, Suspects { outages: 1, silent: BTreeMap::new() }, up);
         }
     }
 
@@ -195,7 +209,7 @@ impl Flapping {
             is_near && to >= *up - FELL_SILENT && to - *up <= SPOKE_AGAIN && !was_heard(*down, *up)
         };
         for (place, down, _) in self.outages.iter().filter(is_with) {
-            let Some(suspects) = self.suspects.get(place, at) else { continue };
+            let Some(Suspects { silent: suspects, .. }) = self.suspects.get(place, at) else { continue };
             if suspects.len() < SUSPECTS_MAX || suspects.contains_key(&number) {
                 let (count, last) = suspects.entry(number).or_insert((0, Time::MIN));
                 // Each of its flows pauses; the pause counts once.
@@ -208,9 +222,10 @@ impl Flapping {
 
     /// Who hangs on a port: the one that was silent with it, again and again, and nobody else so often.
     fn behind(&self, place: Place) -> Option<Number> {
-        let suspects = self.suspects.peek(&place)?;
-        let most = suspects.values().map(|it| it.0).max().filter(|most| *most >= SILENT_WITH_IT)?;
-        let mut all = suspects.iter().filter(|(_, it)| it.0 == most).map(|(number, _)| *number);
+        let Suspects { outages, silent } = self.suspects.peek(&place)?;
+        let enough = SILENT_WITH_IT.max(outages.saturating_sub(outages / MISSED));
+        let most = silent.values().map(|it| it.0).max().filter(|most| *most >= enough)?;
+        let mut all = silent.iter().filter(|(_, it)| it.0 == most).map(|(number, _)| *number);
         all.next().filter(|_| all.next().is_none())
     }
 
@@ -567,7 +582,7 @@ mod tests {
         let silent = |with: &[(u8, Span)], is_heard_otherwise: bool| {
             let mut bench = Bench::new();
             (7..10).for_each(|n| bench.claims(s(0), mac(n), &format!("192.0.2.{n}"), None));
-            for at in [100, 200, 300] {
+            for at in [100, 200, 300, 400] {
                 let from = party(mac(9), "192.0.2.9", None);
                 let other = super::super::bench::activity(s(at + 1), 5);
                 tells_one(&mut bench, at, true, NoticeKind::LinkDown);
