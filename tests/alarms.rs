@@ -48,6 +48,11 @@ const RINGING: &[(&str, Make)] = &[
     ("service-down", |_| {
         simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident process-crash@2m+60s")
     }),
+    ("wrong-segment", |_| {
+        simulated(
+            "--seed 4 --devices 24 --length 5m --bit-rate 60000 --form tagged --incident vlan-mistake@2m+80s",
+        )
+    }),
     ("stream-stalled", |_| {
         simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident stream-stall@2m+60s")
     }),

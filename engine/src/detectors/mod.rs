@@ -44,6 +44,7 @@ pub mod stream_loss_shared;
 pub mod stream_stalled;
 pub mod switch_fault;
 pub mod switching_loop;
+pub mod wrong_segment;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -264,10 +265,11 @@ pub const ALL: &[&Kind] = &[
     &neighbor_changed::KIND,
     &redundancy_lost::KIND,
     &querier_missing::KIND,
+    &wrong_segment::KIND,
     &mirror_lost::KIND,
-    &mirror_drops::KIND,
     &mirror_partial::KIND,
     &mirror_one_way::KIND,
+    &mirror_drops::KIND,
     &mirror_duplicates::KIND,
     &mirror_truncated::KIND,
     &mirror_clock::KIND,

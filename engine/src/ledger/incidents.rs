@@ -11,7 +11,7 @@ use super::directory::Number;
 use crate::detectors::device_offline::{self, Around};
 use crate::detectors::{
     address_conflict, boot_loop, device_flapping, device_restarted, devices_offline_together, dhcp_exhausted,
-    dhcp_failed, switch_fault,
+    dhcp_failed, switch_fault, wrong_segment,
 };
 use crate::finding::Finding;
 use crate::verdict::Absence;
@@ -135,9 +135,11 @@ impl Ledger {
 }
 
 /// Leaves out what another finding explains (facts, offline_and_switch 9.4, N15, and 10.4): of two devices that fight for
-/// one address each seems to be gone in turns, and who is given no address comes and goes with each question for one.
+/// one address each seems to be gone in turns, who is given no address comes and goes with each question for one, and so
+/// does who speaks in another VLAN.
 pub(super) fn explained(findings: Vec<Finding>) -> Vec<Finding> {
-    let of_addresses = [address_conflict::KIND.id, dhcp_failed::KIND.id, dhcp_exhausted::KIND.id];
+    let of_addresses =
+        [address_conflict::KIND.id, dhcp_failed::KIND.id, dhcp_exhausted::KIND.id, wrong_segment::KIND.id];
     let seems_gone =
         [device_offline::KIND.id, device_flapping::KIND.id, device_restarted::KIND.id, boot_loop::KIND.id];
     let (mut reasons, others): (Vec<Finding>, Vec<Finding>) =
