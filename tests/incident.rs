@@ -1,8 +1,8 @@
-//! One finding by itself: as text for a ticket.
+//! One finding by itself: as text for a ticket, as a picture.
 
 mod support;
 
-use support::run::{Outcome, replayed};
+use support::run::{Outcome, Scratch, replayed};
 use support::site::text;
 use support::story::list;
 
@@ -96,10 +96,35 @@ fn what_does_not_go_with_an_incident_exits_with_2() {
         assert_eq!(incident("0", wrong).code, 2, "{wrong:?}");
     }
     assert_eq!(replayed(&["--for=it"]).code, 2);
+    assert_eq!(replayed(&["--format=svg"]).code, 2);
 }
 
 #[test]
 fn the_table_names_the_ids() {
     let (id, _) = finding("device-offline");
     assert!(replayed(&["--format=table"]).text().contains(&format!("device-offline {id} · confidence")));
+}
+
+#[test]
+fn a_picture_is_one_file_with_a_bar_for_each_silence() {
+    let (id, found) = finding("devices-offline-together");
+    let outcome = incident(&id, &["--format=svg"]);
+    let svg = outcome.text();
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
+    assert!(svg.contains(&format!("<title id=\"title-{id}\">{}</title>", text(&found, "title"))), "{svg}");
+    assert_eq!(svg.matches("<rect class=\"silent\" x=").count(), list(&found, "devices").count(), "{svg}");
+    assert_eq!(svg.matches("class=\"tick\" d=").count(), list(&found, "evidence").count(), "{svg}");
+    assert!(!svg.contains("<script") && svg.matches("://").count() == 1, "{svg}");
+    assert_eq!(outcome.stdout, incident(&id, &["--format=svg", "--threads=1"]).stdout);
+}
+
+#[test]
+fn an_output_called_svg_gets_the_picture() {
+    let (id, _) = finding("device-offline");
+    let scratch = Scratch::new("incident-svg");
+    let path = scratch.path().join("incident.svg");
+    let outcome = incident(&id, &["-o", path.to_str().expect("a path")]);
+    assert_eq!((outcome.code, outcome.stdout.len()), (0, 0), "{}", outcome.stderr);
+    let written = std::fs::read(path).expect("the picture");
+    assert_eq!(written, incident(&id, &["--format=svg"]).stdout);
 }

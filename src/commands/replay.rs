@@ -10,7 +10,7 @@ use spanwatch_appliance::outputs::file;
 use spanwatch_capture::Inputs;
 use spanwatch_engine::finding::Severity;
 use spanwatch_engine::report::incident::{self, Audience, Named};
-use spanwatch_engine::report::{Finding, Report, csv, json, jsonl, table};
+use spanwatch_engine::report::{Finding, Report, csv, json, jsonl, table, timeline};
 
 use super::Failure;
 use super::analysis::{Options, analysed};
@@ -25,6 +25,7 @@ use super::list::List;
 ///   spanwatch replay captures/ --format json -o report.json
 ///   spanwatch replay office.pcapng --inventory cameras.csv
 ///   spanwatch replay office.pcapng --incident 3f2a --for it
+///   spanwatch replay office.pcapng --incident 3f2a -o incident.svg
 ///   tcpdump -r big.pcap -w - port 554 | spanwatch replay -
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -70,6 +71,8 @@ enum Format {
     Json,
     Jsonl,
     Csv,
+    /// A picture of one finding over time; with --incident
+    Svg,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,10 +88,17 @@ impl Replay {
     /// # Errors
     /// Where no input can be read or the output cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
-        if self.incident.is_some() && !matches!(self.format, None | Some(Format::Table | Format::Json)) {
-            return Err(Failure::Usage(
-                "--incident writes text, or with --format json the finding alone".to_owned(),
-            ));
+        match (&self.incident, self.format) {
+            (Some(_), Some(Format::Jsonl | Format::Csv)) => {
+                let why = "--incident writes text, with --format json the finding alone, with --format svg its picture";
+                return Err(Failure::Usage(why.to_owned()));
+            }
+            (None, Some(Format::Svg)) => {
+                return Err(Failure::Usage(
+                    "--format svg draws one finding: say which with --incident ID".to_owned(),
+                ));
+            }
+            _ => {}
         }
         let list = self.options.list()?;
         let inputs = Inputs::find(&self.paths)?;
@@ -170,6 +180,8 @@ impl Replay {
                 };
                 csv::write(report, table, index == 0, out)
             }
+            // A picture is of one finding, which `write_incident` draws.
+            Format::Svg => Ok(()),
             Format::Table => {
                 if self.each {
                     writeln!(out, "== {name}")?;
@@ -199,7 +211,10 @@ impl Replay {
             Some(For::PhysicalSecurity) => Audience::PhysicalSecurity,
             Some(For::Security) => Audience::Security,
         };
+        let is_picture = |path: &PathBuf| path.extension().is_some_and(|it| it.eq_ignore_ascii_case("svg"));
         match self.format {
+            Some(Format::Svg) => timeline::write(report, finding, out)?,
+            None if self.output.as_ref().is_some_and(is_picture) => timeline::write(report, finding, out)?,
             Some(Format::Json) => {
                 serde_json::to_writer_pretty(&mut *out, finding).map_err(io::Error::from)?;
                 writeln!(out)?;

@@ -15,6 +15,7 @@ pub mod table;
 #[cfg(test)]
 mod test;
 pub mod time;
+pub mod timeline;
 
 use std::collections::BTreeMap;
 
