@@ -4,7 +4,9 @@
 //! For two minutes from the first DHCP answer of a VLAN on, whoever answers there is taken for one of its servers: a
 //! pair that shares the work is learned. After that another one gave an address, and it is no stand-in: it gives addresses
 //! of another network, or it answered a request that a known server answered too, or a known server
-//! answered others within the last two minutes. It ends when others answered three more devices and this one none.
+//! answered others within the last two minutes. Where two servers answer one request from the start and name different
+//! routers, the site tells which of them is the stranger: devices live in the network that the right one gives, what it names
+//! as the way out was seen forwarding, and leases of its were there before; the other has none of that. It ends when others answered three more devices and this one none.
 //!
 //! ## Why it matters
 //! A device that takes its address from the wrong server lands in a network where nobody finds it, or sends all it has
@@ -46,6 +48,8 @@ const ALIVE: Span = Span::seconds(120);
 const SAME_REQUEST: Span = Span::seconds(10);
 /// So many devices were given an address without it: it is gone.
 const UNANSWERED: usize = 3;
+/// What speaks for one of two servers: so much tells the right one, where nothing speaks for the other.
+const TELLS: usize = 2;
 /// So many devices live in a network, and it was there before its server was heard.
 const RESIDENTS: usize = 3;
 /// Servers known in one VLAN; a failover pair is two.
@@ -58,6 +62,8 @@ const RECENT_MAX: usize = 256;
 const ROGUES_MAX: usize = 256;
 /// Addresses named that a rogue gave.
 const GIVEN_NAMED: usize = 4;
+/// Addresses kept that a server gave, to tell them from those that were there before.
+const GIVEN_MAX: usize = 64;
 /// Devices named that it gave addresses to.
 const CLIENTS_MAX: usize = 64;
 /// Sights kept of a rogue.
@@ -92,6 +98,17 @@ struct Learned {
 struct Server {
     ip: IpAddr,
     mac: Option<Mac>,
+    /// Its first answer that gave an address.
+    first: Option<Answer>,
+    /// What it gave, [`GIVEN_MAX`] at most.
+    given: Vec<IpAddr>,
+    /// What the first answer that names a way out named, and the frame of it.
+    routers: Vec<IpAddr>,
+    named_in: Option<u64>,
+    /// Whether one of these was seen forwarding before.
+    routes: bool,
+    /// Whether it prolonged a lease that was there before.
+    prolongs: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +126,8 @@ struct Answer {
     lease_s: Option<u32>,
     /// Whether the client says so, rather than the server.
     is_choice: bool,
+    /// Whether it is an ACK.
+    is_ack: bool,
     /// Whether it gave an address, rather than refused or told something else.
     gives: bool,
 }
@@ -148,13 +167,15 @@ impl Servers {
             .entry(answer.vlan)
             .or_insert_with(|| Learned { until: answer.at + LEARNING, ..Learned::default() });
         let is_known = learned.knows(&answer);
-        if is_known || answer.at <= learned.until {
-            if !is_known && learned.servers.len() < SERVERS_MAX {
-                learned.servers.push(Server { ip: answer.server, mac: answer.mac });
-            }
+        let is_rogue = self.rogues.iter().any(|it| it.is_same(&answer));
+        if is_known || (answer.at <= learned.until && !is_rogue) {
+            learned.serves(&answer, &self.recent);
             learned.gives(&answer);
             learned.last = Some(answer);
             self.known_answered(&answer);
+            if answer.is_choice {
+                self.weigh(&answer, known);
+            }
         } else if answer.gives {
             self.stranger(answer, known);
         }
@@ -188,7 +209,7 @@ impl Servers {
         let Some(learned) = self.vlans.get_mut(&answer.vlan) else { return };
         let is_first = !self.rogues.iter().any(|it| it.is_same(&answer));
         if is_first && learned.is_of_the_site(&answer, known) {
-            learned.servers.push(Server { ip: answer.server, mac: answer.mac });
+            learned.serves(&answer, &self.recent);
             learned.gives(&answer);
             return;
         }
@@ -203,8 +224,8 @@ impl Servers {
             .find(|it| it.server != answer.server && it.is_to_same_request(&answer) && learned.knows(it))
             .copied();
         let rogues = self.rogues.len();
-        let known = self.rogues.iter_mut().find(|it| it.is_same(&answer));
-        let rogue = match known {
+        let told = self.rogues.iter_mut().find(|it| it.is_same(&answer));
+        let rogue = match told {
             Some(rogue) => rogue,
             None if rogues < ROGUES_MAX => {
                 self.rogues.push(Rogue::new(answer));
@@ -224,12 +245,39 @@ impl Servers {
         } else if !rogue.is_judged && answer.at - rogue.first.at >= LEARNING {
             // It stood in for long enough, and nobody contradicted.
             self.rogues.retain(|rogue| rogue.is_judged || !rogue.is_same(&answer));
-            if let Some(learned) =
-                self.vlans.get_mut(&answer.vlan).filter(|it| it.servers.len() < SERVERS_MAX)
-            {
-                learned.servers.push(Server { ip: answer.server, mac: answer.mac });
+            if let Some(learned) = self.vlans.get_mut(&answer.vlan) {
+                learned.serves(&answer, &self.recent);
             }
         }
+    }
+
+    /// Of two servers that answer one request, each with its own way out, one does not belong here; where the site
+    /// tells which, it is a rogue.
+    fn weigh(&mut self, answer: &Answer, known: &Known<'_>) {
+        let Some(learned) = self.vlans.get_mut(&answer.vlan) else { return };
+        let rival = self.recent.iter().rev().find(|it| {
+            it.gives && it.server != answer.server && it.is_to_same_request(answer) && learned.knows(it)
+        });
+        let Some((rival, answer)) = rival.copied().zip(answer.gives.then_some(*answer)) else { return };
+        let (right, wrong) =
+            match (learned.is_beside(&answer, &rival, known), learned.is_beside(&rival, &answer, known)) {
+                (true, false) => (rival, answer),
+                (false, true) => (answer, rival),
+                _ => return,
+            };
+        if self.rogues.len() >= ROGUES_MAX {
+            return;
+        }
+        let Some(place) = learned.place_of(&wrong) else { return };
+        let stranger = learned.servers.remove(place);
+        learned.networks.retain(|it| Some(*it) != wrong.network() || Some(*it) == right.network());
+        let mut rogue = Rogue::new(stranger.first.unwrap_or(wrong));
+        rogue.takes(&wrong);
+        rogue.routers = stranger.routers;
+        rogue.is_other_network = wrong.network() != right.network();
+        rogue.contested = Some((right, wrong));
+        rogue.judge(answer.at, Some(right));
+        self.rogues.push(rogue);
     }
 }
 
@@ -246,12 +294,18 @@ impl Detector for Servers {
                 let Some(last) = self.recent.last().filter(|last| last.frame == seen.place.frame) else {
                     return;
                 };
-                let rogue = self.rogues.iter_mut().find(|rogue| rogue.is_same(last));
-                if let (Some(rogue), Some(ip)) = (rogue, seen.subject.ip)
-                    && rogue.routers.len() < GIVEN_NAMED
-                    && !rogue.routers.contains(&ip)
-                {
-                    rogue.routers.push(ip);
+                let (last, Some(ip)) = (*last, seen.subject.ip) else { return };
+                match self.rogues.iter_mut().find(|rogue| rogue.is_same(&last)) {
+                    Some(rogue) if rogue.routers.len() < GIVEN_NAMED && !rogue.routers.contains(&ip) => {
+                        rogue.routers.push(ip);
+                    }
+                    Some(_) => {}
+                    None => {
+                        if let Some(learned) = self.vlans.get_mut(&last.vlan) {
+                            learned.names(&last, ip, known);
+                        }
+                        self.weigh(&last, known);
+                    }
                 }
             }
             _ => {}
@@ -272,19 +326,76 @@ impl Detector for Servers {
 
 impl Learned {
     fn knows(&self, answer: &Answer) -> bool {
+        self.place_of(answer).is_some()
+    }
+
+    fn place_of(&self, answer: &Answer) -> Option<usize> {
         let is_same_mac = |mac: Option<Mac>| mac.is_some() && mac == answer.mac;
-        self.servers.iter().any(|server| server.ip == answer.server || is_same_mac(server.mac))
+        self.servers.iter().position(|it| it.ip == answer.server || is_same_mac(it.mac))
+    }
+
+    /// Takes an answer of one of its servers, which may be new.
+    fn serves(&mut self, answer: &Answer, recent: &[Answer]) {
+        let place = match self.place_of(answer) {
+            Some(place) => place,
+            None if self.servers.len() < SERVERS_MAX => {
+                self.servers.push(Server {
+                    ip: answer.server,
+                    mac: answer.mac,
+                    first: None,
+                    given: Vec::new(),
+                    routers: Vec::new(),
+                    named_in: None,
+                    routes: false,
+                    prolongs: false,
+                });
+                self.servers.len() - 1
+            }
+            None => return,
+        };
+        let Some(server) = self.servers.get_mut(place).filter(|_| answer.gives) else { return };
+        server.first = server.first.or(Some(*answer));
+        if let Some(ip) =
+            answer.address.filter(|ip| server.given.len() < GIVEN_MAX && !server.given.contains(ip))
+        {
+            server.given.push(ip);
+        }
+        server.prolongs |= answer.is_ack && !recent.iter().any(|it| it.is_to_same_request(answer));
+    }
+
+    /// Takes a router that an answer names. What was said before tells whether it forwards: it is a router by
+    /// this word from the next packet on.
+    fn names(&mut self, answer: &Answer, router: IpAddr, known: &Known<'_>) {
+        let place = self.place_of(answer);
+        let Some(server) = place.and_then(|place| self.servers.get_mut(place)) else { return };
+        let is_first = *server.named_in.get_or_insert(answer.frame) == answer.frame;
+        if is_first && server.routers.len() < GIVEN_NAMED && !server.routers.contains(&router) {
+            let number = known.directory.find_ip(router, answer.vlan);
+            server.routes |= number.and_then(|it| known.directory.device(it)).is_some_and(|it| it.is_router);
+            server.routers.push(router);
+        }
+    }
+
+    /// Whether the server of an answer is no server of this site, and that of the other one is. Where the mirror does
+    /// not show what a server names as the way out, it must give addresses of another network.
+    fn is_beside(&self, wrong: &Answer, right: &Answer, known: &Known<'_>) -> bool {
+        let server = |answer| self.place_of(answer).and_then(|place| self.servers.get(place));
+        let (Some(of_wrong), Some(of_right)) = (server(wrong), server(right)) else { return false };
+        let is_apart = if of_wrong.routers.is_empty() {
+            wrong.network() != right.network()
+        } else {
+            !of_right.routers.is_empty() && of_wrong.routers.iter().all(|it| !of_right.routers.contains(it))
+        };
+        let stands_alone = of_wrong.standing(residents(wrong, &of_wrong.given, known)) == 0;
+        is_apart && stands_alone && of_right.standing(residents(right, &[], known)) >= TELLS
     }
 
     /// Whether devices of the site live in the network of this answer already, and it is not that of the servers
     /// known so far: the server of a network that was there before, be it that the mirror removes its tag, or that the one heard
     /// first was a stranger.
     fn is_of_the_site(&self, answer: &Answer, known: &Known<'_>) -> bool {
-        let Some(network) = answer.network().filter(|it| !self.networks.contains(it)) else { return false };
-        let ips = known.directory.devices().flat_map(|(_, device)| &device.ips);
-        let others = ips.filter(|ip| Some(**ip) != answer.address && **ip != answer.server);
-        self.servers.len() < SERVERS_MAX
-            && others.filter(|ip| network_of(**ip) == Some(network)).take(RESIDENTS).count() == RESIDENTS
+        let is_new = answer.network().is_some_and(|it| !self.networks.contains(&it));
+        is_new && self.servers.len() < SERVERS_MAX && residents(answer, &[], known) == RESIDENTS
     }
 
     /// Learns which network an answer is of.
@@ -296,6 +407,22 @@ impl Learned {
             self.networks.push(network);
         }
     }
+}
+
+impl Server {
+    /// What speaks for it, where so many devices live in the network that it gives.
+    fn standing(&self, residents: usize) -> usize {
+        let lives = if residents >= RESIDENTS { 2 } else { residents.min(1) };
+        lives + usize::from(self.routes) + usize::from(self.prolongs)
+    }
+}
+
+/// Devices that live in the network that an answer gives an address of, but for these, [`RESIDENTS`] at most.
+fn residents(answer: &Answer, but: &[IpAddr], known: &Known<'_>) -> usize {
+    let Some(network) = answer.network() else { return 0 };
+    let ips = known.directory.devices().flat_map(|(_, device)| &device.ips);
+    let others = ips.filter(|ip| Some(**ip) != answer.address && **ip != answer.server && !but.contains(ip));
+    others.filter(|ip| network_of(**ip) == Some(network)).take(RESIDENTS).count()
 }
 
 impl Answer {
@@ -328,6 +455,7 @@ impl Answer {
             address: lease.address,
             lease_s: lease.lease_s,
             is_choice,
+            is_ack: lease.message == ACK,
             gives: lease.message != NAK && lease.address.is_some() && (is_choice || lease.lease_s.is_some()),
         })
     }
@@ -586,6 +714,58 @@ mod tests {
         }
     }
 
+    /// A server offers an address and names a router, in the request that the other one answers too.
+    fn offers(bench: &mut Bench, at: i64, server: (Mac, &str), ip: &str, router: &str) {
+        bench.lease(s(at), mac(9), 2, Some(server), Some(ip));
+        let router = Party { ip: Some(address(router)), ..Party::default() };
+        bench.sees(s(at), router, Party::default(), Fact::Router);
+    }
+
+    fn settled() -> Bench {
+        let mut bench = Bench::new();
+        for n in 10..20_u8 {
+            bench.claims(s(0), mac(n), &format!("192.0.2.{n}"), None);
+        }
+        bench
+    }
+
+    #[test]
+    fn of_two_that_answer_from_the_start_the_one_that_gives_the_sites_network_is_right() {
+        for is_rogue_first in [false, true] {
+            let mut bench = settled();
+            for is_rogue in [is_rogue_first, !is_rogue_first] {
+                let (server, ip, router) = if is_rogue {
+                    (ROGUE, "203.0.113.9", "203.0.113.1")
+                } else {
+                    (SERVER, "192.0.2.9", "192.0.2.1")
+                };
+                offers(&mut bench, 60, server, ip, router);
+            }
+            let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+            assert_eq!((finding.first_seen, finding.confidence), (s(60), TWO_WITNESSES));
+            assert!(finding.title.starts_with(ROGUE.1) && finding.detail.contains("beside the right server"));
+        }
+    }
+
+    #[test]
+    fn two_servers_of_one_site_from_the_start_are_none() {
+        // One way out, as a pair has; then each its own, in the network of the site both.
+        for (ip, router) in [("203.0.113.9", "192.0.2.1"), ("192.0.2.200", "192.0.2.2")] {
+            let mut bench = settled();
+            offers(&mut bench, 60, SERVER, "192.0.2.9", "192.0.2.1");
+            offers(&mut bench, 60, (mac(101), "192.0.2.2"), ip, router);
+            assert!(bench.of(&KIND).is_empty(), "{router}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_tells_which_of_the_two_is_right_neither_is_blamed() {
+        let mut bench = Bench::new();
+        offers(&mut bench, 60, SERVER, "192.0.2.9", "192.0.2.1");
+        offers(&mut bench, 60, ROGUE, "203.0.113.9", "203.0.113.1");
+        assert!(bench.of(&KIND).is_empty());
+    }
+
     #[test]
     fn a_pair_that_answers_from_the_start_is_learned() {
         let mut bench = Bench::new();
@@ -712,6 +892,7 @@ mod tests {
                     address: Some(IpAddr::from([c, d, 0, 1])),
                     lease_s: Some(1),
                     is_choice: false,
+                    is_ack: true,
                     gives: true,
                 };
                 servers.answer(answer, &known);
