@@ -56,6 +56,7 @@ const RINGING: &[(&str, Make)] = &[
     ("stream-stalled", |_| {
         simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident stream-stall@2m+60s")
     }),
+    ("not-recorded", |_| simulated(&recording("--devices 6 --incident recording-stopped@65m+4m"))),
     ("mac-moving", |_| written(&faults::mac_moving(true))),
     ("address-conflict", |_| written(&faults::address_conflict(true))),
     ("switching-loop", |_| written(&faults::switching_loop(true))),
@@ -121,6 +122,11 @@ const HARMLESS: &[(&str, Make)] = &[
             "--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident motion-stream --incident short-blip@2m",
         )
     }),
+    ("not-recorded", |_| {
+        simulated(&recording(
+            "--devices 12 --incident recorder-reconnect@65m --incident motion-stream --incident on-demand-stream@67m",
+        ))
+    }),
 ];
 
 #[test]
@@ -174,6 +180,11 @@ fn every_kind_rings() {
 /// The order of a small site at which something happens, or nearly, to the mirror.
 fn eyes(what: &str) -> String {
     format!("--seed 4 --devices 25 --length 200s --bit-rate 60000 --frame-rate 6 {what}")
+}
+
+/// The order of a small site at which something happens after an hour of recording.
+fn recording(what: &str) -> String {
+    format!("--seed 4 --length 70m --bit-rate 20000 {what}")
 }
 
 /// A made-up capture.

@@ -26,6 +26,7 @@ pub mod mirror_one_way;
 pub mod mirror_partial;
 pub mod mirror_truncated;
 pub mod neighbor_changed;
+pub mod not_recorded;
 mod paths;
 pub mod port_flapping;
 pub mod power_fault;
@@ -246,6 +247,7 @@ pub const ALL: &[&Kind] = &[
     &service_down::KIND,
     &admission_refused::KIND,
     &stream_stalled::KIND,
+    &not_recorded::KIND,
     &stream_loss::KIND,
     &stream_loss_shared::KIND,
     &stream_loss_downstream::KIND,

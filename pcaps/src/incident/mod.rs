@@ -177,6 +177,7 @@ pub const ALL: &[&Kind] = &[
     &dhcp::DHCP_ROGUE,
     &recorder::RECORDER_DOWN,
     &recorder::RECORDER_HANG,
+    &recorder::RECORDING_STOPPED,
     &stream::STREAM_STALL,
     &stream::LOSS_CAMERA,
     &stream::LOSS_UPLINK,

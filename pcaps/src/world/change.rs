@@ -77,6 +77,8 @@ pub enum Change {
     ClockStep(i64),
     /// A recorder restarts its program: all sessions end in order and begin again.
     Reconnect(HostId),
+    /// A camera is recorded no more, as if somebody had struck it off the recorder's list, or again.
+    Record(HostId, bool),
     /// A viewer looks at a camera, or looks away.
     Look(HostId, HostId, bool),
 }
@@ -201,6 +203,11 @@ impl World<'_> {
                     }
                 }
                 self.start_pulling(at + 3 * SECOND, host);
+            }
+            Change::Record(camera, is_recorded) => {
+                for job in self.jobs_of(camera) {
+                    self.want(at, job, is_recorded);
+                }
             }
             Change::Look(viewer, camera, looks) => self.turn_to(at, (viewer, camera), looks),
         }
