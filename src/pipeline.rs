@@ -408,5 +408,5 @@ const fn cite(head: &FrameHead) -> Cite {
     Cite { input: head.input, frame: head.frame }
 }
 
-/// Rounds on their way between two threads; one is up to a megabyte.
-const ROUNDS: usize = 4;
+/// Rounds on their way between two threads; one is a quarter of a megabyte.
+const ROUNDS: usize = 16;

@@ -172,7 +172,7 @@ impl Batch {
     }
 }
 
-/// Frames after which a batch is sent.
-const FRAMES: usize = 1024;
+/// Frames after which a batch is sent: they pass several hands, and are to stay in the processor's cache on the way.
+const FRAMES: usize = 256;
 /// Captured bytes after which a batch is sent.
-const BYTES: usize = 1 << 20;
+const BYTES: usize = 1 << 18;

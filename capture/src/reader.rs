@@ -295,5 +295,5 @@ pub const OPEN_MAX: usize = 256;
 const BUFFERED: usize = 16 << 20;
 /// The least bytes of a block; longer frames get a block of their own.
 const BLOCK_MIN: usize = 64 << 10;
-/// The most bytes of a block.
-const BLOCK_MAX: usize = 256 << 10;
+/// The most bytes of a block: it is hashed and read while it is in the processor's cache.
+const BLOCK_MAX: usize = 128 << 10;
