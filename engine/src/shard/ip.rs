@@ -10,10 +10,10 @@ use crate::flow::{Flow, Key, NEVER, is_shared};
 use crate::fragment::PacketKey;
 use crate::hearing::{Hearing, talk};
 use crate::icmp;
+use crate::observation::Observation;
 use crate::peel::wire::Cursor;
 use crate::peel::{Extensions, Layers};
 use crate::said::AGAIN;
-use crate::scribe::Scribe;
 
 /// The transport of a packet, whole or not.
 #[derive(Debug, Clone, Copy)]
@@ -29,13 +29,19 @@ pub(super) struct Transport<'a> {
 
 impl Shard {
     /// Takes an IP packet.
-    pub(super) fn packet(&mut self, frame: &FrameIn, layers: &Layers, bytes: &[u8], scribe: Scribe<'_>) {
+    pub(super) fn packet(
+        &mut self,
+        frame: &FrameIn,
+        layers: &Layers,
+        bytes: &[u8],
+        out: &mut Vec<Observation>,
+    ) {
         let bytes = bytes.get(layers.transport_at as usize..layers.end as usize).unwrap_or_default();
         let whole = whole_of(layers);
         let Some(part) = layers.fragment else {
             let ports = ports(layers.protocol, bytes);
             let transport = Transport { protocol: layers.protocol, bytes, whole, is_readable: true, ports };
-            self.transport(frame, layers, &transport, scribe);
+            self.transport(frame, layers, &transport, out);
             return;
         };
         let (Some(ips), Some(identification)) = (layers.ips, layers.identification) else { return };
@@ -46,7 +52,7 @@ impl Shard {
             let ports = self.fragments.ports(&key).or(known).filter(|_| has_ports(layers.protocol));
             let ports = ports.unwrap_or_default();
             let transport = Transport { protocol: layers.protocol, bytes, whole, is_readable: false, ports };
-            self.transport(frame, layers, &transport, scribe);
+            self.transport(frame, layers, &transport, out);
             return;
         };
         let mut cursor = Cursor::new(&joined, 0, joined.len());
@@ -57,35 +63,43 @@ impl Shard {
         let ports = ports(behind.protocol, bytes);
         let transport =
             Transport { protocol: behind.protocol, bytes, whole: bytes.len(), is_readable, ports };
-        self.transport(frame, layers, &transport, scribe);
+        self.transport(frame, layers, &transport, out);
     }
 
-    fn transport(&mut self, frame: &FrameIn, layers: &Layers, transport: &Transport<'_>, scribe: Scribe<'_>) {
+    fn transport(
+        &mut self,
+        frame: &FrameIn,
+        layers: &Layers,
+        transport: &Transport<'_>,
+        out: &mut Vec<Observation>,
+    ) {
         let Some(ips) = layers.ips else { return };
         let parties = Parties::of(layers, transport.ports);
-        let (key, from_low) = Key::ip(ips, transport.ports, transport.protocol, layers.source_mac);
+        // Not taken apart: what was just written in small pieces is slow to copy, and passed on where it lies.
+        let keyed = Key::ip(ips, transport.ports, transport.protocol, layers.source_mac);
+        let key = (&keyed.0, keyed.1);
         match transport.protocol {
-            TCP if transport.is_readable => self.segment(frame, (key, from_low), parties, transport, scribe),
-            _ => self.datagram(frame, (key, from_low), parties, transport, scribe),
+            TCP if transport.is_readable => self.segment(frame, key, &parties, transport, out),
+            _ => self.datagram(frame, key, &parties, transport, out),
         }
     }
 
     pub(super) fn datagram(
         &mut self,
         frame: &FrameIn,
-        (key, from_low): (Key, bool),
-        parties: Parties,
+        (key, from_low): (&Key, bool),
+        parties: &Parties,
         transport: &Transport<'_>,
-        scribe: Scribe<'_>,
+        out: &mut Vec<Observation>,
     ) {
         let counted = frame.counted();
-        let mut hearing = self.voice.hear(scribe, counted);
+        let mut hearing = self.voice.hear(frame.scribe(self.index, out), counted);
         let (handle, gone) =
-            self.flows.begin_or_find(key, from_low, &parties, frame, Some(transport.protocol));
+            self.flows.begin_or_find(key, from_low, parties, frame, Some(transport.protocol));
         if let Some(gone) = gone {
             self.flows.part_with(gone, &mut hearing);
         }
-        let Some(flow) = self.flows.count(handle, from_low, &parties, counted) else { return };
+        let Some(flow) = self.flows.count(handle, from_low, parties, counted) else { return };
         let way = flow.head.way(from_low);
         bind(flow, way, &mut hearing);
         if transport.is_readable {
@@ -93,7 +107,7 @@ impl Shard {
                 UDP => udp(flow, way, transport, &mut hearing),
                 TCP => {}
                 protocol => {
-                    icmp_error(flow, way, &parties, transport, &mut hearing);
+                    icmp_error(flow, way, parties, transport, &mut hearing);
                     let channel = Channel::Ip(protocol);
                     message::Message { way, channel, payload: transport.bytes, whole: transport.whole }
                         .read(flow, &mut hearing);

@@ -163,17 +163,15 @@ impl Shard {
         if self.copies.is_copy(peeled, bytes, &arrival) {
             return;
         }
-        let place = Place { frame: frame.frame, shard: self.index, index: FIRST_OF_FRAME };
-        let scribe = Scribe::new(out, place, frame.at, frame.cite);
         match layers.network {
-            Network::Ip => self.packet(frame, layers, bytes, scribe),
+            Network::Ip => self.packet(frame, layers, bytes, out),
             Network::EtherType(kind) => {
                 self.link_message(
                     frame,
                     layers,
                     bytes,
                     (Kind::EtherType(kind), Channel::EtherType(kind)),
-                    scribe,
+                    out,
                 );
             }
             Network::Llc { dsap, ssap } => {
@@ -182,7 +180,7 @@ impl Shard {
                     layers,
                     bytes,
                     (Kind::Llc(dsap, ssap), Channel::Llc(dsap, ssap)),
-                    scribe,
+                    out,
                 );
             }
             Network::Snap { oui, kind } => {
@@ -191,7 +189,7 @@ impl Shard {
                     layers,
                     bytes,
                     (Kind::Snap(oui, kind), Channel::Snap(oui, kind)),
-                    scribe,
+                    out,
                 );
             }
             Network::Unknown => {}
@@ -205,13 +203,13 @@ impl Shard {
         layers: &Layers,
         bytes: &[u8],
         (kind, channel): (Kind, Channel),
-        scribe: Scribe<'_>,
+        out: &mut Vec<Observation>,
     ) {
         let parties = Parties::of(layers, (0, 0));
         let key = Key::link(layers.source_mac, layers.destination_mac, kind);
         let counted = frame.counted();
-        let mut hearing = self.voice.hear(scribe, counted);
-        let (handle, gone) = self.flows.begin_or_find(key, true, &parties, frame, None);
+        let mut hearing = self.voice.hear(frame.scribe(self.index, out), counted);
+        let (handle, gone) = self.flows.begin_or_find(&key, true, &parties, frame, None);
         if let Some(gone) = gone {
             self.flows.part_with(gone, &mut hearing);
         }
@@ -226,17 +224,17 @@ impl Flows {
     /// The flow of a packet, made where there was none; what had to go for it is given back.
     fn begin_or_find(
         &mut self,
-        key: Key,
+        key: &Key,
         from_low: bool,
         parties: &Parties,
         frame: &FrameIn,
         transport: Option<u8>,
     ) -> (Handle, Option<Flow>) {
-        match self.find(&key, from_low, &parties.sender) {
+        match self.find(key, from_low, &parties.sender) {
             Some(handle) => (handle, None),
             None => {
                 let flow = Flow::new(frame.frame, from_low, transport);
-                let (handle, gone) = self.insert(key, flow, &parties.sender, frame.at);
+                let (handle, gone) = self.insert(*key, flow, &parties.sender, frame.at);
                 if !key.is_tcp() {
                     // What is sent to a group may be media, which goes on.
                     let is_group = parties.receiver.ip.is_some_and(|ip| ip.is_multicast());
@@ -285,6 +283,11 @@ impl Parties {
 }
 
 impl FrameIn {
+    fn scribe<'o>(&self, shard: u8, out: &'o mut Vec<Observation>) -> Scribe<'o> {
+        let place = Place { frame: self.frame, shard, index: FIRST_OF_FRAME };
+        Scribe::new(out, place, self.at, self.cite)
+    }
+
     const fn counted(&self) -> Counted {
         Counted { at: self.at, cite: self.cite, bytes: self.wire_length, stamp: None }
     }

@@ -7,7 +7,8 @@ use super::ip::{TCP, Transport};
 use super::{FrameIn, Parties, Shard};
 use crate::flow::{Counted, Flow, Key};
 use crate::hearing::{Hearing, SOURCE, talk};
-use crate::scribe::{Scribe, Talk};
+use crate::observation::Observation;
+use crate::scribe::Talk;
 use crate::tcp::{Listening, Outcome, Segment, Tcp};
 
 impl Shard {
@@ -15,26 +16,27 @@ impl Shard {
     pub(super) fn segment(
         &mut self,
         frame: &FrameIn,
-        (key, from_low): (Key, bool),
-        parties: Parties,
+        (key, from_low): (&Key, bool),
+        parties: &Parties,
         transport: &Transport<'_>,
-        scribe: Scribe<'_>,
+        out: &mut Vec<Observation>,
     ) {
-        let Some(mut segment) = Segment::parse(transport.bytes, transport.whole, Way::Orig, frame.at) else {
-            self.datagram(frame, (key, from_low), parties, transport, scribe);
+        let mut parsed = Segment::parse(transport.bytes, transport.whole, Way::Orig, frame.at);
+        let Some(segment) = &mut parsed else {
+            self.datagram(frame, (key, from_low), parties, transport, out);
             return;
         };
         let counted = Counted { stamp: segment.stamp, ..frame.counted() };
-        let mut hearing = self.voice.hear(scribe, counted);
-        let handle = self.flows.connection((key, from_low), &parties, frame, &mut segment, &mut hearing);
+        let mut hearing = self.voice.hear(frame.scribe(self.index, out), counted);
+        let handle = self.flows.connection((key, from_low), parties, frame, segment, &mut hearing);
         let held = self.flows.held;
-        let flow = self.flows.count(handle, from_low, &parties, counted);
+        let flow = self.flows.count(handle, from_low, parties, counted);
         let Some(Flow { head, tcp: Some(tcp), .. }) = flow else { return };
         let number = head.number;
         let others = held.saturating_sub(tcp.held());
         let Tcp { connection, reading, .. } = &mut **tcp;
         let mut listening = Listening { reading, head, hearing: &mut hearing };
-        let outcome = connection.take(&segment, &mut listening);
+        let outcome = connection.take(segment, &mut listening);
         if outcome.closed {
             connection.give_all_up(&mut listening);
             listening.end();
@@ -43,9 +45,12 @@ impl Shard {
             connection.give_all_up(&mut listening);
             listening.let_go();
         }
-        let talk =
-            Talk { sender: parties.sender, receiver: parties.receiver, ..talk(head, segment.way, SOURCE) };
         if outcome != Outcome::default() {
+            let talk = Talk {
+                sender: parties.sender,
+                receiver: parties.receiver,
+                ..talk(head, segment.way, SOURCE)
+            };
             tell(outcome, &talk, &mut hearing);
         }
         let has_holes = tcp.connection.has_holes();
@@ -65,13 +70,13 @@ impl Flows {
     /// The connection of a segment, made where there was none, or another one; sets the segment's way.
     fn connection(
         &mut self,
-        (key, from_low): (Key, bool),
+        (key, from_low): (&Key, bool),
         parties: &Parties,
         frame: &FrameIn,
         segment: &mut Segment<'_>,
         hearing: &mut Hearing<'_, '_>,
     ) -> Handle {
-        let mut found = self.find(&key, from_low, &parties.sender);
+        let mut found = self.find(key, from_low, &parties.sender);
         if let Some(handle) = found
             && let Some(flow) = self.get(handle, frame.at)
         {
@@ -92,7 +97,7 @@ impl Flows {
         let mut flow = Flow::new(frame.frame, orig_is_low, Some(TCP));
         segment.way = flow.head.way(from_low);
         flow.tcp = Some(Tcp::beginning_with(segment));
-        let (handle, gone) = self.insert(key, flow, &parties.sender, frame.at);
+        let (handle, gone) = self.insert(*key, flow, &parties.sender, frame.at);
         if let Some(gone) = gone {
             self.part_with(gone, hearing);
         }
