@@ -16,6 +16,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use spanwatch_capture::{Batch, EventKind, FrameHead, InputReport, Item, ReadError, Reader};
 use spanwatch_engine::clock::{Clock, Moment};
+use spanwatch_engine::duplicate::Identity;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::ledger::inventory::Inventory;
 use spanwatch_engine::observation::{Cite, Observation};
@@ -242,6 +243,8 @@ impl Source {
 struct Worker {
     /// By shard number; `None` where another worker has it.
     shards: Vec<Option<Shard>>,
+    /// What they said of each frame of the round; `None` where it is another worker's.
+    expected: Vec<Option<Identity>>,
 }
 
 impl Worker {
@@ -251,13 +254,15 @@ impl Worker {
             let is_ours = usize::from(number) % workers == index;
             is_ours.then(|| Shard::new(number, Some(fingerprints), seed))
         };
-        Self { shards: (0..SHARDS).map(|number| u8::try_from(number).ok().and_then(shard)).collect() }
+        let shards = (0..SHARDS).map(|number| u8::try_from(number).ok().and_then(shard)).collect();
+        Self { shards, expected: Vec::new() }
     }
 
     /// Sees a round for a ledger that waits for what others saw.
     fn see(&mut self, round: &Round) -> Seen {
         let mut seen = Seen::default();
         let mut marks = round.marks.iter().peekable();
+        self.expect(round);
         for (index, frame) in round.batch.frames().zip(&round.peeled).enumerate() {
             if let Some(mark) = marks.next_if(|mark| mark.before == index) {
                 let mut flushed = Vec::new();
@@ -266,7 +271,7 @@ impl Worker {
                 }
                 seen.flushed.push(flushed);
             }
-            self.take(frame, &mut seen.own);
+            self.take(index, frame, &mut seen.own);
         }
         seen
     }
@@ -276,6 +281,7 @@ impl Worker {
     fn tell(&mut self, round: &Round, books: &mut Books) {
         let mut seen = Vec::new();
         let mut marks = round.marks.iter().peekable();
+        self.expect(round);
         for (index, frame) in round.batch.frames().zip(&round.peeled).enumerate() {
             if let Some(mark) = marks.next_if(|mark| mark.before == index) {
                 books.observe(&mut seen);
@@ -285,7 +291,7 @@ impl Worker {
                 }
                 books.mark(mark);
             }
-            self.take(frame, &mut seen);
+            self.take(index, frame, &mut seen);
         }
         books.observe(&mut seen);
     }
@@ -301,7 +307,33 @@ impl Worker {
         counts
     }
 
-    fn take(&mut self, ((head, bytes), peeled): ((&FrameHead, &[u8]), &Peeled), out: &mut Vec<Observation>) {
+    /// Gets ready for all frames of a round, in steps: memory answers many questions at a time, if they are short.
+    fn expect(&mut self, round: &Round) {
+        let Self { shards, expected } = self;
+        let shards = || {
+            let numbers = round.peeled.iter().map(|peeled| usize::from(peeled.layers.shard));
+            numbers.map(|number| shards.get(number).and_then(Option::as_ref))
+        };
+        expected.clear();
+        for (shard, ((_, bytes), peeled)) in shards().zip(round.batch.frames().zip(&round.peeled)) {
+            expected.push(shard.map(|shard| shard.identity(peeled, bytes)));
+        }
+        for step in [Shard::expect, Shard::expect_more] {
+            for (shard, identity) in shards().zip(&*expected) {
+                if let (Some(shard), Some(identity)) = (shard, identity) {
+                    step(shard, *identity);
+                }
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        index: usize,
+        ((head, bytes), peeled): ((&FrameHead, &[u8]), &Peeled),
+        out: &mut Vec<Observation>,
+    ) {
+        let Some(identity) = self.expected.get(index).copied().flatten() else { return };
         if let Some(Some(shard)) = self.shards.get_mut(usize::from(peeled.layers.shard)) {
             let frame = FrameIn {
                 at: head.at,
@@ -310,7 +342,7 @@ impl Worker {
                 interface: head.interface,
                 wire_length: head.wire_length,
             };
-            shard.frame(&frame, peeled, bytes, out);
+            shard.expected(&frame, (peeled, identity), bytes, out);
         }
     }
 

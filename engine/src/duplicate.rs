@@ -124,6 +124,13 @@ impl Counts {
     }
 }
 
+/// What tells a packet from others, whatever forwarding changes of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    key: u64,
+    kind: Kind,
+}
+
 /// How a frame reached us.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
@@ -166,10 +173,27 @@ impl Copies {
         std::mem::take(&mut self.round)
     }
 
+    /// What tells the frame from others; asked some frames ahead, [`Copies::foresee`] can use it.
+    #[must_use]
+    pub fn identity(&self, peeled: &Peeled, bytes: &[u8]) -> Identity {
+        let (key, kind) = self.identify(&peeled.layers, bytes);
+        Identity { key, kind }
+    }
+
+    /// Looks where a frame that is soon to come will be looked for, so that the processor has it at hand then.
+    pub fn foresee(&self, identity: Identity) {
+        self.recent.foresee(identity.key);
+    }
+
+    /// Looks where it would be put, once it was looked for.
+    pub fn foresee_entry(&self, identity: Identity) {
+        self.recent.foresee_entry(identity.key);
+    }
+
     /// Whether the frame is a copy of one that was there before.
-    pub fn is_copy(&mut self, peeled: &Peeled, bytes: &[u8], arrival: &Arrival) -> bool {
+    pub fn is_copy(&mut self, peeled: &Peeled, identity: Identity, arrival: &Arrival) -> bool {
         let layers = &peeled.layers;
-        let (key, kind) = self.identify(layers, bytes);
+        let Identity { key, kind } = identity;
         let face = Face::of(peeled, arrival, self.keyed);
         let Some(entry) = self.recent.find(key, arrival.at, HORIZON) else {
             self.delay.first(kind);

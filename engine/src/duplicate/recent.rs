@@ -170,6 +170,20 @@ impl Recent {
         Some(entry)
     }
 
+    /// Reads what [`Recent::find`] will: it lies far apart, and what is asked for at once comes together.
+    pub fn foresee(&self, key: u64) {
+        let [first, _] = self.places(key);
+        std::hint::black_box(self.sets.get(first).map_or(0, |set| set.next));
+    }
+
+    /// Reads what [`Recent::insert`] will overwrite.
+    pub fn foresee_entry(&self, key: u64) {
+        let [first, _] = self.places(key);
+        let next = self.sets.get(first).map_or(0, |set| usize::from(set.next));
+        let entry = self.entries.get(first.wrapping_mul(WAYS).wrapping_add(next));
+        std::hint::black_box(entry.map_or(0, |entry| entry.sent));
+    }
+
     /// The set and the way of a hash, if it is in the set at `place`.
     fn look(&self, place: usize, key: u64) -> Option<(usize, usize)> {
         let set = self.sets.get(place)?;

@@ -40,7 +40,7 @@ pub use counts::Counts as ShardCounts;
 use counts::Counts;
 
 use crate::dispatch::{Channel, Dispatch};
-use crate::duplicate::{Arrival, Copies};
+use crate::duplicate::{Arrival, Copies, Identity};
 use crate::flow::{Counted, Flow, Key, Kind, device_mac};
 use crate::fragment::Fragments;
 use crate::hearing::{Faults, Hearing};
@@ -147,8 +147,36 @@ impl Shard {
         Counts { frames: self.frames, copies: *self.copies.counts(), ..self.flows.ended }
     }
 
+    /// What tells a frame that comes some frames later from others, for [`Shard::expected`].
+    #[must_use]
+    pub fn identity(&self, peeled: &Peeled, bytes: &[u8]) -> Identity {
+        self.copies.identity(peeled, peeled.bytes(bytes))
+    }
+
+    /// Gets ready for such a frame: best first for all of them, and then [`Shard::expect_more`] for all.
+    pub fn expect(&self, identity: Identity) {
+        self.copies.foresee(identity);
+    }
+
+    /// Gets ready for the rest of it.
+    pub fn expect_more(&self, identity: Identity) {
+        self.copies.foresee_entry(identity);
+    }
+
     /// Takes the next frame of its pairs.
     pub fn frame(&mut self, frame: &FrameIn, peeled: &Peeled, bytes: &[u8], out: &mut Vec<Observation>) {
+        let identity = self.identity(peeled, bytes);
+        self.expected(frame, (peeled, identity), bytes, out);
+    }
+
+    /// Takes the next frame of its pairs, which was expected.
+    pub fn expected(
+        &mut self,
+        frame: &FrameIn,
+        (peeled, identity): (&Peeled, Identity),
+        bytes: &[u8],
+        out: &mut Vec<Observation>,
+    ) {
         let layers = &peeled.layers;
         self.last = *frame;
         if layers.is_absorbed || layers.network == Network::Unknown {
@@ -160,7 +188,7 @@ impl Shard {
         if let Some(outer) = &peeled.outer {
             self.tunnels.count(outer, frame.frame, frame.counted());
         }
-        if self.copies.is_copy(peeled, bytes, &arrival) {
+        if self.copies.is_copy(peeled, identity, &arrival) {
             return;
         }
         match layers.network {
