@@ -8,12 +8,13 @@ judged; but memory must not grow with the length of a capture in which nothing h
 """
 
 import argparse
+import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from programs import all_programs, machine, spanwatch, Program
+from programs import all_programs, machine, spanwatch, Program, HASH, ONE_THREAD, READING
 
 ROUNDS = 3
 CAPTURES = [
@@ -85,7 +86,19 @@ def measure(options, title, capture, counts):
     for program in programs:
         print(program.row(used[program.name], capture, packets), flush=True)
     print()
+    print(share_of_hash(used, packets))
     print(verdict(options.binary, capture))
+
+
+def share_of_hash(used, packets):
+    """How much of Spanwatch's time goes into the digest of the file that its report names."""
+    if HASH not in used:
+        return "openssl is not installed: what of it is the SHA-256 of the file is not known."
+    all_ns, hash_ns, reading_ns = (statistics.median(spent.cpu_s for spent in used[name]) / packets * 1e9
+                                   for name in (ONE_THREAD, HASH, READING))
+    hash_ns -= reading_ns
+    return (f"Of Spanwatch's {all_ns:,.0f} ns a packet (one thread), the SHA-256 of the file takes about {hash_ns:,.0f}, "
+            f"everything else {all_ns - hash_ns:,.0f}.")
 
 
 def verdict(binary, capture):
