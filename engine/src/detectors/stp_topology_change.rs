@@ -51,8 +51,10 @@ const SETTLED: Span = Span::seconds(20);
 const QUIET: Span = Span::seconds(600);
 /// Around a new root, or a lost way.
 const AROUND_ROOT: (Span, Span) = (Span::seconds(5), Span::seconds(50));
-/// So many changes follow from an outage; more are a fault of their own.
+/// So many changes follow from an outage, one from each moment of several; more are a fault of their own.
 const OF_AN_OUTAGE: usize = 2;
+/// What comes closer together is one outage (facts, offline_and_switch 10.5).
+const AT_ONCE: Span = Span::seconds(5);
 /// A site is known after so many hours, by the last 24.
 const HOURS_KNOWN: usize = 6;
 const HOURS: usize = 24;
@@ -314,8 +316,9 @@ impl Detector for Changes {
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
         let explained = self.explained(known);
+        let moments = moments(known);
         let mut told: Vec<Told<'_>> =
-            self.episodes.iter().filter_map(|it| Told::of(it, &explained, self.until)).collect();
+            self.episodes.iter().filter_map(|it| Told::of(it, &explained, &moments, self.until)).collect();
         told.sort_by_key(|it| (it.first.at, it.vlans.clone()));
         let mut joined: Vec<Told<'_>> = Vec::new();
         for it in told {
@@ -365,12 +368,26 @@ struct Told<'a> {
     vlans: Vec<u16>,
 }
 
+/// When devices went and came, what lies within [`AT_ONCE`] of one another taken for one moment.
+fn moments(known: &Known<'_>) -> Vec<Time> {
+    let losses = known.absences.iter().map(|it| it.since);
+    let returns = known.absences.iter().filter_map(|it| it.ended).map(|(at, _)| at);
+    let mut all: Vec<Time> = losses.chain(returns).collect();
+    all.sort_unstable();
+    all.dedup_by(|later, first| *later - *first <= AT_ONCE);
+    all
+}
+
 impl<'a> Told<'a> {
-    fn of(episode: &'a Episode, explained: &[(Time, Time)], until: Time) -> Option<Self> {
+    /// `explained` are the spans in which changes need no other reason, `moments` when devices went and came.
+    fn of(episode: &'a Episode, explained: &[(Time, Time)], moments: &[Time], until: Time) -> Option<Self> {
         let is_within = |change: &Change, (from, to): &(Time, Time)| (*from..=*to).contains(&change.at);
         let few: Vec<&(Time, Time)> = explained
             .iter()
-            .filter(|span| episode.changes.iter().filter(|it| is_within(it, span)).count() <= OF_AN_OUTAGE)
+            .filter(|span| {
+                let count = episode.changes.iter().filter(|it| is_within(it, span)).count();
+                count <= OF_AN_OUTAGE.max(moments.iter().filter(|at| (span.0..=span.1).contains(at)).count())
+            })
             .collect();
         let is_told = |change: &&Change| {
             change.at + SETTLED <= until && !few.iter().any(|span| is_within(change, span))
@@ -613,7 +630,7 @@ mod tests {
 
     #[test]
     fn two_changes_of_an_outage_are_explained_and_three_are_not() {
-        let told = |at: &[i64]| {
+        let told = |at: &[i64], moments: &[Time]| {
             let change = |at: &i64| Change {
                 at: s(*at),
                 cite: cite(s(*at)),
@@ -626,9 +643,11 @@ mod tests {
             let (count, last) = (changes.len() as u64, s(0));
             let episode =
                 Episode { vlan: None, changes, count, last, quiet_from: last, ended: None, usual: None };
-            Told::of(&episode, &[(s(100), s(150))], s(900)).map_or(0, |told| told.changes.len())
+            Told::of(&episode, &[(s(100), s(150))], moments, s(900)).map_or(0, |told| told.changes.len())
         };
-        assert_eq!([told(&[101, 140]), told(&[101, 140, 149]), told(&[101, 140, 300])], [0, 3, 1]);
+        let one = [s(100), s(150)];
+        assert_eq!([&[101, 140][..], &[101, 140, 149], &[101, 140, 300]].map(|at| told(at, &one)), [0, 3, 1]);
+        assert_eq!(told(&[101, 140, 149], &[s(100), s(110), s(150)]), 0);
     }
 
     #[test]

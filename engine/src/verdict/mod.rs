@@ -579,7 +579,8 @@ impl Verdict {
         if self.veiled.contains_key(&device) {
             return Some(due + JUDGE_AGAIN);
         }
-        let refusals = watch.asks.refused(since, due);
+        let mut refusals = watch.asks.refused(since, due);
+        refusals.retain(|ask| !self.is_just_back(ask.by, ask.at));
         let is_asker = |number: Number| refusals.iter().any(|ask| ask.by == number);
         if !refusals.is_empty() && self.by_last.is_empty() {
             // Nobody is heard while silences are judged, so that the order stands until all are.
@@ -653,6 +654,12 @@ impl Verdict {
         let Some(watch) = self.watches.get_mut(device) else { return };
         watch.deadline = due;
         self.enter(device, due);
+    }
+
+    /// Whether somebody had himself been gone just before `at`: until his port forwards nobody can answer him.
+    fn is_just_back(&self, number: Number, at: Time) -> bool {
+        let absence = self.watches.get(number).and_then(|watch| self.absences.get(watch.was_absent?));
+        absence.and_then(|it| it.ended).is_some_and(|(back, _)| at >= back && at - back <= NOT_FORWARDED)
     }
 
     /// Enters a deadline. One that moves on, as it does with every frame, keeps its place until that comes up.
@@ -745,6 +752,10 @@ impl Watch {
 
 /// A device without a learned cadence counts as online for this long after its last frame (design, "Time").
 pub const FRESH: Span = Span::seconds(60);
+
+/// So long a port passes nothing on after its link came up: twice the forward delay (IEEE 802.1D-2004, 17.14), and
+/// what a device asks meanwhile is copied to the mirror nevertheless.
+const NOT_FORWARDED: Span = Span::seconds(35);
 
 /// A suspect is judged again this often, for asks take time to be refused.
 const JUDGE_AGAIN: Span = Span::seconds(1);

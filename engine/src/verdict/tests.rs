@@ -267,3 +267,18 @@ fn who_died_behind_the_veil_is_dated_to_his_last_sign() {
     let [absence] = verdict.absences() else { panic!("one absence") };
     assert_eq!(absence.since, s(60));
 }
+
+#[test]
+fn who_just_came_back_himself_may_be_heard_by_nobody() {
+    let told = |first: i64| {
+        let mut verdict = streaming(60);
+        let mut gone = Absence::for_test(RECORDER, s(60), s(65));
+        gone.ended = Some((s(100), cite(0)));
+        verdict.absences.push(gone);
+        verdict.watches.get_mut(RECORDER).unwrap().was_absent = Some(0);
+        connects(&mut verdict, &[first, first + 1, first + 3]);
+        verdict.advance(s(first + 3));
+        verdict.absences().len()
+    };
+    assert_eq!([told(101), told(140)], [1, 2]);
+}
