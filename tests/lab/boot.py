@@ -84,8 +84,8 @@ def serve_foreign_addresses(device: plan.Device) -> None:
     net.start(
         device.name,
         [
-            "dnsmasq", "--keep-in-foreground", f"--conf-file={net.RUN_DIR / 'dnsmasq.conf'}", "--user=root", "--no-resolv",
-            "--no-hosts", "--no-ping", "--interface=eth0", "--bind-interfaces", "--dhcp-reply-delay=1",
+            "dnsmasq", "--keep-in-foreground", f"--conf-file={net.RUN_DIR / 'dnsmasq.conf'}", "--user=root",
+            "--no-resolv", "--no-hosts", "--no-ping", "--interface=eth0", "--bind-interfaces", "--dhcp-reply-delay=1",
             f"--dhcp-range={network}.100,{network}.199,3600s", f"--dhcp-leasefile={base}.leases",
             f"--pid-file={base}.dnsmasq.pid", "--log-dhcp", "--log-facility=-",
         ],

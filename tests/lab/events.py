@@ -37,8 +37,8 @@ def power_back(story: Truth, who: str, _how: str) -> None:
 def switch_power_lost(story: Truth, who: str, _how: str) -> None:
     """A switch without power feeds nobody either."""
     switch, members = plan.switch(who), plan.behind(who)
-    at = time.time()
     net.switch_off(switch)
+    at = time.time()
     for device in members:
         boot.power_cut(device)
     story.event("switch-power-lost", [who], at, members=[device.name for device in members])
@@ -63,8 +63,8 @@ def switch_power_back(story: Truth, who: str, _how: str) -> None:
 
 def switch_dies(story: Truth, who: str, _how: str) -> None:
     """The switch alone: what hangs on it is fed elsewhere and lives on."""
-    at = time.time()
     net.switch_off(plan.switch(who))
+    at = time.time()
     story.event("switch-died", [who], at, members=[device.name for device in plan.behind(who)])
 
 
@@ -78,8 +78,8 @@ def switch_back(story: Truth, who: str, _how: str) -> None:
 
 def uplink_cut(story: Truth, who: str, _how: str) -> None:
     switch = plan.switch(who)
-    at = time.time()
     net.ip(plan.CORE, f"link set {switch.uplink_port} down")
+    at = time.time()
     event = story.event("uplink-cut", [who], at, members=[device.name for device in plan.behind(who)])
     if switch.spare_port:
         streams_again(event, plan.behind(who))
@@ -105,8 +105,8 @@ def streams_again(event: dict, members: list[plan.Device]) -> None:
 def cable_pulled(story: Truth, who: str, _how: str) -> None:
     """At the switch's port: the device keeps its power and its address."""
     device = plan.device(who)
-    at = time.time()
     net.ip(device.switch, f"link set {device.port} down")
+    at = time.time()
     story.event("cable-pulled", [who], at, switch=device.switch, port=device.port)
 
 
@@ -160,8 +160,8 @@ def mirror_back(story: Truth, _who: str, _how: str) -> None:
 
 def source_lost(story: Truth, who: str, _how: str) -> None:
     """The mirror copies what enters by this switch's uplink no more."""
-    at = time.time()
     net.unmirror(plan.switch(who).uplink_port)
+    at = time.time()
     story.event("source-lost", [who], at, members=[device.name for device in plan.behind(who)], blind=True)
 
 

@@ -156,8 +156,14 @@ def live(site: sites.Site, story: truth.Truth) -> None:
 
 
 def every(arguments: argparse.Namespace) -> int:
-    """Runs sites side by side, as many at once as the processors bear."""
-    waiting = arguments.sites or list(sites.SITES)
+    """Runs sites side by side, as many at once as the processors bear, the longest first."""
+    if unknown := set(arguments.sites) - set(sites.SITES):
+        raise net.LabError(f"there is no site {', '.join(sorted(unknown))}; see `lab.py sites`")
+    for name, site in sites.SITES.items():
+        if site.pending and not arguments.sites:
+            print(f"lab: {name} is left out: {site.pending}", flush=True)
+    ready = [name for name, site in sites.SITES.items() if not site.pending]
+    waiting = sorted(arguments.sites or ready, key=lambda name: -sites.SITES[name].ends)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     running: dict[str, tuple[subprocess.Popen, float]] = {}
     failed = []
