@@ -119,6 +119,10 @@ impl Roots {
             it.is_judged = true;
         }
         if root.first.at - start < START {
+            // Who led before somebody took over in the first minute is rightly root when he is back.
+            if former.named >= NAMED_MIN && former.last.at - former.first.at >= CONFIRM {
+                tree.normal.get_or_insert(former.id.mac);
+            }
             return;
         }
         let before = self.takeovers.iter_mut().rev().find(|it| it.vlan == bridge.vlan && it.ended.is_none());
@@ -127,6 +131,8 @@ impl Roots {
             if tree.normal == Some(root.id.mac) {
                 return;
             }
+        } else if tree.normal == Some(root.id.mac) {
+            return;
         } else {
             tree.normal = Some(former.id.mac);
         }
@@ -271,6 +277,11 @@ pub mod tests {
     #[test]
     fn roots_of_the_first_minute_are_learned() {
         assert_eq!(told(&[(0, 30, 5, 5), (30, 300, 2, 5)]), []);
+    }
+
+    #[test]
+    fn who_led_before_somebody_took_over_in_the_first_minute_is_back_and_no_news() {
+        assert_eq!(told(&[(0, 30, 5, 5), (30, 90, 2, 5), (90, 150, 5, 5)]), []);
     }
 
     #[test]

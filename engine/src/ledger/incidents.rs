@@ -11,7 +11,7 @@ use super::directory::Number;
 use crate::detectors::device_offline::{self, Around};
 use crate::detectors::{
     address_conflict, boot_loop, device_flapping, device_restarted, devices_offline_together, dhcp_exhausted,
-    dhcp_failed, switch_fault, wrong_segment,
+    dhcp_failed, recorder_offline, switch_fault, wrong_segment,
 };
 use crate::finding::Finding;
 use crate::verdict::Absence;
@@ -140,8 +140,13 @@ impl Ledger {
 pub(super) fn explained(findings: Vec<Finding>) -> Vec<Finding> {
     let of_addresses =
         [address_conflict::KIND.id, dhcp_failed::KIND.id, dhcp_exhausted::KIND.id, wrong_segment::KIND.id];
-    let seems_gone =
-        [device_offline::KIND.id, device_flapping::KIND.id, device_restarted::KIND.id, boot_loop::KIND.id];
+    let seems_gone = [
+        recorder_offline::KIND.id,
+        device_offline::KIND.id,
+        device_flapping::KIND.id,
+        device_restarted::KIND.id,
+        boot_loop::KIND.id,
+    ];
     let (mut reasons, others): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|finding| of_addresses.contains(&finding.kind.id));
     let mut kept = Vec::new();
