@@ -16,7 +16,7 @@
 use super::device_flapping::{Around, evidence};
 use crate::finding::{Alternative, Cause, Finding, Kind, Revision, Severity, id};
 use crate::report::time::{clock_time, length};
-use crate::verdict::account::{capitalised, title_of};
+use crate::verdict::account::{subject_of, title_of};
 use crate::verdict::again::Repeated;
 
 /// The kind.
@@ -36,8 +36,7 @@ pub fn finding(repeated: &Repeated<'_>, around: Around<'_>) -> Option<Finding> {
     let (since, _) = first.from();
     let (detected, ended) = (repeated.clear()?, repeated.ended(now));
     let name = title_of(repeated.device, directory);
-    let kind = directory.device(repeated.device).map_or("unknown", |device| device.kind().0);
-    let what = if kind == "unknown" { "Device".to_owned() } else { capitalised(kind) };
+    let who = subject_of(repeated.device, directory);
     let starts = repeated.starts();
     let evidence = evidence(&repeated.episodes);
     let all: Vec<usize> = (0..evidence.len()).collect();
@@ -69,7 +68,7 @@ pub fn finding(repeated: &Repeated<'_>, around: Around<'_>) -> Option<Finding> {
         supersedes,
         title: format!("{name}: restarted {starts} times since {} UTC", clock_time(since)),
         summary: format!(
-            "{what} {name} restarts again and again: {starts} times between {} and {} UTC. It is physical security's turn: look at its firmware and its supply. Before somebody goes there, IT looks whether the port's power was lost each time.",
+            "{who} restarts again and again: {starts} times between {} and {} UTC. It is physical security's turn: look at its firmware and its supply. Before somebody goes there, IT looks whether the port's power was lost each time.",
             clock_time(since),
             clock_time(last.to().map_or(now, |(at, _)| at))
         ),

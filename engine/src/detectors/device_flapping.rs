@@ -19,7 +19,7 @@ use spanwatch_parsers::Time;
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Owner, Revision, Severity, id};
 use crate::ledger::directory::Directory;
 use crate::report::time::{clock_time, length};
-use crate::verdict::account::{capitalised, title_of};
+use crate::verdict::account::{subject_of, title_of};
 use crate::verdict::again::{Episode, Repeated};
 
 /// The kind.
@@ -54,8 +54,7 @@ pub fn finding(repeated: &Repeated<'_>, around: Around<'_>) -> Option<Finding> {
     let (since, _) = first.from();
     let (detected, ended) = (repeated.clear()?, repeated.ended(now));
     let name = title_of(repeated.device, directory);
-    let kind = directory.device(repeated.device).map_or("unknown", |device| device.kind().0);
-    let what = if kind == "unknown" { "Device".to_owned() } else { capitalised(kind) };
+    let who = subject_of(repeated.device, directory);
     let times = repeated.episodes.len();
     let lived = repeated.episodes.iter().filter(|it| it.lived().is_some()).count();
     let starts = repeated.starts();
@@ -105,7 +104,7 @@ pub fn finding(repeated: &Repeated<'_>, around: Around<'_>) -> Option<Finding> {
         supersedes,
         title: format!("{name}: gone and back {times} times since {} UTC", clock_time(since)),
         summary: format!(
-            "{what} {name} was gone and came back {times} times between {} and {} UTC, for up to {} each. {turn}",
+            "{who} was gone and came back {times} times between {} and {} UTC, for up to {} each. {turn}",
             clock_time(since),
             clock_time(last.to().map_or(until, |(at, _)| at)),
             length(longest)

@@ -29,7 +29,7 @@ use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Owner, Revisio
 use crate::ledger::directory::Directory;
 use crate::report::time::{clock_time, length};
 use crate::verdict::Absence;
-use crate::verdict::account::{asked, capitalised, evidence, others, title_of};
+use crate::verdict::account::{asked, evidence, others, subject_of, title_of};
 use crate::verdict::witness::How;
 
 /// The kind.
@@ -62,16 +62,16 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
     let Around { opened_as, directory, switch, shared, now } = around;
     let name = title_of(absence.device, directory);
     let kind = directory.device(absence.device).map_or("unknown", |device| device.kind().0);
-    let what = if kind == "unknown" { "Device".to_owned() } else { capitalised(kind) };
+    let who = subject_of(absence.device, directory);
     let judgement = Judgement::of(absence, kind);
     let evidence = evidence(absence, directory);
     let since = clock_time(absence.since);
     let alone = absence.together_count < MANY;
 
     let went = match absence.ended {
-        None => format!("{what} {name} has given no sign of life since {since} UTC."),
+        None => format!("{who} has given no sign of life since {since} UTC."),
         Some((ended, _)) => format!(
-            "{what} {name} gave no sign of life from {since} to {} UTC ({}).",
+            "{who} gave no sign of life from {since} to {} UTC ({}).",
             clock_time(ended),
             length(ended - absence.since)
         ),

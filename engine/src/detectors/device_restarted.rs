@@ -18,7 +18,7 @@ use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Seve
 use crate::ledger::directory::Directory;
 use crate::report::time::{clock_time, length};
 use crate::verdict::Restart;
-use crate::verdict::account::{address, capitalised, title_of};
+use crate::verdict::account::{address, subject_of, title_of};
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -34,8 +34,7 @@ pub const KIND: Kind = Kind {
 pub fn finding(restart: &Restart, directory: &Directory, switch: Option<String>) -> Finding {
     let ((since, last_frame), (at, cite, how)) = (restart.since, restart.sign);
     let name = title_of(restart.device, directory);
-    let kind = directory.device(restart.device).map_or("unknown", |device| device.kind().0);
-    let what = if kind == "unknown" { "Device".to_owned() } else { capitalised(kind) };
+    let who = subject_of(restart.device, directory);
     let is_ipv6 = address(restart.device, directory).is_some_and(|ip| ip.is_ipv6());
     let opened_as = directory.device(restart.device).map_or_else(String::new, |device| device.id());
     Finding {
@@ -70,7 +69,7 @@ pub fn finding(restart: &Restart, directory: &Directory, switch: Option<String>)
         }],
         title: format!("{name}: restarted at {} UTC", clock_time(at)),
         summary: format!(
-            "{what} {name} restarted: it was silent from {} to {} UTC and then started anew. Nobody needs to do anything unless it happens again.",
+            "{who} restarted: it was silent from {} to {} UTC and then started anew. Nobody needs to do anything unless it happens again.",
             clock_time(since),
             clock_time(at)
         ),

@@ -27,7 +27,7 @@ use crate::ledger::directory::Number;
 use crate::ledger::is_server_side;
 use crate::observation::{Cite, Observation};
 use crate::report::time::{clock_time, length};
-use crate::verdict::account::{capitalised, title_of};
+use crate::verdict::account::{subject_of, title_of};
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -187,8 +187,7 @@ impl Services {
 impl Failure {
     fn finding(&self, known: &Known<'_>) -> Finding {
         let name = title_of(self.device, known.directory);
-        let kind = known.directory.device(self.device).map_or("unknown", |device| device.kind().0);
-        let what = if kind == "unknown" { "Device".to_owned() } else { capitalised(kind) };
+        let who = subject_of(self.device, known.directory);
         let service = known.service(self.device, self.port);
         let since = clock_time(self.served.0);
         let span = match self.ended {
@@ -241,7 +240,7 @@ impl Failure {
             }],
             title: format!("{name}: {service} refused {span}"),
             summary: format!(
-                "{what} {name} is switched on and answers, but {span} it refuses {service} to {}, whom it served before. A program in it has stopped. It is physical security's turn: restart the device from its own page, or let IT switch the power of its port off and on. Nobody needs to drive out for that.",
+                "{who} is switched on and answers, but {span} it refuses {service} to {}, whom it served before. A program in it has stopped. It is physical security's turn: restart the device from its own page, or let IT switch the power of its port off and on. Nobody needs to drive out for that.",
                 names.join(", ")
             ),
             detail: format!(

@@ -25,7 +25,7 @@ use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Seve
 use crate::ledger::directory::Number;
 use crate::observation::{Cite, Observation};
 use crate::report::time::{clock_time, length};
-use crate::verdict::account::{capitalised, title_of};
+use crate::verdict::account::{subject_of, title_of};
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -301,8 +301,7 @@ impl Stalls {
 impl Stall {
     fn finding(&self, known: &Known<'_>) -> Finding {
         let name = title_of(self.device, known.directory);
-        let kind = known.directory.device(self.device).map_or("unknown", |device| device.kind().0);
-        let what = if kind == "unknown" { "Device".to_owned() } else { capitalised(kind) };
+        let who = subject_of(self.device, known.directory);
         let since = clock_time(self.since);
         let span = match self.ended {
             Some((at, _)) => format!("from {since} to {} UTC ({})", clock_time(at), length(at - self.since)),
@@ -359,7 +358,7 @@ impl Stall {
             }],
             title: format!("{name}: answers, but sends no picture {span}"),
             summary: format!(
-                "{what} {name} is switched on and answers, but {span} it sends no picture to {to}. Its encoder or its sensor has stopped. It is physical security's turn: restart the camera from its own page before anybody goes there."
+                "{who} is switched on and answers, but {span} it sends no picture to {to}. Its encoder or its sensor has stopped. It is physical security's turn: restart the camera from its own page before anybody goes there."
             ),
             detail: format!(
                 "Media to {} ran for {} with pauses of {} at most and stopped at {since} UTC without TEARDOWN or BYE; at {} UTC the device {said}.",

@@ -14,6 +14,19 @@ pub fn title_of(number: Number, directory: &Directory) -> String {
     directory.device(number).map_or_else(|| "a forgotten device".to_owned(), |device| device.title())
 }
 
+/// The same at the beginning of a sentence, its kind before it unless its name says that: `Camera Axis (10.0.0.5)`.
+#[must_use]
+pub fn subject_of(number: Number, directory: &Directory) -> String {
+    let title = title_of(number, directory);
+    let kind = directory.device(number).map_or("unknown", |device| device.kind().0);
+    let is_said = title.to_lowercase().contains(&kind.to_lowercase());
+    match kind {
+        _ if is_said => capitalised(&title),
+        "unknown" => format!("Device {title}"),
+        kind => format!("{} {title}", capitalised(kind)),
+    }
+}
+
 /// The address of a device, where it has one.
 #[must_use]
 pub fn address(number: Number, directory: &Directory) -> Option<IpAddr> {
