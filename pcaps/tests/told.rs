@@ -112,6 +112,29 @@ fn no_kind_is_left_out() {
 }
 
 #[test]
+fn a_camera_that_a_recorder_drops_is_told_so_and_lives_and_the_others_are_recorded_on() {
+    let options = Options { devices: 10, ..order("recording-stopped@65m+4m") };
+    if !has_tshark() {
+        return;
+    }
+    let wire = Wire::of(&options);
+    let (mac, recorder) = (wire.mac(0), wire.mac(1));
+    let (from, to) = (65.0 * 60.0, 69.0 * 60.0);
+    let asked = |method: &str, window| {
+        wire.count(
+            &format!("rtsp.method == \"{method}\" && eth.src == {recorder} && eth.dst == {mac}"),
+            window,
+        )
+    };
+    assert_eq!(asked("TEARDOWN", (from, from + 5.0)), 1);
+    assert_eq!(asked("SETUP", (from, to)), 0);
+    assert!(asked("PLAY", (to, to + 60.0)) > 0);
+    assert!(wire.count(&format!("dhcp && eth.src == {mac}"), (from, to)) > 0);
+    let others = wire.count(&format!("rtsp && eth.src == {recorder} && eth.dst != {mac}"), (from + 5.0, to));
+    assert!(others > 0, "{others}");
+}
+
+#[test]
 fn a_crashed_camera_resets_and_refuses_and_its_machine_lives() {
     let Some(wire) = wire("process-crash@100s+40s") else { return };
     let mac = wire.mac(0);
