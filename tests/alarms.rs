@@ -107,6 +107,24 @@ const NEARLY: &[(&str, Make)] = &[
     ("mirror-one-way", |_| simulated(&eyes("--transport multicast --mix video"))),
 ];
 
+/// What resembles a kind and is told as what it is: the kind, what is said instead, and the capture.
+const RESEMBLING: &[(&str, &str, Make)] = &[
+    ("boot-loop", "device-restarted", |_| {
+        simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident camera-reboot@2m+6s")
+    }),
+    ("device-restarted", "device-offline", |_| {
+        simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident cable-pull@2m+40s")
+    }),
+    ("switch-fault", "devices-offline-together", |_| {
+        simulated("--seed 4 --devices 24 --length 5m --bit-rate 60000 --incident uplink-cut@2m+60s")
+    }),
+    ("wrong-segment", "device-offline", |_| {
+        simulated(
+            "--seed 4 --devices 12 --length 4m --bit-rate 60000 --form tagged --incident cable-pull@2m+40s",
+        )
+    }),
+];
+
 /// What looks like a fault of a device or its recorder, and is none.
 const HARMLESS: &[(&str, Make)] = &[
     ("device-flapping", |_| {
@@ -128,6 +146,16 @@ const HARMLESS: &[(&str, Make)] = &[
         ))
     }),
 ];
+
+#[test]
+fn what_resembles_a_kind_is_told_as_what_it_is() {
+    let (site, scratch) = (Site::sample(), Scratch::new("resembling"));
+    for (kind, instead, capture) in RESEMBLING {
+        let report = replay(&scratch.file(&format!("{kind}.pcap"), &capture(&site)));
+        assert_eq!(of_kind(&report, kind).count(), 0, "{kind}: {report:#}");
+        assert!(of_kind(&report, instead).count() > 0, "{kind}: {instead} stays silent");
+    }
+}
 
 #[test]
 fn a_near_miss_of_a_kind_raises_nothing() {

@@ -1,10 +1,12 @@
 //! Every kind of incident: it can be planned, its truth holds together, and its traffic tells it.
 
+mod ordered;
 mod seen;
 
 use std::collections::BTreeSet;
 
-use seen::{Seen, order, run, run_with};
+use ordered::order;
+use seen::{Seen, run, run_with};
 use spanwatch_simulator::incident::{ALL, Family, Kind, is_reserved, plan, random_order};
 use spanwatch_simulator::mirror::Tags;
 use spanwatch_simulator::options::{Options, SECOND, Shape, Transport, View};

@@ -1,14 +1,13 @@
 //! Every incident is on the wire as its line of the catalogue says, read by tshark: those that
 //! `incidents.rs` reads by itself are not read again.
 
-#[allow(dead_code)]
-mod seen;
+mod ordered;
 mod support;
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
-use seen::order;
+use ordered::order;
 use spanwatch_simulator::incident::{ALL, Plan};
 use spanwatch_simulator::options::{Options, SECOND};
 use spanwatch_simulator::run;

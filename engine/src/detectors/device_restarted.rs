@@ -17,8 +17,8 @@
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Severity, id};
 use crate::ledger::directory::Directory;
 use crate::report::time::{clock_time, length};
-use crate::verdict::Restart;
 use crate::verdict::account::{address, subject_of, title_of};
+use crate::verdict::returns::Restart;
 
 /// The kind.
 pub const KIND: Kind = Kind {

@@ -29,7 +29,7 @@ use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Seve
 use crate::ledger::directory::Number;
 use crate::observation::{Cite, Observation};
 use crate::report::time::{clock_time, length};
-use crate::verdict::account::title_of;
+use crate::verdict::account::{subject_of, title_of};
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -339,6 +339,7 @@ impl Detector for Recordings {
 impl Stop {
     fn finding(&self, known: &Known<'_>) -> Finding {
         let name = title_of(self.camera, known.directory);
+        let who = subject_of(self.camera, known.directory);
         let recorder = known.holder(self.client, None).1;
         let since = clock_time(self.since);
         let span = match self.ended {
@@ -404,7 +405,7 @@ impl Stop {
             }],
             title: format!("{name}: nobody records its picture {span}"),
             summary: format!(
-                "Camera {name} is switched on and could send its picture, but {span} nobody takes it: {recorder} has stopped by itself and goes on with other cameras. There may be no recording, unless the camera records locally, to its own card. It is physical security's turn: look whether it is still on the recorder's list. Nobody needs to go there."
+                "{who} is switched on and could send its picture, but {span} nobody takes it: {recorder} has stopped by itself and goes on with other cameras. There may be no recording, unless the camera records locally, to its own card. It is physical security's turn: look whether it is still on the recorder's list. Nobody needs to go there."
             ),
             detail: format!(
                 "{recorder} took its media for {} without a break and ended the session with TEARDOWN at {since} UTC. For {} no other client took it and {recorder} did not ask again; it goes on with {others} cameras that it has taken for as long.",

@@ -88,14 +88,12 @@ impl Ledger {
         }
         let early = members.iter().filter(|(absence, _)| absence.detected < fate.detected);
         let supersedes = early.map(|(absence, opened_as)| self.single(absence, opened_as, now).id).collect();
-        let switch = fate.switch.as_ref().and_then(|id| self.switches.get(id));
-        let name =
-            fate.switch.as_ref().map(|id| switch.and_then(|it| it.name.as_ref()).unwrap_or(id).as_str());
+        let name = fate.switch.as_ref().map(|id| self.switch_name(id));
         let heard = fate.switch.as_ref().and_then(|id| self.chassis.get(id)).copied();
         let around = devices_offline_together::Around {
             opened_as,
             directory: &self.directory,
-            switch_name: name,
+            switch_name: name.as_ref().map(Text::as_str),
             switch_heard: heard
                 .and_then(|number| self.directory.device(number))
                 .map(|device| device.last_seen),
@@ -111,11 +109,10 @@ impl Ledger {
         let is_shared = !absence.together.is_empty()
             && absence.together.len() == absence.together_count
             && absence.together.iter().all(|other| self.switch_of(*other) == switch);
-        let name = |id: &Text| self.switches.get(id).and_then(|it| it.name.clone()).unwrap_or(id.clone());
         let around = Around {
             opened_as,
             directory: &self.directory,
-            shared: switch.as_ref().filter(|_| is_shared).map(|id| name(id).as_str().to_owned()),
+            shared: switch.as_ref().filter(|_| is_shared).map(|id| self.switch_name(id).as_str().to_owned()),
             switch: switch.map(|id| id.as_str().to_owned()),
             now,
         };

@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod loss;
 pub mod refusals;
 pub mod session;
+mod starts;
 pub mod stream;
 pub mod switch;
 
@@ -22,8 +23,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
-    Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Lease, Mac, Neighbor, ReceiverReport,
-    Span, StreamActivity, Text, Time,
+    Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Mac, Neighbor, ReceiverReport,
+    StreamActivity, Text, Time,
 };
 
 use crate::clock::GapReason;
@@ -32,9 +33,10 @@ use crate::detectors::mirror_lost::Pulse;
 use crate::detectors::{self, Detector, Known, limit_reached, mirror_clock};
 use crate::finding::Finding;
 use crate::observation::{Cite, Observation, Party};
+use crate::verdict::Verdict;
+use crate::verdict::returns::Start;
 use crate::verdict::view::View;
 use crate::verdict::witness::{Ask, How};
-use crate::verdict::{Start, Verdict};
 use device::{Attachment, Device};
 use directory::{Bound, Directory, Number, is_device_address, is_site_address};
 use identity::{Attribute, Sight, Witness};
@@ -42,6 +44,7 @@ use inventory::Inventory;
 use loss::Losses;
 use refusals::Refusals;
 use session::Sessions;
+use starts::Strangers;
 use stream::Streams;
 use switch::Switches;
 
@@ -105,8 +108,7 @@ pub struct Ledger {
     routers: BTreeSet<IpAddr>,
     /// Bridges by what they call themselves where that is no MAC.
     chassis: BTreeMap<Text, Number>,
-    /// Clients of DHCP that no device is known to be, and when they began to ask.
-    strangers: BTreeMap<Mac, (Time, Cite)>,
+    strangers: Strangers,
     /// Ids at the opening of the verdict's absences, by index.
     opened_as: Vec<String>,
     /// What was not kept of a device or of the rooms in here.
@@ -146,7 +148,7 @@ impl Ledger {
             carried: BTreeMap::new(),
             routers: BTreeSet::new(),
             chassis: BTreeMap::new(),
-            strangers: BTreeMap::new(),
+            strangers: starts::nobody(),
             opened_as: Vec::new(),
             refused: Refusals::default(),
             detectors: detectors::ALL.iter().filter_map(|kind| kind.start).map(|start| start()).collect(),
@@ -261,15 +263,15 @@ impl Ledger {
             | Fact::Admission(_)
             | Fact::Membership { .. }
             | Fact::MembershipQuery(_)
+            | Fact::Refused { .. }
+            | Fact::Copies { .. }
+            | Fact::Returning(_)
             | Fact::Notice(_) => {}
-            // What no detector reads yet.
+            // What nobody reads yet.
             Fact::Uptime { .. }
             | Fact::ClearSecret { .. }
             | Fact::Clock(_)
-            | Fact::Refused { .. }
             | Fact::MediaProved { .. }
-            | Fact::Copies { .. }
-            | Fact::Returning(_)
             | Fact::Tunnel { .. } => {}
         }
         self.hang_listed();
@@ -279,16 +281,22 @@ impl Ledger {
     }
 
     fn each_detector(&mut self, mut tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
-        let known = Known {
+        let mut detectors = std::mem::take(&mut self.detectors);
+        let known = self.known(self.now);
+        detectors.iter_mut().for_each(|detector| tell(detector.as_mut(), &known));
+        self.detectors = detectors;
+    }
+
+    fn known(&self, now: Time) -> Known<'_> {
+        Known {
             directory: &self.directory,
             switches: &self.switches,
             losses: &self.losses,
             absences: self.verdict.absences(),
             faults: self.view.faults(),
             fingerprints: self.fingerprints,
-            now: self.now,
-        };
-        self.detectors.iter_mut().for_each(|detector| tell(detector.as_mut(), &known));
+            now,
+        }
     }
 
     /// Says that every shard has flushed all frames before `tick`.
@@ -348,15 +356,7 @@ impl Ledger {
         let mut findings = self.findings.clone();
         findings.extend(self.pulse.finding());
         findings.extend(self.incidents(now));
-        let known = Known {
-            directory: &self.directory,
-            switches: &self.switches,
-            losses: &self.losses,
-            absences: self.verdict.absences(),
-            faults: self.view.faults(),
-            fingerprints: self.fingerprints,
-            now,
-        };
+        let known = self.known(now);
         findings.extend(self.detectors.iter().flat_map(|detector| detector.findings(&known)));
         let mut findings = incidents::explained(findings);
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
@@ -388,12 +388,10 @@ impl Ledger {
     #[must_use]
     pub fn all_limits(&self) -> BTreeMap<&'static str, Limit> {
         let mut limits = self.limits.clone();
-        let own = [("absences", crate::verdict::ABSENCES_MAX as u64, self.verdict.refused)];
         let of_detectors = self.detectors.iter().flat_map(|detector| detector.limits());
-        let of_detectors = of_detectors.map(|(what, cap, evicted)| (what, cap as u64, evicted));
-        for (what, cap, evicted) in own.into_iter().chain(of_detectors).filter(|(_, _, evicted)| *evicted > 0)
-        {
-            limits.insert(what, Limit { cap, evicted, first: self.now, last: self.now });
+        let all = self.verdict.limits().into_iter().chain(of_detectors);
+        for (what, cap, evicted) in all.filter(|(_, _, evicted)| *evicted > 0) {
+            limits.insert(what, Limit { cap: cap as u64, evicted, first: self.now, last: self.now });
         }
         limits
     }
@@ -613,16 +611,6 @@ impl Ledger {
         self.verdict.asked(device, Ask { at: seen.at, cite: seen.cite, by, how, attempt });
     }
 
-    /// Who has no address yet asks whether one is free.
-    fn probed(&mut self, seen: &Observation) {
-        let (Party { mac: Some(mac), ip: None, .. }, Fact::Asked { target }) = (seen.subject, &seen.fact)
-        else {
-            return;
-        };
-        let number = self.directory.find_mac(mac);
-        self.started(number, (seen, seen.at, seen.cite), Some(*target), Start::Probe);
-    }
-
     /// Whether a device is known to have answered on this TCP port.
     fn is_served(&self, seen: &Observation, target: IpAddr, port: u16) -> bool {
         let device =
@@ -648,52 +636,6 @@ impl Ledger {
         if !(is_client_kind && self.forwards(number)) {
             self.directory.learn(number, Sight::labelled(label, seen.at, seen.cite));
         }
-    }
-
-    fn lease(&mut self, seen: &Observation, lease: &Lease) {
-        let is_start =
-            lease.message == DHCP_DISCOVER || (lease.message == DHCP_REQUEST && lease.server.is_none());
-        if is_start && !(lease.message == DHCP_REQUEST && seen.subject.ip.is_some()) {
-            let number =
-                self.directory.find(&seen.subject).or_else(|| self.directory.find_mac(seen.subject.mac?));
-            let is_told = self.started(number, (seen, seen.at, seen.cite), lease.address, Start::Lease);
-            if let (false, Some(mac)) = (is_told, seen.subject.mac) {
-                if self.strangers.len() >= STRANGERS_MAX
-                    && let Some(oldest) =
-                        self.strangers.iter().min_by_key(|(mac, (at, _))| (*at, **mac)).map(|(mac, _)| *mac)
-                {
-                    self.strangers.remove(&oldest);
-                }
-                self.strangers.insert(mac, (seen.at, seen.cite));
-            }
-        }
-        if lease.message == DHCP_ACK
-            && let Some((at, cite)) = seen.subject.mac.and_then(|mac| self.strangers.remove(&mac))
-            && seen.at - at <= LEASES_WITHIN
-        {
-            let number = self.directory.find(&seen.subject);
-            self.started(number, (seen, at, cite), lease.address, Start::Lease);
-        }
-    }
-
-    /// Somebody did what one does after a start. Whose MAC is not known yet may be the device that holds the address
-    /// he speaks of: so far it may have been known by that alone.
-    fn started(
-        &mut self,
-        number: Option<Number>,
-        (seen, at, cite): (&Observation, Time, Cite),
-        speaks_of: Option<IpAddr>,
-        how: Start,
-    ) -> bool {
-        let nameless =
-            |number: &Number| self.directory.device(*number).is_some_and(|device| device.macs.is_empty());
-        let held = speaks_of.and_then(|ip| self.directory.find_ip(ip, seen.subject.vlan)).filter(nameless);
-        let number = number.or(held);
-        if let Some(number) = number {
-            let is_camera = self.directory.device(number).is_some_and(Device::offers_media);
-            self.verdict.started(number, (at, cite), how, is_camera);
-        }
-        number.is_some()
     }
 
     fn attach(&mut self, seen: &Observation, attachment: Attachment) {
@@ -879,14 +821,6 @@ const BY_OUI: u8 = 40;
 const BY_OPTION_82: u8 = 90;
 /// What no router has touched (RFC 5082, 3).
 const HOP_LIMIT_OF_THE_LINK: u8 = 255;
-/// Message types of RFC 2132, 9.6.
-const DHCP_DISCOVER: u8 = 1;
-const DHCP_REQUEST: u8 = 3;
-const DHCP_ACK: u8 = 5;
-/// A client that asks has its lease within this time, or asks anew (RFC 2131, 4.1).
-const LEASES_WITHIN: Span = Span::seconds(64);
-/// MACs of no known device that ask for a lease, remembered until they have it.
-const STRANGERS_MAX: usize = 1_024;
 /// Enabled capabilities of IEEE 802.1AB-2016, table 8-4.
 const LLDP_BRIDGE: u16 = 1 << 2;
 const LLDP_ROUTER: u16 = 1 << 4;

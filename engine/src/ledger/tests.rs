@@ -1,5 +1,7 @@
 //! What the rooms make of observations together.
 
+use spanwatch_parsers::Span;
+
 use super::*;
 
 const CAMERA: Mac = Mac([2, 0, 0, 0, 0, 0xa]);

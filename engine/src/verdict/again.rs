@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use spanwatch_parsers::{Span, Time};
 
+use super::Absence;
 use super::fate::{AT_ONCE, Fate};
-use super::{Absence, Hole, Restart};
+use super::returns::{Hole, Restart};
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
 
@@ -246,7 +247,7 @@ const DAY: Span = Span::seconds(86_400);
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Start, fate};
+    use super::super::{fate, returns::Start};
     use super::*;
     use spanwatch_parsers::Text;
 

@@ -27,6 +27,7 @@ pub mod account;
 pub mod again;
 pub mod expectation;
 pub mod fate;
+pub mod returns;
 pub mod running;
 pub mod view;
 pub mod witness;
@@ -41,7 +42,8 @@ use crate::numbered::Numbered;
 use crate::observation::Cite;
 use expectation::Expectation;
 use fate::TOGETHER;
-use running::{Clocks, Reading};
+use returns::{HOLE_MIN, Hole, Restart, Start};
+use running::Clocks;
 use witness::{Ask, Asks};
 
 /// One absence, from the last sign of life to the first sign after.
@@ -127,65 +129,6 @@ impl Absence {
     }
 }
 
-/// A silence too short to be an absence, in which something was lost: the way was cut for a moment.
-#[derive(Debug, Clone)]
-pub struct Hole {
-    /// Who.
-    pub device: Number,
-    /// Its last frame before.
-    pub from: (Time, Cite),
-    /// Its first frame after.
-    pub to: (Time, Cite),
-    /// The frame that shows what was lost: media with a gap in its numbers, or bytes sent again.
-    pub lost: Cite,
-}
-
-/// A start that made no absence: the device was away for too short a time, or nobody asked for it.
-#[derive(Debug, Clone)]
-pub struct Restart {
-    /// Who.
-    pub device: Number,
-    /// Its last frame before.
-    pub since: (Time, Cite),
-    /// Its first word after, and what that was.
-    pub sign: (Time, Cite, Start),
-    /// Whether its own clock showed later that it had run all the time.
-    is_denied: bool,
-}
-
-/// What one does after a start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Start {
-    /// It asks for an address (DHCP DISCOVER, or a REQUEST that names no server: RFC 2131, 4.3.2).
-    Lease,
-    /// It asks whether its address is free (RFC 5227, 2.1.1; RFC 4862, 5.4).
-    Probe,
-    /// It tells everybody its address, unasked (RFC 5227, 2.3). Some do so whenever their link comes up.
-    Announcement,
-}
-
-impl Start {
-    /// In words, after a name.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Lease => "asks for an address as after a start",
-            Self::Probe => "asks whether its address is free, as after a start",
-            Self::Announcement => "tells everybody its address unasked, as after a start",
-        }
-    }
-
-    /// The protocol that shows it.
-    #[must_use]
-    pub const fn protocol(self, is_ipv6: bool) -> &'static str {
-        match self {
-            Self::Lease => "dhcp",
-            Self::Probe if is_ipv6 => "nd",
-            Self::Probe | Self::Announcement => "arp",
-        }
-    }
-}
-
 /// The availability of a device over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
@@ -257,8 +200,8 @@ pub struct Verdict {
     blinds: Vec<Time>,
     /// Whom the mirror cannot show, and when it last did.
     veiled: BTreeMap<Number, Time>,
-    /// Absences that were not kept.
-    pub refused: u64,
+    /// Absences, short cuts and starts that were not kept.
+    refused: [u64; 3],
     /// Changes of state that were not kept.
     pub history_refused: u64,
 }
@@ -323,48 +266,6 @@ impl Verdict {
         self.keep_hole(hole);
     }
 
-    /// Says that a device sent again what was not acknowledged.
-    pub fn resent(&mut self, device: Number, at: Time, cite: Cite) {
-        let hole = self.watches.get_mut(device).and_then(|watch| watch.hole(device, at, cite));
-        self.keep_hole(hole);
-    }
-
-    fn keep_hole(&mut self, hole: Option<Hole>) {
-        let Some(hole) = hole else { return };
-        if let Some(watch) = self.watches.get_mut(hole.device) {
-            watch.silence = None;
-        }
-        if self.holes.len() < HOLES_MAX {
-            self.holes.push(hole);
-        } else {
-            self.refused = self.refused.saturating_add(1);
-        }
-    }
-
-    /// Takes what a device's clock showed `peer` at `at`, in the frame `cite`.
-    pub fn stamped(&mut self, device: Number, peer: IpAddr, (at, cite): (Time, Cite), stamp: u32) {
-        let Some(watch) = self.watches.get_mut(device) else { return };
-        let reading = watch.clocks.read(peer, at, stamp);
-        if reading == Reading::Anew
-            && let Some(restart) = watch.announced.take_if(|it| at - it.sign.0 <= START_SIGNS)
-        {
-            return self.keep_restart(restart);
-        }
-        let before = match reading {
-            Reading::RanOn(before) => Some(before),
-            Reading::Anew | Reading::Nothing => None,
-        };
-        let restart = watch.restart.and_then(|index| self.restarts.get_mut(index));
-        if let Some(restart) = restart.filter(|it| before.is_some_and(|before| before <= it.since.0)) {
-            restart.is_denied = true;
-        }
-        let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index)) else { return };
-        let is_back = absence.ended.is_some_and(|(ended, _)| at >= ended);
-        if is_back && absence.ran_on.is_none() && before.is_some_and(|before| before <= absence.since) {
-            absence.ran_on = Some((at, cite));
-        }
-    }
-
     /// Takes one second of what a device sends to `peer` by a flow that it serves, or by which it receives media.
     pub fn signed(&mut self, device: Number, second: &Activity, to: IpAddr, peer: Option<Number>) {
         let offset = self.offset;
@@ -415,48 +316,6 @@ impl Verdict {
         if let Some(watch) = self.watches.get_mut(device) {
             watch.asks.addressed(by, at);
         }
-    }
-
-    /// Says that the device did what one does after a start. Of who offers media (`is_camera`) that is told though
-    /// nothing was expected of him: of an office's machines it is no news.
-    pub fn started(&mut self, device: Number, (at, cite): (Time, Cite), how: Start, is_camera: bool) {
-        let Some(watch) = self.watches.get_mut(device) else { return };
-        let absence = watch.was_absent.and_then(|index| self.absences.get_mut(index));
-        if let Some(absence) =
-            absence.filter(|it| it.ended.is_none_or(|(ended, _)| at - ended <= START_SIGNS))
-        {
-            if absence.restarted.is_none() && at - self.offset > absence.watched_since {
-                absence.restarted = Some((at, cite, how));
-            }
-            return;
-        }
-        let is_told = watch.restart.and_then(|index| self.restarts.get(index));
-        if is_told.is_some_and(|it| at - it.sign.0 <= START_SIGNS) {
-            return;
-        }
-        let silence = at - self.offset - watch.last.0;
-        let is_of_interest = watch.was_expected || (is_camera && how != Start::Announcement);
-        if !is_of_interest || silence < RESTART_MIN {
-            return;
-        }
-        let restart =
-            Restart { device, since: (watch.last.1, watch.last.2), sign: (at, cite, how), is_denied: false };
-        if how == Start::Announcement {
-            watch.announced = Some(restart);
-        } else {
-            self.keep_restart(restart);
-        }
-    }
-
-    fn keep_restart(&mut self, restart: Restart) {
-        let Some(watch) = self.watches.get_mut(restart.device) else { return };
-        watch.announced = None;
-        if self.restarts.len() >= RESTARTS_MAX {
-            self.refused = self.refused.saturating_add(1);
-            return;
-        }
-        watch.restart = Some(self.restarts.len());
-        self.restarts.push(restart);
     }
 
     /// Says that nobody watched between the two, or that the capture's clock leapt from one to the other.
@@ -535,21 +394,21 @@ impl Verdict {
         Some(watch)
     }
 
+    /// What is held at most, and how much was not kept for that.
+    #[must_use]
+    pub const fn limits(&self) -> [(&'static str, usize, u64); 3] {
+        let [absences, cuts, starts] = self.refused;
+        [
+            ("absences", ABSENCES_MAX, absences),
+            ("short cuts", returns::HOLES_MAX, cuts),
+            ("starts without an absence", returns::RESTARTS_MAX, starts),
+        ]
+    }
+
     /// Every absence, in the order in which they were detected.
     #[must_use]
     pub fn absences(&self) -> &[Absence] {
         &self.absences
-    }
-
-    /// Every short cut, in the order in which they were seen.
-    #[must_use]
-    pub fn holes(&self) -> &[Hole] {
-        &self.holes
-    }
-
-    /// Every start without an absence, in the order in which they were seen.
-    pub fn restarts(&self) -> impl Iterator<Item = &Restart> {
-        self.restarts.iter().filter(|restart| !restart.is_denied)
     }
 
     /// The history of a device: from when it was what, ending with what it is at `now`.
@@ -595,7 +454,7 @@ impl Verdict {
             return if due - since < GIVE_UP { Some(due + JUDGE_AGAIN) } else { asked_again };
         }
         if self.absences.len() >= ABSENCES_MAX {
-            self.refused = self.refused.saturating_add(1);
+            self.refused[0] = self.refused[0].saturating_add(1);
             return None;
         }
         let from = self.by_last.partition_point(|(last, _)| *last < since - TOGETHER);
@@ -705,12 +564,6 @@ impl Watch {
         if self.expectation.is_learned() { self.expectation.patience() } else { FRESH }
     }
 
-    /// The silence just over, where what `cite` shows at `at` proves that something was lost in it.
-    fn hole(&self, device: Number, at: Time, lost: Cite) -> Option<Hole> {
-        let (from, to) = self.silence?;
-        (at >= to.0 && at - to.0 <= LOSS_SHOWS).then_some(Hole { device, from, to, lost })
-    }
-
     fn enter(&mut self, at: Time, state: State, refused: &mut u64) {
         if self.history.last().is_some_and(|(_, last)| *last == state) {
             return;
@@ -762,24 +615,6 @@ const JUDGE_AGAIN: Span = Span::seconds(1);
 
 /// After this much silence without a refused ask nobody is asking, and silence proves nothing.
 const GIVE_UP: Span = Span::seconds(60);
-
-/// Signs of a start count until this long after the first frame: DHCP retries up to about 60 s (RFC 2131, 4.1).
-const START_SIGNS: Span = Span::seconds(60);
-
-/// A silence in which a link can go down and come up again.
-const HOLE_MIN: Span = Span::millis(1_500);
-
-/// What was lost in it shows within this time.
-const LOSS_SHOWS: Span = Span::seconds(3);
-
-/// Nothing starts anew within less (facts, offline_and_switch 4: 20 to 120 s).
-const RESTART_MIN: Span = Span::seconds(5);
-
-/// Short cuts kept.
-const HOLES_MAX: usize = 16_384;
-
-/// Starts without an absence kept.
-const RESTARTS_MAX: usize = 16_384;
 
 /// Others heard are counted up to here: more make nothing surer.
 pub const OTHERS_COUNTED: usize = 1_000;

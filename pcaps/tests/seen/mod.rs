@@ -9,6 +9,8 @@ use spanwatch_simulator::run;
 use spanwatch_simulator::tap::{Out, Sink};
 use spanwatch_simulator::truth::{Event, Truth};
 
+use super::ordered::order;
+
 /// A MAC.
 pub type Mac = [u8; 6];
 
@@ -29,19 +31,6 @@ impl Sink for Seen {
         let source = bytes[6..12].try_into().unwrap();
         self.frames.push((at, source, bytes[..bytes.len().min(300)].to_vec()));
         Ok(())
-    }
-}
-
-/// A small site in which this happens.
-pub fn order(incident: &str) -> Options {
-    Options {
-        seed: 5,
-        devices: 30,
-        frame_rate: Some(2),
-        bit_rate: Some(10_000),
-        is_settled: true,
-        incidents: vec![incident.parse().unwrap()],
-        ..Options::default()
     }
 }
 

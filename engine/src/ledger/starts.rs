@@ -1,0 +1,88 @@
+//! Starts: what one does after a start, and who did it.
+
+use std::net::IpAddr;
+
+use spanwatch_parsers::{Fact, Lease, Mac, Span, Time};
+
+use super::Ledger;
+use super::device::Device;
+use super::directory::Number;
+use crate::bounded::Expiring;
+use crate::observation::{Cite, Observation, Party};
+use crate::verdict::returns::Start;
+
+/// Clients of DHCP that no device is known to be, and when they began to ask.
+pub(super) type Strangers = Expiring<Mac, (Time, Cite)>;
+
+/// Nobody yet.
+pub(super) fn nobody() -> Strangers {
+    Expiring::new(STRANGERS_MAX, LEASES_WITHIN, SEED)
+}
+
+impl Ledger {
+    /// Who has no address yet asks whether one is free.
+    pub(super) fn probed(&mut self, seen: &Observation) {
+        let (Party { mac: Some(mac), ip: None, .. }, Fact::Asked { target }) = (seen.subject, &seen.fact)
+        else {
+            return;
+        };
+        let number = self.directory.find_mac(mac);
+        self.started(number, (seen, seen.at, seen.cite), Some(*target), Start::Probe);
+    }
+
+    pub(super) fn lease(&mut self, seen: &Observation, lease: &Lease) {
+        let is_start =
+            lease.message == DHCP_DISCOVER || (lease.message == DHCP_REQUEST && lease.server.is_none());
+        if is_start && !(lease.message == DHCP_REQUEST && seen.subject.ip.is_some()) {
+            let number =
+                self.directory.find(&seen.subject).or_else(|| self.directory.find_mac(seen.subject.mac?));
+            let is_told = self.started(number, (seen, seen.at, seen.cite), lease.address, Start::Lease);
+            if let (false, Some(mac)) = (is_told, seen.subject.mac) {
+                self.strangers.insert(mac, (seen.at, seen.cite), seen.at);
+            }
+        }
+        if lease.message == DHCP_ACK
+            && let Some((at, cite)) = self.asked_before(seen.subject.mac)
+            && seen.at - at <= LEASES_WITHIN
+        {
+            let number = self.directory.find(&seen.subject);
+            self.started(number, (seen, at, cite), lease.address, Start::Lease);
+        }
+    }
+
+    fn asked_before(&mut self, mac: Option<Mac>) -> Option<(Time, Cite)> {
+        let slot = self.strangers.find(&mac?)?;
+        self.strangers.take(slot).map(|(_, asked)| asked)
+    }
+
+    /// Somebody did what one does after a start. Whose MAC is not known yet may be the device that holds the address
+    /// he speaks of: so far it may have been known by that alone.
+    pub(super) fn started(
+        &mut self,
+        number: Option<Number>,
+        (seen, at, cite): (&Observation, Time, Cite),
+        speaks_of: Option<IpAddr>,
+        how: Start,
+    ) -> bool {
+        let nameless =
+            |number: &Number| self.directory.device(*number).is_some_and(|device| device.macs.is_empty());
+        let held = speaks_of.and_then(|ip| self.directory.find_ip(ip, seen.subject.vlan)).filter(nameless);
+        let number = number.or(held);
+        if let Some(number) = number {
+            let is_camera = self.directory.device(number).is_some_and(Device::offers_media);
+            self.verdict.started(number, (at, cite), how, is_camera);
+        }
+        number.is_some()
+    }
+}
+
+/// Message types of RFC 2132, 9.6.
+const DHCP_DISCOVER: u8 = 1;
+const DHCP_REQUEST: u8 = 3;
+const DHCP_ACK: u8 = 5;
+/// A client that asks has its lease within this time, or asks anew (RFC 2131, 4.1).
+const LEASES_WITHIN: Span = Span::seconds(64);
+/// MACs of no known device that ask for a lease, remembered until they have it.
+const STRANGERS_MAX: usize = 1_024;
+/// Seed of a table that traffic fills; it never shows.
+const SEED: u64 = 0x57a7;

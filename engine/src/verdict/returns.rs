@@ -1,0 +1,198 @@
+//! What a return shows: that the device ran all the time, that it started anew, or that its way was cut for a moment.
+//!
+//! ```text
+//!            ┌─ what one does after a start ──► it started anew, unless its clock says otherwise
+//!  silence ──┼─ its clock as it should be ────► it ran all the time
+//!            └─ too short to be missed, and something was lost in it ──► a short cut
+//! ```
+
+use std::net::IpAddr;
+
+use spanwatch_parsers::{Span, Time};
+
+use super::running::Reading;
+use super::{Verdict, Watch};
+use crate::ledger::directory::Number;
+use crate::observation::Cite;
+
+/// A silence too short to be an absence, in which something was lost: the way was cut for a moment.
+#[derive(Debug, Clone)]
+pub struct Hole {
+    /// Who.
+    pub device: Number,
+    /// Its last frame before.
+    pub from: (Time, Cite),
+    /// Its first frame after.
+    pub to: (Time, Cite),
+    /// The frame that shows what was lost: media with a gap in its numbers, or bytes sent again.
+    pub lost: Cite,
+}
+
+/// A start that made no absence: the device was away for too short a time, or nobody asked for it.
+#[derive(Debug, Clone)]
+pub struct Restart {
+    /// Who.
+    pub device: Number,
+    /// Its last frame before.
+    pub since: (Time, Cite),
+    /// Its first word after, and what that was.
+    pub sign: (Time, Cite, Start),
+    /// Whether its own clock showed later that it had run all the time.
+    is_denied: bool,
+}
+
+/// What one does after a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Start {
+    /// It asks for an address (DHCP DISCOVER, or a REQUEST that names no server: RFC 2131, 4.3.2).
+    Lease,
+    /// It asks whether its address is free (RFC 5227, 2.1.1; RFC 4862, 5.4).
+    Probe,
+    /// It tells everybody its address, unasked (RFC 5227, 2.3). Some do so whenever their link comes up.
+    Announcement,
+}
+
+impl Start {
+    /// In words, after a name.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Lease => "asks for an address as after a start",
+            Self::Probe => "asks whether its address is free, as after a start",
+            Self::Announcement => "tells everybody its address unasked, as after a start",
+        }
+    }
+
+    /// The protocol that shows it.
+    #[must_use]
+    pub const fn protocol(self, is_ipv6: bool) -> &'static str {
+        match self {
+            Self::Lease => "dhcp",
+            Self::Probe if is_ipv6 => "nd",
+            Self::Probe | Self::Announcement => "arp",
+        }
+    }
+}
+
+impl Verdict {
+    /// Says that a device sent again what was not acknowledged.
+    pub fn resent(&mut self, device: Number, at: Time, cite: Cite) {
+        let hole = self.watches.get_mut(device).and_then(|watch| watch.hole(device, at, cite));
+        self.keep_hole(hole);
+    }
+
+    pub(super) fn keep_hole(&mut self, hole: Option<Hole>) {
+        let Some(hole) = hole else { return };
+        if let Some(watch) = self.watches.get_mut(hole.device) {
+            watch.silence = None;
+        }
+        if self.holes.len() < HOLES_MAX {
+            self.holes.push(hole);
+        } else {
+            self.refused[1] = self.refused[1].saturating_add(1);
+        }
+    }
+
+    /// Takes what a device's clock showed `peer` at `at`, in the frame `cite`.
+    pub fn stamped(&mut self, device: Number, peer: IpAddr, (at, cite): (Time, Cite), stamp: u32) {
+        let Some(watch) = self.watches.get_mut(device) else { return };
+        let reading = watch.clocks.read(peer, at, stamp);
+        if reading == Reading::Anew
+            && let Some(restart) = watch.announced.take_if(|it| at - it.sign.0 <= START_SIGNS)
+        {
+            return self.keep_restart(restart);
+        }
+        let before = match reading {
+            Reading::RanOn(before) => Some(before),
+            Reading::Anew | Reading::Nothing => None,
+        };
+        let restart = watch.restart.and_then(|index| self.restarts.get_mut(index));
+        if let Some(restart) = restart.filter(|it| before.is_some_and(|before| before <= it.since.0)) {
+            restart.is_denied = true;
+        }
+        let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index)) else { return };
+        let is_back = absence.ended.is_some_and(|(ended, _)| at >= ended);
+        if is_back && absence.ran_on.is_none() && before.is_some_and(|before| before <= absence.since) {
+            absence.ran_on = Some((at, cite));
+        }
+    }
+
+    /// Says that the device did what one does after a start. Of who offers media (`is_camera`) that is told though
+    /// nothing was expected of him: of an office's machines it is no news.
+    pub fn started(&mut self, device: Number, (at, cite): (Time, Cite), how: Start, is_camera: bool) {
+        let Some(watch) = self.watches.get_mut(device) else { return };
+        let absence = watch.was_absent.and_then(|index| self.absences.get_mut(index));
+        if let Some(absence) =
+            absence.filter(|it| it.ended.is_none_or(|(ended, _)| at - ended <= START_SIGNS))
+        {
+            if absence.restarted.is_none() && at - self.offset > absence.watched_since {
+                absence.restarted = Some((at, cite, how));
+            }
+            return;
+        }
+        let is_told = watch.restart.and_then(|index| self.restarts.get(index));
+        if is_told.is_some_and(|it| at - it.sign.0 <= START_SIGNS) {
+            return;
+        }
+        let silence = at - self.offset - watch.last.0;
+        let is_of_interest = watch.was_expected || (is_camera && how != Start::Announcement);
+        if !is_of_interest || silence < RESTART_MIN {
+            return;
+        }
+        let restart =
+            Restart { device, since: (watch.last.1, watch.last.2), sign: (at, cite, how), is_denied: false };
+        if how == Start::Announcement {
+            watch.announced = Some(restart);
+        } else {
+            self.keep_restart(restart);
+        }
+    }
+
+    fn keep_restart(&mut self, restart: Restart) {
+        let Some(watch) = self.watches.get_mut(restart.device) else { return };
+        watch.announced = None;
+        if self.restarts.len() >= RESTARTS_MAX {
+            self.refused[2] = self.refused[2].saturating_add(1);
+            return;
+        }
+        watch.restart = Some(self.restarts.len());
+        self.restarts.push(restart);
+    }
+
+    /// Every short cut, in the order in which they were seen.
+    #[must_use]
+    pub fn holes(&self) -> &[Hole] {
+        &self.holes
+    }
+
+    /// Every start without an absence, in the order in which they were seen.
+    pub fn restarts(&self) -> impl Iterator<Item = &Restart> {
+        self.restarts.iter().filter(|restart| !restart.is_denied)
+    }
+}
+
+impl Watch {
+    /// The silence just over, where what `cite` shows at `at` proves that something was lost in it.
+    pub(super) fn hole(&self, device: Number, at: Time, lost: Cite) -> Option<Hole> {
+        let (from, to) = self.silence?;
+        (at >= to.0 && at - to.0 <= LOSS_SHOWS).then_some(Hole { device, from, to, lost })
+    }
+}
+
+/// Signs of a start count until this long after the first frame: DHCP retries up to about 60 s (RFC 2131, 4.1).
+const START_SIGNS: Span = Span::seconds(60);
+
+/// A silence in which a link can go down and come up again.
+pub(super) const HOLE_MIN: Span = Span::millis(1_500);
+
+/// What was lost in it shows within this time.
+const LOSS_SHOWS: Span = Span::seconds(3);
+
+/// Nothing starts anew within less (facts, offline_and_switch 4: 20 to 120 s).
+const RESTART_MIN: Span = Span::seconds(5);
+
+/// Short cuts kept.
+pub(super) const HOLES_MAX: usize = 16_384;
+
+/// Starts without an absence kept.
+pub(super) const RESTARTS_MAX: usize = 16_384;
