@@ -330,8 +330,16 @@ impl<'a> Case<'a> {
         };
         let (source, destination) = (address(), address());
         let is_cut = flags & CUT != 0;
-        let envelope =
-            Envelope { source_port, destination_port, hop_limit, source_mac, source, destination, is_cut };
+        let envelope = Envelope {
+            source_port,
+            destination_port,
+            hop_limit,
+            source_mac,
+            source,
+            destination,
+            is_cut,
+            ..Envelope::default()
+        };
         let stream_max = if flags & LONG == LONG { STREAM_LONG } else { STREAM_SHORT };
         Self { parser, is_datagrams: flags & DATAGRAMS != 0, stream_max, envelope, rest: tape.rest() }
     }
@@ -339,8 +347,16 @@ impl<'a> Case<'a> {
     /// Writes it so that [`Case::read`] gives the same.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
-        let Envelope { source_port, destination_port, hop_limit, source_mac, source, destination, is_cut } =
-            self.envelope;
+        let Envelope {
+            source_port,
+            destination_port,
+            hop_limit,
+            source_mac,
+            source,
+            destination,
+            is_cut,
+            ..
+        } = self.envelope;
         let addresses = source.zip(destination);
         let mut flags = if is_cut { CUT } else { 0 };
         flags |= if source_mac.is_some() { MAC } else { 0 };
@@ -450,6 +466,7 @@ mod tests {
             source: Some("192.0.2.1".parse().unwrap()),
             destination: Some("192.0.2.2".parse().unwrap()),
             is_cut: true,
+            ..Envelope::default()
         };
         for envelope in [envelope, Envelope::default()] {
             let case = Case { parser: 6, is_datagrams: true, stream_max: STREAM_LONG, envelope, rest: &rest };

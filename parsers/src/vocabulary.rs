@@ -167,8 +167,9 @@ impl fmt::Debug for Text {
 pub enum Fact {
     /// `mac` holds `ip`.
     Binding { mac: Mac, ip: IpAddr, by: BindingBy },
-    /// The subject asked the link who holds `target` (an ARP request, a neighbour solicitation).
-    Asked { target: IpAddr },
+    /// The subject asked who holds `target` (an ARP request, a neighbour solicitation): the whole link, or only `of`,
+    /// who is thought to hold it.
+    Asked { target: IpAddr, of: Option<Mac> },
     /// The subject told everybody, unasked, which address it holds (gratuitous ARP, RFC 5227, 2.3).
     Announced,
     /// The subject forwards packets for others: it says so itself (router advertisement), or DHCP does.
@@ -850,6 +851,8 @@ pub struct Envelope {
     pub hop_limit: u8,
     /// The frame's source MAC.
     pub source_mac: Option<Mac>,
+    /// The frame's destination MAC; `None` where it is a group's.
+    pub destination_mac: Option<Mac>,
     /// The sender's IP address.
     pub source: Option<IpAddr>,
     /// The receiver's IP address.

@@ -242,7 +242,11 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
             vec![(about, resolver, binding), (about, resolver, Fact::Announced)]
         }
         Says::Asked(own, target) => {
-            vec![(named(&sight.from.mac, *own), resolver, Fact::Asked { target: *target })]
+            vec![(
+                named(&sight.from.mac, *own),
+                resolver,
+                Fact::Asked { target: *target, of: Some(Mac(sight.to.mac.0)).filter(|mac| mac.is_device()) },
+            )]
         }
         Says::Leased { .. } => leased(says),
         Says::Attached(mac, switch, port) => {

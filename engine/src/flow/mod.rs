@@ -177,6 +177,7 @@ impl Head {
             destination_port: receiver.port,
             hop_limit: sender.hop_limit,
             source_mac: sender.mac,
+            destination_mac: receiver.mac,
             source: sender.ip,
             destination: receiver.ip,
             is_cut,

@@ -176,17 +176,17 @@ impl Ledger {
             Fact::Activity(activity) => self.activity(seen, activity),
             Fact::Stream(stream) => self.stream(seen, stream),
             Fact::Binding { mac, ip, by } => self.bind(*mac, *ip, *by, seen),
-            Fact::Asked { target } => {
-                self.asked(seen, *target, How::Resolve, 1);
+            Fact::Asked { target, of } => {
+                self.asked(seen, (*target, *of), How::Resolve, 1);
                 self.probed(seen);
             }
             Fact::Opening { target, port, attempt } => {
                 if self.is_served(seen, *target, *port) {
-                    self.asked(seen, *target, How::Connect, *attempt);
+                    self.asked(seen, (*target, seen.peer.mac), How::Connect, *attempt);
                 }
             }
             Fact::Retried { target, attempt } => {
-                self.asked(seen, *target, How::Resend, *attempt);
+                self.asked(seen, (*target, seen.peer.mac), How::Resend, *attempt);
                 if let Some(device) = self.directory.find(&seen.subject) {
                     self.verdict.resent(device, seen.at, seen.cite);
                 }
@@ -194,7 +194,7 @@ impl Ledger {
             Fact::Unreachable { target, kind, code, .. } => {
                 let by = self.directory.find(&seen.subject);
                 if is_host_unreachable(*target, *kind, *code) && by.is_some_and(|by| self.forwards(by)) {
-                    self.asked(seen, *target, How::HostUnreachable, 1);
+                    self.asked(seen, (*target, None), How::HostUnreachable, 1);
                 }
             }
             Fact::Announced => {
@@ -605,8 +605,14 @@ impl Ledger {
         self.directory.learn(number, Sight { attribute, value, source: "mac.oui", witness });
     }
 
-    fn asked(&mut self, seen: &Observation, target: IpAddr, how: How, attempt: u16) {
+    /// Somebody asks for who holds an address: all, or whom he takes for him by hardware address. Who asks another, for
+    /// his table is wrong or old, gets no answer from the device and proves nothing of it.
+    fn asked(&mut self, seen: &Observation, (target, of): (IpAddr, Option<Mac>), how: How, attempt: u16) {
         let Some(device) = self.directory.find_ip(target, seen.subject.vlan) else { return };
+        let is_another = |number: Number| number != device && !self.forwards(number);
+        if of.and_then(|mac| self.directory.find_mac(mac)).is_some_and(is_another) {
+            return;
+        }
         let Some(by) = self.directory.find(&seen.subject).filter(|by| *by != device) else { return };
         self.verdict.asked(device, Ask { at: seen.at, cite: seen.cite, by, how, attempt });
     }

@@ -22,7 +22,7 @@ pub(super) fn nobody() -> Strangers {
 impl Ledger {
     /// Who has no address yet asks whether one is free.
     pub(super) fn probed(&mut self, seen: &Observation) {
-        let (Party { mac: Some(mac), ip: None, .. }, Fact::Asked { target }) = (seen.subject, &seen.fact)
+        let (Party { mac: Some(mac), ip: None, .. }, Fact::Asked { target, .. }) = (seen.subject, &seen.fact)
         else {
             return;
         };

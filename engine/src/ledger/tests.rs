@@ -77,3 +77,40 @@ fn a_limit_bears_the_time_at_which_it_was_first_reached() {
     let limit = limits.get("devices").unwrap();
     assert_eq!((limit.first, limit.evicted), (reached, 2));
 }
+
+/// A camera that sends media for a minute to a recorder, who then sends the same data again and again to a MAC.
+fn asked_by_hardware_address(of: Mac) -> usize {
+    let recorder = Mac([2, 0, 0, 0, 0, 0xd]);
+    let recorder_ip: IpAddr = "192.0.2.9".parse().unwrap();
+    let party = |mac, ip| Party { mac: Some(mac), ip: Some(ip), hop_limit: 64, ..Party::default() };
+    let mut ledger = ledger();
+    for (mac, ip) in [(CAMERA, IP), (recorder, recorder_ip), (FORGER, "192.0.2.8".parse().unwrap())] {
+        let subject = party(mac, ip);
+        ledger.observe(&said(second(0), subject, Fact::Binding { mac, ip, by: BindingBy::Claim }));
+    }
+    for at in 0..90 {
+        if at < 60 {
+            ledger.observe(&heard(second(at), CAMERA, IP));
+            let media = StreamActivity {
+                destination: recorder_ip,
+                ..crate::verdict::second_of_media(7, second(at), second(at), Span::millis(200))
+            };
+            ledger.observe(&said(second(at), party(CAMERA, IP), Fact::Stream(Box::new(media))));
+        } else if let attempt @ 1..=4 = at - 61 {
+            let attempt = u16::try_from(attempt).unwrap();
+            let mut again =
+                said(second(at), party(recorder, recorder_ip), Fact::Retried { target: IP, attempt });
+            again.peer = party(of, IP);
+            ledger.observe(&again);
+        }
+        ledger.observe(&heard(second(at), recorder, recorder_ip));
+        ledger.observe(&heard(second(at), FORGER, "192.0.2.8".parse().unwrap()));
+        ledger.complete(second(at));
+    }
+    ledger.verdict.absences().len()
+}
+
+#[test]
+fn who_asks_another_by_hardware_address_proves_nothing_of_the_one_he_means() {
+    assert_eq!((asked_by_hardware_address(CAMERA), asked_by_hardware_address(FORGER)), (1, 0));
+}

@@ -632,4 +632,7 @@ pub const ABSENCES_MAX: usize = 16_384;
 pub const HISTORY_MAX: usize = 256;
 
 #[cfg(test)]
+pub(crate) use tests::second as second_of_media;
+
+#[cfg(test)]
 mod tests;

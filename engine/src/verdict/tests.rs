@@ -14,7 +14,7 @@ fn cite(frame: u64) -> Cite {
 }
 
 /// One second of media, as a shard sums it up.
-pub(super) fn second(ssrc: u32, first: Time, last: Time, longest_gap: Span) -> StreamActivity {
+pub(crate) fn second(ssrc: u32, first: Time, last: Time, longest_gap: Span) -> StreamActivity {
     StreamActivity {
         stream: (1, 0),
         transport: spanwatch_parsers::StreamTransport::Udp,

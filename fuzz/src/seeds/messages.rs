@@ -79,6 +79,7 @@ impl Message {
             destination_port: port(2),
             hop_limit: layers.hop_limit,
             source_mac: layers.source_mac,
+            destination_mac: None,
             source: layers.ips.map(|(source, _)| source),
             destination: layers.ips.map(|(_, destination)| destination),
             is_cut: false,

@@ -158,7 +158,8 @@ fn observe(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(), Mal
         sink.fact(sender, Fact::Announced);
     }
     if message.operation == Operation::REQUEST && !is_announcement && mac.is_some() {
-        sink.fact(sender, Fact::Asked { target: addresses.target.into() });
+        let of = envelope.destination_mac.filter(|mac| mac.is_device());
+        sink.fact(sender, Fact::Asked { target: addresses.target.into(), of });
     }
     Ok(())
 }
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn request_binds_its_sender_and_asks() {
         let about = About::Named { mac: Some(ASKER), ip: Some(ip(7)) };
-        assert_eq!(facts(REQUEST), [claim(ASKER, ip(7)), (about, Fact::Asked { target: ip(1) })]);
+        assert_eq!(facts(REQUEST), [claim(ASKER, ip(7)), (about, Fact::Asked { target: ip(1), of: None })]);
     }
 
     #[test]
@@ -229,7 +230,7 @@ mod tests {
     #[test]
     fn probe_asks_and_binds_nothing() {
         let about = About::Named { mac: Some(ASKER), ip: None };
-        assert_eq!(facts(&with(14, &[0; 4])), [(about, Fact::Asked { target: ip(1) })]);
+        assert_eq!(facts(&with(14, &[0; 4])), [(about, Fact::Asked { target: ip(1), of: None })]);
     }
 
     #[test]
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn address_that_nobody_can_hold_is_not_bound() {
         let about = About::Named { mac: Some(ASKER), ip: None };
-        assert_eq!(facts(&with(14, b"\xff\xff\xff\xff")), [(about, Fact::Asked { target: ip(1) })]);
+        assert_eq!(facts(&with(14, b"\xff\xff\xff\xff")), [(about, Fact::Asked { target: ip(1), of: None })]);
         assert_eq!(facts(&with(8, b"\xff\xff\xff\xff\xff\xff")), []);
     }
 

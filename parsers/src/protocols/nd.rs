@@ -240,7 +240,8 @@ fn observe(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(), Mal
                 Some(_) => About::Sender,
                 None => About::Named { mac: envelope.source_mac, ip: None },
             };
-            sink.fact(asker, Fact::Asked { target: target.into() });
+            let of = envelope.destination_mac.filter(|mac| mac.is_device());
+            sink.fact(asker, Fact::Asked { target: target.into(), of });
         }
         Body::NeighborAdvertisement { target, .. } => {
             bind(message.target_mac(), Some(IpAddr::V6(target)).filter(is_host));
@@ -318,7 +319,7 @@ mod tests {
 
     #[test]
     fn solicitation_binds_its_sender_and_asks() {
-        let asked = (About::Sender, Fact::Asked { target: global(1) });
+        let asked = (About::Sender, Fact::Asked { target: global(1), of: None });
         let expected = vec![claim(ASKER, link_local(7)), asked];
         assert_eq!(observed(&from(link_local(7)), SOLICITATION), (expected, Ok(())));
     }
@@ -327,7 +328,7 @@ mod tests {
     fn duplicate_address_detection_asks_and_binds_nothing() {
         let nobody = from(Ipv6Addr::UNSPECIFIED.into());
         let asker = About::Named { mac: Some(ASKER), ip: None };
-        let asked = (asker, Fact::Asked { target: global(1) });
+        let asked = (asker, Fact::Asked { target: global(1), of: None });
         assert_eq!(observed(&nobody, &SOLICITATION[..24]), (vec![asked], Ok(())));
     }
 
