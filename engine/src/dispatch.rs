@@ -200,7 +200,14 @@ mod tests {
     use super::*;
 
     const fn parser(name: &'static str, on: &'static [On]) -> Parser {
-        Parser { name, about: "", on, probe: |_, _| Probe::No, start: Start::Datagram(|_, _, _| Ok(())) }
+        Parser {
+            name,
+            about: "",
+            source: "",
+            on,
+            probe: |_, _| Probe::No,
+            start: Start::Datagram(|_, _, _| Ok(())),
+        }
     }
 
     static ANY: Parser = parser("any", &[On::AnyUdp]);

@@ -867,6 +867,8 @@ pub struct Parser {
     pub name: &'static str,
     /// One line on what is read from it.
     pub about: &'static str,
+    /// What it is read by: the documents that define it.
+    pub source: &'static str,
     /// Where to look for it.
     pub on: &'static [On],
     /// Tells whether these first bytes are it.

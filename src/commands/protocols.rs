@@ -20,9 +20,17 @@ impl Protocols {
     /// Those of standard output.
     pub fn run(&self) -> Result<ExitCode, Failure> {
         let mut out = std::io::stdout().lock();
-        for parser in spanwatch_parsers::ALL {
-            let on: Vec<String> = parser.on.iter().map(|on| place(*on)).collect();
-            writeln!(out, "{:<8} {:<34} {}", parser.name, on.join(", "), parser.about)?;
+        let rows: Vec<[String; 2]> = spanwatch_parsers::ALL
+            .iter()
+            .map(|parser| {
+                let on: Vec<String> = parser.on.iter().map(|on| place(*on)).collect();
+                [parser.name.to_owned(), on.join(", ")]
+            })
+            .collect();
+        let [names, places] =
+            [0, 1].map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
+        for (parser, [name, on]) in spanwatch_parsers::ALL.iter().zip(rows) {
+            writeln!(out, "{name:<names$}  {on:<places$}  {} ({})", parser.about, parser.source)?;
         }
         Ok(ExitCode::SUCCESS)
     }

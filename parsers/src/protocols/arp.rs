@@ -31,6 +31,7 @@ use crate::vocabulary::{About, BindingBy, Envelope, Fact, Mac, Malformed, On, Pa
 pub const ARP: Parser = Parser {
     name: "arp",
     about: "who holds which IPv4 address, and who asks for it",
+    source: "RFC 826, RFC 5227",
     on: &[On::EtherType(0x0806)],
     probe: |_, _| Probe::Yes,
     start: Start::Datagram(observe),

@@ -38,6 +38,7 @@ use crate::vocabulary::{Malformed, On, Parser, Probe, Start};
 pub const CDP: Parser = Parser {
     name: "cdp",
     about: "who hangs on which Cisco port: names, addresses, platform, duplex, power",
+    source: r#"Cisco, "Cisco Discovery Protocol""#,
     on: &[On::Snap([0, 0, 0x0c], 0x2000)],
     probe: |_, bytes| if matches!(bytes, [1 | 2, ..]) { Probe::Yes } else { Probe::No },
     start: Start::Datagram(facts::observe),

@@ -37,6 +37,7 @@ use crate::vocabulary::{Envelope, Mac, Malformed, On, Parser, Probe, Start};
 pub const DHCP: Parser = Parser {
     name: "dhcp",
     about: "addresses asked for and leased, what clients tell of themselves, the switch port by option 82",
+    source: "RFC 2131, RFC 2132, RFC 3046",
     on: &[On::Udp(67), On::Udp(68), On::Udp(4011)],
     probe,
     start: Start::Datagram(facts::observe),

@@ -25,7 +25,8 @@ use crate::vocabulary::{About, Admission, Envelope, Fact, Malformed, On, Parser,
 /// What the engine knows of this protocol.
 pub const EAPOL: Parser = Parser {
     name: "eapol",
-    about: "who asks a switch to be let into the network, and whether it is (802.1X)",
+    about: "who asks a switch to be let into the network, and whether it is",
+    source: "IEEE 802.1X-2020, RFC 3748",
     on: &[On::EtherType(0x888e)],
     probe,
     start: Start::Datagram(observe),

@@ -30,6 +30,7 @@ use crate::vocabulary::{Envelope, Malformed, On, Parser, Probe, Sink, Start};
 pub const IGMP: Parser = Parser {
     name: "igmp",
     about: "who wants which IPv4 multicast group, and who asks",
+    source: "RFC 1112, RFC 2236, RFC 3376",
     on: &[On::Ip(2)],
     probe,
     start: Start::Datagram(observe),

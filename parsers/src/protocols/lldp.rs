@@ -38,6 +38,7 @@ use crate::vocabulary::{Mac, Malformed, On, Parser, Probe, Start};
 pub const LLDP: Parser = Parser {
     name: "lldp",
     about: "who hangs on which switch port: names, addresses, inventory, power",
+    source: "IEEE 802.1AB-2016",
     on: &[On::EtherType(0x88cc)],
     probe: |_, _| Probe::Yes,
     start: Start::Datagram(facts::observe),

@@ -32,6 +32,7 @@ use crate::vocabulary::{Envelope, Malformed, On, Parser, Probe, Sink, Start};
 pub const MLD: Parser = Parser {
     name: "mld",
     about: "who wants which IPv6 multicast group, and who asks",
+    source: "RFC 2710, RFC 3810",
     on: &[On::Ip(58)],
     probe,
     start: Start::Datagram(observe),

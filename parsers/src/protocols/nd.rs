@@ -35,6 +35,7 @@ use crate::vocabulary::{About, BindingBy, Envelope, Fact, Mac, Malformed, On, Pa
 pub const ND: Parser = Parser {
     name: "nd",
     about: "who holds which IPv6 address, and which routers announce themselves",
+    source: "RFC 4861",
     on: &[On::Ip(58)],
     probe,
     start: Start::Datagram(observe),

@@ -31,6 +31,7 @@ use crate::vocabulary::{
 pub const RTCP: Parser = Parser {
     name: "rtcp",
     about: "media reports: loss, jitter, the sender's clock, names, the end of a stream",
+    source: "RFC 3550, RFC 4585",
     on: &[On::AnyUdp],
     probe: |_, datagram| if is_compound(datagram) { Probe::Yes } else { Probe::No },
     start: Start::Datagram(|_: &Envelope, datagram, sink| observe(datagram, sink)),

@@ -32,6 +32,7 @@ use crate::vocabulary::{Envelope, Malformed, On, Parser, Probe, Start};
 pub const SNMP: Parser = Parser {
     name: "snmp",
     about: "what switches confess (links, power, restarts), who they are, and how long they have run",
+    source: "RFC 1157, RFC 3416, RFC 3414",
     on: &[On::Udp(161), On::Udp(162)],
     probe,
     start: Start::Datagram(facts::observe),

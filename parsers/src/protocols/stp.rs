@@ -44,6 +44,7 @@ use crate::vocabulary::{
 pub const STP: Parser = Parser {
     name: "stp",
     about: "which bridge is root of the spanning tree, and when the topology changes",
+    source: "IEEE 802.1D-2004, IEEE 802.1Q-2018",
     on: &[On::Llc(0x42), On::Snap([0, 0, 0x0c], 0x010b)],
     probe,
     start: Start::Datagram(observe),

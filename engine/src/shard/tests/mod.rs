@@ -49,6 +49,7 @@ fn lines(_: &Envelope, bytes: &[u8]) -> Probe {
 static LINES: Parser = Parser {
     name: "lines",
     about: "",
+    source: "",
     on: &[On::AnyTcp],
     probe: lines,
     start: Start::Session(|_| Box::new(Lines)),
@@ -57,6 +58,7 @@ static LINES: Parser = Parser {
 static WORDS: Parser = Parser {
     name: "words",
     about: "",
+    source: "",
     on: &[On::Udp(7), On::EtherType(0x88b5), On::Snap([2, 0, 0x0c], 7), On::Ip(253)],
     probe: |_, bytes| match bytes {
         [b'?', ..] => Probe::Maybe,
@@ -74,6 +76,7 @@ static WORDS: Parser = Parser {
 static MEDIA: Parser = Parser {
     name: "rtp",
     about: "",
+    source: "",
     on: &[On::AnyUdp],
     probe: |_, bytes| if bytes.first() == Some(&b'M') { Probe::Maybe } else { Probe::No },
     start: Start::Session(|_| Box::new(Packets(0))),

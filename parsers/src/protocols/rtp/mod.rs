@@ -30,6 +30,7 @@ use crate::vocabulary::{Envelope, Malformed, Media, On, Parser, Probe, Start};
 pub const RTP: Parser = Parser {
     name: "rtp",
     about: "media packets: source, sequence, time stamp, payload type",
+    source: "RFC 3550",
     on: &[On::AnyUdp],
     probe,
     start: Start::Session(|_| Box::<Trial>::default()),

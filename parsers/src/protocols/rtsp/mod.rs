@@ -44,6 +44,7 @@ use tracks::Role;
 pub const RTSP: Parser = Parser {
     name: "rtsp",
     about: "streams asked for, by whom and how they travel; server, path and session descriptions; interleaved media",
+    source: "RFC 2326, RFC 7826",
     on: &[On::Tcp(554), On::Tcp(8554), On::Tcp(10554), On::AnyTcp],
     probe,
     start: Start::Session(|_| Box::<Connection>::default()),
