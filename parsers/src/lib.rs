@@ -21,6 +21,7 @@
 pub mod ber;
 pub mod group;
 pub mod identifier;
+pub mod name;
 pub mod protocols;
 pub mod time;
 pub mod vocabulary;
@@ -40,6 +41,9 @@ pub const ALL: &[&Parser] = &[
     &protocols::stp::STP,
     &protocols::eapol::EAPOL,
     &protocols::snmp::SNMP,
+    &protocols::dns::DNS,
+    &protocols::dns::MDNS,
+    &protocols::dns::LLMNR,
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,
     &protocols::rtsp::RTSP,

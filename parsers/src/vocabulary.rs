@@ -32,6 +32,18 @@ impl Mac {
         bytes.try_into().ok().map(Self)
     }
 
+    /// Reads twelve hexadecimal digits, with or without colons, hyphens or dots between them.
+    #[must_use]
+    pub fn from_text(text: &[u8]) -> Option<Self> {
+        let digits = text.iter().filter(|byte| !matches!(byte, b':' | b'-' | b'.'));
+        let digits: Vec<u32> = digits.map(|byte| char::from(*byte).to_digit(16)).collect::<Option<_>>()?;
+        let bytes = digits.chunks(2).map(|pair| match pair {
+            [high, low] => u8::try_from(high << 4 | low).ok(),
+            _ => None,
+        });
+        Self::from_slice(&bytes.collect::<Option<Vec<u8>>>()?)
+    }
+
     /// Whether the group bit is set (multicast and broadcast).
     #[must_use]
     pub const fn is_group(self) -> bool {
@@ -342,6 +354,12 @@ pub enum Key {
     LldpName,
     /// CDP platform: maker and model.
     CdpPlatform,
+    /// A service that mDNS offers, as `_http._tcp`.
+    MdnsService,
+    /// A service that mDNS offers, by its full name less `.local`: `Gate 3._http._tcp`.
+    MdnsInstance,
+    /// One text of a service that mDNS offers, behind the service and a space: `_http._tcp path=/`.
+    MdnsText,
 }
 
 impl Key {
@@ -379,6 +397,9 @@ impl Key {
             Self::LldpDescription => "lldp.description",
             Self::LldpName => "lldp.name",
             Self::CdpPlatform => "cdp.platform",
+            Self::MdnsService => "mdns.service",
+            Self::MdnsInstance => "mdns.instance",
+            Self::MdnsText => "mdns.text",
         }
     }
 
@@ -431,6 +452,9 @@ impl Key {
         Self::LldpDescription,
         Self::LldpName,
         Self::CdpPlatform,
+        Self::MdnsService,
+        Self::MdnsInstance,
+        Self::MdnsText,
     ];
 }
 
@@ -1023,6 +1047,19 @@ mod tests {
         assert_eq!(Text::new(b"a\x1b[31mb\x07").as_str(), "a·[31mb·");
         assert_eq!(Text::new("a\u{202e}b".as_bytes()).as_str(), "a·b");
         assert_eq!(Text::new(b"\xff\xfe").as_str(), "\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn mac_is_read_as_people_write_it() {
+        let mac = Some(Mac([0, 0x40, 0x8c, 0x12, 0x34, 0x5f]));
+        for text in [&b"00408C12345f"[..], b"00:40:8c:12:34:5F", b"00-40-8C-12-34-5F", b"0040.8c12.345f"] {
+            assert_eq!(Mac::from_text(text), mac);
+        }
+        for text in
+            [&b""[..], b"00:40:8c:12:34", b"00:40:8c:12:34:5", b"00:40:8c:12:34:5f:00", b"00:40:8c:12:34:zz"]
+        {
+            assert_eq!(Mac::from_text(text), None);
+        }
     }
 
     #[test]

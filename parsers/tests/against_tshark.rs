@@ -56,3 +56,10 @@ fn admission_is_read_as_tshark_reads_it() {
     tshark::compare("eapol", tshark::eapol::COLUMNS, tshark::eapol::said);
     tshark::compare("eap", tshark::eapol::OF_EAP, tshark::eapol::said_by_eap);
 }
+
+#[test]
+fn names_are_read_as_tshark_reads_them() {
+    for protocol in ["dns", "mdns", "llmnr"] {
+        tshark::compare(protocol, tshark::dns::COLUMNS, tshark::dns::said);
+    }
+}

@@ -15,7 +15,6 @@
 //! Left out: lease queries (RFC 4388) give no facts; authentication (RFC 3118) is not verified.
 
 mod facts;
-pub mod name;
 pub mod options;
 pub mod relay;
 pub mod value;

@@ -3,6 +3,7 @@
 pub mod arp;
 pub mod cdp;
 pub mod dhcp;
+pub mod dns;
 pub mod eapol;
 pub mod igmp;
 pub mod lldp;

@@ -41,6 +41,8 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.push(pvst(&[STP[1], ORIGINATING_VLAN].concat()));
     frames.push(stp(&mstp()));
     frames.extend(EAPOL.iter().map(|bytes| eapol(bytes)));
+    frames.extend([53, 5353, 5355].map(|port| udp(port, DNS)));
+    frames.push(udp(53, DNS_UPDATE));
     frames
 }
 
@@ -121,6 +123,25 @@ const EAPOL: &[&[u8]] = &[
     b"\x03\0\0\x04\x04\x09\0\x04",
     b"\x01\x02\0\0",
 ];
+
+/// A response with a question and a record of every type that we read.
+const DNS: &[u8] = b"\0\x07\x84\0\0\x01\0\x07\0\x01\0\x01\
+    \x04cam7\x05local\0\0\xff\0\x01\
+    \xc0\x0c\0\x01\x80\x01\0\0\0\x78\0\x04\xc0\0\x02\x07\
+    \xc0\x0c\0\x1c\x80\x01\0\0\0\x78\0\x10\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\
+    \x017\x012\x010\x03192\x07in-addr\x04arpa\0\0\x0c\0\x01\0\0\0\x78\0\x02\xc0\x0c\
+    \x03two\xc0\x11\0\x05\0\x01\0\0\0\x78\0\x02\xc0\x0c\
+    \x06Gate.3\x05_http\x04_tcp\xc0\x11\0\x21\0\x01\0\0\0\x78\0\x08\0\x01\0\x02\0\x50\xc0\x0c\
+    \xc0\x0c\0\x10\0\x01\0\0\0\x78\0\x08\x03a=b\x03c=d\
+    \xc0\x0c\0\x0d\0\x01\0\0\0\x78\0\x06\x02C1\x02O2\
+    \xc0\x11\0\x02\0\x01\0\0\0\x78\0\x02\xc0\x0c\
+    \0\0\x29\x05\xa0\0\0\x80\0\0\0";
+
+/// An update that deletes a name's addresses and gives it another.
+const DNS_UPDATE: &[u8] = b"\0\x07\x28\0\0\x01\0\0\0\x02\0\0\
+    \x07example\0\0\x06\0\x01\
+    \x04cam7\xc0\x0c\0\x01\0\xff\0\0\0\0\0\0\
+    \xc0\x19\0\x01\0\x01\0\0\0\x78\0\x04\xc0\0\x02\x07";
 
 /// ICMPv6 messages, their checksum wrong.
 const ND: &[&[u8]] = &[

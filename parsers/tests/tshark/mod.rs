@@ -4,6 +4,7 @@ pub mod arp;
 pub mod cdp;
 pub mod crafted;
 pub mod dhcp;
+pub mod dns;
 pub mod eapol;
 pub mod igmp;
 pub mod lldp;
@@ -63,10 +64,29 @@ pub type Said = Vec<(&'static str, String)>;
 
 /// What tshark reads, and the layers in which it shows that.
 const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || snmp || eapol \
-    || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22}";
-const LAYERS: [&str; 10] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "eapol", "eap"];
+    || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22} \
+    || (udp && (dns || mdns || llmnr))";
+const LAYERS: &[&str] =
+    &["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "eapol", "eap", "dns", "mdns", "llmnr"];
 /// Captures with these topics have messages of ours.
-const TOPICS: [&str; 10] = ["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "mld", "snmp", "eapol"];
+const TOPICS: &[&str] = &[
+    "arp",
+    "dhcp",
+    "lldp",
+    "icmpv6",
+    "stp",
+    "cdp",
+    "igmp",
+    "mld",
+    "snmp",
+    "eapol",
+    "mdns",
+    "llmnr",
+    "nbns",
+    "ssdp",
+    "dhcpv6",
+    "vendor-discovery",
+];
 
 /// Stands for a column where we could read nothing of a message.
 const UNREADABLE: &str = "unreadable";
@@ -235,7 +255,7 @@ fn read_all() -> Result<BTreeMap<String, Vec<Message>>, String> {
             capture = following.next().expect("as many markers as captures");
             continue;
         }
-        for protocol in LAYERS {
+        for &protocol in LAYERS {
             let (Some(layer), Some(bytes)) =
                 (layers[protocol].as_object(), layers[format!("{protocol}_raw")][0].as_str())
             else {

@@ -28,7 +28,8 @@ use nom::number::complete::{be_u8, be_u32};
 
 use super::options::{self, Options, SubOption};
 use super::relay::RelayInfo;
-use super::{name, vendor};
+use super::vendor;
+use crate::name;
 use crate::vocabulary::{Mac, Malformed};
 
 /// One option's whole value.
@@ -228,7 +229,7 @@ fn lengthened(mut rest: &[u8]) -> Option<Vec<&[u8]>> {
 
 fn fqdn(value: &[u8]) -> Option<Fqdn> {
     let (&[flags, first, second], encoded) = value.split_first_chunk()?;
-    let name = if flags & FQDN_WIRE != 0 { name::read(encoded, encoded)?.0 } else { encoded.to_vec() };
+    let name = if flags & FQDN_WIRE != 0 { name::open(encoded)? } else { encoded.to_vec() };
     Some(Fqdn { flags, results: [first, second], name })
 }
 
