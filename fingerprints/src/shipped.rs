@@ -25,6 +25,8 @@ pub const ENTRIES: &[(&str, &str)] = &[
     ("sdp.attribute.toml", include_str!("../data/sdp.attribute.toml")),
     ("sdp.media.toml", include_str!("../data/sdp.media.toml")),
     ("sdp.session.toml", include_str!("../data/sdp.session.toml")),
+    ("ssdp.server.toml", include_str!("../data/ssdp.server.toml")),
+    ("ssdp.type.toml", include_str!("../data/ssdp.type.toml")),
 ];
 
 /// Address blocks of the makers whose names the vocabulary has.

@@ -44,6 +44,7 @@ pub const ALL: &[&Parser] = &[
     &protocols::dns::DNS,
     &protocols::dns::MDNS,
     &protocols::dns::LLMNR,
+    &protocols::ssdp::SSDP,
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,
     &protocols::rtsp::RTSP,

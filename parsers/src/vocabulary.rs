@@ -360,6 +360,10 @@ pub enum Key {
     MdnsInstance,
     /// One text of a service that mDNS offers, behind the service and a space: `_http._tcp path=/`.
     MdnsText,
+    /// `SERVER` of a UPnP device.
+    SsdpServer,
+    /// A type that a UPnP device advertises: `urn:schemas-upnp-org:device:Basic:1`.
+    SsdpType,
 }
 
 impl Key {
@@ -400,6 +404,8 @@ impl Key {
             Self::MdnsService => "mdns.service",
             Self::MdnsInstance => "mdns.instance",
             Self::MdnsText => "mdns.text",
+            Self::SsdpServer => "ssdp.server",
+            Self::SsdpType => "ssdp.type",
         }
     }
 
@@ -455,6 +461,8 @@ impl Key {
         Self::MdnsService,
         Self::MdnsInstance,
         Self::MdnsText,
+        Self::SsdpServer,
+        Self::SsdpType,
     ];
 }
 

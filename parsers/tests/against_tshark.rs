@@ -63,3 +63,8 @@ fn names_are_read_as_tshark_reads_them() {
         tshark::compare(protocol, tshark::dns::COLUMNS, tshark::dns::said);
     }
 }
+
+#[test]
+fn ssdp_is_read_as_tshark_reads_it() {
+    tshark::compare("ssdp", tshark::ssdp::COLUMNS, tshark::ssdp::said);
+}

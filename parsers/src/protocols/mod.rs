@@ -14,4 +14,5 @@ pub mod rtp;
 pub mod rtsp;
 pub mod sdp;
 pub mod snmp;
+pub mod ssdp;
 pub mod stp;

@@ -11,6 +11,7 @@ pub mod lldp;
 pub mod mld;
 pub mod nd;
 pub mod snmp;
+pub mod ssdp;
 pub mod stp;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,9 +66,11 @@ pub type Said = Vec<(&'static str, String)>;
 /// What tshark reads, and the layers in which it shows that.
 const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || snmp || eapol \
     || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22} \
-    || (udp && (dns || mdns || llmnr))";
-const LAYERS: &[&str] =
-    &["arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "eapol", "eap", "dns", "mdns", "llmnr"];
+    || (udp && (dns || mdns || llmnr || ssdp))";
+const LAYERS: &[&str] = &[
+    "arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "eapol", "eap", "dns", "mdns", "llmnr",
+    "ssdp",
+];
 /// Captures with these topics have messages of ours.
 const TOPICS: &[&str] = &[
     "arp",
