@@ -16,8 +16,12 @@ use crate::list::KeyList;
 use crate::oui;
 use crate::shipped;
 
-/// Everything that is wrong, in the order of the lists and their entries.
-pub fn check(lists: &[KeyList], identifiers: &Identifiers) -> Vec<Problem> {
+/// Everything that is wrong, in the order of the lists and their entries; `dates` are those of the files.
+pub fn check<'a>(
+    lists: &[KeyList],
+    identifiers: &Identifiers,
+    dates: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     for name in identifiers.contested() {
         problems.push(Problem::in_file(
@@ -26,14 +30,13 @@ pub fn check(lists: &[KeyList], identifiers: &Identifiers) -> Vec<Problem> {
             "leave it with the vendor whose name it is",
         ));
     }
-    problems.extend(check_date(shipped::IDENTIFIERS.0, &identifiers.date));
+    problems.extend(dates.filter_map(|(file, date)| check_date(file, date)));
     problems.extend(oui::check(identifiers));
 
     let mut ids = BTreeSet::new();
     for list in lists {
-        problems.extend(check_date(&list.file, &list.date));
         for (place, entry) in list.entries.iter().enumerate() {
-            let mut found = Found { file: &list.file, id: entry.id, problems: &mut problems };
+            let mut found = Found { file: &entry.file, id: entry.id, problems: &mut problems };
             if !ids.insert(entry.id) {
                 found.add("another entry has this id", "give each entry, in all files, an id of its own");
             }
@@ -126,6 +129,8 @@ fn check_examples(
         }
         match list.first(text).and_then(|first| list.entries.get(first)) {
             None => found.add(format!("nothing matches its example `{text}`"), "mend `match` or the example"),
+            // A site's own entry overrides a shipped one on purpose.
+            Some(first) if first.file != entry.file && list.is_match(place, text) => {}
             Some(first) if first.id != entry.id && list.is_match(place, text) => found.add(
                 format!("`{}` speaks first for its example `{text}`", first.id),
                 "put the more particular entry before the more general",

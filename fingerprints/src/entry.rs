@@ -29,6 +29,8 @@ use crate::identifiers::Identifiers;
 pub struct Entry {
     /// Its id, for ever.
     pub id: &'static str,
+    /// The file that it stands in.
+    pub file: String,
     /// Its pattern.
     pub pattern: String,
     /// What it concludes, in the order of the attributes.
@@ -169,6 +171,7 @@ impl Entry {
         }
         Ok(Self {
             id: Box::leak(said.id.into_boxed_str()),
+            file: file.to_owned(),
             pattern: said.pattern,
             templates,
             source: said.source,

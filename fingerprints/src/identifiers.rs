@@ -19,8 +19,6 @@ use crate::Problem;
 /// The vocabulary, ready for look-ups.
 #[derive(Debug, Default)]
 pub struct Identifiers {
-    /// When the file was last changed.
-    pub date: String,
     kinds: Vec<String>,
     /// The vendors' own names, as written.
     names: Vec<String>,
@@ -31,24 +29,29 @@ pub struct Identifiers {
 }
 
 impl Identifiers {
-    /// Reads the vocabulary's file.
+    /// Adds the words of a file, and says when it was last changed. A vendor that is there already gets more aliases.
     ///
     /// # Errors
     /// Where it is no TOML of this shape.
-    pub fn read(file: &str, text: &str) -> Result<Self, Problem> {
+    pub fn add(&mut self, file: &str, text: &str) -> Result<String, Problem> {
         let said: Said = toml::from_str(text).map_err(|error| {
             Problem::in_file(file, error.to_string(), "write it as the shipped identifiers.toml is")
         })?;
-        let mut identifiers = Self { date: said.date, kinds: said.kinds, ..Self::default() };
-        for (place, (name, aliases)) in said.vendors.into_iter().enumerate() {
+        self.kinds.extend(said.kinds);
+        for (name, aliases) in said.vendors {
+            let known = self.names.iter().position(|it| *it == name);
+            let place = known.unwrap_or(self.names.len());
             for called in aliases.iter().chain([&name]) {
-                if identifiers.vendors.insert(called.to_lowercase(), place).is_some() {
-                    identifiers.contested.push(called.clone());
+                let before = self.vendors.insert(called.to_lowercase(), place);
+                if before.is_some_and(|before| before != place || known.is_none()) {
+                    self.contested.push(called.clone());
                 }
             }
-            identifiers.names.push(name);
+            if known.is_none() {
+                self.names.push(name);
+            }
         }
-        Ok(identifiers)
+        Ok(said.date)
     }
 
     /// The vendor's one name, for its name or one of its aliases.
@@ -72,6 +75,8 @@ impl Identifiers {
 #[serde(deny_unknown_fields)]
 struct Said {
     date: String,
+    #[serde(default)]
     kinds: Vec<String>,
+    #[serde(default)]
     vendors: BTreeMap<String, Vec<String>>,
 }

@@ -26,16 +26,17 @@ mod shipped;
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use spanwatch_parsers::{Key, Label, Mac};
+use spanwatch_parsers::{Concluded, Key, Label, Mac};
 
 pub use problem::Problem;
 
+use entry::Entry;
 use identifiers::Identifiers;
-use list::KeyList;
+use list::{KeyList, last_part};
 use oui::Oui;
 
 /// All fingerprints: the lists of entries, the vocabulary and the address blocks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Fingerprints {
     lists: Vec<KeyList>,
     identifiers: Identifiers,
@@ -80,38 +81,64 @@ impl Fingerprints {
     /// label names a group that its pattern lacks. What is merely unproved is
     /// for [`Fingerprints::check`] to say.
     pub fn from_files(files: &[(&str, &str)]) -> Result<Self, Vec<Problem>> {
-        let mut files = files.to_vec();
-        if !files.iter().any(|(file, _)| *file == shipped::IDENTIFIERS.0) {
-            files.push(shipped::IDENTIFIERS);
-        }
-        files.sort_unstable();
-
-        let mut identifiers = Identifiers::default();
-        let mut lists: Vec<KeyList> = Vec::new();
-        let mut sources = oui::sources();
+        let mut all = Self { sources: oui::sources(), ..Self::default() };
         let mut problems = Vec::new();
+        if !files.iter().any(|(file, _)| is_vocabulary(file)) {
+            all.layer("", &[shipped::IDENTIFIERS], &mut problems);
+        }
+        all.layer("", files, &mut problems);
+        all.done(problems)
+    }
+
+    /// Reads a site's own files, whose entries speak before the shipped ones of
+    /// their keys; an `identifiers.toml` among them adds to the shipped
+    /// vocabulary. They are named as the reader knows them, folders included.
+    ///
+    /// # Errors
+    /// Those of [`Fingerprints::from_files`].
+    pub fn with_files(files: &[(&str, &str)]) -> Result<Self, Vec<Problem>> {
+        let mut all = Self { sources: oui::sources(), ..Self::default() };
+        let mut problems = Vec::new();
+        all.layer("", &[shipped::IDENTIFIERS], &mut problems);
+        all.layer("site/", files, &mut problems);
+        all.layer("", shipped::ENTRIES, &mut problems);
+        all.done(problems)
+    }
+
+    /// Adds files whose entries speak after those that are there; their names in the report begin with `prefix`.
+    fn layer(&mut self, prefix: &str, files: &[(&str, &str)], problems: &mut Vec<Problem>) {
+        let mut files = files.to_vec();
+        // The vocabulary stands before what is said in it.
+        files.sort_unstable_by_key(|(file, text)| (!is_vocabulary(file), *file, *text));
+        let mut keys = Vec::new();
         for (file, text) in files {
-            if file == shipped::IDENTIFIERS.0 {
-                match Identifiers::read(file, text) {
-                    Ok(read) => identifiers = read,
-                    Err(problem) => problems.push(problem),
-                }
-                sources.push(Source::new(file, &identifiers.date, text.to_owned()));
-                continue;
-            }
-            match KeyList::read(file, text) {
-                Ok(list) if lists.iter().any(|other| other.key == list.key) => problems.push(
-                    Problem::in_file(file, "there is a file for this key already", "join the two files"),
-                ),
-                Ok(list) => {
-                    sources.push(Source::new(file, &list.date, text.to_owned()));
-                    lists.push(list);
-                }
+            let date = if is_vocabulary(file) {
+                self.identifiers.add(file, text).map_err(|problem| vec![problem])
+            } else {
+                KeyList::read(file, text).and_then(|(list, date)| {
+                    if keys.contains(&list.key) {
+                        let what = "there is a file for this key already";
+                        return Err(vec![Problem::in_file(file, what, "join the two files")]);
+                    }
+                    keys.push(list.key);
+                    match self.lists.iter_mut().find(|earlier| earlier.key == list.key) {
+                        Some(earlier) => earlier.join(file, list)?,
+                        None => self.lists.push(list),
+                    }
+                    Ok(date)
+                })
+            };
+            match date {
+                Ok(date) => self.sources.push(Source::new(prefix, file, &date, text.to_owned())),
                 Err(found) => problems.extend(found),
             }
         }
-        sources.sort_by(|a, b| a.name.cmp(&b.name));
-        if problems.is_empty() { Ok(Self { lists, identifiers, sources }) } else { Err(problems) }
+    }
+
+    fn done(mut self, problems: Vec<Problem>) -> Result<Self, Vec<Problem>> {
+        self.lists.sort_by_key(|list| list.key.name());
+        self.sources.sort_by(|a, b| a.name.cmp(&b.name));
+        if problems.is_empty() { Ok(self) } else { Err(problems) }
     }
 
     /// Adds what the first matching entry of `key`'s list says of `value`: at
@@ -146,7 +173,42 @@ impl Fingerprints {
     /// the files and their entries. Data fit to ship has none.
     #[must_use]
     pub fn check(&self) -> Vec<Problem> {
-        check::check(&self.lists, &self.identifiers)
+        let dates = self.sources.iter().map(|source| (source.file.as_str(), source.date.as_str()));
+        check::check(&self.lists, &self.identifiers, dates)
+    }
+
+    /// The entry of this id, for a person to read.
+    #[must_use]
+    pub fn entry(&self, id: &str) -> Option<Shown<'_>> {
+        let entry = self.entries().find(|entry| entry.id == id)?;
+        Some(Shown {
+            file: &entry.file,
+            pattern: &entry.pattern,
+            source: &entry.source,
+            note: Some(entry.note.as_str()).filter(|note| !note.is_empty()),
+        })
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries().count()
+    }
+
+    /// Whether there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The names of the keys whose entries can conclude `attribute`, in their order.
+    pub fn keys_for(&self, attribute: Concluded) -> impl Iterator<Item = &'static str> {
+        let says = move |entry: &Entry| entry.templates.iter().any(|it| it.attribute == attribute);
+        self.lists.iter().filter(move |list| list.entries.iter().any(says)).map(|list| list.key.name())
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.lists.iter().flat_map(|list| &list.entries)
     }
 
     /// The files behind all this, in the order of their names.
@@ -159,18 +221,43 @@ impl Fingerprints {
     }
 }
 
+/// An entry as a person reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown<'a> {
+    /// The file that it stands in.
+    pub file: &'a str,
+    /// Its pattern.
+    pub pattern: &'a str,
+    /// Where it was learned.
+    pub source: &'a str,
+    /// Where it is wrong, or whom else it fits.
+    pub note: Option<&'a str>,
+}
+
+fn is_vocabulary(file: &str) -> bool {
+    last_part(file) == shipped::IDENTIFIERS.0
+}
+
 /// A file that was read.
 #[derive(Debug)]
 struct Source {
-    /// The file's name less its ending.
+    /// The file's name less folders and ending, behind where it is from.
     name: String,
+    /// The file's name as given.
+    file: String,
     date: String,
     text: Cow<'static, str>,
 }
 
 impl Source {
-    fn new(file: &str, date: &str, text: impl Into<Cow<'static, str>>) -> Self {
-        let name = file.rsplit_once('.').map_or(file, |(name, _)| name);
-        Self { name: name.to_owned(), date: date.to_owned(), text: text.into() }
+    fn new(prefix: &str, file: &str, date: &str, text: impl Into<Cow<'static, str>>) -> Self {
+        let last = last_part(file);
+        let name = last.rsplit_once('.').map_or(last, |(name, _)| name);
+        Self {
+            name: format!("{prefix}{name}"),
+            file: file.to_owned(),
+            date: date.to_owned(),
+            text: text.into(),
+        }
     }
 }

@@ -8,30 +8,27 @@ use crate::Problem;
 use crate::entry::{Entry, SaidEntry};
 use crate::identifiers::Identifiers;
 
-/// One file of entries.
+/// The entries of one key.
 #[derive(Debug)]
 pub struct KeyList {
-    /// Its name.
-    pub file: String,
-    /// When it was last changed.
-    pub date: String,
     /// What its values are values of.
     pub key: Key,
-    /// Its entries, as ordered in the file.
+    /// Its entries, as ordered in their files.
     pub entries: Vec<Entry>,
     /// Their patterns as one automaton, so that the number of entries costs nothing.
     patterns: RegexSet,
 }
 
 impl KeyList {
-    /// Reads the file that is named for its key.
+    /// Reads the file that is named for its key, and says when it was last changed.
     ///
     /// # Errors
     /// Where the name is no key's, the text no TOML of this shape, or an entry
     /// cannot speak.
-    pub fn read(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        let key = Key::ALL.iter().copied().filter(|key| !key.is_outright());
-        let Some(key) = key.into_iter().find(|key| file.strip_suffix(".toml") == Some(key.name())) else {
+    pub fn read(file: &str, text: &str) -> Result<(Self, String), Vec<Problem>> {
+        let mut key = Key::ALL.iter().copied().filter(|key| !key.is_outright());
+        let named = last_part(file).strip_suffix(".toml");
+        let Some(key) = key.find(|key| named == Some(key.name())) else {
             return Err(vec![Problem::in_file(
                 file,
                 "no attribute is called so",
@@ -53,17 +50,18 @@ impl KeyList {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let patterns = RegexSetBuilder::new(entries.iter().map(|entry| &entry.pattern))
-            .size_limit(PATTERNS_BYTES_MAX)
-            .build()
-            .map_err(|error| {
-                vec![Problem::in_file(
-                    file,
-                    format!("the patterns together: {error}"),
-                    "make the longest simpler",
-                )]
-            })?;
-        Ok(Self { file: file.to_owned(), date: said.date, key, entries, patterns })
+        let patterns = together(file, &entries)?;
+        Ok((Self { key, entries, patterns }, said.date))
+    }
+
+    /// Adds entries that speak after its own.
+    ///
+    /// # Errors
+    /// Where all patterns together are too many.
+    pub fn join(&mut self, file: &str, later: Self) -> Result<(), Vec<Problem>> {
+        self.entries.extend(later.entries);
+        self.patterns = together(file, &self.entries)?;
+        Ok(())
     }
 
     /// Adds the labels of the first entry that matches.
@@ -83,6 +81,22 @@ impl KeyList {
     pub fn is_match(&self, place: usize, value: &str) -> bool {
         place < self.entries.len() && self.patterns.matches(value).matched(place)
     }
+}
+
+/// The patterns of `entries` as one.
+fn together(file: &str, entries: &[Entry]) -> Result<RegexSet, Vec<Problem>> {
+    RegexSetBuilder::new(entries.iter().map(|entry| &entry.pattern))
+        .size_limit(PATTERNS_BYTES_MAX)
+        .build()
+        .map_err(|error| {
+            let what = format!("the patterns together: {error}");
+            vec![Problem::in_file(file, what, "make the longest simpler")]
+        })
+}
+
+/// A file's name without its folders.
+pub fn last_part(file: &str) -> &str {
+    file.rsplit(['/', '\\']).next().unwrap_or(file)
 }
 
 /// The first [`Text::MAX`] bytes, less what would be half a character.

@@ -73,7 +73,7 @@ impl Oui {
 
 /// The files that the table is made of.
 pub fn sources() -> Vec<Source> {
-    [shipped::OUI, shipped::OUI_IEEE].map(|(file, text)| Source::new(file, date(text), text)).into()
+    [shipped::OUI, shipped::OUI_IEEE].map(|(file, text)| Source::new("", file, date(text), text)).into()
 }
 
 /// What is wrong with the files: rows that are none, prefixes out of order or
