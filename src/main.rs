@@ -25,6 +25,7 @@ enum Command {
     Simulate(commands::simulate::Simulate),
     Protocols(commands::protocols::Protocols),
     Kinds(commands::kinds::Kinds),
+    Fingerprints(commands::fingerprints::Command),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Simulate(simulate) => simulate.run(),
         Command::Protocols(protocols) => protocols.run(),
         Command::Kinds(kinds) => kinds.run(),
+        Command::Fingerprints(fingerprints) => fingerprints.run(),
     };
     match outcome {
         Ok(code) => code,

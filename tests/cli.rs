@@ -109,15 +109,17 @@ fn every_subcommand_has_help_with_an_example() {
         .skip_while(|line| !line.starts_with("Commands:"))
         .skip(1)
         .take_while(|line| !line.is_empty())
+        .filter(|line| !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
-    for command in ["replay", "doctor", "simulate", "protocols", "kinds"] {
+    for command in ["replay", "doctor", "simulate", "protocols", "kinds", "fingerprints"] {
         assert!(listed.contains(&command), "{command} is not listed: {listed:?}");
     }
-    for command in listed {
-        let help = spanwatch([command, "--help"]);
-        assert_eq!(help.code, 0);
+    let parts = ["fingerprints check", "fingerprints explain"];
+    for command in listed.into_iter().chain(parts) {
+        let help = spanwatch(command.split(' ').chain(["--help"]));
+        assert_eq!(help.code, 0, "{command}: {}", help.stderr);
         let text = help.text();
         let example = text
             .lines()

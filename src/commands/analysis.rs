@@ -24,6 +24,9 @@ pub struct Options {
     /// switch, port, importance
     #[arg(long, value_name = "FILE.csv")]
     inventory: Option<PathBuf>,
+    /// Your own fingerprints beside the shipped ones: a file such as rtsp.server.toml, or a folder of them
+    #[arg(long, value_name = "PATH")]
+    fingerprints: Vec<PathBuf>,
     /// Worker threads [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -42,8 +45,9 @@ pub struct Options {
 ///
 /// # Errors
 /// Where reading has to stop.
-pub fn analysed(inputs: Inputs, options: &Options, list: &List) -> Result<(Report, CaptureCounts), Failure> {
-    let known = Knowledge { fingerprints: Fingerprints::builtin(), inventory: Arc::clone(&list.inventory) };
+pub fn analysed(inputs: Inputs, options: &Options, data: &Data) -> Result<(Report, CaptureCounts), Failure> {
+    let list = &data.list;
+    let known = Knowledge { fingerprints: data.fingerprints, inventory: Arc::clone(&list.inventory) };
     let filter = options.filter.as_deref().map(Filter::new).transpose()?;
     let reader = Reader::new(inputs, filter);
     let progress = reader.progress();
@@ -75,13 +79,28 @@ pub fn analysed(inputs: Inputs, options: &Options, list: &List) -> Result<(Repor
     Ok((report(&analysis.ledger, &run), run.counts))
 }
 
+/// What an analysis goes by beside the packets.
+#[derive(Debug)]
+pub struct Data {
+    /// The site's own list of devices.
+    pub list: List,
+    /// What devices are known by.
+    pub fingerprints: &'static Fingerprints,
+}
+
 impl Options {
-    /// Reads the site's own list, where one is given.
+    /// Reads the site's own data, where some is given. What is read of fingerprints is kept for the life of the program.
     ///
     /// # Errors
     /// Where it cannot be read or understood.
-    pub fn list(&self) -> Result<List, Failure> {
-        self.inventory.as_deref().map_or_else(|| Ok(List::default()), List::read)
+    pub fn data(&self) -> Result<Data, Failure> {
+        let list = self.inventory.as_deref().map_or_else(|| Ok(List::default()), List::read)?;
+        let fingerprints = if self.fingerprints.is_empty() {
+            Fingerprints::builtin()
+        } else {
+            Box::leak(Box::new(super::fingerprints::read(&self.fingerprints)?))
+        };
+        Ok(Data { list, fingerprints })
     }
 }
 

@@ -54,10 +54,10 @@ impl Doctor {
     /// # Errors
     /// Where no input can be read, or the letter cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
-        let list = self.options.list()?;
+        let data = self.options.data()?;
         let inputs = Inputs::find(&self.paths)?;
         super::analysis::say_skipped(&inputs);
-        let (report, counts) = analysed(inputs, &self.options, &list)?;
+        let (report, counts) = analysed(inputs, &self.options, &data)?;
         let letter = letter(&report, &counts, self.switch);
         match &self.output {
             None => self.write(&letter, &mut BufWriter::new(io::stdout().lock()))?,

@@ -2,6 +2,7 @@
 
 mod analysis;
 pub mod doctor;
+pub mod fingerprints;
 pub mod kinds;
 mod list;
 pub mod protocols;
@@ -34,6 +35,12 @@ pub enum Failure {
     /// No finding, or several, are called so.
     #[error("{0}")]
     Incident(String),
+    /// No device, or several, are called so.
+    #[error("{0}")]
+    Device(String),
+    /// A site's own fingerprints.
+    #[error("{0}")]
+    Fingerprints(String),
     /// Options that do not go together.
     #[error("{0}")]
     Usage(String),

@@ -13,8 +13,7 @@ use spanwatch_engine::report::incident::{self, Audience, Named};
 use spanwatch_engine::report::{Finding, Report, csv, json, jsonl, table, timeline};
 
 use super::Failure;
-use super::analysis::{Options, analysed};
-use super::list::List;
+use super::analysis::{Data, Options, analysed};
 
 /// Read captures and report devices, streams and what went dark
 ///
@@ -100,16 +99,16 @@ impl Replay {
             }
             _ => {}
         }
-        let list = self.options.list()?;
+        let data = self.options.data()?;
         let inputs = Inputs::find(&self.paths)?;
         super::analysis::say_skipped(&inputs);
         let parts = if self.each { inputs.each() } else { vec![inputs] };
         let worst = match &self.output {
-            None => self.write_all((parts, &list), &mut BufWriter::new(io::stdout().lock()))?,
+            None => self.write_all((parts, &data), &mut BufWriter::new(io::stdout().lock()))?,
             Some(path) => {
                 let mut worst = None;
                 let mut failure = None;
-                let written = file::replace(path, |out| match self.write_all((parts, &list), out) {
+                let written = file::replace(path, |out| match self.write_all((parts, &data), out) {
                     Ok(found) => {
                         worst = found;
                         Ok(())
@@ -134,7 +133,7 @@ impl Replay {
     /// Analyses and writes part by part, and says how severe the worst finding is.
     fn write_all(
         &self,
-        (parts, list): (Vec<Inputs>, &List),
+        (parts, data): (Vec<Inputs>, &Data),
         out: &mut dyn Write,
     ) -> Result<Option<Severity>, Failure> {
         let format = self.format();
@@ -142,7 +141,7 @@ impl Replay {
         let mut worst = None;
         for (index, inputs) in parts.into_iter().enumerate() {
             let name = inputs.names().next().unwrap_or_default().to_owned();
-            let (report, _) = analysed(inputs, &self.options, list)?;
+            let (report, _) = analysed(inputs, &self.options, data)?;
             let severities = report.findings.iter().filter_map(|finding| severity(finding.severity).ok());
             worst = severities.chain(worst).min();
             if let Some(id) = &self.incident {

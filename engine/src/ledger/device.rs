@@ -90,6 +90,17 @@ pub struct Attachment {
     pub confidence: u8,
 }
 
+/// What a device does that tells its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Role {
+    /// The kind that does so.
+    pub kind: &'static str,
+    /// What it is worth as a witness, in per cent.
+    pub strength: u8,
+    /// What it does, as a sentence less its full stop.
+    pub because: &'static str,
+}
+
 impl Device {
     /// A device first seen at `at`.
     #[must_use]
@@ -141,28 +152,36 @@ impl Device {
         self.ips.iter().find(|ip| !is_link_local(ip)).or_else(|| self.ips.first()).copied()
     }
 
-    /// Its kind: what identity says, else what it does.
+    /// Its kind, and how sure that is in per cent: what it says of itself and what it does are witnesses alike.
     ///
-    /// An OUI alone never makes a kind. The confidence is in per cent.
+    /// An OUI alone never makes a kind.
     #[must_use]
     pub fn kind(&self) -> (&str, u8) {
-        if self.is_bridge {
-            return (if self.is_router { "router" } else { "switch" }, SAID_BY_LLDP);
+        let role = self.role().map(|role| (role.kind, role.strength));
+        self.identity.best_beside(Attribute::Kind, role).unwrap_or(("unknown", 0))
+    }
+
+    /// The kind that what it does makes it, if any.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        let role = |kind, strength, because| Some(Role { kind, strength, because });
+        if self.is_bridge && self.is_router {
+            return role("router", SAID_BY_LLDP, "it tells its neighbours that it bridges and routes");
         }
-        if let Some((kind, confidence)) = self.identity.best(Attribute::Kind) {
-            return (kind.as_str(), confidence);
+        if self.is_bridge {
+            return role("switch", SAID_BY_LLDP, "it tells its neighbours that it bridges");
         }
         if self.is_router {
-            return ("router", ROUTES);
+            return role("router", ROUTES, "it forwards for others");
         }
         if self.pulled_from.len() >= PULLS_FROM_MANY {
-            return ("recorder", PULLS);
+            return role("recorder", PULLS, "it pulls media from several devices");
         }
         let serves_rtsp = self.services.keys().any(|(_, _, protocol)| *protocol == "rtsp");
         if self.sends_media && serves_rtsp && self.pulled_from.is_empty() {
-            return ("camera", SERVES_MEDIA);
+            return role("camera", SERVES_MEDIA, "it serves media over RTSP and pulls none");
         }
-        ("unknown", 0)
+        None
     }
 
     /// How sure we are of who it is, in per cent: the mean of kind, vendor and model, the

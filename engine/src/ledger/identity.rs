@@ -94,6 +94,8 @@ pub struct Witness {
     pub at: Time,
     /// In which frame.
     pub cite: Cite,
+    /// The fingerprint that concluded it; `None` where it was said outright.
+    pub entry: Option<&'static str>,
 }
 
 /// One source saying one value.
@@ -113,7 +115,7 @@ impl Sight {
     /// What a message said outright of a device. `None` for a raw key, which is the fingerprints' to read.
     #[must_use]
     pub fn said(key: Key, value: Text, source: &'static str, (at, cite): (Time, Cite)) -> Option<Self> {
-        let witness = Witness { strength: SAID_OUTRIGHT, at, cite };
+        let witness = Witness { strength: SAID_OUTRIGHT, at, cite, entry: None };
         Attribute::said_by(key).map(|attribute| Self { attribute, value, source, witness })
     }
 
@@ -124,7 +126,7 @@ impl Sight {
             attribute: label.attribute.into(),
             value: label.value.clone(),
             source: label.key.name(),
-            witness: Witness { strength: label.strength, at, cite },
+            witness: Witness { strength: label.strength, at, cite, entry: Some(label.entry) },
         }
     }
 }
@@ -156,7 +158,7 @@ impl Identity {
                     if let Some((_, known)) = witnesses.get_mut(place) {
                         known.strength = known.strength.max(witness.strength);
                         if (witness.at, witness.cite) < (known.at, known.cite) {
-                            (known.at, known.cite) = (witness.at, witness.cite);
+                            (known.at, known.cite, known.entry) = (witness.at, witness.cite, witness.entry);
                         }
                     }
                 }
@@ -196,8 +198,30 @@ impl Identity {
         self.values
             .iter()
             .filter(|((named, _), _)| *named == attribute)
-            .map(|((_, value), witnesses)| (value, confidence(witnesses)))
+            .map(|((_, value), witnesses)| (value, confidence(witnesses.iter().map(|it| it.1.strength))))
             .reduce(|best, next| if next.1 > best.1 { next } else { best })
+    }
+
+    /// As [`Identity::best`], with one more witness for a value. Of equals that value is the better one.
+    #[must_use]
+    pub fn best_beside<'a>(
+        &'a self,
+        attribute: Attribute,
+        more: Option<(&'a str, u8)>,
+    ) -> Option<(&'a str, u8)> {
+        let strengths = |witnesses: &'a [(&str, Witness)], value: &Text| {
+            let more = more.filter(|(other, _)| *other == value.as_str()).map(|(_, strength)| strength);
+            witnesses.iter().map(|it| it.1.strength).chain(more)
+        };
+        self.values
+            .iter()
+            .filter(|((named, _), _)| *named == attribute)
+            .map(|((_, value), witnesses)| (value.as_str(), confidence(strengths(witnesses, value))))
+            .chain(more)
+            .reduce(|best, next| {
+                let is_better = next.1 > best.1 || next.1 == best.1 && more.is_some_and(|it| it.0 == next.0);
+                if is_better { next } else { best }
+            })
     }
 
     /// Every witness, in the report's order: attribute, value, source.
@@ -208,10 +232,10 @@ impl Identity {
     }
 }
 
-fn confidence(witnesses: &[(&'static str, Witness)]) -> u8 {
-    let doubt = witnesses.iter().fold(1_000_000_u64, |doubt, (_, witness)| {
-        doubt * u64::from(100_u8.saturating_sub(witness.strength)) / 100
-    });
+/// How sure independent witnesses of these strengths make together, in per cent.
+pub fn confidence(strengths: impl Iterator<Item = u8>) -> u8 {
+    let doubt = strengths
+        .fold(1_000_000_u64, |doubt, strength| doubt * u64::from(100_u8.saturating_sub(strength)) / 100);
     let sure = (1_000_000 - doubt) / 10_000;
     u8::try_from(sure.min(CERTAIN)).unwrap_or(99)
 }
@@ -239,7 +263,7 @@ mod tests {
     use super::*;
 
     fn witness(strength: u8) -> Witness {
-        Witness { strength, at: Time(5), cite: Cite { input: 0, frame: 5 } }
+        Witness { strength, at: Time(5), cite: Cite { input: 0, frame: 5 }, entry: None }
     }
 
     #[test]

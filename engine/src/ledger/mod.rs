@@ -600,7 +600,7 @@ impl Ledger {
     fn name_by_oui(&mut self, mac: Mac, seen: &Observation) {
         let Some(vendor) = self.fingerprints.vendor_of(mac) else { return };
         let Some(number) = self.directory.find_mac(mac) else { return };
-        let witness = Witness { strength: BY_OUI, at: seen.at, cite: seen.cite };
+        let witness = Witness { strength: BY_OUI, at: seen.at, cite: seen.cite, entry: None };
         let (attribute, value) = (Attribute::Vendor, Text::from(vendor));
         self.directory.learn(number, Sight { attribute, value, source: "mac.oui", witness });
     }

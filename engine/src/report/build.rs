@@ -215,6 +215,7 @@ fn device(
         name: listed_name.or_else(|| best(Attribute::Name)),
         hostname: best(Attribute::Hostname),
         confidence: Decimal::confidence(device.confidence()),
+        role: device.role(),
         identity: device
             .identity
             .witnesses()
@@ -223,6 +224,7 @@ fn device(
                 value: value.as_str().to_owned(),
                 confidence: Decimal::confidence(witness.strength),
                 source,
+                entry: witness.entry,
                 time: Stamp(witness.at),
                 input: witness.cite.input,
                 frame: witness.cite.frame,

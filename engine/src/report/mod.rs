@@ -6,6 +6,7 @@
 pub mod build;
 pub mod csv;
 pub mod doctor;
+pub mod explain;
 pub mod incident;
 pub mod json;
 pub mod jsonl;
@@ -27,6 +28,7 @@ use time::Stamp;
 
 use crate::duplicate;
 use crate::ledger::Coverage;
+use crate::ledger::device::Role;
 
 /// What a reader says of one input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -229,6 +231,9 @@ pub struct Device {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
     pub confidence: Decimal,
+    /// What it does that tells its kind, and what that is worth: not written.
+    #[serde(skip)]
+    pub role: Option<Role>,
     pub identity: Vec<Identity>,
     pub services: Vec<Service>,
     pub state: &'static str,
@@ -251,6 +256,8 @@ pub struct Identity {
     pub value: String,
     pub confidence: Decimal,
     pub source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<&'static str>,
     pub time: Stamp,
     pub input: u32,
     pub frame: u64,
@@ -456,6 +463,11 @@ impl Decimal {
     #[must_use]
     pub fn confidence(percent: u8) -> Self {
         Self { scaled: u64::from(percent.min(100)), decimals: 2 }
+    }
+
+    /// What was given to [`Decimal::confidence`].
+    fn percent(&self) -> u8 {
+        u8::try_from(self.scaled).unwrap_or(100)
     }
 
     /// `part` of `whole` with two decimals; 0 of nothing.

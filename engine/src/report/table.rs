@@ -86,6 +86,7 @@ fn devices(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resul
             Cell::new(&device.kind),
             Cell::new(device.vendor.as_deref().unwrap_or("-")),
             Cell::new(device.model.as_deref().unwrap_or("-")),
+            Cell::new(device.firmware.as_deref().unwrap_or("-")),
             Cell::new(name.map_or("-", String::as_str)),
             Cell::new(shown_address(device)),
             Cell::new(device.mac.as_deref().unwrap_or("-")),
@@ -278,11 +279,12 @@ fn severity_color(severity: &str) -> Option<Color> {
 }
 
 /// What is said of a device.
-const DEVICE_COLUMNS: [Column; 9] = [
+const DEVICE_COLUMNS: [Column; 10] = [
     Column { name: "STATE", form: Form::Whole },
     Column { name: "KIND", form: Form::Whole },
     Column { name: "VENDOR", form: Form::Text },
     Column { name: "MODEL", form: Form::Text },
+    Column { name: "FIRMWARE", form: Form::Text },
     Column { name: "NAME", form: Form::Text },
     Column { name: "ADDRESS", form: Form::Whole },
     Column { name: "MAC", form: Form::Whole },
@@ -291,9 +293,10 @@ const DEVICE_COLUMNS: [Column; 9] = [
 ];
 
 /// How devices give way: the address finds a device without its MAC, the state is the last to miss.
-const DEVICES_GIVE: [Give; 9] = [
+const DEVICES_GIVE: [Give; 10] = [
     Give::Shorten(TEXT_AMPLE),
     Give::Drop("MAC"),
+    Give::Drop("FIRMWARE"),
     Give::Drop("SWITCH"),
     Give::Shorten(TEXT_MIN),
     Give::Drop("MODEL"),

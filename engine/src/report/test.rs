@@ -105,6 +105,7 @@ fn device(id: &str, name: &str) -> Device {
         name: Some(name.into()),
         hostname: None,
         confidence: Decimal::confidence(50),
+        role: None,
         identity: Vec::new(),
         services: Vec::new(),
         state: "online",

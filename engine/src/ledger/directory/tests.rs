@@ -196,7 +196,7 @@ fn former_addresses_are_bounded_and_counted() {
 fn what_is_known_of_all_devices_is_bounded_and_freed_with_them() {
     let mut directory = Directory::default();
     let text = "x".repeat(250);
-    let witness = Witness { strength: 85, at: Time(1), cite: Cite::default() };
+    let witness = Witness { strength: 85, at: Time(1), cite: Cite::default(), entry: None };
     for n in 0..200_000_u32 {
         let number = directory.mac_or_add(Mac([2, 0, 0, 0, (n >> 14) as u8, (n >> 6) as u8]), Time(1));
         let sight = Sight {

@@ -97,6 +97,7 @@ fn device(id: &str, ip: &str) -> Device {
         name: Some("North hall entrance camera".into()),
         hostname: None,
         confidence: Decimal::confidence(95),
+        role: None,
         identity: Vec::new(),
         services: Vec::new(),
         state: "degraded",
@@ -173,8 +174,8 @@ fn addresses_states_and_numbers_stand_in_one_piece_at_any_width() {
 
 #[test]
 fn a_wide_terminal_shows_all() {
-    let text = written(&report(), 200);
-    assert_eq!(headers(&text, "STATE"), "STATE KIND VENDOR MODEL NAME ADDRESS MAC SWITCH SURE");
+    let text = written(&report(), 220);
+    assert_eq!(headers(&text, "STATE"), "STATE KIND VENDOR MODEL FIRMWARE NAME ADDRESS MAC SWITCH SURE");
     let streams = "FROM TO CODEC OVER PACKETS LOST JITTER ms KBIT/S LONGEST GAP ms";
     assert_eq!(headers(&text, "FROM"), streams);
     assert!(!text.contains('…') && !text.contains("No room"));
@@ -183,9 +184,10 @@ fn a_wide_terminal_shows_all() {
 #[test]
 fn columns_go_in_their_order_and_are_named() {
     for (width, devices, left_out) in [
-        (125, "STATE KIND VENDOR MODEL NAME ADDRESS SWITCH SURE", "No room for MAC\n"),
-        (100, "STATE KIND VENDOR MODEL NAME ADDRESS SURE", "No room for MAC, SWITCH\n"),
-        (80, "STATE KIND VENDOR MODEL NAME ADDRESS SURE", "No room for MAC, SWITCH\n"),
+        (140, "STATE KIND VENDOR MODEL FIRMWARE NAME ADDRESS SWITCH SURE", "No room for MAC\n"),
+        (125, "STATE KIND VENDOR MODEL NAME ADDRESS SWITCH SURE", "No room for MAC, FIRMWARE\n"),
+        (100, "STATE KIND VENDOR MODEL NAME ADDRESS SURE", "No room for MAC, FIRMWARE, SWITCH\n"),
+        (80, "STATE KIND VENDOR MODEL NAME ADDRESS SURE", "No room for MAC, FIRMWARE, SWITCH\n"),
     ] {
         let text = written(&report(), width);
         assert_eq!(headers(&text, "STATE"), devices, "{width}");
