@@ -21,7 +21,9 @@
 pub mod ber;
 pub mod group;
 pub mod identifier;
+pub mod json;
 pub mod name;
+pub mod portrait;
 pub mod protocols;
 pub mod time;
 pub mod vocabulary;
@@ -45,6 +47,9 @@ pub const ALL: &[&Parser] = &[
     &protocols::dns::MDNS,
     &protocols::dns::LLMNR,
     &protocols::ssdp::SSDP,
+    &protocols::dhip::DHIP,
+    &protocols::dhip::DHIP_SESSION,
+    &protocols::netbios::NETBIOS,
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,
     &protocols::rtsp::RTSP,

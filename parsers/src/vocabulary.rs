@@ -364,6 +364,8 @@ pub enum Key {
     SsdpServer,
     /// A type that a UPnP device advertises: `urn:schemas-upnp-org:device:Basic:1`.
     SsdpType,
+    /// What sort of device Dahua's search says it is: `IPC`.
+    DhipClass,
 }
 
 impl Key {
@@ -406,6 +408,7 @@ impl Key {
             Self::MdnsText => "mdns.text",
             Self::SsdpServer => "ssdp.server",
             Self::SsdpType => "ssdp.type",
+            Self::DhipClass => "dhip.class",
         }
     }
 
@@ -463,6 +466,7 @@ impl Key {
         Self::MdnsText,
         Self::SsdpServer,
         Self::SsdpType,
+        Self::DhipClass,
     ];
 }
 

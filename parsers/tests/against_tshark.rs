@@ -68,3 +68,8 @@ fn names_are_read_as_tshark_reads_them() {
 fn ssdp_is_read_as_tshark_reads_it() {
     tshark::compare("ssdp", tshark::ssdp::COLUMNS, tshark::ssdp::said);
 }
+
+#[test]
+fn netbios_names_are_read_as_tshark_reads_them() {
+    tshark::compare("nbns", tshark::netbios::COLUMNS, tshark::netbios::said);
+}

@@ -301,9 +301,14 @@ fn texts(mut rest: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
     Ok(texts)
 }
 
-/// A message promises no more than it can hold, and what it begins with is a name.
 fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
-    let Ok((_, (_, flags, counts))) = header(bytes) else { return Probe::No };
+    if can_be_message(envelope, bytes, OPCODE_MAX) { Probe::Yes } else { Probe::No }
+}
+
+/// Whether a message promises no more than it can hold, what it begins with is a name, and it wants nothing
+/// above the opcode.
+pub(super) fn can_be_message(envelope: &Envelope, bytes: &[u8], opcode_max: u16) -> bool {
+    let Ok((_, (_, flags, counts))) = header(bytes) else { return false };
     let [questions, records @ ..] = counts.map(usize::from);
     let least = questions
         .saturating_mul(QUESTION.saturating_add(1))
@@ -311,13 +316,13 @@ fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
         .saturating_add(HEADER);
     let is_room = envelope.is_cut || least <= bytes.len();
     let is_empty = least == HEADER && !Flags(flags).is_response();
-    let is_known = flags & FLAG_ZERO == 0 && Flags(flags).opcode() <= OPCODE_MAX;
+    let is_known = flags & FLAG_ZERO == 0 && Flags(flags).opcode() <= opcode_max;
     let begins = match Name::read(bytes, HEADER) {
         Ok(_) => true,
         Err(Malformed::Truncated { .. }) => envelope.is_cut || least == HEADER,
         Err(Malformed::Invalid { .. }) => false,
     };
-    if is_room && is_known && !is_empty && begins { Probe::Yes } else { Probe::No }
+    is_room && is_known && !is_empty && begins
 }
 
 /// Bytes of a header, of a question and of a record behind their names, and of a service's numbers.

@@ -10,6 +10,7 @@ pub mod igmp;
 pub mod lldp;
 pub mod mld;
 pub mod nd;
+pub mod netbios;
 pub mod snmp;
 pub mod ssdp;
 pub mod stp;
@@ -49,6 +50,8 @@ pub enum As {
     Number,
     /// What tshark shows.
     Shown,
+    /// What tshark shows, less its own remark, which begins so.
+    Before(&'static str),
     /// The bytes, in hexadecimal; empty ones do not count.
     Bytes,
     /// The number in the first byte, where tshark marks more than that; 0, a pad, does not count.
@@ -66,10 +69,10 @@ pub type Said = Vec<(&'static str, String)>;
 /// What tshark reads, and the layers in which it shows that.
 const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || snmp || eapol \
     || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22} \
-    || (udp && (dns || mdns || llmnr || ssdp))";
+    || (udp && (dns || mdns || llmnr || ssdp || nbns))";
 const LAYERS: &[&str] = &[
     "arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "eapol", "eap", "dns", "mdns", "llmnr",
-    "ssdp",
+    "ssdp", "nbns",
 ];
 /// Captures with these topics have messages of ours.
 const TOPICS: &[&str] = &[
@@ -164,6 +167,7 @@ fn theirs(message: &Message, names: &[&str], how: As) -> Vec<String> {
     };
     let value = |field: &&Field| match how {
         As::Shown => Some(field.show.clone()),
+        As::Before(remark) => field.show.split(remark).next().map(str::to_owned),
         As::Bytes => Some(field.hex.clone()).filter(|hex| !hex.is_empty()),
         As::Number => Some(number(&field.show).map_or(field.show.clone(), |value| value.to_string())),
         As::FirstByte => {
