@@ -3,6 +3,7 @@
 //! ```toml
 //! date  = "2026-11-22"
 //! kinds = ["camera", "encoder"]
+//! modules = ["Espressif Inc."]            # whose address blocks name no maker of devices
 //!
 //! [vendors]
 //! Axis = ["Axis Communications AB"]       # the one name, and what else it is called
@@ -10,7 +11,7 @@
 //!
 //! Names are compared without case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -20,6 +21,8 @@ use crate::Problem;
 #[derive(Debug, Default)]
 pub struct Identifiers {
     kinds: Vec<String>,
+    /// Organisations whose address blocks tell who made a module.
+    modules: BTreeSet<String>,
     /// The vendors' own names, as written.
     names: Vec<String>,
     /// Lower-case name or alias, and the vendor's place in `names`.
@@ -38,6 +41,7 @@ impl Identifiers {
             Problem::in_file(file, error.to_string(), "write it as the shipped identifiers.toml is")
         })?;
         self.kinds.extend(said.kinds);
+        self.modules.extend(said.modules);
         for (name, aliases) in said.vendors {
             let known = self.names.iter().position(|it| *it == name);
             let place = known.unwrap_or(self.names.len());
@@ -65,6 +69,16 @@ impl Identifiers {
         self.kinds.iter().any(|known| known == kind)
     }
 
+    /// Whether an organisation makes network modules and cards for the devices of others.
+    pub fn is_module_maker(&self, organisation: &str) -> bool {
+        self.modules.contains(organisation)
+    }
+
+    /// The organisations that do.
+    pub fn module_makers(&self) -> impl Iterator<Item = &str> {
+        self.modules.iter().map(String::as_str)
+    }
+
     /// Names and aliases that stand in the file twice.
     pub fn contested(&self) -> &[String] {
         &self.contested
@@ -77,6 +91,8 @@ struct Said {
     date: String,
     #[serde(default)]
     kinds: Vec<String>,
+    #[serde(default)]
+    modules: Vec<String>,
     #[serde(default)]
     vendors: BTreeMap<String, Vec<String>>,
 }

@@ -156,10 +156,11 @@ impl Fingerprints {
     /// The maker to whom IEEE assigned the block of `mac`, by the longest listed
     /// prefix: by the name used everywhere here where we know the maker, else
     /// the organisation as registered. `None` for groups, for addresses made up
-    /// locally, and for blocks that are not listed.
+    /// locally, for blocks that are not listed, and for those of makers of network
+    /// modules, who tell nothing of the device around the module.
     #[must_use]
     pub fn vendor_of(&self, mac: Mac) -> Option<&'static str> {
-        Oui::shipped().vendor_of(mac)
+        Oui::shipped().vendor_of(mac).filter(|maker| !self.identifiers.is_module_maker(maker))
     }
 
     /// The name used everywhere here for the vendor that a device calls `said`,

@@ -14,6 +14,7 @@
 //! says what the maker is known for; no kind of device is drawn from it. Blocks
 //! assigned in private are left out.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use spanwatch_parsers::Mac;
@@ -111,6 +112,11 @@ pub fn check(identifiers: &Identifiers) -> Vec<Problem> {
         if !row.is_some_and(|(_, prefixes)| prefixes.split(' ').all(is_prefix)) {
             wrong(file, format!("row {number} is none"), "write it with tools/ieee.py");
         }
+    }
+    let holders: BTreeSet<&str> = others().flatten().map(|(organisation, _)| organisation).collect();
+    for maker in identifiers.module_makers().filter(|maker| !holders.contains(maker)) {
+        let fix = "write it as the registries do, or leave it out";
+        wrong(shipped::IDENTIFIERS.0, format!("`{maker}` among the modules holds no block"), fix);
     }
     for blocks in &Oui::shipped().blocks {
         for pair in blocks.windows(2) {

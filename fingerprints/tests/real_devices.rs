@@ -11,6 +11,7 @@ use spanwatch_parsers::{Concluded, Key, Mac};
 struct Device {
     label: &'static str,
     mac: [u8; 6],
+    /// Whose block its MAC is from; empty where a maker of modules holds it.
     vendor: &'static str,
     /// Option 12.
     hostname: &'static str,
@@ -88,7 +89,7 @@ const DEVICES: &[Device] = &[
     Device {
         label: "EdnetGateway",
         mac: [0xac, 0xcf, 0x23, 0x62, 0x3c, 0x6e],
-        vendor: "Hi-flying electronics technology Co.,Ltd",
+        vendor: "",
         hostname: "HF-LPB100",
         class: "",
         concluded: &[],
@@ -128,10 +129,10 @@ const DEVICES: &[Device] = &[
 ];
 
 #[test]
-fn mac_names_the_vendor_of_every_device() {
+fn mac_names_the_vendor_unless_it_is_that_of_a_bought_module() {
     for device in DEVICES {
         let vendor = Fingerprints::builtin().vendor_of(Mac(device.mac));
-        assert_eq!(vendor, Some(device.vendor), "{}", device.label);
+        assert_eq!(vendor.unwrap_or_default(), device.vendor, "{}", device.label);
     }
 }
 
@@ -157,7 +158,7 @@ fn dhcp_never_contradicts_the_mac() {
 }
 
 #[test]
-fn every_device_of_the_data_set_has_a_vendor() {
+fn macs_are_those_of_the_data_set() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../shared/pcaps/andypitcher__IoT_Sentinel/captures_IoT_Sentinel/captures_IoT-Sentinel");
     let Ok(folders) = root.read_dir() else {
@@ -172,8 +173,6 @@ fn every_device_of_the_data_set_has_a_vendor() {
         let bytes: Vec<u8> =
             text.trim().split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
         let mac = Mac::from_slice(&bytes).unwrap();
-        let vendor = Fingerprints::builtin().vendor_of(mac);
-        assert!(vendor.is_some(), "{}: {mac}", folder.display());
         let label = folder.file_name().unwrap().to_string_lossy().into_owned();
         if let Some(device) = DEVICES.iter().find(|device| device.label == label) {
             assert_eq!(Mac(device.mac), mac, "{label}");

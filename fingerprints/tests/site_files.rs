@@ -1,7 +1,7 @@
 //! A site's own files beside the shipped ones.
 
 use spanwatch_fingerprints::Fingerprints;
-use spanwatch_parsers::{Concluded, Key, Label};
+use spanwatch_parsers::{Concluded, Key, Label, Mac};
 
 const IDENTIFIERS: (&str, &str) = (
     "ours/identifiers.toml",
@@ -79,4 +79,11 @@ fn an_entry_and_the_keys_that_conclude_an_attribute_can_be_looked_up() {
     assert!(entry.pattern.starts_with("^AvigilonOnvifNvt/"));
     assert!(shipped.keys_for(Concluded::Serial).any(|key| key == "rtsp.realm"));
     assert!(!shipped.keys_for(Concluded::Serial).any(|key| key == "sdp.media"));
+}
+
+#[test]
+fn a_block_of_a_maker_of_modules_names_nobody() {
+    let vendor = |mac| Fingerprints::builtin().vendor_of(Mac(mac));
+    assert_eq!(vendor([0x5c, 0xcf, 0x7f, 0x07, 0xae, 0xfb]), None, "Espressif's module in a coffee machine");
+    assert_eq!(vendor([0x0c, 0xc4, 0x7a, 0, 0, 1]), Some("Supermicro"));
 }
