@@ -59,8 +59,8 @@ fuzz: install-build install-fuzz
 	fuzz/run
 
 bench: build install-bench
-	cargo build --release --locked --example header_walk < /dev/null
-	tests/bench/bench.py $(BINARY) target/release/examples/header_walk < /dev/null
+	cargo build --release --locked --examples < /dev/null
+	tests/bench/bench.py $(BINARY) target/release/examples < /dev/null
 
 deny:
 	cargo deny --locked check licenses bans sources < /dev/null

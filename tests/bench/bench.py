@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times Spanwatch beside other readers of captures: `tests/bench/bench.py BINARY WALKER`, or `make bench`.
+"""Times Spanwatch beside other readers of captures: `tests/bench/bench.py BINARY EXAMPLES`, or `make bench`.
 
 The captures are made to order by `spanwatch simulate` in a temporary folder: much video, much signalling, and sites
 of growing size. Every program reads each capture in turn (A B C A B C ...), and what counts is processor time, user
@@ -29,13 +29,14 @@ CAPTURES = [
 WORDS = {"SMALL": "--from-boot --bit-rate 20000 --frame-rate 5", "CONTROL": "135s"}
 CALM = "--devices 50 --bit-rate 30000 --frame-rate 5 --seed 22"
 SHORT_MIN, LONG_MIN = 5, 50
+PUBLIC = Path(__file__).parents[3] / "shared" / "pcaps"
 REPORT_SHARE, MEMORY_SLACK_MB = 2, 6  # Each reported byte may be held in two forms; threads meet differently.
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("binary")
-    options.add_argument("walker", help="the program that only reads headers")
+    options.add_argument("examples", type=Path, help="where header_walk and parser_cost were built")
     options.add_argument("--rounds", type=int, default=ROUNDS)
     options.add_argument("--only", help="captures whose name contains this")
     options = options.parse_args()
@@ -46,6 +47,8 @@ def main():
                 capture = Path(folder) / "capture.pcapng"
                 packets, devices = simulate(options.binary, capture, order)
                 measure(options, (name, about), capture, (packets, devices))
+                if name == "control":
+                    parsers(options, [capture, PUBLIC] if PUBLIC.is_dir() else [capture])
         if not options.only:
             compare_memory(options, Path(folder) / "calm.pcapng")
 
@@ -76,7 +79,7 @@ def measure(options, title, capture, counts):
     print()
     print("| program | command | CPU s | CPU ns a packet | packets per CPU s | Gbit per CPU s | memory, MB |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
-    programs = [program for program in all_programs(options.binary, options.walker) if program.is_there()]
+    programs = [program for program in all_programs(options.binary, options.examples / "header_walk") if program.is_there()]
     used = {program.name: [] for program in programs}
     for number in range(options.rounds):
         for program in programs:
@@ -88,6 +91,15 @@ def measure(options, title, capture, counts):
     print()
     print(share_of_hash(used, packets))
     print(verdict(options.binary, capture))
+
+
+def parsers(options, captures):
+    """What each parser costs, over the capture just made and the public ones where they are."""
+    names = " and ".join("the public captures" if it == PUBLIC else "control" for it in captures)
+    print()
+    print(f"**parsers**, each call of each timed, over {names}.")
+    print(flush=True)
+    subprocess.run([options.examples / "parser_cost", *captures], check=True)
 
 
 def share_of_hash(used, packets):
