@@ -11,6 +11,7 @@ pub const ENTRIES: &[(&str, &str)] = &[
     ("dhcp.parameter-list.toml", include_str!("../data/dhcp.parameter-list.toml")),
     ("dhcp.vendor-class.toml", include_str!("../data/dhcp.vendor-class.toml")),
     ("dhip.class.toml", include_str!("../data/dhip.class.toml")),
+    ("hid.model.toml", include_str!("../data/hid.model.toml")),
     ("lldp.description.toml", include_str!("../data/lldp.description.toml")),
     ("lldp.name.toml", include_str!("../data/lldp.name.toml")),
     ("mdns.instance.toml", include_str!("../data/mdns.instance.toml")),

@@ -54,11 +54,29 @@ impl<'a> Portrait<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::vocabulary::Malformed;
 
     const MAC: Mac = Mac([2, 0, 0, 0, 0, 0x5a]);
     const OTHER: Mac = Mac([2, 0, 0, 0, 0, 0x5b]);
+
+    type Observe = fn(&Envelope, &[u8], &mut Sink) -> Result<(), Malformed>;
+
+    /// What a parser tells of a datagram from 192.0.2.7 and 02:00:00:00:00:5a, and what it finds wrong.
+    pub fn told_by(observe: Observe, bytes: &[u8]) -> (Vec<String>, Result<(), Malformed>) {
+        let source = Some([192, 0, 2, 7].into());
+        let envelope = Envelope { source_mac: Some(MAC), source, ..Envelope::default() };
+        let mut sink = Sink::default();
+        let result = observe(&envelope, bytes, &mut sink);
+        let shown = sink.facts.iter().map(|(about, fact)| match (about, fact) {
+            (About::Sender, Fact::Attribute { key, value }) => format!("{} {value}", key.name()),
+            (About::Sender, Fact::Service { protocol }) => format!("serves {protocol}"),
+            (About::Sender, Fact::Binding { mac: MAC, .. }) => "binds".to_owned(),
+            other => format!("{other:?}"),
+        });
+        (shown.collect(), result)
+    }
 
     fn told(mac: Option<Mac>, last: Option<u8>) -> usize {
         let envelope =

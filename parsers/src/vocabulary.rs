@@ -366,6 +366,8 @@ pub enum Key {
     SsdpType,
     /// What sort of device Dahua's search says it is: `IPC`.
     DhipClass,
+    /// The model that HID's search for door controllers tells.
+    HidModel,
 }
 
 impl Key {
@@ -409,6 +411,7 @@ impl Key {
             Self::SsdpServer => "ssdp.server",
             Self::SsdpType => "ssdp.type",
             Self::DhipClass => "dhip.class",
+            Self::HidModel => "hid.model",
         }
     }
 
@@ -467,6 +470,7 @@ impl Key {
         Self::SsdpServer,
         Self::SsdpType,
         Self::DhipClass,
+        Self::HidModel,
     ];
 }
 

@@ -73,3 +73,8 @@ fn ssdp_is_read_as_tshark_reads_it() {
 fn netbios_names_are_read_as_tshark_reads_them() {
     tshark::compare("nbns", tshark::netbios::COLUMNS, tshark::netbios::said);
 }
+
+#[test]
+fn dhcp_of_six_is_read_as_tshark_reads_it() {
+    tshark::compare("dhcpv6", tshark::dhcpv6::COLUMNS, tshark::dhcpv6::said);
+}

@@ -151,7 +151,7 @@ const NOBODY: [&[u8]; 4] = [b"General", b"Private", b"OEM", b""];
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::vocabulary::{About, Fact};
+    use crate::portrait::tests::told_by;
     use proptest::prelude::*;
 
     /// A frame of session 7 with this request number and body.
@@ -167,18 +167,6 @@ pub(crate) mod tests {
         "Vendor" : "General", "Version" : "2.800.0, "VideoInputChannels" : 1 } } }
 "#;
 
-    fn told(bytes: &[u8]) -> (Vec<String>, Result<(), Malformed>) {
-        let envelope = Envelope { source: Some([192, 0, 2, 7].into()), ..Envelope::default() };
-        let mut sink = Sink::default();
-        let result = observe(&envelope, bytes, &mut sink);
-        let shown = sink.facts.iter().map(|(about, fact)| match (about, fact) {
-            (About::Sender, Fact::Attribute { key, value }) => format!("{} {value}", key.name()),
-            (About::Sender, Fact::Service { protocol }) => format!("serves {protocol}"),
-            other => format!("{other:?}"),
-        });
-        (shown.collect(), result)
-    }
-
     #[test]
     fn frame_and_its_body_are_read() {
         let bytes = frame(5, "{}\n");
@@ -190,6 +178,7 @@ pub(crate) mod tests {
     fn answer_to_a_search_tells_everything_in_spite_of_its_missing_quote() {
         let expected = [
             "serves dhip",
+            "binds",
             "dhip.class IPC",
             "model IPC-HFW1",
             "name Gate",
@@ -197,36 +186,37 @@ pub(crate) mod tests {
             "vendor Dahua",
             "firmware 2.800.0",
         ];
-        assert_eq!(told(&frame(0, ANSWER)), (expected.map(str::to_owned).to_vec(), Ok(())));
+        assert_eq!(told_by(observe, &frame(0, ANSWER)), (expected.map(str::to_owned).to_vec(), Ok(())));
     }
 
     #[test]
     fn device_is_sold_under_the_name_that_it_says() {
-        let (facts, _) = told(&frame(0, &ANSWER.replace("General", "Amcrest")));
+        let (facts, _) = told_by(observe, &frame(0, &ANSWER.replace("General", "Amcrest")));
         assert!(facts.contains(&"vendor Amcrest".to_owned()));
-        let (facts, _) = told(&frame(0, r#"{"method":"client.notifyDevInfo"}"#));
+        let (facts, _) = told_by(observe, &frame(0, r#"{"method":"client.notifyDevInfo"}"#));
         assert_eq!(facts, ["serves dhip", "vendor Dahua"]);
     }
 
     #[test]
     fn answer_for_another_is_nobodys() {
-        let (facts, _) = told(&frame(0, &ANSWER.replace("192.0.2.7", "192.0.2.8")));
+        let (facts, _) =
+            told_by(observe, &frame(0, &ANSWER.replace("192.0.2.7", "192.0.2.8").replace(":5a", ":5b")));
         assert_eq!(facts, ["serves dhip"]);
     }
 
     #[test]
     fn search_tells_nothing() {
         let search = frame(0, r#"{"method":"DHDiscover.search","params":{"mac":"","uni":1}}"#);
-        assert_eq!(told(&search), (vec![], Ok(())));
+        assert_eq!(told_by(observe, &search), (vec![], Ok(())));
     }
 
     #[test]
     fn frame_that_ends_early_keeps_what_is_whole() {
         let bytes = frame(0, ANSWER);
-        let (facts, result) = told(&bytes[..bytes.len() - 60]);
+        let (facts, result) = told_by(observe, &bytes[..bytes.len() - 60]);
         assert!(facts.contains(&"model IPC-HFW1".to_owned()));
         assert_eq!(result, Err(Malformed::Truncated { field: "body" }));
-        assert_eq!(told(&bytes[..20]).1, Err(Malformed::Truncated { field: "header" }));
+        assert_eq!(told_by(observe, &bytes[..20]).1, Err(Malformed::Truncated { field: "header" }));
         assert_eq!(Frame::parse(b"\x20\0\0\0DHXX"), Err(Malformed::Invalid { field: "magic" }));
     }
 
@@ -234,7 +224,7 @@ pub(crate) mod tests {
     fn every_prefix_is_answered_without_panic() {
         let bytes = frame(0, ANSWER);
         for end in 0..bytes.len() {
-            let _ = told(&bytes[..end]);
+            let _ = told_by(observe, &bytes[..end]);
         }
     }
 
@@ -244,7 +234,7 @@ pub(crate) mod tests {
             let mut bent = frame(0, ANSWER);
             let at = at % bent.len();
             bent[at] = byte;
-            let _ = told(&bent);
+            let _ = told_by(observe, &bent);
         }
     }
 }

@@ -43,6 +43,7 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.extend(EAPOL.iter().map(|bytes| eapol(bytes)));
     frames.extend([53, 5353, 5355].map(|port| udp(port, DNS)));
     frames.push(udp(53, DNS_UPDATE));
+    frames.push(udp(547, DHCPV6));
     frames
 }
 
@@ -136,6 +137,14 @@ const DNS: &[u8] = b"\0\x07\x84\0\0\x01\0\x07\0\x01\0\x01\
     \xc0\x0c\0\x0d\0\x01\0\0\0\x78\0\x06\x02C1\x02O2\
     \xc0\x11\0\x02\0\x01\0\0\0\x78\0\x02\xc0\x0c\
     \0\0\x29\x05\xa0\0\0\x80\0\0\0";
+
+/// A relay's words on a client that asks for an address and tells its name and its classes.
+const DHCPV6: &[u8] =
+    b"\x0c\x01\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\0\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\
+    \0\x12\0\x05Gi1/7\0\x25\0\x07\0\0\0\x09sw1\0\x4f\0\x08\0\x01\x02\0\0\0\0\x07\0\x09\0\x61\
+    \x03\0\0\x07\0\x03\0\x28\0\0\0\x01\0\0\0\x3c\0\0\0\x78\
+    \0\x05\0\x18\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07\0\0\x0e\x10\0\0\x1c\x20\
+    \0\x0f\0\x05\0\x03red\0\x10\0\x0e\0\0\x01\x37\0\x08MSFT 5.0\0\x27\0\x0e\0\x04cam7\x07example\0";
 
 /// An update that deletes a name's addresses and gives it another.
 const DNS_UPDATE: &[u8] = b"\0\x07\x28\0\0\x01\0\0\0\x02\0\0\

@@ -4,6 +4,7 @@ pub mod arp;
 pub mod cdp;
 pub mod crafted;
 pub mod dhcp;
+pub mod dhcpv6;
 pub mod dns;
 pub mod eapol;
 pub mod igmp;
@@ -69,10 +70,10 @@ pub type Said = Vec<(&'static str, String)>;
 /// What tshark reads, and the layers in which it shows that.
 const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || snmp || eapol \
     || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22} \
-    || (udp && (dns || mdns || llmnr || ssdp || nbns))";
+    || (udp && (dns || mdns || llmnr || ssdp || nbns || dhcpv6))";
 const LAYERS: &[&str] = &[
     "arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "eapol", "eap", "dns", "mdns", "llmnr",
-    "ssdp", "nbns",
+    "ssdp", "nbns", "dhcpv6",
 ];
 /// Captures with these topics have messages of ours.
 const TOPICS: &[&str] = &[
