@@ -19,6 +19,8 @@
 )]
 
 pub mod ber;
+#[cfg(test)]
+mod feeder;
 pub mod group;
 pub mod identifier;
 pub mod json;

@@ -3,105 +3,18 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::vocabulary::{Ended, Exchange, Key, Login, Media, Outcome, StreamAnnounced, StreamTransport};
-
-type Blocks = Vec<(Way, Vec<u8>)>;
+use crate::feeder::{self, Blocks, Feeder, Heard};
+use crate::vocabulary::{Ended, Exchange, Key, Login, Outcome, StreamAnnounced, StreamTransport};
 
 const CLIENT: Way = Way::Orig;
 const SERVER: Way = Way::Resp;
 
-/// The sender of the message, what was said, and the media.
-#[derive(Debug, Default, PartialEq)]
-struct Heard {
-    facts: Vec<(About, Fact)>,
-    media: Vec<Media>,
-    is_done: bool,
-}
-
-impl Heard {
-    fn of(&self, wanted: impl Fn(&Fact) -> bool) -> Vec<(About, Fact)> {
-        self.facts.iter().filter(|(_, fact)| wanted(fact)).cloned().collect()
-    }
-
-    fn attributes(&self, wanted: Key) -> Vec<String> {
-        let values = self.facts.iter().filter_map(|(_, fact)| match fact {
-            Fact::Attribute { key, value } if *key == wanted => Some(value.to_string()),
-            _ => None,
-        });
-        values.collect()
-    }
-
-    fn faults(&self) -> Vec<Malformed> {
-        let faults = self.facts.iter().filter_map(|(_, fact)| match fact {
-            Fact::Malformed(fault) => Some(*fault),
-            _ => None,
-        });
-        faults.collect()
-    }
-}
-
-/// Does what the engine does: keeps what is not consumed, throws away what was consumed ahead.
-#[derive(Default)]
-struct Feeder {
-    connection: Connection,
-    kept: [Vec<u8>; 2],
-    ahead: [usize; 2],
-    sink: Sink,
-    is_done: bool,
-    kept_most: usize,
-}
-
-impl Feeder {
-    fn feed(&mut self, way: Way, bytes: &[u8]) {
-        let side = usize::from(way == Way::Resp);
-        let skipped = self.ahead[side].min(bytes.len());
-        self.ahead[side] -= skipped;
-        self.kept[side].extend(&bytes[skipped..]);
-        while !self.is_done && !self.kept[side].is_empty() {
-            match self.connection.data(way, &self.kept[side], &mut self.sink) {
-                Progress::Consumed(count) => {
-                    assert_ne!(count, 0);
-                    let here = count.min(self.kept[side].len());
-                    self.kept[side].drain(..here);
-                    self.ahead[side] = count - here;
-                }
-                Progress::NeedMore => break,
-                Progress::Done => self.is_done = true,
-            }
-        }
-        self.kept_most = self.kept_most.max(self.kept[side].len());
-    }
-
-    fn gap(&mut self, way: Way) {
-        let side = usize::from(way == Way::Resp);
-        self.kept[side].clear();
-        self.ahead[side] = 0;
-        self.connection.gap(way, None, &mut self.sink);
-    }
-
-    fn end(mut self) -> Heard {
-        self.connection.end(&mut self.sink);
-        Heard { facts: self.sink.facts, media: self.sink.media, is_done: self.is_done }
-    }
-}
-
 fn heard(blocks: &Blocks) -> Heard {
-    let mut feeder = Feeder::default();
-    blocks.iter().for_each(|(way, bytes)| feeder.feed(*way, bytes));
-    feeder.end()
+    feeder::heard(&RTSP, blocks)
 }
 
-fn heard_in_pieces(blocks: &Blocks, mut size: impl FnMut() -> usize) -> Heard {
-    let mut feeder = Feeder::default();
-    for (way, bytes) in blocks {
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            let (piece, behind) = rest.split_at(size().clamp(1, rest.len()));
-            feeder.feed(*way, piece);
-            rest = behind;
-        }
-    }
-    feeder.end()
+fn heard_in_pieces(blocks: &Blocks, size: impl FnMut() -> usize) -> Heard {
+    feeder::heard_in_pieces(&RTSP, blocks, size)
 }
 
 fn text(way: Way, message: &str) -> (Way, Vec<u8>) {
@@ -397,7 +310,7 @@ fn stream_joined_midway_is_read_from_its_next_frame() {
 
 #[test]
 fn loss_costs_no_more_than_the_frames_it_hit() {
-    let mut feeder = Feeder::default();
+    let mut feeder = Feeder::new(&RTSP);
     for (way, bytes) in dialogue().iter().take(10) {
         feeder.feed(*way, bytes);
     }
@@ -413,7 +326,7 @@ fn loss_costs_no_more_than_the_frames_it_hit() {
 
 #[test]
 fn message_after_a_loss_is_read() {
-    let mut feeder = Feeder::default();
+    let mut feeder = Feeder::new(&RTSP);
     let blocks = dialogue();
     feeder.feed(CLIENT, &blocks[0].1[..20]);
     feeder.gap(CLIENT);
@@ -435,7 +348,7 @@ fn stream_of_something_else_is_given_up() {
 #[test]
 fn never_ending_messages_are_not_waited_for() {
     for start in ["RTSP/1.0 200 OK\r\nA: ", "PLAY rtsp://h/", "$\0\u{7f}\u{7f}\0\0"] {
-        let mut feeder = Feeder::default();
+        let mut feeder = Feeder::new(&RTSP);
         feeder.feed(CLIENT, &text(CLIENT, "OPTIONS * RTSP/1.0\nCSeq: 1").1);
         feeder.feed(CLIENT, start.as_bytes());
         for _ in 0..1000 {
@@ -447,7 +360,7 @@ fn never_ending_messages_are_not_waited_for() {
 
 #[test]
 fn requests_that_are_never_answered_are_bounded() {
-    let mut feeder = Feeder::default();
+    let mut feeder = Feeder::new(&RTSP);
     for n in 0..100 {
         feeder.feed(CLIENT, &text(CLIENT, &format!("OPTIONS rtsp://h/{n} RTSP/1.0\nCSeq: {n}")).1);
     }
@@ -486,11 +399,7 @@ fn byte_by_byte_says_the_same_as_whole() {
 #[test]
 fn every_prefix_is_answered_without_panic() {
     for blocks in [dialogue(), oddities(), middle()] {
-        for (way, bytes) in blocks {
-            for end in (0..bytes.len()).step_by(1 + bytes.len() / 300) {
-                heard(&vec![(way, bytes[..end].to_vec())]);
-            }
-        }
+        feeder::read_prefixes(&RTSP, &blocks);
     }
 }
 
@@ -508,15 +417,8 @@ proptest! {
         damage in proptest::collection::vec((any::<u16>(), any::<u8>()), 1..12),
         sizes in proptest::collection::vec(1_usize..900, 1..20),
     ) {
-        for mut blocks in [dialogue(), oddities(), middle()] {
-            for &(at, value) in &damage {
-                let count = blocks.len();
-                let bytes = &mut blocks[usize::from(at) % count].1;
-                let length = bytes.len();
-                bytes[usize::from(at / 7) % length] = value;
-            }
-            let mut next = sizes.iter().cycle();
-            prop_assert_eq!(heard_in_pieces(&blocks, || *next.next().unwrap()), heard(&blocks));
+        for blocks in [dialogue(), oddities(), middle()] {
+            prop_assert!(feeder::says_the_same_damaged(&RTSP, &blocks, &damage, &sizes));
         }
     }
 }
