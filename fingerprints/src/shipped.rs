@@ -29,6 +29,8 @@ pub const ENTRIES: &[(&str, &str)] = &[
     ("sdp.session.toml", include_str!("../data/sdp.session.toml")),
     ("ssdp.server.toml", include_str!("../data/ssdp.server.toml")),
     ("ssdp.type.toml", include_str!("../data/ssdp.type.toml")),
+    ("tls.issuer.toml", include_str!("../data/tls.issuer.toml")),
+    ("tls.subject.toml", include_str!("../data/tls.subject.toml")),
 ];
 
 /// Address blocks of the makers whose names the vocabulary has.

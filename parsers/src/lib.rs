@@ -61,4 +61,5 @@ pub const ALL: &[&Parser] = &[
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,
     &protocols::rtsp::RTSP,
+    &protocols::tls::TLS,
 ];

@@ -11,8 +11,11 @@ use crate::time::{Span, Time};
 
 mod bridge;
 mod notice;
+mod tls;
 
 pub use notice::{Notice, NoticeKind};
+
+pub use tls::{Certificate, CipherSuite, Digest, TlsRole, TlsSide, TlsVersion};
 
 pub use bridge::{Bridge, BridgeId, Instance, PortFlags, TreeRegion};
 
@@ -224,6 +227,8 @@ pub enum Fact {
     Exchange(Box<Exchange>),
     /// Somebody logged in, or tried to, at the subject, which is the server.
     Login(Box<Login>),
+    /// The subject spoke TLS: how, and what it proved itself with.
+    Tls(Box<TlsSide>),
     /// The subject, which is the sender, will send this media.
     StreamAnnounced(Box<StreamAnnounced>),
     /// The subject, which receives media, tells how it arrives.
@@ -368,6 +373,10 @@ pub enum Key {
     DhipClass,
     /// The model that HID's search for door controllers tells.
     HidModel,
+    /// Whose a certificate is, as RFC 4514 writes names.
+    TlsSubject,
+    /// Who signed a certificate, written so too.
+    TlsIssuer,
 }
 
 impl Key {
@@ -412,6 +421,8 @@ impl Key {
             Self::SsdpType => "ssdp.type",
             Self::DhipClass => "dhip.class",
             Self::HidModel => "hid.model",
+            Self::TlsSubject => "tls.subject",
+            Self::TlsIssuer => "tls.issuer",
         }
     }
 
@@ -471,6 +482,8 @@ impl Key {
         Self::SsdpType,
         Self::DhipClass,
         Self::HidModel,
+        Self::TlsSubject,
+        Self::TlsIssuer,
     ];
 }
 

@@ -15,6 +15,7 @@ pub mod session;
 mod starts;
 pub mod stream;
 pub mod switch;
+pub mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -47,6 +48,7 @@ use session::Sessions;
 use starts::Strangers;
 use stream::Streams;
 use switch::Switches;
+use tls::Handshakes;
 
 /// A time in which nobody watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,8 @@ pub struct Ledger {
     pub losses: Losses,
     /// Who asked whom for what.
     pub sessions: Sessions,
+    /// How devices encrypt.
+    pub handshakes: Handshakes,
     /// Switches.
     pub switches: Switches,
     /// Availability.
@@ -134,6 +138,7 @@ impl Ledger {
             streams: Streams::default(),
             losses: Losses::default(),
             sessions: Sessions::default(),
+            handshakes: Handshakes::default(),
             switches: Switches::default(),
             verdict: Verdict::default(),
             view: View::default(),
@@ -227,6 +232,11 @@ impl Ledger {
             Fact::Login(login) => {
                 if let (Some(client), Some(server)) = (seen.peer.ip, seen.subject.ip) {
                     self.sessions.logged_in(client, server, seen.source, login);
+                }
+            }
+            Fact::Tls(side) => {
+                if let Some(number) = self.site_device_of(seen) {
+                    self.handshakes.spoke(number, side, seen.at);
                 }
             }
             Fact::StreamAnnounced(announced) => {
@@ -464,7 +474,7 @@ impl Ledger {
 
     fn stream(&mut self, seen: &Observation, second: &StreamActivity) {
         let Some(ip) = seen.subject.ip else { return };
-        let number = if self.is_foreign(seen) { None } else { self.device_of(&seen.subject, seen) };
+        let number = self.site_device_of(seen);
         self.streams.measured(number, ip, second, seen.cite);
         self.losses.measured(number, ip, seen, second);
         let Some(number) = number else { return };
@@ -574,6 +584,7 @@ impl Ledger {
             self.view.renumber(gone, kept);
             self.streams.renumber(gone, kept);
             self.losses.renumber(gone, kept);
+            self.handshakes.renumber(gone, kept);
             self.switches.renumber(gone, kept);
             self.each_detector(|detector, _| detector.renumber(gone, kept));
         }
@@ -629,7 +640,7 @@ impl Ledger {
             if key == Key::Vendor { self.fingerprints.vendor_named(value.as_str()) } else { None };
         let value = canonical.map_or_else(|| value.clone(), Text::from);
         let source = if key.is_outright() { seen.source } else { key.name() };
-        if let Some(number) = self.device_of(&seen.subject, seen)
+        if let Some(number) = self.site_device_of(seen)
             && let Some(sight) = Sight::said(key, value, source, (seen.at, seen.cite))
         {
             self.directory.learn(number, sight);
@@ -638,7 +649,7 @@ impl Ledger {
 
     fn label(&mut self, seen: &Observation, label: &Label) {
         let is_client_kind = label.attribute == Concluded::Kind && label.key == Key::RtspUserAgent;
-        let Some(number) = self.device_of(&seen.subject, seen) else { return };
+        let Some(number) = self.site_device_of(seen) else { return };
         if !(is_client_kind && self.forwards(number)) {
             self.directory.learn(number, Sight::labelled(label, seen.at, seen.cite));
         }
@@ -726,10 +737,14 @@ impl Ledger {
         }
     }
 
+    /// The device that the subject is, unless he is an Internet host.
+    fn site_device_of(&mut self, seen: &Observation) -> Option<Number> {
+        if self.is_foreign(seen) { None } else { self.device_of(&seen.subject, seen) }
+    }
+
     fn with_subject(&mut self, seen: &Observation, change: impl FnOnce(&mut Device, &mut Refusals)) {
-        if let Some(device) =
-            self.device_of(&seen.subject, seen).and_then(|number| self.directory.device_mut(number))
-        {
+        let number = self.site_device_of(seen);
+        if let Some(device) = number.and_then(|number| self.directory.device_mut(number)) {
             change(device, &mut self.refused);
         }
     }
@@ -747,6 +762,7 @@ impl Ledger {
             &mut self.streams.refused,
             &mut self.losses.refused,
             &mut self.sessions.refused,
+            &mut self.handshakes.refused,
             &mut self.switches.refused,
         ];
         for (what, cap, count) in rooms.map(Refusals::take).into_iter().flatten() {
@@ -787,6 +803,7 @@ impl Ledger {
         for number in self.directory.take_evicted() {
             self.verdict.forget(number);
             self.switches.forget(number);
+            self.handshakes.forget(number);
         }
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
-use spanwatch_parsers::{Outcome, StreamTransport, Time};
+use spanwatch_parsers::{Outcome, StreamTransport, Time, TlsRole};
 
-use super::time::{Stamp, rfc3339};
+use super::time::{Stamp, rfc3339, rfc3339_of_seconds};
 use super::{
-    Alternative, Attachment, Blind, Capture, CaptureCounts, CaptureInput, DataList, Decimal, Device,
-    Evidence, Finding, History, Identity, Input, Limit, Port, Report, Revision, Service, Session, Stream,
-    Summary, Switch,
+    Alternative, Attachment, Blind, Capture, CaptureCounts, CaptureInput, Certificate, DataList, Decimal,
+    Device, Evidence, Finding, History, Identity, Input, Limit, Port, Report, Revision, Service, Session,
+    Stream, Summary, Switch, Tls,
 };
 use crate::clock::GapReason;
 use crate::detectors::{input_damaged, mirror_duplicates, mirror_truncated};
@@ -254,10 +254,52 @@ fn device(
             .collect(),
         switch: attachment,
         inventory: device.listing.as_ref().map(|row| row.shown()),
+        tls: tls(ledger, number),
         first_seen: Stamp(device.first_seen),
         last_seen: Stamp(device.last_seen),
         packets: device.packets,
         bytes: device.bytes,
+    }
+}
+
+fn tls(ledger: &Ledger, number: Number) -> Vec<Tls> {
+    let rows = ledger.handshakes.of(number).map(|(manner, row)| {
+        let is_client = manner.role == TlsRole::Client;
+        let ja3 = row.ja3.to_string();
+        let certificate =
+            manner.certificate.as_ref().and_then(|sha256| ledger.handshakes.certificate(sha256));
+        let (ja3, ja3s) = if is_client { (Some(ja3), None) } else { (None, Some(ja3)) };
+        Tls {
+            role: if is_client { "client" } else { "server" },
+            version: manner.version.map(|it| it.to_string()),
+            offered: row.offered.map(|it| it.to_string()),
+            cipher: manner.cipher.map(|it| it.to_string()),
+            ja3,
+            ja3s,
+            ja4: manner.ja4.as_ref().map(ToString::to_string),
+            sni: manner.server_name.as_ref().map(ToString::to_string),
+            alpn: row.protocols.as_ref().map(ToString::to_string),
+            certificate: certificate.map(self::certificate),
+            first_seen: Stamp(row.first_seen),
+            last_seen: Stamp(row.last_seen),
+        }
+    });
+    rows.collect()
+}
+
+fn certificate(certificate: &spanwatch_parsers::Certificate) -> Certificate {
+    Certificate {
+        subject: certificate.subject.to_string(),
+        issuer: certificate.issuer.to_string(),
+        names: certificate.names.iter().map(ToString::to_string).collect(),
+        not_before: rfc3339_of_seconds(certificate.not_before_s),
+        not_after: rfc3339_of_seconds(certificate.not_after_s),
+        key: certificate.key,
+        key_bits: certificate.key_bits,
+        signature: certificate.signature.to_string(),
+        self_signed: certificate.is_self_signed,
+        sha256: certificate.sha256.to_string(),
+        public_key_sha256: certificate.key_sha256.to_string(),
     }
 }
 

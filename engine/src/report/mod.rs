@@ -242,6 +242,8 @@ pub struct Device {
     pub switch: Option<Attachment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inventory: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tls: Vec<Tls>,
     pub first_seen: Stamp,
     pub last_seen: Stamp,
     pub packets: u64,
@@ -272,6 +274,55 @@ pub struct Service {
     pub protocol: &'static str,
     pub first_seen: Stamp,
     pub last_seen: Stamp,
+}
+
+/// One of `tls`: a way in which the device was seen to speak it.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Tls {
+    pub role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The highest version that a client offers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offered: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cipher: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ja3: Option<String>,
+    /// A server's JA3S.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ja3s: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ja4: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sni: Option<String>,
+    /// The protocols inside that a client offers, the one that a server chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alpn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
+    pub first_seen: Stamp,
+    pub last_seen: Stamp,
+}
+
+/// The `certificate` that a side of TLS proved itself with.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Certificate {
+    pub subject: String,
+    pub issuer: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    pub not_before: String,
+    pub not_after: String,
+    pub key: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_bits: Option<u32>,
+    pub signature: String,
+    pub self_signed: bool,
+    pub sha256: String,
+    pub public_key_sha256: String,
 }
 
 /// One of `history`.

@@ -122,6 +122,7 @@ fn device(id: &str, name: &str) -> Device {
             confidence: Decimal::confidence(60),
         }),
         inventory: None,
+        tls: Vec::new(),
         first_seen: super::time::Stamp::default(),
         last_seen: super::time::Stamp::default(),
         packets: 1,

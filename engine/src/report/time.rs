@@ -28,6 +28,15 @@ pub fn rfc3339(time: Time) -> String {
     Stamp(time).to_string()
 }
 
+/// The same of whole seconds since 1970: certificates hold until the year 9999, and that is as far as this goes.
+#[must_use]
+pub fn rfc3339_of_seconds(seconds: i64) -> String {
+    let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+    let time = jiff::Span::new().try_seconds(seconds).and_then(|span| epoch.checked_add(span));
+    let nearest = if seconds < 0 { jiff::civil::DateTime::MIN } else { jiff::civil::DateTime::MAX };
+    format!("{:.9}Z", time.unwrap_or(nearest))
+}
+
 /// Reads RFC 3339; `None` where it is not that, or lies outside 1677 to 2262.
 #[must_use]
 pub fn parse(text: &str) -> Option<Time> {
@@ -75,6 +84,15 @@ mod tests {
         assert_eq!(rfc3339(Time(-1)), "1969-12-31T23:59:59.999999999Z");
         assert_eq!(rfc3339(Time::MIN), "1677-09-21T00:12:43.145224192Z");
         assert_eq!(rfc3339(Time::MAX), "2262-04-11T23:47:16.854775807Z");
+    }
+
+    #[test]
+    fn seconds_go_to_the_end_of_the_calendar() {
+        assert_eq!(rfc3339_of_seconds(0), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(rfc3339_of_seconds(1_700_000_000), "2023-11-14T22:13:20.000000000Z");
+        assert_eq!(rfc3339_of_seconds(-1), "1969-12-31T23:59:59.000000000Z");
+        assert_eq!(rfc3339_of_seconds(253_402_300_799), "9999-12-31T23:59:59.000000000Z");
+        assert_eq!(rfc3339_of_seconds(i64::MAX), "9999-12-31T23:59:59.999999999Z");
     }
 
     #[test]

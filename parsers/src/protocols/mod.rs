@@ -24,3 +24,4 @@ pub mod ssdp;
 pub mod stp;
 pub mod ubiquiti;
 pub mod vivotek;
+pub mod tls;

@@ -5,6 +5,8 @@
 //! deliberately not the engine's.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod connections;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};

@@ -110,6 +110,7 @@ fn device(id: &str, ip: &str) -> Device {
             confidence: Decimal::confidence(95),
         }),
         inventory: None,
+        tls: Vec::new(),
         first_seen: Stamp::default(),
         last_seen: Stamp::default(),
         packets: 1,

@@ -1,0 +1,130 @@
+//! JA3, JA3S and JA4: which program speaks TLS, told by what it offers and in which order.
+//!
+//! ```text
+//! JA3    MD5 of  version,ciphers,extensions,groups,point formats     decimal, joined by '-'
+//! JA3S   MD5 of  version,cipher,extensions
+//! JA4    t13d1516h2_8daaf6152771_e5627efa2ab1
+//!        |||  | | |  |            SHA-256 of extensions, sorted, less server name and ALPN, '_' and signature algorithms
+//!        |||  | | |  SHA-256 of ciphers, sorted                      hexadecimal, joined by ',', cut after 12 digits
+//!        |||  | | first and last character of the first protocol of ALPN, `00` without
+//!        |||  how many ciphers and extensions, 99 at most
+//!        ||d with a server name, i without
+//!        |highest version
+//!        TLS over TCP
+//! ```
+//!
+//! Values without meaning (RFC 8701) do not count. Browsers shuffle their extensions, so that their JA3 is another each
+//! time; JA4 stays.
+//!
+//! Source: `salesforce/ja3`, README; `FoxIO-LLC/ja4`, `technical_details/JA4.md`, and its published results, which have
+//! `9` for a character of ALPN that is not ASCII. Left out: all others of FoxIO's family, which are under another licence.
+
+use std::fmt::Write;
+
+use md5::Md5;
+use sha2::{Digest as _, Sha256};
+
+use super::hello::{self, ClientHello, ServerHello, is_grease};
+use crate::vocabulary::{Digest, Text, TlsVersion};
+
+/// JA3 of a client.
+#[must_use]
+pub fn ja3(hello: &ClientHello<'_>) -> Digest<16> {
+    let mut text = String::new();
+    let extensions = hello.extensions.iter().map(|extension| extension.kind);
+    let groups = hello.extensions.shorts(hello::GROUPS);
+    let formats = hello.extensions.point_formats().iter().map(|format| u16::from(*format));
+    let _ = write!(text, "{},", hello.version.0);
+    decimal(&mut text, hello.ciphers.without_grease());
+    text.push(',');
+    decimal(&mut text, extensions.filter(|kind| !is_grease(*kind)));
+    text.push(',');
+    decimal(&mut text, groups.without_grease());
+    text.push(',');
+    decimal(&mut text, formats);
+    Digest(md5::Digest::finalize(<Md5 as md5::Digest>::new_with_prefix(text)).into())
+}
+
+/// JA3S of a server.
+#[must_use]
+pub fn ja3s(hello: &ServerHello<'_>) -> Digest<16> {
+    let mut text = format!("{},{},", hello.version.0, hello.cipher.0);
+    let extensions = hello.extensions.iter().map(|extension| extension.kind);
+    decimal(&mut text, extensions.filter(|kind| !is_grease(*kind)));
+    Digest(md5::Digest::finalize(<Md5 as md5::Digest>::new_with_prefix(text)).into())
+}
+
+/// JA4 of a client.
+#[must_use]
+pub fn ja4(hello: &ClientHello<'_>) -> Text {
+    let mut ciphers: Vec<u16> = hello.ciphers.without_grease().collect();
+    ciphers.sort_unstable();
+    let kinds = hello.extensions.iter().map(|extension| extension.kind);
+    let mut extensions: Vec<u16> = kinds.filter(|kind| !is_grease(*kind)).collect();
+    let name = if extensions.contains(&hello::SERVER_NAME) { 'd' } else { 'i' };
+    let counts = [ciphers.len().min(COUNT_MAX), extensions.len().min(COUNT_MAX)];
+    extensions.retain(|kind| ![hello::SERVER_NAME, hello::PROTOCOLS].contains(kind));
+    extensions.sort_unstable();
+    let mut offer = hexadecimal(extensions.into_iter());
+    let signatures = hexadecimal(hello.extensions.shorts(hello::SIGNATURES).without_grease());
+    if !offer.is_empty() && !signatures.is_empty() {
+        offer.push('_');
+        offer.push_str(&signatures);
+    }
+    let version = version(hello.highest_version());
+    let [ciphers_count, extensions_count] = counts;
+    let protocol = hello.extensions.protocols().next().unwrap_or_default();
+    let (ciphers, offer) = (cut_hash(&hexadecimal(ciphers.into_iter())), cut_hash(&offer));
+    let [first, last] = protocol_ends(protocol);
+    let text =
+        format!("t{version}{name}{ciphers_count:02}{extensions_count:02}{first}{last}_{ciphers}_{offer}");
+    Text::from(&*text)
+}
+
+fn version(version: TlsVersion) -> &'static str {
+    match version {
+        TlsVersion(0x0002) => "s2",
+        TlsVersion::SSL_3_0 => "s3",
+        TlsVersion::TLS_1_0 => "10",
+        TlsVersion::TLS_1_1 => "11",
+        TlsVersion::TLS_1_2 => "12",
+        TlsVersion::TLS_1_3 => "13",
+        _ => "00",
+    }
+}
+
+fn protocol_ends(name: &[u8]) -> [char; 2] {
+    [name.first(), name.last()].map(|byte| match byte {
+        Some(byte) if byte.is_ascii() => char::from(*byte),
+        Some(_) => '9',
+        None => '0',
+    })
+}
+
+fn cut_hash(text: &str) -> String {
+    if text.is_empty() {
+        return "0".repeat(CUT_HASH);
+    }
+    let mut hash = Digest::<32>(Sha256::digest(text).into()).to_string();
+    hash.truncate(CUT_HASH);
+    hash
+}
+
+fn decimal(text: &mut String, numbers: impl Iterator<Item = u16>) {
+    for (n, number) in numbers.enumerate() {
+        let separator = if n == 0 { "" } else { "-" };
+        let _ = write!(text, "{separator}{number}");
+    }
+}
+
+fn hexadecimal(numbers: impl Iterator<Item = u16>) -> String {
+    let mut text = String::new();
+    for (n, number) in numbers.enumerate() {
+        let separator = if n == 0 { "" } else { "," };
+        let _ = write!(text, "{separator}{number:04x}");
+    }
+    text
+}
+
+const COUNT_MAX: usize = 99;
+const CUT_HASH: usize = 12;
