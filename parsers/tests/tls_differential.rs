@@ -96,7 +96,7 @@ fn handshakes_and_certificates_are_what_others_read() {
     );
     let gone: Vec<_> = known.difference(&seen).collect();
     assert!(gone.is_empty(), "differences that are on the list and do not occur: {gone:?}");
-    assert!(compared["ja3"] > 300 && compared["ja3s"] > 200 && compared["JA4 by nDPI"] > 100, "{compared:?}");
+    assert!(compared["ja3"] > 300 && compared["ja3s"] > 200 && compared["JA4 by nDPI"] > 20, "{compared:?}");
     assert!(compared["JA4 by FoxIO"] > 10 && certificates.len() > 80, "{compared:?}");
 }
 
