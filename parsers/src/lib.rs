@@ -18,6 +18,7 @@
     )
 )]
 
+pub mod base64;
 pub mod ber;
 #[cfg(test)]
 mod feeder;
@@ -29,6 +30,7 @@ pub mod portrait;
 pub mod protocols;
 pub mod time;
 pub mod vocabulary;
+pub mod xml;
 
 pub use time::{Span, Time};
 pub use vocabulary::*;
@@ -62,4 +64,5 @@ pub const ALL: &[&Parser] = &[
     &protocols::rtp::RTP,
     &protocols::rtsp::RTSP,
     &protocols::tls::TLS,
+    &protocols::http::HTTP,
 ];

@@ -377,6 +377,20 @@ pub enum Key {
     TlsSubject,
     /// Who signed a certificate, written so too.
     TlsIssuer,
+    /// `Server` of an HTTP answer.
+    HttpServer,
+    /// `User-Agent` of an HTTP request.
+    HttpUserAgent,
+    /// `realm` of an HTTP challenge.
+    HttpRealm,
+    /// The title of a page.
+    HttpTitle,
+    /// The path of a URL that was found, secrets and all behind `?` cut out.
+    HttpPath,
+    /// One scope of ONVIF, `%XX` decoded.
+    OnvifScope,
+    /// The namespace of one service of ONVIF.
+    OnvifService,
 }
 
 impl Key {
@@ -423,6 +437,13 @@ impl Key {
             Self::HidModel => "hid.model",
             Self::TlsSubject => "tls.subject",
             Self::TlsIssuer => "tls.issuer",
+            Self::HttpServer => "http.server",
+            Self::HttpUserAgent => "http.user-agent",
+            Self::HttpRealm => "http.realm",
+            Self::HttpTitle => "http.title",
+            Self::HttpPath => "http.path",
+            Self::OnvifScope => "onvif.scope",
+            Self::OnvifService => "onvif.service",
         }
     }
 
@@ -484,6 +505,13 @@ impl Key {
         Self::HidModel,
         Self::TlsSubject,
         Self::TlsIssuer,
+        Self::HttpServer,
+        Self::HttpUserAgent,
+        Self::HttpRealm,
+        Self::HttpTitle,
+        Self::HttpPath,
+        Self::OnvifScope,
+        Self::OnvifService,
     ];
 }
 
@@ -641,7 +669,7 @@ pub struct Exchange {
 pub struct Login {
     /// User name.
     pub account: Option<Text>,
-    /// How it was proved: `basic`, `digest-md5`, `digest-sha-256`.
+    /// How it was proved: `basic`, `digest-md5`, `digest-sha-256`, `wsse-digest`, `wsse-text`.
     pub scheme: &'static str,
     /// What the server said.
     pub outcome: Outcome,

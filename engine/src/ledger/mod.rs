@@ -209,7 +209,7 @@ impl Ledger {
             Fact::Router => self.router(seen),
             Fact::Attribute { key, value } => self.attribute(seen, *key, value),
             Fact::Label(label) => self.label(seen, label),
-            Fact::Service { protocol } => {
+            Fact::Service { protocol } if !self.is_foreign(seen) => {
                 let (transport, port) = (transport_name(seen.transport), seen.subject.port);
                 let service = (transport, port, *protocol);
                 self.with_subject(seen, |device, refused| device.serves(service, seen.at, refused));
@@ -277,6 +277,8 @@ impl Ledger {
             | Fact::Copies { .. }
             | Fact::Returning(_)
             | Fact::Notice(_) => {}
+            // Of Internet hosts nothing is kept.
+            Fact::Service { .. } => {}
             // What nobody reads yet.
             Fact::Uptime { .. }
             | Fact::ClearSecret { .. }
@@ -636,6 +638,9 @@ impl Ledger {
     }
 
     fn attribute(&mut self, seen: &Observation, key: Key, value: &Text) {
+        if self.is_foreign(seen) {
+            return;
+        }
         let canonical =
             if key == Key::Vendor { self.fingerprints.vendor_named(value.as_str()) } else { None };
         let value = canonical.map_or_else(|| value.clone(), Text::from);
@@ -648,7 +653,8 @@ impl Ledger {
     }
 
     fn label(&mut self, seen: &Observation, label: &Label) {
-        let is_client_kind = label.attribute == Concluded::Kind && label.key == Key::RtspUserAgent;
+        let is_of_client = matches!(label.key, Key::RtspUserAgent | Key::HttpUserAgent);
+        let is_client_kind = label.attribute == Concluded::Kind && is_of_client;
         let Some(number) = self.site_device_of(seen) else { return };
         if !(is_client_kind && self.forwards(number)) {
             self.directory.learn(number, Sight::labelled(label, seen.at, seen.cite));
@@ -708,7 +714,9 @@ impl Ledger {
 
     fn exchange(&mut self, seen: &Observation, exchange: &Exchange) {
         let (Some(client), Some(server)) = (seen.peer.ip, seen.subject.ip) else { return };
-        let key = session::Key { client, server, protocol: seen.source, target: exchange.target.clone() };
+        // What people read on the Internet is theirs.
+        let target = exchange.target.clone().filter(|_| !self.is_foreign(seen));
+        let key = session::Key { client, server, protocol: seen.source, target };
         self.sessions.exchanged(key, seen.at);
         let is_agreed = exchange.status.is_some_and(|status| (200..300).contains(&status));
         if is_agreed && let Some(device) = self.directory.find(&seen.subject) {

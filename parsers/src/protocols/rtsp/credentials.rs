@@ -10,7 +10,8 @@
 //!
 //! Source: RFC 7617; RFC 7616; RFC 2617, 3.2.1; the same in RTSP by RFC 2326, D.1.2.
 
-use crate::vocabulary::Text;
+use crate::base64::sextet;
+use crate::vocabulary::{About, Fact, Login, Outcome, Sink, Text};
 
 /// What a client proves itself with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,12 @@ impl Credentials {
             }
         }
         Self { account: account.filter(|_| !is_hashed), scheme }
+    }
+
+    /// Says what came of them; `about` is the server.
+    pub fn say(&self, outcome: Outcome, about: About, sink: &mut Sink) {
+        let login = Login { account: self.account.clone(), scheme: self.scheme, outcome };
+        sink.fact(about, Fact::Login(Box::new(login)));
     }
 }
 
@@ -157,7 +164,9 @@ fn basic_user(encoded: &[u8]) -> Option<Text> {
     for group in encoded.chunks(4) {
         let mut bits = 0_u32;
         for &digit in group {
-            bits = (bits << 6) | u32::from(sextet(digit)?);
+            // Padding stands for no bits.
+            let sextet = if digit == b'=' { 0 } else { sextet(digit)? };
+            bits = (bits << 6) | u32::from(sextet);
         }
         // A last, short group is padded as the encoder would have.
         let missing = 4_usize.saturating_sub(group.len());
@@ -176,18 +185,6 @@ fn basic_user(encoded: &[u8]) -> Option<Text> {
         }
     }
     None
-}
-
-fn sextet(digit: u8) -> Option<u8> {
-    match digit {
-        b'A'..=b'Z' => digit.checked_sub(b'A'),
-        b'a'..=b'z' => digit.checked_sub(b'a')?.checked_add(26),
-        b'0'..=b'9' => digit.checked_sub(b'0')?.checked_add(52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        b'=' => Some(0),
-        _ => None,
-    }
 }
 
 /// Challenges of one header that are kept; servers offer two or three.

@@ -28,7 +28,7 @@ use crate::protocols::rtsp::tracks::Tracks;
 use crate::protocols::rtsp::transport::Transport;
 use crate::protocols::rtsp::url;
 use crate::protocols::sdp::Description;
-use crate::vocabulary::{About, Ended, Exchange, Fact, Key, Login, Outcome, Sink, Text, Way};
+use crate::vocabulary::{About, Ended, Exchange, Fact, Key, Outcome, Sink, Text, Way};
 
 /// One connection's.
 #[derive(Debug, Default)]
@@ -280,13 +280,6 @@ impl Asked {
         if let Some(credentials) = self.credentials {
             credentials.say(Outcome::Unknown, about, sink);
         }
-    }
-}
-
-impl Credentials {
-    fn say(&self, outcome: Outcome, about: About, sink: &mut Sink) {
-        let login = Login { account: self.account.clone(), scheme: self.scheme, outcome };
-        sink.fact(about, Fact::Login(Box::new(login)));
     }
 }
 

@@ -1,0 +1,294 @@
+//! Requests and their answers, and what they say together.
+//!
+//! Answers come in the order of their requests. After a loss nobody knows whose answer comes next: requests
+//! that wait are then told as unanswered.
+//!
+//! | fact | about | said when |
+//! | --- | --- | --- |
+//! | Service | server | it first answers; `onvif` and `rtsp` where that is inside |
+//! | Attribute | who says it | new in this connection |
+//! | Exchange | server | a request is answered, or never was when the flow ends |
+//! | Login | server | a request with `Authorization` or a UsernameToken is answered |
+//! | Clock | server | it tells the time (ONVIF GetSystemDateAndTime) |
+//!
+//! A login counts as accepted where the server was seen to ask for one, or had to: Digest answers a challenge. A name
+//! and password that nobody asked for may be right or wrong.
+//!
+//! Of a path the first parts are told, without what follows `?`: the rest is of no use to anybody but its reader.
+//!
+//! Source: RFC 9110; RFC 7235; RFC 7616.
+
+use std::collections::VecDeque;
+
+use super::body::{Content, Kind};
+use super::head::{Head, Start};
+use super::page;
+use crate::protocols::onvif;
+use crate::protocols::rtsp::{Challenge, Credentials, url};
+use crate::protocols::upnp;
+use crate::vocabulary::{About, Exchange, Fact, Key, Outcome, Sink, Text};
+use crate::xml;
+
+/// One connection's.
+#[derive(Debug, Default)]
+pub(super) struct Dialogue {
+    /// Whether the connection speaks something else from here on.
+    pub(super) is_left: bool,
+    has_answered: bool,
+    has_answered_onvif: bool,
+    /// Whether the server was seen to ask for a login.
+    has_challenged: bool,
+    /// Requests that wait for their answers, oldest first.
+    waiting: VecDeque<Asked>,
+    asked: u32,
+    said: VecDeque<(Key, Text)>,
+    accepted: Option<Credentials>,
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Asked {
+    number: u32,
+    method: Text,
+    /// As it came, [`TARGET_MAX`] bytes of it: it may hold secrets.
+    target: Vec<u8>,
+    credentials: Option<Credentials>,
+    onvif: Option<onvif::Request>,
+}
+
+/// What the body of an answer answers.
+#[derive(Debug)]
+pub(super) struct Answered {
+    asked: Option<Asked>,
+    status: u16,
+}
+
+impl Dialogue {
+    /// Takes the head of a request; whether its body is wanted.
+    pub(super) fn hear_request(&mut self, head: &Head<'_>, sink: &mut Sink) -> Option<Content> {
+        let Start::Request { method, target } = head.start else { return None };
+        self.say(About::Sender, Key::HttpUserAgent, head.header("user-agent"), sink);
+        self.asked = self.asked.wrapping_add(1);
+        let target = target.as_bytes();
+        let asked = Asked {
+            number: self.asked,
+            method: Text::from(method),
+            target: target.get(..TARGET_MAX).unwrap_or(target).to_vec(),
+            credentials: head.header("authorization").map(Credentials::parse),
+            onvif: None,
+        };
+        self.waiting.push_back(asked);
+        if self.waiting.len() > WAITING_MAX
+            && let Some(forgotten) = self.waiting.pop_front()
+        {
+            forgotten.unanswered(About::Receiver, sink);
+        }
+        let is_read = is_plain(head) && is_xml(&head.content_type());
+        is_read.then(|| Content::new(Kind::Asked(self.asked)))
+    }
+
+    /// Takes the head of an answer; whether a body follows, and is wanted.
+    pub(super) fn hear_answer(
+        &mut self,
+        head: &Head<'_>,
+        status: u16,
+        sink: &mut Sink,
+    ) -> (Option<Content>, bool) {
+        let asked = self.waiting.pop_front();
+        if self.waiting.is_empty() {
+            // A connection lasts for days and asks twice a minute.
+            self.waiting = VecDeque::new();
+        }
+        if !self.has_answered {
+            self.has_answered = true;
+            sink.fact(About::Sender, Fact::Service { protocol: "http" });
+        }
+        let is_own =
+            asked.as_ref().is_none_or(|asked| !asked.is_for_a_proxy()) && head.header("via").is_none();
+        let kind = head.content_type();
+        if is_own {
+            self.say(About::Sender, Key::HttpServer, head.header("server"), sink);
+        }
+        let challenges: Vec<_> = head.all("www-authenticate").flat_map(Challenge::parse_all).collect();
+        if is_own {
+            for challenge in &challenges {
+                self.say(About::Sender, Key::HttpRealm, Some(&challenge.realm), sink);
+            }
+        }
+        let is_stale = challenges.iter().any(|challenge| challenge.is_stale);
+        if let Some(asked) = &asked {
+            let exchange =
+                Exchange { method: asked.method.clone(), target: asked.shown(), status: Some(status) };
+            sink.fact(About::Sender, Fact::Exchange(Box::new(exchange)));
+            self.judge_login(asked, status, is_stale, sink);
+            if is_own && is_success(status) && !is_page(&kind) {
+                self.say(About::Sender, Key::HttpPath, asked.path().as_deref(), sink);
+            }
+        }
+        self.has_challenged |= status == 401;
+        let method = asked.as_ref().map_or("", |asked| asked.method.as_str());
+        self.is_left = status == 101 || (method == "CONNECT" && is_success(status));
+        let has_body = method != "HEAD" && !matches!(status, 204 | 304);
+        let kind = match &kind[..] {
+            _ if !is_own || !is_plain(head) => None,
+            kind if is_page(kind) => is_success(status).then_some(Kind::Page),
+            kind if is_xml(kind) || kind.is_empty() => Some(Kind::Answered(Answered { asked, status })),
+            _ => None,
+        };
+        (kind.map(Content::new), has_body)
+    }
+
+    /// Reads what is there of a body that came from who `about` is.
+    pub(super) fn tell(&mut self, content: Option<Content>, about: About, sink: &mut Sink) {
+        let Some(Content { kind, bytes }) = content.filter(|content| !content.bytes.is_empty()) else {
+            return;
+        };
+        match kind {
+            Kind::Page => self.say(about, Key::HttpTitle, page::title(&bytes).as_deref(), sink),
+            Kind::Asked(number) => {
+                let waiting = self.waiting.iter_mut().find(|asked| asked.number == number);
+                if let (Some(asked), true) = (waiting, xml::is_xml(&bytes)) {
+                    asked.onvif = onvif::Request::read(&bytes);
+                }
+            }
+            Kind::Answered(Answered { asked, status }) if xml::is_xml(&bytes) => {
+                if let Some(answer) = onvif::Answer::read(&bytes) {
+                    self.answer(asked.and_then(|asked| asked.onvif), status, answer, (about, sink));
+                } else if is_success(status) {
+                    for (key, value) in upnp::description(&bytes) {
+                        self.say(about, key, Some(value.as_str().as_bytes()), sink);
+                    }
+                }
+            }
+            Kind::Answered(_) => {}
+        }
+    }
+
+    fn answer(
+        &mut self,
+        asked: Option<onvif::Request>,
+        status: u16,
+        answer: onvif::Answer,
+        (about, sink): (About, &mut Sink),
+    ) {
+        if !self.has_answered_onvif {
+            self.has_answered_onvif = true;
+            sink.fact(about, Fact::Service { protocol: "onvif" });
+        }
+        for (key, value) in answer.attributes {
+            self.say(about, key, Some(value.as_str().as_bytes()), sink);
+        }
+        let Some(asked) = asked else { return };
+        let outcome = match (answer.is_refused || status == 401, is_success(status)) {
+            (true, _) => Outcome::Rejected,
+            (false, true) if asked.needs_login() => Outcome::Accepted,
+            _ => return,
+        };
+        if let Some(credentials) = asked.credentials {
+            self.log_in(&credentials, outcome, about, sink);
+        }
+    }
+
+    fn judge_login(&mut self, asked: &Asked, status: u16, is_stale: bool, sink: &mut Sink) {
+        let Some(credentials) = &asked.credentials else { return };
+        let is_asked_for = self.has_challenged || credentials.scheme.starts_with("digest");
+        let outcome = match status {
+            200..=399 if is_asked_for => Outcome::Accepted,
+            200..=399 => Outcome::Unknown,
+            401 if !is_stale => Outcome::Rejected,
+            _ => return,
+        };
+        self.log_in(credentials, outcome, About::Sender, sink);
+    }
+
+    fn log_in(&mut self, credentials: &Credentials, outcome: Outcome, about: About, sink: &mut Sink) {
+        if outcome != Outcome::Rejected && self.accepted.as_ref() == Some(credentials) {
+            return;
+        }
+        self.accepted = Some(credentials.clone()).filter(|_| outcome != Outcome::Rejected);
+        credentials.say(outcome, about, sink);
+    }
+
+    /// Says what will not be answered any more; [`About::Sender`] is the originator, who mostly asks.
+    pub(super) fn forget_waiting(&mut self, sink: &mut Sink) {
+        for asked in std::mem::take(&mut self.waiting) {
+            asked.unanswered(About::Receiver, sink);
+        }
+    }
+
+    /// Says a property that was not said before in this connection.
+    fn say(&mut self, about: About, key: Key, value: Option<&[u8]>, sink: &mut Sink) {
+        let Some(value) = value.and_then(Text::some) else { return };
+        let said = (key, value);
+        if self.said.contains(&said) {
+            return;
+        }
+        if self.said.len() >= SAID_MAX {
+            self.said.pop_front();
+        }
+        sink.attribute(about, key, said.1.as_str().as_bytes());
+        self.said.reserve_exact(1);
+        self.said.push_back(said);
+    }
+}
+
+impl Asked {
+    /// Whether a whole URL is asked for, as of a proxy.
+    fn is_for_a_proxy(&self) -> bool {
+        self.method.as_str() == "CONNECT" || !matches!(self.target.first(), Some(b'/' | b'*') | None)
+    }
+
+    /// The path, secrets and all behind `?` cut out.
+    fn path(&self) -> Option<Vec<u8>> {
+        let target = url::without_secrets(&self.target);
+        let path = url::path(&target);
+        let end = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
+        path.get(..end).filter(|path| !matches!(*path, b"" | b"/" | b"*")).map(<[u8]>::to_vec)
+    }
+
+    /// Its first parts.
+    fn shown(&self) -> Option<Text> {
+        let path = self.path()?;
+        let mut slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        let end = slashes.nth(PARTS_SHOWN).map_or(path.len(), |(at, _)| at);
+        Text::some(path.get(..end)?)
+    }
+
+    fn unanswered(self, about: About, sink: &mut Sink) {
+        let exchange = Exchange { target: self.shown(), method: self.method, status: None };
+        sink.fact(about, Fact::Exchange(Box::new(exchange)));
+        let of_body = self.onvif.and_then(|request| request.credentials);
+        for credentials in [self.credentials, of_body].into_iter().flatten() {
+            credentials.say(Outcome::Unknown, about, sink);
+        }
+    }
+}
+
+/// Whether a body is neither compressed nor otherwise wrapped.
+fn is_plain(head: &Head<'_>) -> bool {
+    head.all("content-encoding").all(|coding| coding.eq_ignore_ascii_case(b"identity"))
+}
+
+fn is_page(kind: &[u8]) -> bool {
+    matches!(kind, b"text/html" | b"application/xhtml+xml")
+}
+
+fn is_xml(kind: &[u8]) -> bool {
+    kind.ends_with(b"/xml") || kind.ends_with(b"+xml")
+}
+
+const fn is_success(status: u16) -> bool {
+    matches!(status, 200..=299)
+}
+
+/// Clients wait for each answer; those that pipeline send a handful.
+const WAITING_MAX: usize = 32;
+
+/// Properties remembered so as to say each once.
+const SAID_MAX: usize = 128;
+
+/// More of a path and its parameters is of no use.
+const TARGET_MAX: usize = 1_024;
+
+/// As in `/ISAPI/System/deviceInfo`.
+const PARTS_SHOWN: usize = 3;

@@ -1,0 +1,270 @@
+//! HTTP against tshark, over every capture beside the project that has it.
+//!
+//! Compared are, of each direction of each connection, methods and targets of requests, codes of answers, and
+//! the headers that we tell of. tshark's side is less retransmissions, which it reads again, and tunnels, which the
+//! walk of these tests does not enter. Where the two differ otherwise, [`DIFFERENT`] says why.
+
+mod wire;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+
+use spanwatch_parsers::protocols::http::HTTP;
+use spanwatch_parsers::protocols::http::head::{Head, Start, head_length};
+use spanwatch_parsers::{Envelope, Probe, Progress, Session, Sink, Start as How, Way};
+use wire::{Ordered, Packet, Piece};
+
+/// Captures in which the two differ, and why.
+const DIFFERENT: &[(&str, &str)] = &[
+    (
+        "http-missing-protocol/",
+        "the start line tells no version, so that it is none; tshark reads it for its method",
+    ),
+    (
+        "IoT-Sentinel/HueBridge/",
+        "an answer came once, behind what followed it, and passes for a retransmission",
+    ),
+    (
+        "nDPI/tests/cfgs/default/pcap/soap.pcap",
+        "tshark puts the late first segment in order and does not read it again",
+    ),
+    ("nDPI/tests/cfgs/default/pcap/fuzz-2006", "damaged at random: sequence numbers, lengths and addresses"),
+    ("PacketExamples/SllPacket.pcap", "a head whose end is missing: tshark shows its lines as they come"),
+    ("PcapExamples/pcapng-example.pcapng", "the same packet"),
+    ("socks5-http-302-frag.pcap", "behind a SOCKS handshake, which the session's probe is not asked past"),
+    ("nflog", "a link type that the walk of these tests does not know"),
+    ("arcnet-rfc", "a link type that the walk of these tests does not know"),
+    ("snap-tcp.pcap", "SNAP, which the walk of these tests does not enter"),
+    ("mpls-in-vlan.pcap", "MPLS, which the walk of these tests does not enter"),
+    ("ipfragutil_bpf_filter.pcap", "fragments, which the walk of these tests passes over"),
+    ("frag_http_req.pcap", "fragments, which the walk of these tests passes over"),
+    ("vlan-collisions.pcap", "one connection in two VLANs, which the walk of these tests takes for one"),
+];
+
+type Direction = ((IpAddr, u16), (IpAddr, u16));
+
+/// What one direction carries.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Carried {
+    requests: Vec<(String, String)>,
+    codes: Vec<String>,
+    servers: Vec<String>,
+    agents: Vec<String>,
+}
+
+/// One connection as it was heard.
+#[derive(Default)]
+struct Heard {
+    session: Option<Box<dyn Session>>,
+    is_done: bool,
+    carried: [Carried; 2],
+    kept: [Vec<u8>; 2],
+    ahead: [usize; 2],
+    ordered: [Ordered; 2],
+}
+
+impl Heard {
+    fn add(&mut self, way: Way, packet: &Packet) {
+        let mut pieces = Vec::new();
+        self.ordered[way as usize].add(packet, &mut pieces);
+        self.take(way, pieces, (packet.from.1, packet.to.1));
+    }
+
+    fn take(&mut self, way: Way, pieces: Vec<Piece>, ports: (u16, u16)) {
+        let side = way as usize;
+        for piece in pieces {
+            match piece {
+                Piece::Bytes { bytes, .. } => {
+                    let skipped = self.ahead[side].min(bytes.len());
+                    self.ahead[side] -= skipped;
+                    self.kept[side].extend(&bytes[skipped..]);
+                    self.read(way, ports);
+                }
+                Piece::Gap { missing } if missing as usize <= self.ahead[side] => {
+                    self.ahead[side] -= missing as usize;
+                }
+                Piece::Gap { missing } => {
+                    self.ahead[side] = 0;
+                    self.kept[side].clear();
+                    if let Some(session) = &mut self.session {
+                        session.gap(way, Some(missing), &mut Sink::default());
+                    }
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, way: Way, (source_port, destination_port): (u16, u16)) {
+        let side = way as usize;
+        if self.session.is_none() {
+            let envelope = Envelope { source_port, destination_port, ..Envelope::default() };
+            match (HTTP.probe)(&envelope, &self.kept[side]) {
+                Probe::Maybe => return,
+                Probe::No => return self.kept[side].clear(),
+                Probe::Yes => {
+                    let How::Session(start) = HTTP.start else { unreachable!() };
+                    self.session = Some(start(&envelope));
+                }
+            }
+        }
+        while !self.kept[side].is_empty() && !self.is_done {
+            let progress = self.session.as_mut().unwrap().data(way, &self.kept[side], &mut Sink::default());
+            let Progress::Consumed(count) = progress else {
+                self.is_done = progress == Progress::Done;
+                break;
+            };
+            if head_length(&self.kept[side]) == Some(count)
+                && let Ok(head) = Head::parse(&self.kept[side][..count])
+            {
+                self.carried[side].note(&head);
+            }
+            let here = count.min(self.kept[side].len());
+            self.kept[side].drain(..here);
+            self.ahead[side] = count - here;
+        }
+    }
+}
+
+impl Carried {
+    fn note(&mut self, head: &Head<'_>) {
+        let all =
+            |name: &str| head.all(name).map(shown).filter(|value| !value.is_empty()).collect::<Vec<_>>();
+        match head.start {
+            Start::Request { method, target } => {
+                self.requests.push((method.to_owned(), target.to_owned()));
+                self.agents.extend(all("user-agent"));
+            }
+            Start::Answer { status } => {
+                self.codes.push(status.to_string());
+                self.servers.extend(all("server"));
+            }
+        }
+    }
+}
+
+fn shown(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}
+
+fn ours(packets: &[Packet]) -> BTreeMap<Direction, Carried> {
+    let mut open: BTreeMap<Direction, usize> = BTreeMap::new();
+    let mut all: Vec<(Direction, Heard)> = Vec::new();
+    for packet in packets {
+        let Some((_, flags)) = packet.tcp else { continue };
+        let (there, back) = ((packet.from, packet.to), (packet.to, packet.from));
+        if flags & 0x12 == 0x02 && packet.payload.is_empty() {
+            let is_again = open.get(&there).is_some_and(|at| all[*at].1.session.is_none());
+            if !is_again {
+                open.remove(&there);
+                open.remove(&back);
+            }
+        }
+        let (at, way) = match (open.get(&there), open.get(&back)) {
+            (Some(at), _) => (*at, Way::Orig),
+            (_, Some(at)) => (*at, Way::Resp),
+            _ => {
+                all.push((there, Heard::default()));
+                open.insert(there, all.len() - 1);
+                (all.len() - 1, Way::Orig)
+            }
+        };
+        all[at].1.add(way, packet);
+    }
+    let mut carried: BTreeMap<Direction, Carried> = BTreeMap::new();
+    for ((from, to), mut heard) in all {
+        for (way, ports) in [(Way::Orig, (from.1, to.1)), (Way::Resp, (to.1, from.1))] {
+            let mut pieces = Vec::new();
+            heard.ordered[way as usize].finish(&mut pieces);
+            heard.take(way, pieces, ports);
+        }
+        let [orig, resp] = heard.carried;
+        for (direction, new) in [((from, to), orig), ((to, from), resp)] {
+            let known = carried.entry(direction).or_default();
+            known.requests.extend(new.requests);
+            known.codes.extend(new.codes);
+            known.servers.extend(new.servers);
+            known.agents.extend(new.agents);
+        }
+    }
+    carried.retain(|_, carried| *carried != Carried::default());
+    carried
+}
+
+fn expected(path: &Path) -> BTreeMap<Direction, Carried> {
+    let fields = [
+        "ip.src",
+        "ipv6.src",
+        "tcp.srcport",
+        "ip.dst",
+        "ipv6.dst",
+        "tcp.dstport",
+        "http.request.method",
+        "http.request.uri",
+        "http.response.code",
+        "http.server",
+        "http.user_agent",
+    ];
+    let filter = "tcp and (http.request or http.response) and !tcp.analysis.retransmission";
+    let mut arguments =
+        vec!["-Y", filter, "-o", "http.desegment_body:FALSE", "-T", "fields", "-E", "aggregator=\u{1}"];
+    fields.iter().for_each(|field| arguments.extend(["-e", field]));
+    let mut all: BTreeMap<Direction, Carried> = BTreeMap::new();
+    for line in wire::tshark(path, &arguments).lines() {
+        let list = |cell: &str| -> Vec<String> {
+            cell.split('\u{1}').map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect()
+        };
+        let row: Vec<Vec<String>> = line.split('\t').map(list).collect();
+        let one = |n: usize, or: usize| match (&row[n][..], &row[or][..]) {
+            ([only], []) | ([], [only]) => Some(only.parse::<IpAddr>().unwrap()),
+            _ => None,
+        };
+        let (Some(from), Some(to)) = (one(0, 1), one(3, 4)) else { continue };
+        let port = |n: usize| row[n][0].parse::<u16>().unwrap();
+        let carried = all.entry(((from, port(2)), (to, port(5)))).or_default();
+        carried.requests.extend(row[6].iter().cloned().zip(row[7].iter().cloned()));
+        carried.codes.extend(row[8].iter().cloned());
+        carried.servers.extend(row[9].iter().cloned());
+        carried.agents.extend(row[10].iter().cloned());
+    }
+    all
+}
+
+/// Captures whose topics name HTTP, each once.
+fn captures(folder: &Path) -> Vec<String> {
+    let index = fs::read_to_string(folder.join("INDEX.tsv")).unwrap();
+    let rows = index.lines().skip(1).map(|row| row.split('\t').collect::<Vec<_>>());
+    let named = rows.filter(|row| row[6].contains("http") && !row[0].ends_with(".gz"));
+    let by_hash: BTreeMap<String, String> = named.map(|row| (row[3].to_owned(), row[0].to_owned())).collect();
+    by_hash.into_values().collect()
+}
+
+#[test]
+fn heads_are_what_tshark_reads() {
+    let Some(folder) = wire::shared_captures() else { return };
+    let (mut messages, mut equal, mut unexplained) = (0, 0, Vec::new());
+    for name in captures(&folder) {
+        let path = folder.join(&name);
+        let (ours, expected) = (ours(&wire::packets(&path)), expected(&path));
+        messages += ours.values().map(|carried| carried.requests.len() + carried.codes.len()).sum::<usize>();
+        let is_explained = DIFFERENT.iter().any(|(different, _)| name.contains(different));
+        equal += usize::from(ours == expected);
+        if ours != expected && !is_explained {
+            let directions = ours.keys().chain(expected.keys()).filter(|it| ours.get(it) != expected.get(it));
+            let mut directions: Vec<_> = directions.collect();
+            directions.dedup();
+            for direction in directions.iter().take(2) {
+                println!(
+                    "{name} {direction:?}\n  {:?}\n  {:?}",
+                    ours.get(direction),
+                    expected.get(direction)
+                );
+            }
+            unexplained.push(name);
+        }
+    }
+    println!("{messages} messages, {equal} captures equal, {} different for a reason", DIFFERENT.len());
+    assert!(messages > 1_000, "{messages} messages");
+    assert_eq!(unexplained, [""; 0]);
+}
