@@ -37,6 +37,7 @@ pub const ENTRIES: &[(&str, &str)] = &[
     ("ssdp.type.toml", include_str!("../data/ssdp.type.toml")),
     ("tls.issuer.toml", include_str!("../data/tls.issuer.toml")),
     ("tls.subject.toml", include_str!("../data/tls.subject.toml")),
+    ("wsd.type.toml", include_str!("../data/wsd.type.toml")),
 ];
 
 /// Address blocks of the makers whose names the vocabulary has.

@@ -211,6 +211,9 @@ pub enum Fact {
     Notice(Box<Notice>),
     /// The subject tells for how long it has run, and where it knows how often it started.
     Uptime { uptime: Span, boots: Option<u32> },
+    /// The subject tells which of its starts it runs since, where it counts them, by a number that grows with each
+    /// (WS-Discovery 1.1, 7); `is_announced` says that it tells so unasked, as one does who joins the network.
+    Instance { number: Option<u32>, is_announced: bool },
     /// The subject shows its secret to everybody on the way; `is_default` says that manuals name it.
     ClearSecret { is_default: bool },
     /// The subject is in a multicast group, or no more.
@@ -391,6 +394,8 @@ pub enum Key {
     OnvifScope,
     /// The namespace of one service of ONVIF.
     OnvifService,
+    /// One kind of device by which WS-Discovery finds it, its prefix cut.
+    WsdType,
 }
 
 impl Key {
@@ -444,6 +449,7 @@ impl Key {
             Self::HttpPath => "http.path",
             Self::OnvifScope => "onvif.scope",
             Self::OnvifService => "onvif.service",
+            Self::WsdType => "wsd.type",
         }
     }
 
@@ -512,6 +518,7 @@ impl Key {
         Self::HttpPath,
         Self::OnvifScope,
         Self::OnvifService,
+        Self::WsdType,
     ];
 }
 

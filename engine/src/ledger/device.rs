@@ -50,6 +50,8 @@ pub struct Device {
     pub last_frame: Cite,
     /// Last frame that it sent itself, as far as that can be told: none that a router passed on.
     pub last_own: Time,
+    /// Which of its starts it runs since, by its own count.
+    pub instance: Option<u32>,
     /// Frames sent.
     pub packets: u64,
     /// Bytes sent, as on the wire.
@@ -124,6 +126,7 @@ impl Device {
             last_seen: at,
             last_frame: Cite::default(),
             last_own: at,
+            instance: None,
             packets: 0,
             bytes: 0,
             identity: Identity::default(),
@@ -244,6 +247,7 @@ impl Device {
         self.receives_media |= other.receives_media;
         self.is_router |= other.is_router;
         self.is_bridge |= other.is_bridge;
+        self.instance = self.instance.or(other.instance);
         self.first_seen = self.first_seen.min(other.first_seen);
         if other.last_seen > self.last_seen {
             self.last_seen = other.last_seen;

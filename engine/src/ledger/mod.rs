@@ -202,6 +202,7 @@ impl Ledger {
                     self.asked(seen, (*target, None), How::HostUnreachable, 1);
                 }
             }
+            Fact::Instance { number, is_announced } => self.instance(seen, *number, *is_announced),
             Fact::Announced => {
                 let number = self.directory.find(&seen.subject);
                 self.started(number, (seen, seen.at, seen.cite), None, Start::Announcement);

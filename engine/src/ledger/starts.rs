@@ -30,6 +30,26 @@ impl Ledger {
         self.started(number, (seen, seen.at, seen.cite), Some(*target), Start::Probe);
     }
 
+    /// Who tells which of his starts he runs since. Who says hello with the number he had before did not start.
+    pub(super) fn instance(&mut self, seen: &Observation, number: Option<u32>, is_announced: bool) {
+        if self.is_foreign(seen) {
+            return;
+        }
+        let Some(device) = self.device_of(&seen.subject, seen) else { return };
+        let known = self.directory.device(device).and_then(|device| device.instance);
+        let how = match (number, known) {
+            (Some(number), Some(known)) if number == known => return,
+            (Some(_), Some(_)) => Some(Start::Instance),
+            _ => Some(Start::Hello).filter(|_| is_announced),
+        };
+        if let Some(device) = self.directory.device_mut(device) {
+            device.instance = number.or(known);
+        }
+        if let Some(how) = how {
+            self.started(Some(device), (seen, seen.at, seen.cite), None, how);
+        }
+    }
+
     pub(super) fn lease(&mut self, seen: &Observation, lease: &Lease) {
         let is_start =
             lease.message == DHCP_DISCOVER || (lease.message == DHCP_REQUEST && lease.server.is_none());

@@ -114,3 +114,22 @@ fn asked_by_hardware_address(of: Mac) -> usize {
 fn who_asks_another_by_hardware_address_proves_nothing_of_the_one_he_means() {
     assert_eq!((asked_by_hardware_address(CAMERA), asked_by_hardware_address(FORGER)), (1, 0));
 }
+
+#[test]
+fn who_counts_his_starts_restarted_where_the_number_is_another() {
+    let camera = Party { mac: Some(CAMERA), ip: Some(IP), port: 554, ..Party::default() };
+    let instance = |at, number, is_announced| {
+        said(second(at), camera, Fact::Instance { number: Some(number), is_announced })
+    };
+    let mut ledger = ledger();
+    ledger.observe(&claimed(second(1), CAMERA));
+    ledger.observe(&said(second(1), camera, Fact::Service { protocol: "rtsp" }));
+    let mut restarts = Vec::new();
+    // The first hello may be of one who changed; the next has the number known from before.
+    for (at, number, is_announced) in [(20, 7, true), (60, 7, true), (120, 8, false), (300, 9, true)] {
+        ledger.observe(&heard(second(at - 10), CAMERA, IP));
+        ledger.observe(&instance(at, number, is_announced));
+        restarts.push(ledger.verdict.restarts().count());
+    }
+    assert_eq!(restarts, [0, 0, 1, 2]);
+}

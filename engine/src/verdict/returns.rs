@@ -50,9 +50,19 @@ pub enum Start {
     Probe,
     /// It tells everybody its address, unasked (RFC 5227, 2.3). Some do so whenever their link comes up.
     Announcement,
+    /// It says hello (WS-Discovery 1.1, 4). Some do so whenever something of theirs changes.
+    Hello,
+    /// It counts its starts, and tells another number than before (WS-Discovery 1.1, 7).
+    Instance,
 }
 
 impl Start {
+    /// Whether others than who starts do it.
+    #[must_use]
+    pub const fn is_faint(self) -> bool {
+        matches!(self, Self::Announcement | Self::Hello)
+    }
+
     /// In words, after a name.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -60,6 +70,8 @@ impl Start {
             Self::Lease => "asks for an address as after a start",
             Self::Probe => "asks whether its address is free, as after a start",
             Self::Announcement => "tells everybody its address unasked, as after a start",
+            Self::Hello => "says hello to everybody, as after a start",
+            Self::Instance => "tells another number of its start than before",
         }
     }
 
@@ -70,6 +82,7 @@ impl Start {
             Self::Lease => "dhcp",
             Self::Probe if is_ipv6 => "nd",
             Self::Probe | Self::Announcement => "arp",
+            Self::Hello | Self::Instance => "ws-discovery",
         }
     }
 }
@@ -135,13 +148,13 @@ impl Verdict {
             return;
         }
         let silence = at - self.offset - watch.last.0;
-        let is_of_interest = watch.was_expected || (is_camera && how != Start::Announcement);
+        let is_of_interest = watch.was_expected || (is_camera && !how.is_faint());
         if !is_of_interest || silence < RESTART_MIN {
             return;
         }
         let restart =
             Restart { device, since: (watch.last.1, watch.last.2), sign: (at, cite, how), is_denied: false };
-        if how == Start::Announcement {
+        if how.is_faint() {
             watch.announced = Some(restart);
         } else {
             self.keep_restart(restart);

@@ -28,3 +28,4 @@ pub mod ubiquiti;
 pub mod vivotek;
 pub mod tls;
 pub mod upnp;
+pub mod ws_discovery;

@@ -23,7 +23,7 @@ pub const WS_DISCOVERY: Parser = Parser {
     name: "ws-discovery",
     about: "devices that come, go or answer who looks for them: names, models, places and what they can do",
     source: "OASIS WS-Discovery 1.1; ONVIF Core Specification, 7",
-    on: &[On::Udp(3702)],
+    on: &[On::Udp(3702), On::AnyUdp],
     probe,
     start: Start::Datagram(observe),
 };
@@ -116,7 +116,8 @@ fn action(text: &str) -> Option<Action> {
 }
 
 fn probe(_: &Envelope, datagram: &[u8]) -> Probe {
-    let is_envelope = xml::is_xml(datagram) && datagram.windows(ENVELOPE.len()).any(|window| window == ENVELOPE);
+    let is_envelope =
+        xml::is_xml(datagram) && datagram.windows(ENVELOPE.len()).any(|window| window == ENVELOPE);
     if is_envelope { Probe::Yes } else { Probe::No }
 }
 
@@ -130,7 +131,10 @@ fn observe(envelope: &Envelope, datagram: &[u8], sink: &mut Sink) -> Result<(), 
     if is_answer && envelope.source_port == PORT {
         sink.fact(About::Sender, Fact::Service { protocol: "ws-discovery" });
     }
-    sink.fact(About::Sender, Fact::Instance { number: message.instance, is_announced: is_hello });
+    // Where the body begins, the header has told all that it has.
+    if message.devices > 0 {
+        sink.fact(About::Sender, Fact::Instance { number: message.instance, is_announced: is_hello });
+    }
     for kind in message.types {
         sink.attribute(About::Sender, Key::WsdType, kind.as_str().as_bytes());
     }

@@ -38,7 +38,8 @@ use head::{Head, Start};
 pub const HTTP: Parser = Parser {
     name: "http",
     about: "who asks whom for what and logs in; servers, realms and page titles; \
-            what ONVIF, UPnP and makers' own answers say of a device",
+            what ONVIF and UPnP say of a device inside it",
+    source: "RFC 9110, RFC 9112; ONVIF Core Specification; UPnP Device Architecture 2.0",
     on: &[
         On::Tcp(80),
         On::Tcp(81),
