@@ -80,10 +80,11 @@ impl Request {
 }
 
 impl Answer {
-    /// Reads an envelope; `None` where it is none of ONVIF's.
+    /// Reads an envelope; `None` where it is none of ONVIF's. An answer to one of ONVIF's requests (`is_asked`) is, though
+    /// it may not say so: faults mostly do not.
     #[must_use]
-    pub fn read(envelope: &[u8]) -> Option<Self> {
-        if !is_onvif(envelope) {
+    pub fn read(envelope: &[u8], is_asked: bool) -> Option<Self> {
+        if !is_asked && !is_onvif(envelope) {
             return None;
         }
         let mut answer = Self::default();
@@ -116,7 +117,7 @@ impl Answer {
             }
             ("GetHostnameResponse", "Name") => self.say(Key::Hostname, text.as_bytes()),
             ("GetScopesResponse", "ScopeItem") => {
-                scopes(text).into_iter().for_each(|(key, value)| self.push(key, value));
+                scope(text).into_iter().for_each(|(key, value)| self.push(key, value));
             }
             ("GetServicesResponse", "Namespace") => self.say(Key::OnvifService, text.as_bytes()),
             ("GetStreamUriResponse", "Uri") => {
@@ -189,19 +190,21 @@ impl Clock {
     }
 }
 
-/// What scopes, parted by blanks, say of a device: each as it is, less `%XX`, and what is plain in them.
+/// What scopes, parted by blanks, say of a device.
 #[must_use]
 pub fn scopes(text: &str) -> Vec<(Key, Text)> {
-    let mut said = Vec::new();
-    for scope in text.split_ascii_whitespace().take(SCOPES_MAX) {
-        let scope = decoded(scope.as_bytes());
-        let Some(rest) = scope.strip_prefix(SCOPE_BEGINS) else { continue };
-        let value = |category: &[u8]| rest.strip_prefix(category).and_then(Text::some);
-        said.extend(Text::some(&scope).map(|scope| (Key::OnvifScope, scope)));
-        said.extend(value(b"name/").map(|name| (Key::Name, name)));
-        said.extend(value(b"location/").map(|location| (Key::Location, location)));
-    }
-    said
+    text.split_ascii_whitespace().take(SCOPES_MAX).flat_map(scope).collect()
+}
+
+/// What one scope says: itself, less `%XX`, and what is plain in it.
+fn scope(text: &str) -> Vec<(Key, Text)> {
+    let scope = decoded(text.as_bytes());
+    let Some(rest) = scope.strip_prefix(SCOPE_BEGINS) else { return Vec::new() };
+    let value = |category: &[u8]| rest.strip_prefix(category).and_then(Text::some);
+    let whole = Text::some(&scope).map(|scope| (Key::OnvifScope, scope));
+    let name = value(b"name/").map(|name| (Key::Name, name));
+    let location = value(b"location/").map(|location| (Key::Location, location));
+    [whole, name, location].into_iter().flatten().collect()
 }
 
 /// `%20` and the like as the bytes they stand for (RFC 3986, 2.1).
@@ -267,7 +270,7 @@ mod tests {
             "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" \
              xmlns:tds=\"http://www.onvif.org/ver10/device/wsdl\"><s:Body>{body}</s:Body></s:Envelope>"
         );
-        Answer::read(envelope.as_bytes()).unwrap()
+        Answer::read(envelope.as_bytes(), false).unwrap()
     }
 
     fn said(answer: &Answer) -> Vec<(Key, &str)> {
@@ -296,7 +299,7 @@ mod tests {
     fn answer_that_was_cut_off_says_what_is_there() {
         let whole = format!("<Envelope xmlns:t=\"http://www.onvif.org/ver10/x\"><Body>{INFORMATION}");
         let cut = &whole.as_bytes()[..whole.find("9.80").unwrap() + 2];
-        let answer = Answer::read(cut).unwrap();
+        let answer = Answer::read(cut, false).unwrap();
         assert_eq!(said(&answer), [(Key::Vendor, "AXIS"), (Key::Model, "M3045-V")]);
     }
 
@@ -368,14 +371,14 @@ mod tests {
     #[test]
     fn other_envelopes_are_none_of_onvif() {
         let printer = b"<Envelope xmlns='http://www.w3.org/2003/05/soap-envelope'><Body><GetResponse/></Body></Envelope>";
-        assert_eq!((Request::read(printer), Answer::read(printer)), (None, None));
-        assert_eq!(Answer::read(b"<html>//www.onvif.org/ver10</html>"), None);
+        assert_eq!((Request::read(printer), Answer::read(printer, false)), (None, None));
+        assert_eq!(Answer::read(b"<html>//www.onvif.org/ver10</html>", true), None);
     }
 
     proptest! {
         #[test]
         fn any_text_is_read_without_panic(text in "(</?(Envelope|Body|GetScopesResponse|ScopeItem|UTCDateTime|Year)[^>]{0,9}>|//www.onvif.org/ver|[ -~é]{0,9}){0,30}") {
-            let _ = (Request::read(text.as_bytes()), Answer::read(text.as_bytes()), scopes(&text));
+            let _ = (Request::read(text.as_bytes()), Answer::read(text.as_bytes(), true), scopes(&text));
         }
 
         #[test]

@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 
 use super::body::{Content, Kind};
 use super::head::{Head, Start};
-use super::page;
+use super::{maker, page};
 use crate::protocols::onvif;
 use crate::protocols::rtsp::{Challenge, Credentials, url};
 use crate::protocols::upnp;
@@ -133,6 +133,9 @@ impl Dialogue {
             _ if !is_own || !is_plain(head) => None,
             kind if is_page(kind) => is_success(status).then_some(Kind::Page),
             kind if is_xml(kind) || kind.is_empty() => Some(Kind::Answered(Answered { asked, status })),
+            _ if is_success(status) && asked.as_ref().is_some_and(|asked| maker::is_known(&asked.target)) => {
+                Some(Kind::Answered(Answered { asked, status }))
+            }
             _ => None,
         };
         (kind.map(Content::new), has_body)
@@ -151,16 +154,25 @@ impl Dialogue {
                     asked.onvif = onvif::Request::read(&bytes);
                 }
             }
-            Kind::Answered(Answered { asked, status }) if xml::is_xml(&bytes) => {
-                if let Some(answer) = onvif::Answer::read(&bytes) {
-                    self.answer(asked.and_then(|asked| asked.onvif), status, answer, (about, sink));
-                } else if is_success(status) {
-                    for (key, value) in upnp::description(&bytes) {
-                        self.say(about, key, Some(value.as_str().as_bytes()), sink);
+            Kind::Answered(Answered { asked, status }) => {
+                match onvif::Answer::read(&bytes, asked.as_ref().is_some_and(|asked| asked.onvif.is_some())) {
+                    Some(answer) => {
+                        self.answer(asked.and_then(|asked| asked.onvif), status, answer, (about, sink))
                     }
+                    None if is_success(status) => {
+                        let mut said =
+                            asked.map_or_else(Vec::new, |asked| maker::answer(&asked.target, &bytes));
+                        if xml::is_xml(&bytes) {
+                            said.extend(upnp::description(&bytes));
+                            said.extend(maker::device_info(&bytes));
+                        }
+                        for (key, value) in said {
+                            self.say(about, key, Some(value.as_str().as_bytes()), sink);
+                        }
+                    }
+                    None => {}
                 }
             }
-            Kind::Answered(_) => {}
         }
     }
 

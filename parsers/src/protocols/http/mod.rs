@@ -16,7 +16,7 @@
 //! ```text
 //! Head ──head──► Body ──its end──► Head          Seeking ──a start line──► Head
 //!   └──what cannot be read, a loss──► Seeking
-//!   └──RTSP in a tunnel──► Tunnel
+//!   └──a head that opens a tunnel for RTSP──► Tunnel
 //! ```
 //!
 //! Source: RFC 9112; RFC 9110. Checked against `tests/http_differential.rs`'s captures.
@@ -25,7 +25,9 @@
 mod body;
 mod dialogue;
 pub mod head;
+mod maker;
 mod page;
+mod tunnel;
 
 use crate::vocabulary::{
     About, Envelope, Fact, Malformed, On, Parser, Probe, Progress, Session, Sink, Start as How, Way,
@@ -33,12 +35,13 @@ use crate::vocabulary::{
 use body::Body;
 use dialogue::Dialogue;
 use head::{Head, Start};
+use tunnel::{TUNNELLED, Tunnel};
 
 /// What the engine knows of this protocol.
 pub const HTTP: Parser = Parser {
     name: "http",
     about: "who asks whom for what and logs in; servers, realms and page titles; \
-            what ONVIF and UPnP say of a device inside it",
+            what ONVIF, UPnP and makers' own answers say of a device; RTSP in tunnels",
     source: "RFC 9110, RFC 9112; ONVIF Core Specification; UPnP Device Architecture 2.0",
     on: &[
         On::Tcp(80),
@@ -72,6 +75,8 @@ enum Side {
     Seeking,
     /// The rest of a message.
     Body(Box<Body>),
+    /// RTSP, to the end.
+    Tunnel(Box<Tunnel>),
     /// All that comes is none of ours.
     Opaque,
 }
@@ -85,21 +90,36 @@ impl Session for Connection {
             Side::Head => self.read_head(way, bytes, sink),
             Side::Seeking => self.seek(way, bytes, sink),
             Side::Body(_) => self.read_body(way, bytes, sink),
+            Side::Tunnel(tunnel) => match tunnel.data(way, bytes, sink) {
+                Progress::Done => {
+                    *self.side(way) = Side::Opaque;
+                    Progress::Consumed(ALL)
+                }
+                progress => progress,
+            },
             Side::Opaque => Progress::Consumed(ALL),
         }
     }
 
     fn gap(&mut self, way: Way, missing: Option<u64>, sink: &mut Sink) {
         let about = if way == Way::Orig { About::Sender } else { About::Receiver };
-        if let Side::Body(body) = self.side(way) {
-            let is_known = missing.is_some_and(|missing| body.skip(missing));
-            let cut = std::mem::take(&mut body.content);
-            if !is_known {
-                *self.side(way) = Side::Seeking;
+        let side = self.side(way);
+        match side {
+            Side::Body(body) => {
+                let is_known = missing.is_some_and(|missing| body.skip(missing));
+                let cut = std::mem::take(&mut body.content);
+                if !is_known {
+                    *side = Side::Seeking;
+                }
+                self.dialogue.tell(cut, about, sink);
             }
-            self.dialogue.tell(cut, about, sink);
-        } else if !matches!(self.side(way), Side::Opaque) {
-            *self.side(way) = Side::Seeking;
+            Side::Tunnel(tunnel) => {
+                if !tunnel.gap(way, missing, sink) {
+                    *side = Side::Opaque;
+                }
+            }
+            Side::Opaque => {}
+            Side::Head | Side::Seeking => *side = Side::Seeking,
         }
         // Whose answer comes next is not known any more.
         self.dialogue.forget_waiting(sink);
@@ -107,8 +127,10 @@ impl Session for Connection {
 
     fn end(&mut self, sink: &mut Sink) {
         for (way, about) in [(Way::Orig, About::Sender), (Way::Resp, About::Receiver)] {
-            if let Side::Body(body) = std::mem::take(self.side(way)) {
-                self.dialogue.tell(body.content, about, sink);
+            match std::mem::take(self.side(way)) {
+                Side::Body(body) => self.dialogue.tell(body.content, about, sink),
+                Side::Tunnel(mut tunnel) => tunnel.end(sink),
+                Side::Head | Side::Seeking | Side::Opaque => {}
             }
         }
         self.dialogue.forget_waiting(sink);
@@ -177,6 +199,10 @@ impl Connection {
             self.sides = [Side::Opaque, Side::Opaque];
             return;
         }
+        if let Some(tunnel) = tunnel_behind(head) {
+            *self.side(way) = Side::Tunnel(Box::new(tunnel));
+            return;
+        }
         let body = match has_body {
             true => Body::of(head, content),
             false => Ok(None),
@@ -211,6 +237,16 @@ impl Connection {
             self.dialogue.tell(content, About::Sender, sink);
         }
         progress
+    }
+}
+
+/// What a head opens that RTSP passes by.
+fn tunnel_behind(head: &Head<'_>) -> Option<Tunnel> {
+    match head.start {
+        _ if head.content_type() != TUNNELLED => None,
+        Start::Request { method: "POST", .. } => Some(Tunnel::encoded()),
+        Start::Answer { status: 200 } => Some(Tunnel::plain()),
+        _ => None,
     }
 }
 

@@ -246,13 +246,13 @@ fn refused_token_is_a_rejected_login() {
         let body = soap(TOKEN, &format!("<t:{operation}/>"));
         text(CLIENT, &format!("POST /onvif HTTP/1.1\nContent-Type: text/xml\n\n{body}"))
     };
-    let fault = soap("", "<Fault><Subcode><Value>ter:NotAuthorized</Value></Subcode></Fault>");
+    let fault = "<Envelope><Body><Fault><Subcode><Value>ter:NotAuthorized</Value></Subcode></Fault></Body></Envelope>";
     let answer = |status: &str, body: &str| {
         text(SERVER, &format!("HTTP/1.1 {status}\nContent-Type: application/soap+xml\n\n{body}"))
     };
     let blocks = vec![
         ask("GetProfiles"),
-        answer("400 Bad Request", &fault),
+        answer("400 Bad Request", fault),
         // Anybody may ask for that.
         ask("GetSystemDateAndTime"),
         answer("200 OK", &soap("", "<t:GetSystemDateAndTimeResponse/>")),
@@ -348,6 +348,90 @@ fn what_cannot_be_read_is_told_once_and_stepped_over() {
         assert_eq!(faults(&facts), [fault]);
         assert_eq!(attributes(&facts, Key::HttpServer), ["Next"]);
     }
+}
+
+/// `plain` in base 64, as in RFC 4648, 4.
+fn base64(plain: &[u8]) -> Vec<u8> {
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = Vec::new();
+    for group in plain.chunks(3) {
+        let bits =
+            group.iter().fold(0_u32, |bits, &byte| (bits << 8) | u32::from(byte)) << (8 * (3 - group.len()));
+        for n in 0..4 {
+            encoded.push(if n > group.len() { b'=' } else { digits[(bits >> (18 - 6 * n)) as usize & 63] });
+        }
+    }
+    encoded
+}
+
+fn tunnel() -> [Blocks; 2] {
+    let (_, answer) =
+        text(SERVER, "HTTP/1.0 200 OK\nServer: Webs\nContent-Type: application/x-rtsp-tunnelled");
+    let inside = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: Rtsp Server/3.0\r\n\r\n\
+        RTSP/1.0 200 OK\r\nCSeq: 2\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=00000007\r\n\r\n\
+        $\0\0\x10\x80\xe0\0\x01\0\0\0\x01\0\0\0\x07data";
+    let (_, post) = text(
+        CLIENT,
+        "POST /live HTTP/1.0\nContent-Type: application/x-rtsp-tunnelled\nContent-Length: 32767",
+    );
+    let asked: Vec<u8> = [
+        &b"OPTIONS rtsp://h/live RTSP/1.0\r\nCSeq: 1\r\n\r\n"[..],
+        b"DESCRIBE rtsp://h/live RTSP/1.0\r\n\
+        CSeq: 2\r\nAuthorization: Basic YWRtaW46c2VjcmV0\r\n\r\n",
+    ]
+    .iter()
+    .flat_map(|message| base64(message))
+    .collect();
+    [
+        vec![
+            text(CLIENT, "GET /live HTTP/1.0\nAccept: application/x-rtsp-tunnelled\nx-sessioncookie: 1"),
+            (SERVER, [&answer[..], inside].concat()),
+        ],
+        vec![(CLIENT, [post, asked].concat())],
+    ]
+}
+
+#[test]
+fn rtsp_in_a_tunnel_is_read_on_both_connections() {
+    let [down, up] = tunnel();
+    let facts = heard(&down);
+    assert_eq!(attributes(&facts, Key::RtspServer), ["Rtsp Server/3.0"]);
+    assert!(
+        facts.iter().any(|(_, fact)| matches!(fact, Fact::StreamAnnounced(stream) if stream.ssrc == Some(7)))
+    );
+    let mut feeder = Feeder::default();
+    down.iter().for_each(|(way, bytes)| feeder.feed(*way, bytes));
+    assert_eq!(feeder.sink.media.iter().map(|media| media.ssrc).collect::<Vec<_>>(), [7]);
+
+    let facts = heard(&up);
+    for fact in [
+        exchange("OPTIONS", "rtsp://h/live", None),
+        exchange("DESCRIBE", "rtsp://h/live", None),
+        login("admin", "basic", Outcome::Unknown),
+    ] {
+        assert!(facts.contains(&(About::Receiver, fact)), "{facts:?}");
+    }
+    for blocks in [down, up] {
+        assert_eq!(heard_in_pieces(&blocks, || 1), heard(&blocks));
+    }
+}
+
+#[test]
+fn makers_own_answers_are_read() {
+    let ask = |target: &str| text(CLIENT, &format!("GET {target} HTTP/1.1"));
+    let answer =
+        |kind: &str, body: &str| text(SERVER, &format!("HTTP/1.1 200 OK\nContent-Type: {kind}\n\n{body}"));
+    let facts = heard(&vec![
+        ask("/ISAPI/System/deviceInfo"),
+        answer("application/xml", "<DeviceInfo><model>DS-2</model></DeviceInfo>"),
+        ask("/cgi-bin/magicBox.cgi?action=getDeviceType"),
+        answer("text/plain", "type=IPC-1\r\n"),
+        ask("/description.xml"),
+        answer("", "<root><device><modelName>U1</modelName></device></root>"),
+        ask("/other"),
+        answer("text/plain", "type=IPC-2\r\n"),
+    ]);
+    assert_eq!(attributes(&facts, Key::Model), ["DS-2", "IPC-1", "U1"]);
 }
 
 #[test]
