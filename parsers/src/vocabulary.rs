@@ -214,6 +214,8 @@ pub enum Fact {
     /// The subject tells which of its starts it runs since, where it counts them, by a number that grows with each
     /// (WS-Discovery 1.1, 7); `is_announced` says that it tells so unasked, as one does who joins the network.
     Instance { number: Option<u32>, is_announced: bool },
+    /// The subject tells what time it is by its own clock, in whole seconds.
+    TimeOfDay { utc: Time },
     /// The subject shows its secret to everybody on the way; `is_default` says that manuals name it.
     ClearSecret { is_default: bool },
     /// The subject is in a multicast group, or no more.

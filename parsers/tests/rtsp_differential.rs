@@ -354,24 +354,12 @@ fn dialogues_give_their_logins_and_streams() {
 fn dialogues_say_the_same_however_they_are_cut() {
     let packets = wire::packets(&wire::own_capture("rtsp-dialogues.pcap"));
     let whole = heard(&packets);
-    let cut = heard(&packets.iter().flat_map(byte_by_byte).collect::<Vec<_>>());
+    let cut = heard(&packets.iter().flat_map(wire::byte_by_byte).collect::<Vec<_>>());
     assert_eq!(whole.len(), cut.len());
     for ((direction, whole), (_, cut)) in whole.iter().zip(&cut) {
         assert_eq!(whole.facts, cut.facts, "{direction:?}");
         assert_eq!(whole.media, cut.media, "{direction:?}");
     }
-}
-
-fn byte_by_byte(packet: &Packet) -> Vec<Packet> {
-    let Some((sequence, flags)) = packet.tcp.filter(|_| !packet.payload.is_empty()) else {
-        return vec![packet.clone()];
-    };
-    let piece = |(n, &byte): (usize, &u8)| Packet {
-        tcp: Some((sequence.wrapping_add(n as u32), flags)),
-        payload: vec![byte],
-        ..packet.clone()
-    };
-    packet.payload.iter().enumerate().map(piece).collect()
 }
 
 /// Every 17th segment with data is lost: what is still said was said without the loss, too.

@@ -284,6 +284,7 @@ impl Ledger {
             Fact::Uptime { .. }
             | Fact::ClearSecret { .. }
             | Fact::Clock(_)
+            | Fact::TimeOfDay { .. }
             | Fact::MediaProved { .. }
             | Fact::Tunnel { .. } => {}
         }

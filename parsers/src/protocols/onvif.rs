@@ -13,6 +13,7 @@
 //! OASIS WSS UsernameToken Profile 1.1. Left out: events, capabilities, profiles, and what is set rather than told.
 
 use crate::protocols::rtsp::{Credentials, url};
+use crate::time::Time;
 use crate::vocabulary::{Key, Text};
 use crate::xml::{self, Path, Piece};
 
@@ -158,9 +159,14 @@ impl Answer {
 }
 
 impl Clock {
-    /// Seconds since 1970; `None` where it is no time.
+    /// The moment; `None` where it is none.
     #[must_use]
-    pub fn seconds(&self) -> Option<i64> {
+    pub fn time(&self) -> Option<Time> {
+        self.seconds().map(|seconds| Time(seconds.saturating_mul(1_000_000_000)))
+    }
+
+    /// Since 1970.
+    fn seconds(&self) -> Option<i64> {
         let [year, month, day] = self.date.map(i64::from);
         let [hour, minute, second] = self.time.map(i64::from);
         let is_time = (1970..=9999).contains(&year)

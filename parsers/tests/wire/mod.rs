@@ -87,6 +87,19 @@ pub fn number(text: &str) -> i64 {
     }
 }
 
+/// A segment as so many of one byte each.
+pub fn byte_by_byte(packet: &Packet) -> Vec<Packet> {
+    let Some((sequence, flags)) = packet.tcp.filter(|_| !packet.payload.is_empty()) else {
+        return vec![packet.clone()];
+    };
+    let piece = |(n, &byte): (usize, &u8)| Packet {
+        tcp: Some((sequence.wrapping_add(n as u32), flags)),
+        payload: vec![byte],
+        ..packet.clone()
+    };
+    packet.payload.iter().enumerate().map(piece).collect()
+}
+
 /// Puts one direction of a TCP connection in order; the first byte wins.
 #[derive(Default)]
 pub struct Ordered {

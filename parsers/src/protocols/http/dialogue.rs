@@ -9,7 +9,7 @@
 //! | Attribute | who says it | new in this connection |
 //! | Exchange | server | a request is answered, or never was when the flow ends |
 //! | Login | server | a request with `Authorization` or a UsernameToken is answered |
-//! | Clock | server | it tells the time (ONVIF GetSystemDateAndTime) |
+//! | TimeOfDay | server | it tells its clock (ONVIF GetSystemDateAndTime) |
 //!
 //! A login counts as accepted where the server was seen to ask for one, or had to: Digest answers a challenge. A name
 //! and password that nobody asked for may be right or wrong.
@@ -189,6 +189,9 @@ impl Dialogue {
         }
         for (key, value) in answer.attributes {
             self.say(about, key, Some(value.as_str().as_bytes()), sink);
+        }
+        if let Some(utc) = answer.clock.and_then(|clock| clock.time()) {
+            sink.fact(about, Fact::TimeOfDay { utc });
         }
         let Some(asked) = asked else { return };
         let outcome = match (answer.is_refused || status == 401, is_success(status)) {
