@@ -123,8 +123,10 @@ pub enum Says {
     },
     /// The same frame came so many times more, for so many nanoseconds: copies of the mirror's, or it circles.
     Again(u32, i64),
-    /// The sender agrees to what the receiver asked for, by this RTSP method.
+    /// The sender agrees to what the receiver asked for, by this method of RTSP or HTTP.
     Agrees(&'static str),
+    /// The sender says hello to all, and which of its starts it is (WS-Discovery).
+    Hello(u32),
     /// The sender tells how the receiver's media arrives (RTCP).
     Reported {
         /// Which.

@@ -311,7 +311,12 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
         Says::Again(..) => Vec::new(),
         Says::Agrees(method) => {
             let exchange = Exchange { method: Text::from(*method), target: None, status: Some(200) };
-            vec![(None, "rtsp", Fact::Exchange(Box::new(exchange)))]
+            let source = if *method == "POST" { "http" } else { "rtsp" };
+            vec![(None, source, Fact::Exchange(Box::new(exchange)))]
+        }
+        Says::Hello(instance) => {
+            let fact = Fact::Instance { number: Some(*instance), is_announced: true };
+            vec![(None, "ws-discovery", fact)]
         }
         Says::Tree(bpdu) => tree(bpdu).into_iter().map(|fact| (None, "stp", fact)).collect(),
         Says::Trap(trap) => vec![(None, "snmp", Fact::Notice(Box::new(notice(*trap))))],

@@ -100,7 +100,8 @@ impl World<'_> {
 
     fn say_hello(&mut self, at: i64, host: HostId) {
         let bytes = self.discovery(host, wsd::hello);
-        self.multicast(at, host, WS_DISCOVERY, 1, Self::datagram((3_702, 3_702), bytes), &[]);
+        let says = [Says::Hello(self.instance(host))];
+        self.multicast(at, host, WS_DISCOVERY, 1, Self::datagram((3_702, 3_702), bytes), &says);
         let own = self.hosts[host].ip;
         let (uuid, location) = (self.uuid(host), format!("http://{own}:49152/description.xml"));
         let server =
@@ -140,10 +141,15 @@ impl World<'_> {
             .collect();
         let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
         let (uuid, address) = (self.uuid(host), format!("http://{own}/onvif/device_service"));
-        let instance = (self.hosts[host].booted / SECOND) as u32;
+        let instance = self.instance(host);
         let device = wsd::Device { uuid: &uuid, scopes: &scopes, addresses: &[&address], instance };
         let message_uuid = format!("{:08x}-0000-4000-8000-{:012x}", instance, own.to_bits());
         make(&device, wsd::Message { uuid: &message_uuid, number: 1 }).into_bytes()
+    }
+
+    /// Which of its starts it is: their times grow.
+    fn instance(&self, host: HostId) -> u32 {
+        (self.hosts[host].booted / SECOND) as u32
     }
 
     /// A UUID that ends in the device's MAC, as many makers make it.

@@ -148,7 +148,7 @@ impl World<'_> {
         let response = http::response(200, "OK", &kind, answer.as_bytes());
         let script = VecDeque::from([
             step(Side::Client, request, Note::Next(15 * MILLISECOND), Vec::new()),
-            step(Side::Server, response, Note::Done, vec![Says::Served("http")]),
+            step(Side::Server, response, Note::Done, vec![Says::Served("http"), Says::Agrees("POST")]),
         ]);
         self.open(at, vms, (own, 80), Purpose::Once, script);
         let round = if is_first_round { ROUND_FIRST } else { ROUND };
@@ -236,9 +236,10 @@ fn upload(seed: u64) -> VecDeque<Step> {
     let body: Vec<u8> = (0..UPLOAD).map(|n| (seed.rotate_left(n as u32 % 63) & 0xff) as u8).collect();
     let kind = [("Content-Type", "image/jpeg")];
     let request = http::request("POST", "/upload", "recorder", &kind, &body);
+    let says = vec![Says::Served("http"), Says::Agrees("POST")];
     VecDeque::from([
         step(Side::Client, request, Note::Next(THINKING), Vec::new()),
-        step(Side::Server, http::response(204, "No Content", &[], &[]), Note::Done, Vec::new()),
+        step(Side::Server, http::response(204, "No Content", &[], &[]), Note::Done, says),
     ])
 }
 
