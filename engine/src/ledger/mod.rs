@@ -210,7 +210,7 @@ impl Ledger {
             Fact::Router => self.router(seen),
             Fact::Attribute { key, value } => self.attribute(seen, *key, value),
             Fact::Label(label) => self.label(seen, label),
-            Fact::Service { protocol } if !self.is_foreign(seen) => {
+            Fact::Service { protocol } => {
                 let (transport, port) = (transport_name(seen.transport), seen.subject.port);
                 let service = (transport, port, *protocol);
                 self.with_subject(seen, |device, refused| device.serves(service, seen.at, refused));
@@ -278,8 +278,6 @@ impl Ledger {
             | Fact::Copies { .. }
             | Fact::Returning(_)
             | Fact::Notice(_) => {}
-            // Of Internet hosts nothing is kept.
-            Fact::Service { .. } => {}
             // What nobody reads yet.
             Fact::Uptime { .. }
             | Fact::ClearSecret { .. }
@@ -640,9 +638,6 @@ impl Ledger {
     }
 
     fn attribute(&mut self, seen: &Observation, key: Key, value: &Text) {
-        if self.is_foreign(seen) {
-            return;
-        }
         let canonical =
             if key == Key::Vendor { self.fingerprints.vendor_named(value.as_str()) } else { None };
         let value = canonical.map_or_else(|| value.clone(), Text::from);

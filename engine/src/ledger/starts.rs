@@ -32,10 +32,7 @@ impl Ledger {
 
     /// Who tells which of his starts he runs since. Who says hello with the number he had before did not start.
     pub(super) fn instance(&mut self, seen: &Observation, number: Option<u32>, is_announced: bool) {
-        if self.is_foreign(seen) {
-            return;
-        }
-        let Some(device) = self.device_of(&seen.subject, seen) else { return };
+        let Some(device) = self.site_device_of(seen) else { return };
         let known = self.directory.device(device).and_then(|device| device.instance);
         let how = match (number, known) {
             (Some(number), Some(known)) if number == known => return,
