@@ -185,7 +185,7 @@ def searches():
     yield udp(CAMERA, RECORDER, (1757, 1758), f"<root><device>{told}<unitIPAddress>{CAMERA[1]}</unitIPAddress></device></root>".encode())
     vivotek = b"\x4a\x5d\x8f\x1c"
     yield udp(RECORDER, "255.255.255.255", (40_007, 10_000), b"\xa1" + vivotek)
-    yield udp(CAMERA, RECORDER, (10_000, 40_007), b"\xa1\x02" + vivotek + b"\x01\x04Gate\x02\x06" + six + b"\x03\x04" + four + b"\x04\x1b\x09\x05FD1-H")
+    yield udp(CAMERA, RECORDER, (10_000, 40_007), b"\xa1" + vivotek + b"\x01\x04Gate\x02\x06" + six + b"\x03\x04" + four + b"\x04\x1b\x09\x05FD1-H")
     values = ((2, six + four), (10, b"\0\0\x0e\x10"), (11, b"gate"), (12, b"UVC"), (3, b"F.1.0"), (0x16, b"1.0"), (0x15, b"UVC G1"))
     ubiquiti = b"".join(struct.pack("!BH", kind, len(value)) + value for kind, value in values)
     yield udp(RECORDER, "233.89.188.1", (40_008, 10_001), b"\x01\0\0\0")

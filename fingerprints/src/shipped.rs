@@ -30,6 +30,7 @@ pub const ENTRIES: &[(&str, &str)] = &[
     ("rtsp.server.toml", include_str!("../data/rtsp.server.toml")),
     ("rtsp.session.toml", include_str!("../data/rtsp.session.toml")),
     ("rtsp.user-agent.toml", include_str!("../data/rtsp.user-agent.toml")),
+    ("sadp.model.toml", include_str!("../data/sadp.model.toml")),
     ("sdp.attribute.toml", include_str!("../data/sdp.attribute.toml")),
     ("sdp.media.toml", include_str!("../data/sdp.media.toml")),
     ("sdp.session.toml", include_str!("../data/sdp.session.toml")),

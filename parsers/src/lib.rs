@@ -61,6 +61,8 @@ pub const ALL: &[&Parser] = &[
     &protocols::ubiquiti::UBIQUITI,
     &protocols::hid::HID,
     &protocols::sony::SONY,
+    &protocols::sadp::SADP,
+    &protocols::bosch::BOSCH,
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,
     &protocols::rtsp::RTSP,

@@ -398,6 +398,8 @@ pub enum Key {
     OnvifService,
     /// One kind of device by which WS-Discovery finds it, its prefix cut.
     WsdType,
+    /// The model that Hikvision's search tells.
+    SadpModel,
 }
 
 impl Key {
@@ -452,6 +454,7 @@ impl Key {
             Self::OnvifScope => "onvif.scope",
             Self::OnvifService => "onvif.service",
             Self::WsdType => "wsd.type",
+            Self::SadpModel => "sadp.model",
         }
     }
 
@@ -521,6 +524,7 @@ impl Key {
         Self::OnvifScope,
         Self::OnvifService,
         Self::WsdType,
+        Self::SadpModel,
     ];
 }
 

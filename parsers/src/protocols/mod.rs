@@ -1,6 +1,7 @@
 //! One file per protocol.
 
 pub mod arp;
+pub mod bosch;
 pub mod cdp;
 pub mod dhcp;
 pub mod dhcpv6;
@@ -19,6 +20,7 @@ pub mod onvif;
 pub mod rtcp;
 pub mod rtp;
 pub mod rtsp;
+pub mod sadp;
 pub mod sdp;
 pub mod snmp;
 pub mod sony;

@@ -1,8 +1,8 @@
 //! Vivotek's search (Installation Wizard, Shepherd), UDP port 10000.
 //!
 //! ```text
-//! | session 1 | 4a 5d 8f 1c | ..                               a tool asks
-//! | session 1 | 02 | 4a 5d 8f 1c | (type 1, length 1, value)*  a device answers
+//! | session 1 | 4a 5d 8f 1c |                              a tool asks
+//! | session 1 | 4a 5d 8f 1c | (type 1, length 1, value)*   a device answers
 //!
 //! 1 long name    2 MAC    3 IPv4    4 one byte, without a length    8 language    9 model
 //! ```
@@ -22,10 +22,7 @@ pub const VIVOTEK: Parser = Parser {
     about: "Vivotek's search: name and model",
     source: "UniversalScanner",
     on: &[On::Udp(10_000)],
-    probe: |_, bytes| {
-        let is_question = bytes.get(1..).is_some_and(|rest| rest.starts_with(MAGIC));
-        if is_question || head(bytes).is_ok() { Probe::Yes } else { Probe::No }
-    },
+    probe: |_, bytes| if head(bytes).is_ok() { Probe::Yes } else { Probe::No },
     start: Start::Datagram(observe),
 };
 
@@ -48,7 +45,7 @@ pub fn portrait(bytes: &[u8]) -> Option<(Portrait<'_>, Option<Malformed>)> {
         }
         rest = after;
     }
-    Some((portrait, None))
+    portrait.mac.is_some().then_some((portrait, None))
 }
 
 /// Turns one datagram into facts.
@@ -60,7 +57,6 @@ fn observe(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(), Mal
 
 fn head(i: &[u8]) -> IResult<&[u8], ()> {
     let (i, _session) = be_u8(i)?;
-    let (i, _answer) = tag(&[2_u8][..])(i)?;
     let (i, _magic) = tag(MAGIC)(i)?;
     Ok((i, ()))
 }
@@ -86,8 +82,7 @@ mod tests {
     use crate::portrait::tests::told_by;
     use proptest::prelude::*;
 
-    const ANSWER: &[u8] =
-        b"\xa1\x02\x4a\x5d\x8f\x1c\x01\x04Gate\x02\x06\x02\0\0\0\0\x5a\x03\x04\xc0\0\x02\x07\
+    const ANSWER: &[u8] = b"\x02\x4a\x5d\x8f\x1c\x01\x04Gate\x02\x06\x02\0\0\0\0\x5a\x03\x04\xc0\0\x02\x07\
         \x04\x1b\x06\x02\x50\0\x08\x02en\x09\x05FD1-H";
 
     #[test]
@@ -99,7 +94,7 @@ mod tests {
 
     #[test]
     fn question_tells_nothing() {
-        let question = b"\xa1\x4a\x5d\x8f\x1c\x01";
+        let question = b"\xa1\x4a\x5d\x8f\x1c";
         assert_eq!((VIVOTEK.probe)(&Envelope::default(), question), Probe::Yes);
         assert_eq!(told_by(observe, question), (vec![], Ok(())));
     }
@@ -113,7 +108,7 @@ mod tests {
 
     #[test]
     fn other_datagrams_are_not_ours() {
-        for bytes in [&b"MO_I\x01\0"[..], b"", b"\xa1\x03\x4a\x5d\x8f\x1c"] {
+        for bytes in [&b"MO_I\x01\0"[..], b"", b"\xa1\x02\x4a\x5d\x8f\x1c"] {
             assert_eq!((VIVOTEK.probe)(&Envelope::default(), bytes), Probe::No);
         }
     }
