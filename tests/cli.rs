@@ -230,9 +230,10 @@ fn doctor_says_what_the_mirror_shows() {
 #[test]
 fn protocols_and_kinds_are_listed() {
     let protocols = spanwatch(["protocols"]);
-    for name in
-        ["arp", "nd", "igmp", "mld", "dhcp", "lldp", "cdp", "stp", "eapol", "snmp", "rtsp", "rtp", "rtcp"]
-    {
+    for name in [
+        "arp", "nd", "igmp", "mld", "dhcp", "lldp", "cdp", "stp", "eapol", "snmp", "ntp", "rtsp", "rtp",
+        "rtcp",
+    ] {
         assert!(
             protocols.text().lines().any(|line| line.split(' ').next() == Some(name)),
             "{name}: {}",

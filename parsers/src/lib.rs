@@ -47,6 +47,7 @@ pub const ALL: &[&Parser] = &[
     &protocols::stp::STP,
     &protocols::eapol::EAPOL,
     &protocols::snmp::SNMP,
+    &protocols::ntp::NTP,
     &protocols::ws_discovery::WS_DISCOVERY,
     &protocols::dns::DNS,
     &protocols::dns::MDNS,

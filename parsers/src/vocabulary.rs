@@ -240,6 +240,8 @@ pub enum Fact {
     ReceiverReport(ReceiverReport),
     /// The subject tells its own clock.
     Clock(Clock),
+    /// The subject asks for the time, or tells it.
+    Timekeeping(Box<Timekeeping>),
     /// A stream was ended on purpose.
     StreamEnded { ssrc: Option<u32>, by: Ended },
     /// Packets with this SSRC that the subject sent over UDP are RTP beyond doubt, those
@@ -759,6 +761,35 @@ pub struct Clock {
     pub ntp: u64,
     /// The same moment in RTP ticks.
     pub rtp_ticks: u32,
+}
+
+/// Who keeps the time for whom (RFC 5905).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timekeeping {
+    /// Asked or told.
+    pub step: TimeStep,
+    /// How far the sender is from a reference clock; 0 where it says nothing of that.
+    pub stratum: u8,
+    /// Whether the sender says that its clock is set.
+    pub is_set: bool,
+    /// Where the sender has its time from: a clock's name, an address, or why it tells none (kiss code).
+    pub source: Option<Text>,
+    /// When it was sent by the sender's clock: seconds since 1900 in the upper, fraction in the lower 32 bits. 0 is
+    /// nothing, and of who asks it may be anything (RFC 8633, 3.3).
+    pub sent: u64,
+    /// The `sent` that is answered.
+    pub answers: u64,
+}
+
+/// A step of who keeps the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimeStep {
+    /// It asks its peer.
+    Asked,
+    /// It answers.
+    Answered,
+    /// It tells unasked: another server, or everybody.
+    Told,
 }
 
 /// How a stream was ended.

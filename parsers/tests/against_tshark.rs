@@ -47,6 +47,11 @@ fn snmp_is_read_as_tshark_reads_it() {
 }
 
 #[test]
+fn ntp_is_read_as_tshark_reads_it() {
+    tshark::compare("ntp", tshark::ntp::COLUMNS, tshark::ntp::said);
+}
+
+#[test]
 fn lldp_is_read_as_tshark_reads_it() {
     tshark::compare("lldp", tshark::lldp::COLUMNS, tshark::lldp::said);
 }

@@ -277,6 +277,7 @@ impl Ledger {
             | Fact::Refused { .. }
             | Fact::Copies { .. }
             | Fact::Returning(_)
+            | Fact::Timekeeping(_)
             | Fact::Notice(_) => {}
             // What nobody reads yet.
             Fact::Uptime { .. }

@@ -17,6 +17,7 @@ pub mod mld;
 pub mod nd;
 pub mod netbios;
 pub mod onvif;
+pub mod ntp;
 pub mod rtcp;
 pub mod rtp;
 pub mod rtsp;

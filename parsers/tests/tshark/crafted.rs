@@ -40,6 +40,7 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.push(pvst(&[STP[0], b"\0", ORIGINATING_VLAN].concat()));
     frames.push(pvst(&[STP[1], ORIGINATING_VLAN].concat()));
     frames.push(stp(&mstp()));
+    frames.extend(NTP.iter().map(|message| udp(123, message)));
     frames.extend(EAPOL.iter().map(|bytes| eapol(bytes)));
     frames.extend([53, 5353, 5355].map(|port| udp(port, DNS)));
     frames.push(udp(53, DNS_UPDATE));
@@ -113,6 +114,21 @@ const LLDP: &[&[u8]] = &[
     \xfe\x0f\0\x12\xbb\x03\x031234567890\0\0",
     b"\xfe\x06\0\x12\xbb\x05H1\xfe\x06\0\x12\xbb\x06B1\xfe\x06\0\x12\xbb\x07F2\xfe\x06\0\x12\xbb\x08S3\
     \xfe\x06\0\x12\xbb\x09Ac\xfe\x06\0\x12\xbb\x0aM4\xfe\x06\0\x12\xbb\x0bA5\0\0",
+];
+
+/// NTP: two peers, a broadcast, a question of each of both tools and its answer.
+const NTP: &[&[u8]] = &[
+    b"\x61\x02\x0a\xe9\0\0\x03\x10\0\0\x02\x80\xc0\0\x02\x7b\xe8\0\0\0\x10\0\0\0\xe8\0\0\x01\x20\0\0\0\
+    \xe8\0\0\x02\x30\0\0\0\xe8\0\0\x03\x40\0\0\0",
+    b"\xda\x10\xfa\xe9\0\0\0\0\0\0\0\0STEP\0\0\0\0\0\0\0\0\xe8\0\0\x01\x20\0\0\0\
+    \xe8\0\0\x02\x30\0\0\0\xe8\0\0\x03\x40\0\0\0",
+    b"\x25\x01\x06\xe0\0\0\0\0\0\0\0\x10GPS\0\xe8\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\
+    \0\0\0\0\0\0\0\0\xe8\0\0\x03\x40\0\0\0",
+    b"\x16\x02\0\x09\0\0\0\0\0\0\0\0",
+    b"\x16\xa2\0\x09\x06\x15\0\x03\0\x04\0\x0cstratum=2, \0",
+    b"\x16\xc2\0\x09\x05\0\0\x03\0\0\0\0",
+    b"\x17\0\x03\x2a\0\0\0\0",
+    b"\xd7\x81\x03\x04\x40\0\0\0",
 ];
 
 /// EAPOL frames: a device asks, says its name, is let in, refused, and leaves.

@@ -12,6 +12,7 @@ pub mod lldp;
 pub mod mld;
 pub mod nd;
 pub mod netbios;
+pub mod ntp;
 pub mod snmp;
 pub mod ssdp;
 pub mod stp;
@@ -68,11 +69,11 @@ pub type Column = (&'static [&'static str], As);
 pub type Said = Vec<(&'static str, String)>;
 
 /// What tshark reads, and the layers in which it shows that.
-const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || snmp || eapol \
+const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || snmp || eapol || ntp \
     || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22} \
     || (udp && (dns || mdns || llmnr || ssdp || nbns || dhcpv6))";
 const LAYERS: &[&str] = &[
-    "arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "eapol", "eap", "dns", "mdns", "llmnr",
+    "arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "ntp", "eapol", "eap", "dns", "mdns", "llmnr",
     "ssdp", "nbns", "dhcpv6",
 ];
 /// Captures with these topics have messages of ours.
@@ -86,6 +87,7 @@ const TOPICS: &[&str] = &[
     "igmp",
     "mld",
     "snmp",
+    "ntp",
     "eapol",
     "mdns",
     "llmnr",
