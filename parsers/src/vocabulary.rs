@@ -5,7 +5,7 @@
 //! owned, small, its texts capped, and it never carries a secret.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::time::{Span, Time};
 
@@ -189,6 +189,8 @@ pub enum Fact {
     Announced,
     /// The subject forwards packets for others: it says so itself (router advertisement), or DHCP does.
     Router,
+    /// The subject tells the hosts of its link how they are to use it as their router (RFC 4861, 4.2).
+    RouterAnnounced(Box<RouterAnnounced>),
     /// A property of the subject, as it was said.
     Attribute { key: Key, value: Text },
     /// A property of the subject that a fingerprint concluded from one attribute.
@@ -577,6 +579,24 @@ pub struct Lease {
     pub relay: Option<IpAddr>,
     /// Transaction id.
     pub transaction: u32,
+}
+
+/// What an IPv6 router announces.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RouterAnnounced {
+    /// For how long it is a way out, in seconds; 0 says that it is none, or no longer.
+    pub lifetime_s: u16,
+    /// How much it wants to be chosen: 1 high, 0 medium, 3 low (RFC 4191, 2.1).
+    pub preference: u8,
+    /// Prefixes of which hosts make themselves addresses, and their lengths, [`RouterAnnounced::PREFIXES_MAX`] at most.
+    pub prefixes: Vec<(Ipv6Addr, u8)>,
+    /// DNS resolvers that it names, as many at most.
+    pub resolvers: Vec<Ipv6Addr>,
+}
+
+impl RouterAnnounced {
+    /// Prefixes, and resolvers, kept of one announcement; a link has two or three.
+    pub const PREFIXES_MAX: usize = 8;
 }
 
 /// Where a device hangs, as a third party said.

@@ -313,6 +313,40 @@ fn what_the_mirror_does_not_see_is_not_proved() {
 }
 
 #[test]
+fn while_the_time_is_lost_eight_ask_and_nobody_is_told_it() {
+    let mut ways = BTreeSet::new();
+    for seed in [4, 5, 7, 8, 10, 11] {
+        let (plan, seen, truth) = run_with(Options { seed, ..order("time-lost@100s+100s") });
+        let at = |s: i64| plan.options.start + s * SECOND;
+        let [asked, told, refused] = seen.time((at(100), at(200)));
+        assert!(asked >= 8 && told == 0 && (refused == 0 || refused == asked), "{asked} {told} {refused}");
+        ways.insert(refused > 0);
+        for window in [(at(60), at(100)), (at(201), at(220))] {
+            let [asked, told, _] = seen.time(window);
+            assert!(asked > 2 && asked == told, "{asked} {told}");
+        }
+        assert_eq!(seen::causes(the(&truth)), ["service"]);
+    }
+    assert_eq!(ways.len(), 2, "it is mute in some, and without its source in others");
+}
+
+#[test]
+fn a_rogue_router_starts_as_routers_do_and_says_goodbye() {
+    let (plan, seen, truth) = run("rogue-router@150s+80s");
+    let mac = seen::mac(&plan, &the(&truth).subjects[0]);
+    let of_him = |from: i64, to: i64| {
+        let window = (plan.options.start + from * SECOND, plan.options.start + to * SECOND);
+        seen.routers(window).into_iter().filter(|(who, _)| *who == mac).map(|it| it.1).collect::<Vec<_>>()
+    };
+    assert!(of_him(0, 150).is_empty());
+    assert_eq!(of_him(150, 229), [1_800, 1_800, 1_800]);
+    assert_eq!(of_him(229, 300), [0]);
+    assert_eq!(seen::causes(the(&truth)), ["network-path"]);
+    let (_, _, early) = run("rogue-router@60s+80s");
+    assert!(the(&early).visible.is_empty(), "so early it may be one of the site's");
+}
+
+#[test]
 fn orders_that_cannot_be_are_refused_in_a_sentence() {
     for (text, said) in [
         ("powercycle", "did you mean power-cycle?"),

@@ -24,6 +24,7 @@ impl Kinds {
     /// Those of standard output.
     pub fn run(&self) -> Result<ExitCode, Failure> {
         let mut out = std::io::stdout().lock();
+        let width = detectors::ALL.iter().map(|kind| kind.id.len()).max().unwrap_or(0);
         for kind in detectors::ALL {
             let help = kind.help();
             match &self.kind {
@@ -32,13 +33,8 @@ impl Kinds {
                 None => {
                     let first = help.lines().next().unwrap_or_default();
                     let said = first.split_once(": ").map_or(first, |(_, said)| said);
-                    writeln!(
-                        out,
-                        "{:<16} {:<13} {:<9} {said}",
-                        kind.id,
-                        kind.category,
-                        kind.severity.name()
-                    )?;
+                    let (id, category) = (kind.id, kind.category);
+                    writeln!(out, "{id:<width$} {category:<13} {:<9} {said}", kind.severity.name())?;
                 }
             }
         }

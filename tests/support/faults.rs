@@ -281,6 +281,39 @@ pub fn dhcp_exhausted(is_real: bool) -> Vec<Frame> {
     wire.frames()
 }
 
+/// A second router after ten minutes and more, with a prefix of its own; nearby it announces itself from the first minute on.
+pub fn rogue_ra(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(900);
+    for n in 0..9 {
+        wire.claims(n * 100 * SECOND + MS, host(1));
+        wire.at(n * 100 * SECOND + 2 * MS, wire::router_announces(host(1).mac, 1_800, 1));
+        if n >= 7 || (!is_real && n < 1) {
+            wire.at(n * 100 * SECOND + 5 * MS, wire::router_announces(host(66).mac, 1_800, 0xbad));
+        }
+    }
+    wire.frames()
+}
+
+/// A time server that answers no more, and then without the time; nearby a second one answers all who ask it.
+pub fn time_source_lost(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(400);
+    let server = |number| End { port: 123, ..host(number) };
+    for (n, second) in (5_u16..).zip((0..400).step_by(16)) {
+        let client = End { port: 123, ..host(10 + (n % 4) as u8) };
+        for number in [1, 2] {
+            if number == 2 && is_real {
+                continue;
+            }
+            wire.at(second * SECOND + 11 * MS, wire::ntp(client, server(number), n, None));
+            let stratum = if number == 2 || second < 150 { 2 } else { 16 };
+            if number == 2 || !(150..250).contains(&second) {
+                wire.at(second * SECOND + 12 * MS, wire::ntp(server(number), client, n, Some(stratum)));
+            }
+        }
+    }
+    wire.frames()
+}
+
 /// One camera loses three packets in a hundred, and its receiver reports it; nearby it loses one in 300, once many
 /// at once, and once it is cut off for twelve seconds.
 pub fn stream_loss(is_real: bool) -> Vec<Frame> {

@@ -102,6 +102,31 @@ pub fn dhcp(
     udp(from, to, u16::from(message), &bytes)
 }
 
+/// A question for the time, or with a stratum the answer (NTP version 4, RFC 5905, 7.3); 16 says that its clock is not set.
+pub fn ntp(from: End, to: End, identification: u16, stratum: Option<u8>) -> Vec<u8> {
+    let stamp = [&[0xe8, 0, 0, 0][..], &u32::from(identification).to_be_bytes()].concat();
+    let (first, origin) = if stratum.is_some() { (0x24, &stamp[..]) } else { (0x23, &[0; 8][..]) };
+    let head = [first, stratum.unwrap_or(0), 6, 0xe9, 0, 0, 0, 0, 0, 0, 0, 0, 192, 0, 2, 123];
+    udp(from, to, identification, &[&head[..], &[0; 8], origin, &[0; 8], &stamp].concat())
+}
+
+/// A router announces itself to the link for so many seconds, with this prefix in 2001:db8::/32 (RFC 4861, 4.2 and 4.6.2).
+pub fn router_announces(mac: Mac, lifetime_s: u16, prefix: u16) -> Vec<u8> {
+    let own = [&[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0][..], &mac].concat();
+    let everybody = [&[0xff, 2][..], &[0; 13], &[1]].concat();
+    let head = [&[134, 0, 0, 0, 64, 0][..], &lifetime_s.to_be_bytes(), &[0; 8]].concat();
+    let of_prefix =
+        [&[3, 4, 64, 0xc0, 0, 0, 14, 16, 0, 0, 14, 16, 0, 0, 0, 0, 0x20, 1, 0x0d, 0xb8][..]].concat();
+    let prefix = [&of_prefix[..], &prefix.to_be_bytes(), &[0; 10]].concat();
+    let mut message = [&head[..], &[1, 1], &mac, &prefix].concat();
+    let length = u16::try_from(message.len()).expect("short").to_be_bytes();
+    let pseudo = [&own[..], &everybody, &[0, 0], &length, &[0, 0, 0, 58]].concat();
+    let sum = checksum(&message, sum_of(&pseudo));
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    let packet = [&[0x60, 0, 0, 0][..], &length, &[58, 255], &own, &everybody, &message].concat();
+    ethernet([0x33, 0x33, 0, 0, 0, 1], mac, IPV6, &packet)
+}
+
 /// An LLDP frame of a bridge's port `ge1`, `tlvs` behind its name (IEEE 802.1AB-2016, 8).
 pub fn lldp(from: Mac, name: &str, tlvs: &[u8]) -> Vec<u8> {
     let length = u8::try_from(name.len()).expect("a short name");
@@ -210,6 +235,7 @@ fn sum_of(bytes: &[u8]) -> u32 {
 /// EtherTypes.
 pub const IPV4: u16 = 0x0800;
 pub const ARP: u16 = 0x0806;
+pub const IPV6: u16 = 0x86dd;
 pub const LLDP: u16 = 0x88cc;
 pub const EAPOL: u16 = 0x888e;
 pub const TAG: u16 = 0x8100;

@@ -34,6 +34,7 @@ pub mod querier_missing;
 pub mod recorder_offline;
 pub mod redundancy_lost;
 pub mod rogue_dhcp;
+pub mod rogue_ra;
 mod roots;
 pub mod service_down;
 mod speaker;
@@ -45,6 +46,7 @@ pub mod stream_loss_shared;
 pub mod stream_stalled;
 pub mod switch_fault;
 pub mod switching_loop;
+pub mod time_source_lost;
 pub mod wrong_segment;
 
 use std::fmt;
@@ -264,10 +266,12 @@ pub const ALL: &[&Kind] = &[
     &rogue_dhcp::KIND,
     &dhcp_failed::KIND,
     &dhcp_exhausted::KIND,
+    &rogue_ra::KIND,
     &neighbor_changed::KIND,
     &redundancy_lost::KIND,
     &querier_missing::KIND,
     &wrong_segment::KIND,
+    &time_source_lost::KIND,
     &mirror_lost::KIND,
     &mirror_partial::KIND,
     &mirror_one_way::KIND,

@@ -278,6 +278,7 @@ impl Ledger {
             | Fact::Copies { .. }
             | Fact::Returning(_)
             | Fact::Timekeeping(_)
+            | Fact::RouterAnnounced(_)
             | Fact::Notice(_) => {}
             // What nobody reads yet.
             Fact::Uptime { .. }

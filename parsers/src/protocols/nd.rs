@@ -29,7 +29,9 @@ use nom::number::complete::{be_u8, be_u16, be_u32, be_u128};
 
 pub use options::NdOption;
 
-use crate::vocabulary::{About, BindingBy, Envelope, Fact, Mac, Malformed, On, Parser, Probe, Sink, Start};
+use crate::vocabulary::{
+    About, BindingBy, Envelope, Fact, Mac, Malformed, On, Parser, Probe, RouterAnnounced, Sink, Start,
+};
 
 /// What the engine knows of this protocol.
 pub const ND: Parser = Parser {
@@ -132,6 +134,26 @@ impl<'a> Message<'a> {
         })
     }
 
+    /// What a router offers whose lifetime and preference are these.
+    fn announced(&self, lifetime_s: u16, preference: u8) -> RouterAnnounced {
+        let mut announced = RouterAnnounced { lifetime_s, preference, ..RouterAnnounced::default() };
+        let (prefixes, resolvers) = (&mut announced.prefixes, &mut announced.resolvers);
+        for option in &self.options {
+            match option {
+                NdOption::Prefix(it) if it.flags & AUTONOMOUS != 0 && it.valid_s != 0 => {
+                    prefixes.push((it.prefix, it.length));
+                }
+                NdOption::RecursiveDns { lifetime_s, servers } if *lifetime_s != 0 => {
+                    resolvers.extend(servers.iter().take(RouterAnnounced::PREFIXES_MAX));
+                }
+                _ => {}
+            }
+        }
+        prefixes.truncate(RouterAnnounced::PREFIXES_MAX);
+        resolvers.truncate(RouterAnnounced::PREFIXES_MAX);
+        announced
+    }
+
     /// Tests what RFC 4861 has every receiver test before it believes a message.
     fn check(&self, envelope: &Envelope) -> Result<(), Malformed> {
         let invalid = |field| Err(Malformed::Invalid { field });
@@ -229,8 +251,10 @@ fn observe(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(), Mal
     };
     match message.body {
         Body::RouterSolicitation => bind(message.source_mac(), source),
-        Body::RouterAdvertisement { lifetime_s, .. } => {
+        Body::RouterAdvertisement { lifetime_s, flags, .. } => {
             bind(message.source_mac(), source);
+            let announced = message.announced(lifetime_s, flags >> 3 & 3);
+            sink.fact(About::Sender, Fact::RouterAnnounced(Box::new(announced)));
             if lifetime_s != 0 {
                 sink.fact(About::Sender, Fact::Router);
             }
@@ -267,6 +291,8 @@ fn is_host(ip: &IpAddr) -> bool {
 
 /// The hop limit of a packet that no router forwarded (RFC 4861, 3.1).
 const HOP_LIMIT: u8 = 255;
+/// The A flag of a prefix: hosts make addresses of it.
+const AUTONOMOUS: u8 = 0x40;
 /// The S flag of a neighbour advertisement.
 const SOLICITED: u32 = 0x4000_0000;
 const ROUTER_SOLICITATION: u8 = 133;
@@ -313,6 +339,10 @@ mod tests {
         (sink.facts, result)
     }
 
+    fn announced(it: RouterAnnounced) -> (About, Fact) {
+        (About::Sender, Fact::RouterAnnounced(Box::new(it)))
+    }
+
     fn claim(mac: Mac, ip: IpAddr) -> (About, Fact) {
         let about = About::Named { mac: Some(mac), ip: Some(ip) };
         (about, Fact::Binding { mac, ip, by: BindingBy::Claim })
@@ -348,11 +378,46 @@ mod tests {
 
     #[test]
     fn router_binds_and_is_a_router_while_its_lifetime_lasts() {
-        let expected = vec![claim(HOLDER, link_local(1)), (About::Sender, Fact::Router)];
+        let announces = |lifetime_s| announced(RouterAnnounced { lifetime_s, ..RouterAnnounced::default() });
+        let expected = vec![claim(HOLDER, link_local(1)), announces(1_800), (About::Sender, Fact::Router)];
         assert_eq!(observed(&from(link_local(1)), ROUTER), (expected, Ok(())));
         let mut goodbye = ROUTER.to_vec();
         goodbye[6..8].fill(0);
-        assert_eq!(observed(&from(link_local(1)), &goodbye), (vec![claim(HOLDER, link_local(1))], Ok(())));
+        let expected = vec![claim(HOLDER, link_local(1)), announces(0)];
+        assert_eq!(observed(&from(link_local(1)), &goodbye), (expected, Ok(())));
+    }
+
+    #[test]
+    fn router_tells_prefixes_that_give_addresses_and_resolvers() {
+        let prefix = |flags: u8, last: u8| {
+            [
+                &[3, 4, 64, flags, 0, 0, 0, 9, 0, 0, 0, 9, 0, 0, 0, 0, 0x20, 1, 0x0d, 0xb8, 0, last][..],
+                &[0; 10],
+            ]
+            .concat()
+        };
+        let resolver = [&[25, 3, 0, 0, 0, 0, 0, 9, 0x20, 1, 0x0d, 0xb8][..], &[0; 11], &[1]].concat();
+        let mut bytes = [ROUTER, &prefix(0xc0, 1), &prefix(0x80, 2), &resolver].concat();
+        bytes[5] = 0x08;
+        let expected = RouterAnnounced {
+            lifetime_s: 1_800,
+            preference: 1,
+            prefixes: vec![("2001:db8:1::".parse().unwrap(), 64)],
+            resolvers: vec!["2001:db8::1".parse().unwrap()],
+        };
+        assert_eq!(observed(&from(link_local(1)), &bytes).0.get(1), Some(&announced(expected)));
+    }
+
+    #[test]
+    fn router_tells_no_more_prefixes_than_are_kept() {
+        let prefix = [&[3, 4, 64, 0xc0, 0, 0, 0, 9, 0, 0, 0, 9, 0, 0, 0, 0][..], &[0x20; 16]].concat();
+        let bytes = [ROUTER, &prefix.repeat(40)].concat();
+        match observed(&from(link_local(1)), &bytes).0.get(1) {
+            Some((_, Fact::RouterAnnounced(it))) => {
+                assert_eq!(it.prefixes.len(), RouterAnnounced::PREFIXES_MAX);
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -389,7 +454,8 @@ mod tests {
     fn message_that_the_capture_cut_is_not_malformed() {
         let cut = Envelope { is_cut: true, ..from(link_local(1)) };
         let (facts, result) = observed(&cut, &ROUTER[..ROUTER.len() - 1]);
-        assert_eq!((facts, result), (vec![(About::Sender, Fact::Router)], Ok(())));
+        let announces = announced(RouterAnnounced { lifetime_s: 1_800, ..RouterAnnounced::default() });
+        assert_eq!((facts, result), (vec![announces, (About::Sender, Fact::Router)], Ok(())));
         assert_eq!(observed(&cut, &ROUTER[..9]), (vec![], Ok(())));
     }
 

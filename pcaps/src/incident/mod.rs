@@ -19,6 +19,7 @@ mod plan;
 mod power;
 mod recorder;
 mod scene;
+mod service;
 mod stream;
 mod switch;
 
@@ -172,6 +173,8 @@ pub const ALL: &[&Kind] = &[
     &network::BROADCAST_STORM,
     &network::VLAN_MISTAKE,
     &network::DUPLICATE_ADDRESS,
+    &service::TIME_LOST,
+    &service::ROGUE_ROUTER,
     &dhcp::DHCP_DEAD,
     &dhcp::DHCP_EXHAUSTED,
     &dhcp::DHCP_ROGUE,
@@ -351,6 +354,8 @@ const ALWAYS_IT: &[&str] = &[
     "rogue-dhcp",
     "dhcp-failed",
     "dhcp-exhausted",
+    "rogue-ra",
+    "time-source-lost",
     "redundancy-lost",
     "wrong-segment",
     "mirror-lost",

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Timer, World};
+use super::{GATEWAY, Timer, World};
 use crate::fabric::HostId;
 use crate::frame::{Body, Frame, Packet, Transport};
 use crate::options::{MILLISECOND, SECOND};
@@ -61,13 +61,16 @@ impl World<'_> {
         self.flood(at, host, vlan, &frame, says);
     }
 
-    /// The gateway makes itself known to IPv6 hosts (RFC 4861, 6.2.4).
-    pub(super) fn advertise_router(&mut self, at: i64, host: HostId) {
+    /// A host makes itself known to IPv6 hosts as their router (RFC 4861, 6.2.4); with a lifetime of 0 it says that it
+    /// is none any more. Who is not meant to be one gives out a prefix of its own.
+    pub(super) fn advertise_router(&mut self, at: i64, host: HostId, lifetime_s: u16) {
         let Some(own) = self.site.hosts[host].ip6 else { return };
         let mac = self.site.hosts[host].mac;
-        let router = nd::Router { mac, lifetime_s: 1_800, prefix: None };
+        let prefix = (host != GATEWAY).then_some((STRANGERS, 64));
+        let router = nd::Router { mac, lifetime_s, prefix };
         let message = nd::router_advertise((own, ALL_NODES), &router);
-        let says = [Says::Binding(mac, own.into()), Says::Router];
+        let mut says = vec![Says::Binding(mac, own.into())];
+        says.extend((lifetime_s > 0).then_some(Says::Router));
         self.send_ip6(at, host, (own, ALL_NODES), (255, false), message, &says);
     }
 
@@ -172,6 +175,8 @@ impl World<'_> {
     }
 }
 
+/// What a router gives out that nobody asked for (RFC 3849: a prefix for documentation).
+const STRANGERS: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xbad, 0, 0, 0, 0, 0);
 const MDNS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const WS_DISCOVERY: Ipv4Addr = Ipv4Addr::new(239, 255, 255, 250);
 const SSDP: Ipv4Addr = Ipv4Addr::new(239, 255, 255, 250);

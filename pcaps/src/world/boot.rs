@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use super::link::{Parcel, vlan_of};
-use super::{Event, GATEWAY, Message, THINKING, Timer, World};
+use super::{Clock, Event, GATEWAY, Message, THINKING, Timer, World};
 use crate::fabric::HostId;
 use crate::frame::{Body, Data, Frame, Packet, Transport};
 use crate::options::{MILLISECOND, SECOND};
@@ -352,13 +352,8 @@ impl World<'_> {
     }
 
     /// Asks the gateway for the time, more and more seldom (RFC 5905, 7.3).
-    pub(super) fn ask_time(&mut self, at: i64, host: HostId) {
-        let server = gateway_ip(self.site.hosts[host].vlan);
-        let request = ntp::request(at);
-        let port = self.hosts[host].port();
-        let message = Message::TimeRequest(Rc::from(&request[..]), port);
-        let transport = Self::datagram((port, 123), request);
-        self.send(at, Parcel { from: host, to: server, transport, says: Vec::new(), message });
+    pub(super) fn keep_time(&mut self, at: i64, host: HostId) {
+        let port = self.ask_time(at, host);
         let age = at - self.hosts[host].booted;
         let poll = if age < 300 * SECOND {
             64
@@ -370,8 +365,23 @@ impl World<'_> {
         self.after(at + poll * SECOND + i64::from(port) * 10_000, host, Timer::Time);
     }
 
+    /// Asks the gateway for the time once, from the port that is returned.
+    pub(super) fn ask_time(&mut self, at: i64, host: HostId) -> u16 {
+        let server = gateway_ip(self.site.hosts[host].vlan);
+        let request = ntp::request(at);
+        let port = self.hosts[host].port();
+        let message = Message::TimeRequest(Rc::from(&request[..]), port);
+        let transport = Self::datagram((port, 123), request);
+        self.send(at, Parcel { from: host, to: server, transport, says: Vec::new(), message });
+        port
+    }
+
     pub(super) fn tell_time(&mut self, at: i64, server: HostId, client: HostId, request: &[u8], port: u16) {
-        let bytes = ntp::reply(request, at, at + 40_000);
+        let bytes = match self.clock {
+            Clock::Set => ntp::reply(request, at, at + 40_000),
+            Clock::Unset => ntp::unsynchronized(request, at, at + 40_000),
+            Clock::Mute => return,
+        };
         let to = self.hosts[client].ip;
         let transport = Self::datagram((123, port), bytes);
         let says = vec![Says::Served("ntp")];

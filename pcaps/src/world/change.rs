@@ -59,6 +59,12 @@ pub enum Change {
     AskAddress(HostId),
     /// A host renews its lease before it has to.
     RenewLease(HostId),
+    /// The gateway tells the time, or not.
+    Time(Clock),
+    /// A host asks for the time, out of its turn.
+    AskTime(HostId),
+    /// A host announces itself as an IPv6 router for so many seconds; 0 is its goodbye.
+    Advertise(HostId, u16),
     /// Frames circle: so many copies of each broadcast, until it ends with 0.
     Loop(u8),
     /// A host sends so many broadcasts in the next second.
@@ -81,6 +87,17 @@ pub enum Change {
     Record(HostId, bool),
     /// A viewer looks at a camera, or looks away.
     Look(HostId, HostId, bool),
+}
+
+/// What a time server tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The time.
+    Set,
+    /// That its own clock is not set.
+    Unset,
+    /// Nothing.
+    Mute,
 }
 
 impl World<'_> {
@@ -178,6 +195,11 @@ impl World<'_> {
                 self.after(at, host, Timer::Discover(0));
             }
             Change::RenewLease(host) => self.renew(at, host),
+            Change::Time(clock) => self.clock = clock,
+            Change::AskTime(host) => {
+                self.ask_time(at, host);
+            }
+            Change::Advertise(host, lifetime_s) => self.advertise_router(at, host, lifetime_s),
             Change::Loop(copies) => self.circling = copies,
             Change::Storm(host, count) => self.storm(at, host, count),
             Change::MirrorLost(is_lost) => {

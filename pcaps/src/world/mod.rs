@@ -21,7 +21,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
-pub use change::Change;
+pub use change::{Change, Clock};
 pub use pull::JobId;
 pub use stream::{PAYLOAD_TYPE, Stream, StreamId};
 
@@ -61,6 +61,8 @@ pub struct World<'o> {
     internet: Option<HostId>,
     access_server: Option<HostId>,
     dhcp: Vec<boot::Server>,
+    /// What the gateway tells of the time.
+    clock: Clock,
     /// The root of the spanning tree, as switches take it to be.
     root: SwitchId,
     /// How many times a broadcast comes by again, while a loop is closed.
@@ -227,6 +229,7 @@ impl<'o> World<'o> {
             owners,
             changes,
             dhcp: vec![boot::Server::default(); 100],
+            clock: Clock::Set,
             root: 0,
             circling: 0,
             is_lossy: false,
@@ -371,7 +374,7 @@ impl<'o> World<'o> {
             Timer::Renew => self.renew(at, host),
             Timer::Announce(turn) => self.announce(at, host, turn),
             Timer::Defend => self.claim(at, host, false),
-            Timer::Time => self.ask_time(at, host),
+            Timer::Time => self.keep_time(at, host),
             Timer::Register => self.register(at, host),
             Timer::Ping => self.ping(at, host),
             Timer::Chat => self.chat(at, host),

@@ -73,7 +73,7 @@ impl World<'_> {
             message: message.into(),
         };
         self.multicast(at, host, Ipv4Addr::new(224, 0, 0, 1), 1, transport, &[]);
-        self.advertise_router(at + 3 * MILLISECOND, host);
+        self.advertise_router(at + 3 * MILLISECOND, host, 1_800);
         self.report_groups(at + SECOND);
     }
 

@@ -131,6 +131,28 @@ impl Seen {
         })
     }
 
+    /// Who announces himself as a router, and for how many seconds: untagged, without extension headers.
+    pub fn routers(&self, window: (i64, i64)) -> Vec<(Mac, u16)> {
+        let frames = self.within(window).filter(|(.., bytes)| {
+            bytes[12..14] == [0x86, 0xdd] && bytes[20] == 58 && bytes.get(54) == Some(&134)
+        });
+        frames.map(|(_, source, bytes)| (*source, u16::from_be_bytes([bytes[60], bytes[61]]))).collect()
+    }
+
+    /// How often the time was asked for, how often it was told, and how often was said that there is none: untagged, IPv4.
+    pub fn time(&self, window: (i64, i64)) -> [usize; 3] {
+        let is_of = |bytes: &[u8], port: usize| {
+            bytes[12..14] == [8, 0] && bytes[23] == 17 && bytes[port..port + 2] == [0, 123]
+        };
+        let count =
+            |is_it: &dyn Fn(&[u8]) -> bool| self.within(window).filter(|(.., bytes)| is_it(bytes)).count();
+        [
+            count(&|bytes| is_of(bytes, 36)),
+            count(&|bytes| is_of(bytes, 34) && bytes[43] == 2),
+            count(&|bytes| is_of(bytes, 34) && bytes[43] == 0),
+        ]
+    }
+
     /// Who offers leases.
     pub fn leases_by(&self, window: (i64, i64)) -> BTreeSet<Mac> {
         self.dhcp(window, 2).map(|(_, source, _)| *source).collect()

@@ -1,0 +1,686 @@
+//! `time-source-lost`: a server that told devices the time tells nobody any more.
+//!
+//! ## What it says
+//! A server told the site's devices the time (NTP) at least twice. Then for a minute eight questions in a row and more, those of
+//! one device at least 16 s apart, got no answer within 4 s, or only the answer that its own clock is not set. Devices that
+//! have the time from somebody else meanwhile do not count. It ends with the next answer that tells the time.
+//!
+//! ## Why it matters
+//! Nothing fails at once. Clocks drift by seconds a day, then recordings of several cameras no longer fit together, logins
+//! with a time stamp (ONVIF) are refused, and certificates seem to be too young or too old.
+//!
+//! ## Where it is wrong
+//! Where a mirror stops to show what the server sends and no other conversation shows that. Devices that ask
+//! once a day are noticed after days.
+//!
+//! ## State
+//! `SERVERS_MAX` servers with `CLIENTS_MAX` clients each, `FED_MAX` clients that have the time; the one used longest ago is
+//! forgotten first. `WAITING_MAX` questions without an answer yet; `LOST_MAX` losses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use spanwatch_parsers::{Fact, Mac, Span, Text, Time, TimeStep, Timekeeping};
+
+use super::{Detector, Known};
+use crate::bounded::Expiring;
+use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Severity};
+use crate::ledger::directory::Number;
+use crate::observation::{Cite, Observation, Party};
+use crate::report::time::{clock_time, length};
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    id: "time-source-lost",
+    category: "network",
+    severity: Severity::Medium,
+    source: include_str!("time_source_lost.rs"),
+    start: Some(|| Box::new(TimeSources::new())),
+};
+
+/// So many questions in a row: then a client takes its server for unreachable (RFC 5905, 9.2: reach is 8 bits).
+const UNANSWERED: u64 = 8;
+/// For so long: a service that restarts is no loss. The usual time between two questions of one client (RFC 5905, 7.2) is as long.
+const LASTS: Span = Span::seconds(60);
+/// A server that told the time so often serves it.
+const TOLD: u64 = 2;
+/// An answer comes within this time; across the Internet it takes less than a second.
+const PATIENCE: Span = Span::seconds(4);
+/// Questions that follow one another faster are one: the shortest time between two (RFC 5905, 7.2: `MINPOLL` is 2^4 s).
+const APART: Span = Span::seconds(16);
+/// Servers that are asked; a site has one or two, its devices' makers name dozens.
+const SERVERS_MAX: usize = 1_024;
+/// Clients of one.
+const CLIENTS_MAX: usize = 256;
+/// Clients that were told the time.
+const FED_MAX: usize = 8_192;
+/// Questions that wait for their answer; of more, nothing is said.
+const WAITING_MAX: usize = 16_384;
+/// Many devices ask once a day.
+const IDLE: Span = Span::seconds(3 * 86_400);
+/// Losses told of.
+const LOST_MAX: usize = 256;
+/// Clients named in a sentence, and their questions cited.
+const NAMED: usize = 4;
+/// The server shows that it lives, or says itself that its clock is not set, in per cent.
+const SAID: u8 = 85;
+/// Its silence alone, in per cent.
+const SILENT: u8 = 75;
+
+type Sight = (Time, Cite);
+
+/// ```text
+/// told twice ──question, PATIENCE──► unanswered 1, 2 … UNANSWERED ──► lost ──told──► over
+///     ▲                                   │
+///     └────────────── told ───────────────┘
+/// ```
+#[derive(Debug)]
+pub struct TimeSources {
+    servers: Expiring<IpAddr, Server>,
+    /// When who was last told the time, by whomever.
+    fed: Expiring<IpAddr, Time>,
+    /// Until when whose question to whom is to be answered.
+    deadlines: BTreeSet<(Time, IpAddr, IpAddr)>,
+    lost: Vec<Lost>,
+    /// Questions before it may have been answered unseen.
+    watched_since: Time,
+}
+
+#[derive(Debug, Default)]
+struct Server {
+    vlan: Option<u16>,
+    /// Its MAC, or that of the router before it.
+    mac: Option<Mac>,
+    told: u64,
+    last_told: Sight,
+    /// The last answer that tells nothing: its clock is not set, for this reason.
+    unset: Option<(Sight, Option<Text>)>,
+    /// Somebody says that nobody takes the questions there.
+    refused: Option<Sight>,
+    clients: BTreeMap<IpAddr, Client>,
+    /// Where its loss stands, while it lasts.
+    lost: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Client {
+    /// Its last question that counts.
+    asked: Sight,
+    is_waiting: bool,
+    /// Questions in a row that nobody answered, and the first.
+    unanswered: u64,
+    first: Sight,
+}
+
+#[derive(Debug, Clone)]
+struct Lost {
+    server: IpAddr,
+    vlan: Option<u16>,
+    mac: Option<Mac>,
+    last_told: Sight,
+    unset: Option<(Sight, Option<Text>)>,
+    refused: Option<Sight>,
+    /// The first unanswered question of each client, [`CLIENTS_MAX`] at most.
+    clients: BTreeMap<IpAddr, Sight>,
+    questions: u64,
+    since: Time,
+    detected: Time,
+    last: Time,
+    ended: Option<Time>,
+}
+
+impl TimeSources {
+    fn new() -> Self {
+        Self {
+            servers: Expiring::new(SERVERS_MAX, IDLE, SEED),
+            fed: Expiring::new(FED_MAX, IDLE, SEED),
+            deadlines: BTreeSet::new(),
+            lost: Vec::new(),
+            watched_since: Time::MIN,
+        }
+    }
+
+    fn server(&mut self, ip: IpAddr, party: Party, at: Time) -> Option<&mut Server> {
+        let Party { vlan, mac, .. } = party;
+        let slot = match self.servers.find(&ip) {
+            Some(slot) => slot,
+            None => self.servers.insert(ip, Server { vlan, mac, ..Server::default() }, at).0,
+        };
+        self.servers.touch(slot, at)
+    }
+
+    fn asked(&mut self, seen: &Observation) {
+        let (Some(client), Some(server)) = (seen.subject.ip, seen.peer.ip) else { return };
+        if server.is_multicast() {
+            return;
+        }
+        let sight = (seen.at, seen.cite);
+        let Some(of) = self.server(server, seen.peer, seen.at) else { return };
+        let fresh = Client { asked: sight, is_waiting: true, unanswered: 0, first: sight };
+        let has_room = of.clients.len() < CLIENTS_MAX;
+        match of.clients.get_mut(&client) {
+            Some(known) if seen.at - known.asked.0 < APART => return,
+            Some(known) => (known.asked, known.is_waiting) = (sight, true),
+            None if has_room => drop(of.clients.insert(client, fresh)),
+            None => return,
+        }
+        if self.deadlines.len() < WAITING_MAX {
+            self.deadlines.insert((seen.at + PATIENCE, server, client));
+        }
+    }
+
+    fn answered(&mut self, told: &Timekeeping, seen: &Observation) {
+        let (Some(server), Some(client)) = (seen.subject.ip, seen.peer.ip) else { return };
+        let (sight, at) = ((seen.at, seen.cite), seen.at);
+        let Some(of) = self.server(server, seen.subject, at) else { return };
+        if !told.is_set {
+            let is_refusal = told.source.as_ref().is_some_and(|code| REFUSALS.contains(&code.as_str()));
+            match of.clients.get_mut(&client) {
+                // It lives, and wants this client to ask less, or not at all.
+                Some(client) if is_refusal => client.is_waiting = false,
+                _ if is_refusal => {}
+                _ => of.unset = Some((sight, told.source.clone())),
+            }
+            return;
+        }
+        (of.told, of.last_told) = (of.told.saturating_add(1), sight);
+        (of.unset, of.refused) = (None, None);
+        for (ip, other) in &mut of.clients {
+            other.unanswered = 0;
+            other.is_waiting &= *ip != client;
+        }
+        if let Some(lost) = of.lost.take().and_then(|index| self.lost.get_mut(index)) {
+            lost.ended = Some(at);
+        }
+        match self.fed.get(&client, at) {
+            Some(last) => *last = at,
+            None => drop(self.fed.insert(client, at, at)),
+        }
+    }
+
+    /// A question was not answered in time.
+    fn missed(&mut self, due: Time, server: IpAddr, client: IpAddr, known: &Known<'_>) {
+        let (asked, watched_since) = (due - PATIENCE, self.watched_since);
+        let Some(slot) = self.servers.find(&server) else { return };
+        let Some((_, of)) = self.servers.at(slot) else { return };
+        let Some(it) = of.clients.get_mut(&client).filter(|it| it.is_waiting && it.asked.0 == asked) else {
+            return;
+        };
+        it.is_waiting = false;
+        if asked < watched_since {
+            return;
+        }
+        if it.unanswered == 0 || it.first.0 < watched_since {
+            (it.unanswered, it.first) = (0, it.asked);
+        }
+        it.unanswered = it.unanswered.saturating_add(1);
+        let open = of.lost.and_then(|index| self.lost.get_mut(index));
+        if let Some(lost) = open {
+            (lost.last, lost.questions) = (due, lost.questions.saturating_add(1));
+            (lost.unset, lost.refused) = (of.unset.clone(), of.refused);
+            if lost.clients.len() < CLIENTS_MAX {
+                lost.clients.entry(client).or_insert(it.first);
+            }
+            return;
+        }
+        let fed = &self.fed;
+        let is_hungry = |(ip, it): &(&IpAddr, &Client)| {
+            it.unanswered > 0
+                && it.first.0 >= watched_since
+                && fed.peek(ip).is_none_or(|fed| *fed < it.first.0)
+        };
+        let hungry: Vec<(IpAddr, Client)> =
+            of.clients.iter().filter(is_hungry).map(|(ip, it)| (*ip, *it)).collect();
+        let questions = hungry.iter().fold(0_u64, |sum, (_, it)| sum.saturating_add(it.unanswered));
+        let since = hungry.iter().map(|(_, it)| it.first.0).min().unwrap_or(due);
+        let is_blind = known.faults.iter().any(|it| it.ended.is_none_or(|(ended, _)| ended >= since));
+        if questions < UNANSWERED
+            || due - since < LASTS
+            || of.told < TOLD
+            || is_blind
+            || self.lost.len() >= LOST_MAX
+        {
+            return;
+        }
+        of.lost = Some(self.lost.len());
+        self.lost.push(Lost {
+            server,
+            vlan: of.vlan,
+            mac: of.mac,
+            last_told: of.last_told,
+            unset: of.unset.clone(),
+            refused: of.refused,
+            clients: hungry.into_iter().map(|(ip, it)| (ip, it.first)).collect(),
+            questions,
+            since,
+            detected: due,
+            last: due,
+            ended: None,
+        });
+    }
+}
+
+impl Detector for TimeSources {
+    fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
+        match &seen.fact {
+            Fact::Timekeeping(told) => match told.step {
+                TimeStep::Asked => self.asked(seen),
+                TimeStep::Answered => self.answered(told, seen),
+                TimeStep::Told => {}
+            },
+            Fact::Unreachable { target, transport: UDP, port: Some(PORT), .. } => {
+                if let Some(server) = self.servers.get(target, seen.at) {
+                    server.refused = Some((seen.at, seen.cite));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn advance(&mut self, to: Time, known: &Known<'_>) {
+        while let Some((due, server, client)) = self.deadlines.first().copied().filter(|it| it.0 <= to) {
+            self.deadlines.remove(&(due, server, client));
+            self.missed(due, server, client, known);
+        }
+        while self.servers.expire(to).is_some() {}
+        while self.fed.expire(to).is_some() {}
+    }
+
+    fn unwatched(&mut self, _from: Time, to: Time) {
+        self.watched_since = to;
+    }
+
+    fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
+        let mut told: Vec<(Option<Number>, Lost)> = Vec::new();
+        for lost in &self.lost {
+            let number = known.directory.find_ip(lost.server, lost.vlan);
+            let is_gone = |number: Number| {
+                let mut absences = known.absences.iter().filter(|absence| absence.device == number);
+                absences.any(|it| {
+                    it.ended.is_none_or(|(ended, _)| ended >= lost.since) && it.since <= lost.detected
+                })
+            };
+            // That it is gone is said by itself.
+            if number.is_some_and(is_gone) {
+                continue;
+            }
+            // A router tells the time in each of its networks; what fails behind it fails for one reason.
+            let is_same = |(other, it): &&mut (Option<Number>, Lost)| {
+                let is_one =
+                    (number.is_some() && *other == number) || (it.mac.is_some() && it.mac == lost.mac);
+                is_one && it.overlaps(lost)
+            };
+            match told.iter_mut().find(is_same) {
+                Some((other, it)) => {
+                    it.join(lost);
+                    if other.is_none() && number.is_some() {
+                        (*other, it.server) = (number, lost.server);
+                    }
+                }
+                None => told.push((number, lost.clone())),
+            }
+        }
+        told.iter().map(|(number, lost)| lost.finding(*number, known)).collect()
+    }
+
+    fn limits(&self) -> Vec<(&'static str, usize, u64)> {
+        vec![
+            ("servers asked for the time", SERVERS_MAX, self.servers.evicted()),
+            ("devices told the time", FED_MAX, self.fed.evicted()),
+        ]
+    }
+}
+
+impl Lost {
+    fn overlaps(&self, other: &Self) -> bool {
+        let is_over = |it: &Self, at: Time| it.ended.is_some_and(|ended| ended < at);
+        !is_over(self, other.since) && !is_over(other, self.since)
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.clients.extend(&other.clients);
+        self.questions = self.questions.saturating_add(other.questions);
+        self.since = self.since.min(other.since);
+        self.detected = self.detected.min(other.detected);
+        // Who tells one of its networks the time has it for all.
+        self.ended = match (self.ended, other.ended) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            (Some(ended), None) if other.last <= ended => Some(ended),
+            (None, Some(ended)) if self.last <= ended => Some(ended),
+            _ => None,
+        };
+        self.last = self.last.max(other.last);
+        self.unset = self.unset.take().or_else(|| other.unset.clone());
+        self.refused = self.refused.or(other.refused);
+    }
+
+    fn finding(&self, number: Option<Number>, known: &Known<'_>) -> Finding {
+        let server = known.holder(self.server, self.vlan).1;
+        let clients: Vec<(Option<Number>, String)> =
+            self.clients.keys().map(|ip| known.holder(*ip, self.vlan)).collect();
+        let named: Vec<&str> = clients.iter().take(NAMED).map(|(_, name)| name.as_str()).collect();
+        let more = match clients.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        let device = number.and_then(|number| known.directory.device(number));
+        let lives = device.is_some_and(|it| it.last_own > self.since);
+        let is_said = self.unset.is_some() || self.refused.is_some();
+        let (cause, other) = if is_said || lives {
+            (Cause::Service, Cause::NetworkPath)
+        } else {
+            (Cause::NetworkPath, Cause::Service)
+        };
+        let why = match (&self.unset, self.refused) {
+            (Some((_, reason)), _) => {
+                let reason = reason.as_ref().map_or_else(String::new, |code| format!(" ({code})"));
+                format!("It answers that its own clock is not set{reason}.")
+            }
+            (None, Some(_)) => "Nobody takes the questions there: an ICMP error says so.".to_owned(),
+            (None, None) if lives => "It lives and answers no question for the time.".to_owned(),
+            (None, None) => "It is not heard.".to_owned(),
+        };
+        let (since, many) = (clock_time(self.since), clients.len());
+        let is_over = self.ended.map_or("", |_| " It tells the time again.");
+        Finding {
+            confidence: if is_said || lives { SAID } else { SILENT },
+            devices: number.into_iter().chain(clients.iter().filter_map(|(number, _)| *number)).collect(),
+            cause: Some(cause),
+            alternatives: vec![Alternative {
+                cause: other,
+                confidence: 40,
+                speaks_for: vec![1],
+                speaks_against: Vec::new(),
+                would_change: "whether the server answers somebody beside it",
+            }],
+            title: format!("{server} tells nobody the time since {since} UTC"),
+            summary: format!(
+                "Since {since} UTC {} nowhere the right time: {}{more}. Their clocks run away from now on, and recordings will bear wrong times.{is_over} It is IT's turn: check the time service (NTP) of {server}.",
+                if many == 1 { "1 device gets".to_owned() } else { format!("{many} devices get") },
+                named.join("; "),
+            ),
+            detail: format!(
+                "{} NTP questions of {many} clients to {} without the time, none answered within {}. It last told it at {} UTC. {why}",
+                self.questions,
+                self.server,
+                length(PATIENCE),
+                clock_time(self.last_told.0),
+            ),
+            remedy: format!(
+                "Check that the NTP service of {server} runs and has a source itself (its stratum must be below 16), then the filters for UDP port 123 on the way. Give the devices a second server."
+            ),
+            verify: "The next question is answered with the time; this finding then gets an end.".to_owned(),
+            evidence: self.evidence(&server, known),
+            last_seen: self.ended.unwrap_or(self.last),
+            ended: self.ended,
+            count: self.questions,
+            ..Finding::of_network(&KIND, &self.server.to_string(), self.since, self.detected)
+        }
+    }
+
+    fn evidence(&self, server: &str, known: &Known<'_>) -> Vec<Evidence> {
+        let said = |(at, cite): Sight, protocol, text| Evidence {
+            at,
+            cite: Some(cite),
+            protocol: Some(protocol),
+            text,
+        };
+        let mut evidence =
+            vec![said(self.last_told, "ntp", format!("{server} tells the time, for the last time"))];
+        for (client, first) in self.clients.iter().take(NAMED) {
+            let client = known.holder(*client, self.vlan).1;
+            evidence.push(said(
+                *first,
+                "ntp",
+                format!("{client} asks {server} for the time, in vain from here on"),
+            ));
+        }
+        if let Some((sight, _)) = &self.unset {
+            evidence.push(said(*sight, "ntp", format!("{server} says that its clock is not set")));
+        }
+        if let Some(sight) = self.refused {
+            evidence.push(said(sight, "icmp", format!("{server} cannot be reached on UDP port {PORT}")));
+        }
+        evidence
+    }
+}
+
+/// UDP, and NTP's port.
+const UDP: u8 = 17;
+const PORT: u16 = 123;
+/// Kiss codes for one client that asks too often, or may not (RFC 5905, 7.4).
+const REFUSALS: [&str; 3] = ["RATE", "DENY", "RSTR"];
+/// No result depends on it.
+const SEED: u64 = 0x7469_6d65;
+
+#[cfg(test)]
+mod tests {
+    use super::super::bench::{Bench, address, cite, mac, party, s};
+    use super::*;
+
+    const SERVER: (u8, &str) = (1, "192.0.2.1");
+    const OTHER: (u8, &str) = (2, "192.0.2.2");
+
+    fn message(step: TimeStep, is_set: bool, source: &str) -> Fact {
+        let source = Some(source.into());
+        Fact::Timekeeping(Box::new(Timekeeping { step, stratum: 2, is_set, source, sent: 1, answers: 1 }))
+    }
+
+    fn asks(bench: &mut Bench, at: i64, client: u8, (server, ip): (u8, &str)) {
+        let (from, to) =
+            (party(mac(client), &format!("192.0.2.{client}"), None), party(mac(server), ip, None));
+        bench.sees(s(at), from, to, message(TimeStep::Asked, false, ""));
+    }
+
+    fn answers(bench: &mut Bench, at: i64, client: u8, (server, ip): (u8, &str), is_set: bool, source: &str) {
+        let (from, to) =
+            (party(mac(server), ip, None), party(mac(client), &format!("192.0.2.{client}"), None));
+        bench.sees(s(at), from, to, message(TimeStep::Answered, is_set, source));
+    }
+
+    /// Devices 10 to 13 ask each 64 s until then; the server answers until second 200.
+    fn site(until: i64) -> Bench {
+        let mut bench = Bench::new();
+        for n in 10..14 {
+            bench.claims(s(0), mac(n), &format!("192.0.2.{n}"), None);
+        }
+        bench.claims(s(0), mac(1), SERVER.1, None);
+        for at in 1..until {
+            let client = 10 + (at % 64 / 16) as u8;
+            if at % 16 == 0 {
+                asks(&mut bench, at, client, SERVER);
+                if at < 200 {
+                    answers(&mut bench, at, client, SERVER, true, "192.0.2.123");
+                }
+            }
+            bench.tick(s(at + 1));
+        }
+        bench
+    }
+
+    #[test]
+    fn a_server_that_answers_eight_questions_no_more_is_lost() {
+        let bench = site(323);
+        assert!(bench.of(&KIND).is_empty());
+        let bench = site(330);
+        let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert_eq!((finding.first_seen, finding.detected, finding.count), (s(208), s(324), 8));
+        assert_eq!((finding.devices.len(), finding.cause), (5, Some(Cause::NetworkPath)));
+        assert_eq!(finding.evidence[0].cite, Some(cite(s(192))));
+    }
+
+    #[test]
+    fn the_next_answer_ends_it() {
+        let mut bench = site(400);
+        answers(&mut bench, 400, 10, SERVER, true, "192.0.2.123");
+        assert_eq!(bench.of(&KIND)[0].ended, Some(s(400)));
+    }
+
+    #[test]
+    fn a_server_whose_clock_is_not_set_tells_no_time() {
+        let mut bench = site(200);
+        for at in (208..400).step_by(16) {
+            let client = 10 + (at % 64 / 16) as u8;
+            asks(&mut bench, at, client, SERVER);
+            answers(&mut bench, at, client, SERVER, false, "INIT");
+            bench.tick(s(at + 8));
+        }
+        let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert_eq!((finding.cause, finding.confidence), (Some(Cause::Service), SAID));
+        assert!(finding.detail.contains("not set (INIT)"), "{}", finding.detail);
+    }
+
+    #[test]
+    fn a_server_that_lives_has_lost_its_service() {
+        let mut bench = site(330);
+        bench.sends(s(331), mac(1), SERVER.1, None);
+        assert_eq!(bench.of(&KIND)[0].cause, Some(Cause::Service));
+    }
+
+    #[test]
+    fn an_error_that_names_the_port_shows_its_service_gone() {
+        let mut bench = site(300);
+        let by = party(mac(1), SERVER.1, None);
+        let target = address(SERVER.1);
+        let fact = Fact::Unreachable { target, kind: 3, code: 3, transport: 17, port: Some(123) };
+        bench.sees(s(301), by, party(mac(10), "192.0.2.10", None), fact);
+        for at in [304, 320, 336] {
+            asks(&mut bench, at, 10 + (at % 64 / 16) as u8, SERVER);
+            bench.tick(s(at + 5));
+        }
+        assert!(bench.of(&KIND)[0].evidence.iter().any(|it| it.protocol == Some("icmp")));
+    }
+
+    #[test]
+    fn who_has_the_time_from_another_server_misses_nothing() {
+        let mut bench = site(200);
+        for at in (208..600).step_by(16) {
+            let client = 10 + (at % 64 / 16) as u8;
+            asks(&mut bench, at, client, SERVER);
+            asks(&mut bench, at, client, OTHER);
+            answers(&mut bench, at, client, OTHER, true, "192.0.2.123");
+            bench.tick(s(at + 8));
+        }
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn a_client_that_is_told_to_ask_less_is_no_loss() {
+        let mut bench = site(200);
+        for at in (208..900).step_by(16) {
+            asks(&mut bench, at, 10, SERVER);
+            answers(&mut bench, at, 10, SERVER, false, "RATE");
+            bench.tick(s(at + 8));
+        }
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn a_server_that_was_never_heard_is_none() {
+        let mut bench = Bench::new();
+        for at in (0..3_000).step_by(16) {
+            asks(&mut bench, at, 10, SERVER);
+            bench.tick(s(at + 8));
+        }
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn a_burst_of_questions_is_one() {
+        let mut bench = site(200);
+        for at in 208..224 {
+            asks(&mut bench, at, 10, SERVER);
+            bench.tick(s(at + 1));
+        }
+        bench.tick(s(300));
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn blind_time_may_have_held_the_answers() {
+        let mut bench = site(300);
+        bench.unwatched(s(301), s(302));
+        for at in [304, 320, 336, 352, 368, 384, 400] {
+            asks(&mut bench, at, 10 + (at % 64 / 16) as u8, SERVER);
+            bench.tick(s(at + 8));
+        }
+        assert!(bench.of(&KIND).is_empty());
+        asks(&mut bench, 416, 12, SERVER);
+        bench.tick(s(430));
+        assert_eq!(bench.of(&KIND)[0].first_seen, s(304));
+    }
+
+    #[test]
+    fn a_router_that_tells_several_networks_no_time_is_one_loss() {
+        let mut bench = site(200);
+        let second = (1, "198.51.100.1");
+        let of_second = |bench: &mut Bench, at: i64| {
+            let (from, to) = (party(mac(20), "198.51.100.20", None), party(mac(1), second.1, None));
+            bench.sees(s(at), from, to, message(TimeStep::Asked, false, ""));
+            (to, from)
+        };
+        for at in (90..200).step_by(16) {
+            let (server, client) = of_second(&mut bench, at);
+            bench.sees(s(at), server, client, message(TimeStep::Answered, true, "GPS"));
+        }
+        for at in (208..400).step_by(16) {
+            asks(&mut bench, at, 10 + (at % 64 / 16) as u8, SERVER);
+            of_second(&mut bench, at);
+            bench.tick(s(at + 8));
+        }
+        let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert_eq!((finding.count, finding.ended), (24, None));
+        answers(&mut bench, 410, 10, SERVER, true, "GPS");
+        assert_eq!(bench.of(&KIND)[0].ended, Some(s(410)));
+    }
+
+    #[test]
+    fn a_service_that_restarts_is_no_loss() {
+        let mut bench = site(200);
+        for n in 0..20 {
+            asks(&mut bench, 210 + i64::from(n) * 2, 30 + n, SERVER);
+            bench.tick(s(216 + i64::from(n) * 2));
+        }
+        answers(&mut bench, 255, 10, SERVER, true, "GPS");
+        bench.tick(s(400));
+        assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn one_long_jump_says_the_same_as_many_ticks() {
+        let (mut jump, mut ticks) = (site(326), site(326));
+        jump.tick(s(400));
+        (327..=400).for_each(|at| ticks.tick(s(at)));
+        let said =
+            |bench: &Bench| bench.of(&KIND).iter().map(|it| (it.detected, it.count)).collect::<Vec<_>>();
+        assert_eq!(said(&jump), said(&ticks));
+    }
+
+    #[test]
+    fn state_is_bounded() {
+        let mut sources = TimeSources::new();
+        for n in 0..20_000_u32 {
+            let [_, b, c, d] = n.to_be_bytes();
+            let seen = |fact| Observation {
+                place: crate::observation::Place::default(),
+                at: s(1),
+                cite: cite(s(1)),
+                subject: Party { ip: Some(IpAddr::from([10, b, c, d])), ..Party::default() },
+                peer: Party {
+                    ip: Some(IpAddr::from([10, 200, 0, if n % 2 == 0 { 1 } else { d }])),
+                    ..Party::default()
+                },
+                transport: Some(17),
+                source: "ntp",
+                fact,
+            };
+            sources.asked(&seen(message(TimeStep::Asked, false, "")));
+            if let Fact::Timekeeping(told) = message(TimeStep::Answered, true, "") {
+                sources.answered(&told, &seen(message(TimeStep::Answered, true, "")));
+            }
+        }
+        assert!(sources.servers.len() <= SERVERS_MAX && sources.fed.len() <= FED_MAX);
+        let most = sources.servers.peek(&address("10.200.0.1")).map_or(0, |it| it.clients.len());
+        assert!(most <= CLIENTS_MAX && sources.deadlines.len() <= WAITING_MAX);
+    }
+}
