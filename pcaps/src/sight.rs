@@ -4,7 +4,7 @@
 //! making bytes: what would be read off each frame is told instead, and what repeats is summed up for each
 //! second, as [`Heard`] and [`Media`].
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::wire::Mac;
 use crate::wire::stp::Bpdu;
@@ -96,6 +96,12 @@ pub enum Says {
     Asked(Option<IpAddr>, IpAddr),
     /// The sender forwards for others.
     Router,
+    /// The sender announces itself as an IPv6 router, for so many seconds, with this prefix.
+    RouterFor(u16, Option<Ipv6Addr>),
+    /// The sender asks for the time.
+    AsksTime,
+    /// The sender tells the time, or that its own clock is not set.
+    TellsTime(bool),
     /// The sender tries to open a connection, for the how-manieth time.
     Opening(u16),
     /// The sender refuses a connection.

@@ -9,11 +9,11 @@ use super::wire::{self, BROADCAST, End, Mac, TAG};
 
 /// Frames in their order, whatever order they are made in.
 #[derive(Debug, Default)]
-struct Wire(Vec<Frame>);
+pub(super) struct Wire(Vec<Frame>);
 
 impl Wire {
     /// A network in which somebody says something every second.
-    fn of(seconds: i64) -> Self {
+    pub(super) fn of(seconds: i64) -> Self {
         let mut wire = Self::default();
         for n in 0..seconds {
             let asked = u8::try_from(n % 200).expect("fits");
@@ -22,12 +22,12 @@ impl Wire {
         wire
     }
 
-    fn at(&mut self, at: i64, frame: Vec<u8>) {
+    pub(super) fn at(&mut self, at: i64, frame: Vec<u8>) {
         self.0.push(Frame::new(at, frame));
     }
 
     /// A host that says to everybody that it holds its address.
-    fn claims(&mut self, at: i64, holder: End) {
+    pub(super) fn claims(&mut self, at: i64, holder: End) {
         self.at(at, wire::arp(holder, holder, BROADCAST));
     }
 
@@ -57,7 +57,7 @@ impl Wire {
         self.at(at, wire::dhcp([nobody(mac), EVERYBODY], DISCOVER, mac, None, None));
     }
 
-    fn frames(mut self) -> Vec<Frame> {
+    pub(super) fn frames(mut self) -> Vec<Frame> {
         self.0.sort_by_key(|frame| frame.at);
         self.0
     }
@@ -286,9 +286,9 @@ pub fn rogue_ra(is_real: bool) -> Vec<Frame> {
     let mut wire = Wire::of(900);
     for n in 0..9 {
         wire.claims(n * 100 * SECOND + MS, host(1));
-        wire.at(n * 100 * SECOND + 2 * MS, wire::router_announces(host(1).mac, 1_800, 1));
+        wire.at(n * 100 * SECOND + 2 * MS, wire::router_announces(host(1), 1_800, 1));
         if n >= 7 || (!is_real && n < 1) {
-            wire.at(n * 100 * SECOND + 5 * MS, wire::router_announces(host(66).mac, 1_800, 0xbad));
+            wire.at(n * 100 * SECOND + 5 * MS, wire::router_announces(host(66), 1_800, 0xbad));
         }
     }
     wire.frames()
@@ -381,7 +381,7 @@ fn media(loses: impl Fn(i64, i64, i64) -> (bool, bool)) -> Vec<Frame> {
 }
 
 /// A host of the site; its MAC is made of a number that no other's is near to.
-fn host(number: u8) -> End {
+pub(super) fn host(number: u8) -> End {
     End { mac: [2, 0, 0, number, number, number], ..End::new([192, 0, 2, number], 0) }
 }
 
@@ -398,7 +398,7 @@ const EVERYBODY: End = End { mac: BROADCAST, ip: Ipv4Addr::BROADCAST, port: 67 }
 const SERVER: End = End { mac: [2, 0, 0, 0, 0, 0x53], ip: Ipv4Addr::new(192, 0, 2, 1), port: 67 };
 const ROGUE: End = End { mac: [2, 0, 0, 0, 6, 0x66], ip: Ipv4Addr::new(203, 0, 113, 1), port: 67 };
 
-const MS: i64 = 1_000_000;
+pub(super) const MS: i64 = 1_000_000;
 
 /// RFC 2132, 9.6.
 const DISCOVER: u8 = 1;

@@ -16,8 +16,8 @@ use spanwatch_engine::shard::FIRST_OF_FRAME;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
     ALL, Activity, Attached, BindingBy, Bridge, BridgeId, Ended, Exchange, Fact, Lease, Mac, Neighbor,
-    Notice, NoticeKind, PortFlags, ReceiverReport, Returning, Segments, Span, StreamActivity,
-    StreamAnnounced, StreamTransport, Text, Time,
+    Notice, NoticeKind, PortFlags, ReceiverReport, Returning, RouterAnnounced, Segments, Span,
+    StreamActivity, StreamAnnounced, StreamTransport, Text, Time, TimeStep, Timekeeping,
 };
 use spanwatch_simulator::options::SECOND;
 use spanwatch_simulator::sight::{self, Heard, Media, Says, Sight, Trap, What};
@@ -223,6 +223,12 @@ impl Observed {
     }
 }
 
+/// A word of NTP.
+fn time(step: TimeStep, is_set: bool) -> Fact {
+    let stratum = if is_set { 2 } else { 0 };
+    Fact::Timekeeping(Box::new(Timekeeping { step, stratum, is_set, source: None, sent: 1, answers: 1 }))
+}
+
 /// Somebody named in a message, where it is not about its sender.
 type Named = Option<(Option<Mac>, Option<IpAddr>)>;
 
@@ -258,6 +264,13 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
             vec![(named(mac, None), "dhcp", Fact::Attached(Box::new(attached)))]
         }
         Says::Router => vec![(None, "nd", Fact::Router)],
+        Says::RouterFor(lifetime_s, prefix) => {
+            let prefixes = prefix.map(|prefix| (prefix, 64)).into_iter().collect();
+            let told = RouterAnnounced { lifetime_s: *lifetime_s, prefixes, ..RouterAnnounced::default() };
+            vec![(None, "nd", Fact::RouterAnnounced(Box::new(told)))]
+        }
+        Says::AsksTime => vec![(None, "ntp", time(TimeStep::Asked, false))],
+        Says::TellsTime(is_set) => vec![(None, "ntp", time(TimeStep::Answered, *is_set))],
         Says::Opening(attempt) => {
             vec![(None, "flow", Fact::Opening { target, port: sight.to.port, attempt: *attempt })]
         }

@@ -102,6 +102,49 @@ pub fn dhcp(
     udp(from, to, u16::from(message), &bytes)
 }
 
+/// A router, or anybody, tells `to` that what it sent to `target` on a UDP port got no further (ICMP, RFC 792).
+pub fn unreachable(by: End, to: End, target: End, [kind, code]: [u8; 2], identification: u16) -> Vec<u8> {
+    let failed = udp(to, target, identification, &[0; 8]);
+    let mut message = [&[kind, code, 0, 0, 0, 0, 0, 0][..], &failed[14..42]].concat();
+    let sum = checksum(&message, 0);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    ipv4(by, to, 1, [identification, 0], &message)
+}
+
+/// The address of an end on its link over IPv6, made of its IPv4 address.
+fn of_link(end: End) -> [u8; 16] {
+    let [a, b, c, d] = end.ip.octets();
+    [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
+}
+
+/// A UDP datagram over IPv6.
+pub fn udp6(from: End, to: End, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len() + 8).expect("fits a datagram");
+    let mut datagram =
+        [&[from.port, to.port, length, 0].map(u16::to_be_bytes).concat()[..], payload].concat();
+    ipv6(from, (to.mac, of_link(to)), 17, &mut datagram, 6)
+}
+
+/// A host asks who holds another's address on the link (RFC 4861, 4.3).
+pub fn solicits(from: End, target: End) -> Vec<u8> {
+    let address = of_link(target);
+    let group = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, address[13], address[14], address[15]];
+    let to = ([0x33, 0x33, 0xff, address[13], address[14], address[15]], group);
+    let mut message = [&[135, 0, 0, 0, 0, 0, 0, 0][..], &address, &[1, 1], &from.mac].concat();
+    ipv6(from, to, 58, &mut message, 2)
+}
+
+/// A packet over IPv6 with hop limit 255, its checksum at `place`.
+fn ipv6(from: End, to: (Mac, [u8; 16]), protocol: u8, message: &mut [u8], place: usize) -> Vec<u8> {
+    let own = of_link(from);
+    let length = u16::try_from(message.len()).expect("short").to_be_bytes();
+    let pseudo = [&own[..], &to.1, &[0, 0], &length, &[0, 0, 0, protocol]].concat();
+    let sum = checksum(message, sum_of(&pseudo));
+    message[place..place + 2].copy_from_slice(&sum.to_be_bytes());
+    let packet = [&[0x60, 0, 0, 0][..], &length, &[protocol, 255], &own, &to.1, message].concat();
+    ethernet(to.0, from.mac, IPV6, &packet)
+}
+
 /// A question for the time, or with a stratum the answer (NTP version 4, RFC 5905, 7.3); 16 says that its clock is not set.
 pub fn ntp(from: End, to: End, identification: u16, stratum: Option<u8>) -> Vec<u8> {
     let stamp = [&[0xe8, 0, 0, 0][..], &u32::from(identification).to_be_bytes()].concat();
@@ -111,20 +154,12 @@ pub fn ntp(from: End, to: End, identification: u16, stratum: Option<u8>) -> Vec<
 }
 
 /// A router announces itself to the link for so many seconds, with this prefix in 2001:db8::/32 (RFC 4861, 4.2 and 4.6.2).
-pub fn router_announces(mac: Mac, lifetime_s: u16, prefix: u16) -> Vec<u8> {
-    let own = [&[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0][..], &mac].concat();
-    let everybody = [&[0xff, 2][..], &[0; 13], &[1]].concat();
+pub fn router_announces(from: End, lifetime_s: u16, prefix: u16) -> Vec<u8> {
+    let everybody = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     let head = [&[134, 0, 0, 0, 64, 0][..], &lifetime_s.to_be_bytes(), &[0; 8]].concat();
-    let of_prefix =
-        [&[3, 4, 64, 0xc0, 0, 0, 14, 16, 0, 0, 14, 16, 0, 0, 0, 0, 0x20, 1, 0x0d, 0xb8][..]].concat();
-    let prefix = [&of_prefix[..], &prefix.to_be_bytes(), &[0; 10]].concat();
-    let mut message = [&head[..], &[1, 1], &mac, &prefix].concat();
-    let length = u16::try_from(message.len()).expect("short").to_be_bytes();
-    let pseudo = [&own[..], &everybody, &[0, 0], &length, &[0, 0, 0, 58]].concat();
-    let sum = checksum(&message, sum_of(&pseudo));
-    message[2..4].copy_from_slice(&sum.to_be_bytes());
-    let packet = [&[0x60, 0, 0, 0][..], &length, &[58, 255], &own, &everybody, &message].concat();
-    ethernet([0x33, 0x33, 0, 0, 0, 1], mac, IPV6, &packet)
+    let of_prefix = [3, 4, 64, 0xc0, 0, 0, 14, 16, 0, 0, 14, 16, 0, 0, 0, 0, 0x20, 1, 0x0d, 0xb8];
+    let mut message = [&head[..], &[1, 1], &from.mac, &of_prefix, &prefix.to_be_bytes(), &[0; 10]].concat();
+    ipv6(from, ([0x33, 0x33, 0, 0, 0, 1], everybody), 58, &mut message, 2)
 }
 
 /// An LLDP frame of a bridge's port `ge1`, `tlvs` behind its name (IEEE 802.1AB-2016, 8).
@@ -153,8 +188,13 @@ pub fn joins(from: End, group: End, identification: u16) -> Vec<u8> {
 
 /// One RTP packet (RFC 3550, 5.1).
 pub fn rtp(from: End, to: End, sequence: u16) -> Vec<u8> {
+    rtp_of(from, to, sequence, 4)
+}
+
+/// The same of another source of this sender.
+pub fn rtp_of(from: End, to: End, sequence: u16, source: u8) -> Vec<u8> {
     let stamp = (u32::from(sequence) * 4_500).to_be_bytes();
-    let head = [&[0x80, 0x60][..], &sequence.to_be_bytes(), &stamp, &[1, 2, 3, 4]].concat();
+    let head = [&[0x80, 0x60][..], &sequence.to_be_bytes(), &stamp, &[1, 2, 3, source]].concat();
     udp(from, to, sequence, &[&head[..], &[7; 40]].concat())
 }
 

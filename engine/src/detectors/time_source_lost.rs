@@ -2,7 +2,9 @@
 //!
 //! ## What it says
 //! A server told the site's devices the time (NTP) at least twice. Then for a minute eight questions in a row and more, those of
-//! one device at least 16 s apart, got no answer within 4 s, or only the answer that its own clock is not set. Devices that
+//! one device at least 16 s apart, got no answer within 4 s, or only the answer that its own clock is not set. An answer
+//! would have been seen: the server sent other things to one of them meanwhile; or an ICMP error says that
+//! nobody takes the questions; or one of them looked for the server on its link three times within 10 s, in vain. Devices that
 //! have the time from somebody else meanwhile do not count. It ends with the next answer that tells the time.
 //!
 //! ## Why it matters
@@ -10,14 +12,14 @@
 //! with a time stamp (ONVIF) are refused, and certificates seem to be too young or too old.
 //!
 //! ## Where it is wrong
-//! Where a mirror stops to show what the server sends and no other conversation shows that. Devices that ask
+//! A server in the Internet that falls silent is told only where its way out says so. Devices that ask
 //! once a day are noticed after days.
 //!
 //! ## State
 //! `SERVERS_MAX` servers with `CLIENTS_MAX` clients each, `FED_MAX` clients that have the time; the one used longest ago is
-//! forgotten first. `WAITING_MAX` questions without an answer yet; `LOST_MAX` losses.
+//! forgotten first. `SUSPECTS_MAX` servers that owe an answer; `WAITING_MAX` questions without an answer yet; `LOST_MAX` losses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use spanwatch_parsers::{Fact, Mac, Span, Text, Time, TimeStep, Timekeeping};
@@ -48,6 +50,12 @@ const TOLD: u64 = 2;
 const PATIENCE: Span = Span::seconds(4);
 /// Questions that follow one another faster are one: the shortest time between two (RFC 5905, 7.2: `MINPOLL` is 2^4 s).
 const APART: Span = Span::seconds(16);
+/// Who looks for a host on its link does so three times, a second apart (RFC 4861, 10; Linux does the same over ARP) ...
+const LOOKS: usize = 3;
+/// ... within this time.
+const LOOKING: Span = Span::seconds(10);
+/// Servers that owe somebody an answer, and are watched for what else they send.
+const SUSPECTS_MAX: usize = 16;
 /// Servers that are asked; a site has one or two, its devices' makers name dozens.
 const SERVERS_MAX: usize = 1_024;
 /// Clients of one.
@@ -62,10 +70,8 @@ const IDLE: Span = Span::seconds(3 * 86_400);
 const LOST_MAX: usize = 256;
 /// Clients named in a sentence, and their questions cited.
 const NAMED: usize = 4;
-/// The server shows that it lives, or says itself that its clock is not set, in per cent.
+/// The server shows that it lives or is gone, or says itself that its clock is not set, in per cent.
 const SAID: u8 = 85;
-/// Its silence alone, in per cent.
-const SILENT: u8 = 75;
 
 type Sight = (Time, Cite);
 
@@ -79,6 +85,8 @@ pub struct TimeSources {
     servers: Expiring<IpAddr, Server>,
     /// When who was last told the time, by whomever.
     fed: Expiring<IpAddr, Time>,
+    /// Servers that owe an answer, and the MAC that theirs came from.
+    suspects: BTreeMap<IpAddr, Option<Mac>>,
     /// Until when whose question to whom is to be answered.
     deadlines: BTreeSet<(Time, IpAddr, IpAddr)>,
     lost: Vec<Lost>,
@@ -93,13 +101,25 @@ struct Server {
     mac: Option<Mac>,
     told: u64,
     last_told: Sight,
-    /// The last answer that tells nothing: its clock is not set, for this reason.
-    unset: Option<(Sight, Option<Text>)>,
-    /// Somebody says that nobody takes the questions there.
-    refused: Option<Sight>,
+    proof: Proof,
+    /// Who looked for it on the link lately, and when.
+    looked: VecDeque<(IpAddr, Sight)>,
     clients: BTreeMap<IpAddr, Client>,
     /// Where its loss stands, while it lasts.
     lost: Option<usize>,
+}
+
+/// What shows that an answer would have been seen, the last sight of each.
+#[derive(Debug, Clone, Default)]
+struct Proof {
+    /// Its clock is not set, for this reason.
+    unset: Option<(Sight, Option<Text>)>,
+    /// Somebody says that nobody takes the questions there.
+    refused: Option<Sight>,
+    /// It sent something else to one of those who ask it.
+    speaks: Option<Sight>,
+    /// It is not found on the link.
+    missing: Option<Sight>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -118,8 +138,7 @@ struct Lost {
     vlan: Option<u16>,
     mac: Option<Mac>,
     last_told: Sight,
-    unset: Option<(Sight, Option<Text>)>,
-    refused: Option<Sight>,
+    proof: Proof,
     /// The first unanswered question of each client, [`CLIENTS_MAX`] at most.
     clients: BTreeMap<IpAddr, Sight>,
     questions: u64,
@@ -134,6 +153,7 @@ impl TimeSources {
         Self {
             servers: Expiring::new(SERVERS_MAX, IDLE, SEED),
             fed: Expiring::new(FED_MAX, IDLE, SEED),
+            suspects: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             lost: Vec::new(),
             watched_since: Time::MIN,
@@ -179,12 +199,12 @@ impl TimeSources {
                 // It lives, and wants this client to ask less, or not at all.
                 Some(client) if is_refusal => client.is_waiting = false,
                 _ if is_refusal => {}
-                _ => of.unset = Some((sight, told.source.clone())),
+                _ => of.proof.unset = Some((sight, told.source.clone())),
             }
             return;
         }
-        (of.told, of.last_told) = (of.told.saturating_add(1), sight);
-        (of.unset, of.refused) = (None, None);
+        (of.told, of.last_told, of.mac) = (of.told.saturating_add(1), sight, seen.subject.mac);
+        (of.proof, of.looked) = (Proof::default(), VecDeque::new());
         for (ip, other) in &mut of.clients {
             other.unanswered = 0;
             other.is_waiting &= *ip != client;
@@ -192,9 +212,44 @@ impl TimeSources {
         if let Some(lost) = of.lost.take().and_then(|index| self.lost.get_mut(index)) {
             lost.ended = Some(at);
         }
+        self.suspects.remove(&server);
         match self.fed.get(&client, at) {
             Some(last) => *last = at,
             None => drop(self.fed.insert(client, at, at)),
+        }
+    }
+
+    /// Somebody sends something to somebody: it may be a server, to one who waits for its answer.
+    fn speaks(&mut self, seen: &Observation) {
+        let (mac, ip) = (seen.subject.mac, seen.subject.ip);
+        let Some(client) = seen.peer.ip else { return };
+        let is_of =
+            |(server, own): &(&IpAddr, &Option<Mac>)| Some(**server) == ip || (mac.is_some() && **own == mac);
+        for (server, _) in self.suspects.iter().filter(is_of) {
+            let Some((_, of)) = self.servers.find(server).and_then(|slot| self.servers.at(slot)) else {
+                continue;
+            };
+            if of.clients.contains_key(&client) {
+                of.proof.speaks = Some((seen.at, seen.cite));
+            }
+        }
+    }
+
+    /// Somebody looks for a host on its link.
+    fn looks(&mut self, target: IpAddr, seen: &Observation) {
+        if !self.suspects.contains_key(&target) {
+            return;
+        }
+        let Some((_, of)) = self.servers.find(&target).and_then(|slot| self.servers.at(slot)) else { return };
+        let Some(by) = seen.subject.ip else { return };
+        while of.looked.front().is_some_and(|(_, (at, _))| seen.at - *at > LOOKING)
+            || of.looked.len() > CLIENTS_MAX
+        {
+            of.looked.pop_front();
+        }
+        of.looked.push_back((by, (seen.at, seen.cite)));
+        if of.looked.iter().filter(|(other, _)| *other == by).count() >= LOOKS {
+            of.proof.missing = Some((seen.at, seen.cite));
         }
     }
 
@@ -214,10 +269,13 @@ impl TimeSources {
             (it.unanswered, it.first) = (0, it.asked);
         }
         it.unanswered = it.unanswered.saturating_add(1);
+        if of.told >= TOLD && self.suspects.len() < SUSPECTS_MAX {
+            self.suspects.insert(server, of.mac);
+        }
         let open = of.lost.and_then(|index| self.lost.get_mut(index));
         if let Some(lost) = open {
             (lost.last, lost.questions) = (due, lost.questions.saturating_add(1));
-            (lost.unset, lost.refused) = (of.unset.clone(), of.refused);
+            lost.proof = of.proof.clone();
             if lost.clients.len() < CLIENTS_MAX {
                 lost.clients.entry(client).or_insert(it.first);
             }
@@ -234,12 +292,8 @@ impl TimeSources {
         let questions = hungry.iter().fold(0_u64, |sum, (_, it)| sum.saturating_add(it.unanswered));
         let since = hungry.iter().map(|(_, it)| it.first.0).min().unwrap_or(due);
         let is_blind = known.faults.iter().any(|it| it.ended.is_none_or(|(ended, _)| ended >= since));
-        if questions < UNANSWERED
-            || due - since < LASTS
-            || of.told < TOLD
-            || is_blind
-            || self.lost.len() >= LOST_MAX
-        {
+        let is_enough = questions >= UNANSWERED && due - since >= LASTS && of.told >= TOLD;
+        if !is_enough || is_blind || of.proof.after(since).is_none() || self.lost.len() >= LOST_MAX {
             return;
         }
         of.lost = Some(self.lost.len());
@@ -248,8 +302,7 @@ impl TimeSources {
             vlan: of.vlan,
             mac: of.mac,
             last_told: of.last_told,
-            unset: of.unset.clone(),
-            refused: of.refused,
+            proof: of.proof.clone(),
             clients: hungry.into_iter().map(|(ip, it)| (ip, it.first)).collect(),
             questions,
             since,
@@ -270,9 +323,11 @@ impl Detector for TimeSources {
             },
             Fact::Unreachable { target, transport: UDP, port: Some(PORT), .. } => {
                 if let Some(server) = self.servers.get(target, seen.at) {
-                    server.refused = Some((seen.at, seen.cite));
+                    server.proof.refused = Some((seen.at, seen.cite));
                 }
             }
+            Fact::Activity(_) if !self.suspects.is_empty() => self.speaks(seen),
+            Fact::Asked { target, .. } => self.looks(*target, seen),
             _ => {}
         }
     }
@@ -288,6 +343,7 @@ impl Detector for TimeSources {
 
     fn unwatched(&mut self, _from: Time, to: Time) {
         self.watched_since = to;
+        self.suspects.clear();
     }
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
@@ -350,8 +406,10 @@ impl Lost {
             _ => None,
         };
         self.last = self.last.max(other.last);
-        self.unset = self.unset.take().or_else(|| other.unset.clone());
-        self.refused = self.refused.or(other.refused);
+        self.proof.unset = self.proof.unset.take().or_else(|| other.proof.unset.clone());
+        self.proof.refused = self.proof.refused.or(other.proof.refused);
+        self.proof.speaks = self.proof.speaks.or(other.proof.speaks);
+        self.proof.missing = self.proof.missing.or(other.proof.missing);
     }
 
     fn finding(&self, number: Option<Number>, known: &Known<'_>) -> Finding {
@@ -363,27 +421,31 @@ impl Lost {
             0 => String::new(),
             more => format!("; and {more} more"),
         };
-        let device = number.and_then(|number| known.directory.device(number));
-        let lives = device.is_some_and(|it| it.last_own > self.since);
-        let is_said = self.unset.is_some() || self.refused.is_some();
-        let (cause, other) = if is_said || lives {
-            (Cause::Service, Cause::NetworkPath)
-        } else {
-            (Cause::NetworkPath, Cause::Service)
-        };
-        let why = match (&self.unset, self.refused) {
-            (Some((_, reason)), _) => {
+        let shown = self.proof.after(self.since);
+        let (cause, other, why) = match &shown {
+            Some(Shown::Unset(reason)) => {
                 let reason = reason.as_ref().map_or_else(String::new, |code| format!(" ({code})"));
-                format!("It answers that its own clock is not set{reason}.")
+                let why = format!("It answers that its own clock is not set{reason}.");
+                (Cause::Service, Cause::NetworkPath, why)
             }
-            (None, Some(_)) => "Nobody takes the questions there: an ICMP error says so.".to_owned(),
-            (None, None) if lives => "It lives and answers no question for the time.".to_owned(),
-            (None, None) => "It is not heard.".to_owned(),
+            Some(Shown::Refused) => (
+                Cause::Service,
+                Cause::NetworkPath,
+                "An ICMP error says that nobody takes the questions there.".to_owned(),
+            ),
+            Some(Shown::Missing) => {
+                (Cause::Device, Cause::NetworkPath, "It is not found on its link.".to_owned())
+            }
+            Some(Shown::Speaks) | None => (
+                Cause::Service,
+                Cause::NetworkPath,
+                "It sends other things to them, and answers no question for the time.".to_owned(),
+            ),
         };
         let (since, many) = (clock_time(self.since), clients.len());
         let is_over = self.ended.map_or("", |_| " It tells the time again.");
         Finding {
-            confidence: if is_said || lives { SAID } else { SILENT },
+            confidence: SAID,
             devices: number.into_iter().chain(clients.iter().filter_map(|(number, _)| *number)).collect(),
             cause: Some(cause),
             alternatives: vec![Alternative {
@@ -435,13 +497,44 @@ impl Lost {
                 format!("{client} asks {server} for the time, in vain from here on"),
             ));
         }
-        if let Some((sight, _)) = &self.unset {
+        if let Some((sight, _)) = &self.proof.unset {
             evidence.push(said(*sight, "ntp", format!("{server} says that its clock is not set")));
         }
-        if let Some(sight) = self.refused {
+        evidence.extend(self.proof.speaks.map(|(at, cite)| Evidence {
+            at,
+            cite: Some(cite),
+            protocol: None,
+            text: format!("{server} sends something else to one of those who wait for its answer"),
+        }));
+        if let Some(sight) = self.proof.missing {
+            evidence.push(said(sight, "arp", format!("{server} is looked for on the link, again and again")));
+        }
+        if let Some(sight) = self.proof.refused {
             evidence.push(said(sight, "icmp", format!("{server} cannot be reached on UDP port {PORT}")));
         }
         evidence
+    }
+}
+
+/// What shows best that an answer would have been seen.
+enum Shown {
+    Unset(Option<Text>),
+    Refused,
+    Speaks,
+    Missing,
+}
+
+impl Proof {
+    /// What of it was seen after `since`.
+    fn after(&self, since: Time) -> Option<Shown> {
+        let is_after = |sight: &Option<Sight>| sight.is_some_and(|(at, _)| at >= since);
+        match &self.unset {
+            Some(((at, _), reason)) if *at >= since => Some(Shown::Unset(reason.clone())),
+            _ if is_after(&self.refused) => Some(Shown::Refused),
+            _ if is_after(&self.speaks) => Some(Shown::Speaks),
+            _ if is_after(&self.missing) => Some(Shown::Missing),
+            _ => None,
+        }
     }
 }
 
@@ -455,7 +548,7 @@ const SEED: u64 = 0x7469_6d65;
 
 #[cfg(test)]
 mod tests {
-    use super::super::bench::{Bench, address, cite, mac, party, s};
+    use super::super::bench::{Bench, activity, address, cite, mac, party, s};
     use super::*;
 
     const SERVER: (u8, &str) = (1, "192.0.2.1");
@@ -478,6 +571,13 @@ mod tests {
         bench.sees(s(at), from, to, message(TimeStep::Answered, is_set, source));
     }
 
+    /// The server sends something else to a device.
+    fn speaks(bench: &mut Bench, at: i64, client: u8) {
+        let (from, to) =
+            (party(mac(1), SERVER.1, None), party(mac(client), &format!("192.0.2.{client}"), None));
+        bench.sees(s(at), from, to, Fact::Activity(activity(s(at), 1)));
+    }
+
     /// Devices 10 to 13 ask each 64 s until then; the server answers until second 200.
     fn site(until: i64) -> Bench {
         let mut bench = Bench::new();
@@ -489,6 +589,9 @@ mod tests {
             let client = 10 + (at % 64 / 16) as u8;
             if at % 16 == 0 {
                 asks(&mut bench, at, client, SERVER);
+                if at > 200 {
+                    speaks(&mut bench, at + 1, client);
+                }
                 if at < 200 {
                     answers(&mut bench, at, client, SERVER, true, "192.0.2.123");
                 }
@@ -505,7 +608,7 @@ mod tests {
         let bench = site(330);
         let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
         assert_eq!((finding.first_seen, finding.detected, finding.count), (s(208), s(324), 8));
-        assert_eq!((finding.devices.len(), finding.cause), (5, Some(Cause::NetworkPath)));
+        assert_eq!((finding.devices.len(), finding.cause), (5, Some(Cause::Service)));
         assert_eq!(finding.evidence[0].cite, Some(cite(s(192))));
     }
 
@@ -530,16 +633,43 @@ mod tests {
         assert!(finding.detail.contains("not set (INIT)"), "{}", finding.detail);
     }
 
+    /// As [`site`], but the server says nothing at all after second 200.
+    fn silent(until: i64, looked_for: &[i64]) -> Bench {
+        let mut bench = site(200);
+        for at in 201..until {
+            if at % 16 == 0 {
+                asks(&mut bench, at, 10 + (at % 64 / 16) as u8, SERVER);
+            }
+            if looked_for.contains(&at) {
+                let asker = party(mac(10), "192.0.2.10", None);
+                bench.sees(
+                    s(at),
+                    asker,
+                    Party::default(),
+                    Fact::Asked { target: address(SERVER.1), of: None },
+                );
+            }
+            bench.tick(s(at + 1));
+        }
+        bench
+    }
+
     #[test]
-    fn a_server_that_lives_has_lost_its_service() {
-        let mut bench = site(330);
-        bench.sends(s(331), mac(1), SERVER.1, None);
-        assert_eq!(bench.of(&KIND)[0].cause, Some(Cause::Service));
+    fn where_nothing_shows_that_an_answer_would_be_seen_nothing_is_said() {
+        assert!(silent(600, &[]).of(&KIND).is_empty());
+        assert!(silent(600, &[260, 280, 300]).of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn a_server_that_is_looked_for_in_vain_is_gone() {
+        let bench = silent(400, &[260, 261, 262]);
+        let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert_eq!((finding.cause, finding.detected), (Some(Cause::Device), s(324)));
     }
 
     #[test]
     fn an_error_that_names_the_port_shows_its_service_gone() {
-        let mut bench = site(300);
+        let mut bench = silent(300, &[]);
         let by = party(mac(1), SERVER.1, None);
         let target = address(SERVER.1);
         let fact = Fact::Unreachable { target, kind: 3, code: 3, transport: 17, port: Some(123) };
@@ -606,6 +736,7 @@ mod tests {
         }
         assert!(bench.of(&KIND).is_empty());
         asks(&mut bench, 416, 12, SERVER);
+        speaks(&mut bench, 417, 12);
         bench.tick(s(430));
         assert_eq!(bench.of(&KIND)[0].first_seen, s(304));
     }
@@ -625,7 +756,9 @@ mod tests {
         }
         for at in (208..400).step_by(16) {
             asks(&mut bench, at, 10 + (at % 64 / 16) as u8, SERVER);
-            of_second(&mut bench, at);
+            let (_, client) = of_second(&mut bench, at);
+            bench.sees(s(at), party(mac(1), SERVER.1, None), client, Fact::Activity(activity(s(at), 1)));
+            speaks(&mut bench, at + 1, 10);
             bench.tick(s(at + 8));
         }
         let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };

@@ -69,7 +69,8 @@ impl World<'_> {
         let prefix = (host != GATEWAY).then_some((STRANGERS, 64));
         let router = nd::Router { mac, lifetime_s, prefix };
         let message = nd::router_advertise((own, ALL_NODES), &router);
-        let mut says = vec![Says::Binding(mac, own.into())];
+        let told = Says::RouterFor(lifetime_s, prefix.map(|(prefix, _)| prefix));
+        let mut says = vec![Says::Binding(mac, own.into()), told];
         says.extend((lifetime_s > 0).then_some(Says::Router));
         self.send_ip6(at, host, (own, ALL_NODES), (255, false), message, &says);
     }

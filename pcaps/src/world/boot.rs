@@ -372,7 +372,8 @@ impl World<'_> {
         let port = self.hosts[host].port();
         let message = Message::TimeRequest(Rc::from(&request[..]), port);
         let transport = Self::datagram((port, 123), request);
-        self.send(at, Parcel { from: host, to: server, transport, says: Vec::new(), message });
+        let says = vec![Says::AsksTime];
+        self.send(at, Parcel { from: host, to: server, transport, says, message });
         port
     }
 
@@ -384,7 +385,7 @@ impl World<'_> {
         };
         let to = self.hosts[client].ip;
         let transport = Self::datagram((123, port), bytes);
-        let says = vec![Says::Served("ntp")];
+        let says = vec![Says::Served("ntp"), Says::TellsTime(self.clock == Clock::Set)];
         self.send(at + 40_000, Parcel { from: server, to, transport, says, message: Message::TimeReply });
     }
 }
