@@ -67,6 +67,7 @@ const RINGING: &[(&str, Make)] = &[
     ("rogue-ra", |_| written(&faults::rogue_ra(true))),
     ("neighbor-changed", |_| written(&faults::neighbor_changed(true))),
     ("redundancy-lost", |_| written(&faults::redundancy_lost(true))),
+    ("path-congestion", |_| written(&faults::path_congestion(true))),
     ("querier-missing", |_| written(&faults::querier_missing(true))),
     ("time-source-lost", |_| written(&faults::time_source_lost(true))),
     ("admission-refused", |_| written(&faults::admission_refused(true))),
@@ -102,6 +103,7 @@ const NEARLY: &[(&str, Make)] = &[
     ("rogue-ra", |_| written(&faults::rogue_ra(false))),
     ("neighbor-changed", |_| written(&faults::neighbor_changed(false))),
     ("redundancy-lost", |_| written(&faults::redundancy_lost(false))),
+    ("path-congestion", |_| written(&faults::path_congestion(false))),
     ("querier-missing", |_| written(&faults::querier_missing(false))),
     ("time-source-lost", |_| written(&faults::time_source_lost(false))),
     ("admission-refused", |_| written(&faults::admission_refused(false))),
@@ -121,6 +123,11 @@ const RESEMBLING: &[(&str, &str, Make)] = &[
     }),
     ("switch-fault", "devices-offline-together", |_| {
         simulated("--seed 4 --devices 24 --length 5m --bit-rate 60000 --incident uplink-cut@2m+60s")
+    }),
+    ("path-congestion", "stream-loss-shared", |_| {
+        simulated(
+            "--seed 4 --devices 25 --length 5m --bit-rate 60000 --transport udp --incident loss-uplink@1m+120s",
+        )
     }),
     ("wrong-segment", "device-offline", |_| {
         simulated(

@@ -347,6 +347,48 @@ fn a_rogue_router_starts_as_routers_do_and_says_goodbye() {
 }
 
 #[test]
+fn a_full_uplink_loses_packets_in_the_seconds_that_carry_most() {
+    let udp = Options {
+        transport: Some(Transport::Udp),
+        bit_rate: Some(60_000),
+        frame_rate: Some(6),
+        ..order("uplink-full@80s+100s")
+    };
+    let (plan, seen, truth) = run_with(udp);
+    let start = plan.options.start;
+    let loads: Vec<usize> = (90..170)
+        .map(|n| {
+            seen.frames.iter().filter(|(at, ..)| (0..SECOND).contains(&(at - start - n * SECOND))).count()
+        })
+        .collect();
+    let full = loads.iter().filter(|load| **load > 400).count();
+    assert!((18..=22).contains(&full), "{loads:?}");
+    let lost: u64 = truth.streams.iter().map(|stream| stream.lost.before).sum();
+    assert!(lost > 50 && the(&truth).expected[0].kind == "path-congestion", "{lost}");
+}
+
+#[test]
+fn a_port_that_listens_swallows_what_a_camera_says_first() {
+    let (plan, seen, truth) = run("listening-port@80s+10s");
+    let event = the(&truth);
+    let (mac, back) = (seen::mac(&plan, &event.subjects[0]), seen::nanos(event.ended.as_ref().unwrap()));
+    let at = plan.options.start + 80 * SECOND;
+    assert!(!seen.of(mac).iter().any(|time| (at + SECOND..back - 10 * SECOND).contains(time)));
+    assert!(seen.of(mac).iter().any(|time| (back - 10 * SECOND..back + 5 * SECOND).contains(time)));
+}
+
+#[test]
+fn a_stand_in_takes_the_picture_that_a_recorder_leaves() {
+    let (plan, seen, truth) = run("stand-in@100s+120s");
+    let camera = &the(&truth).subjects[0];
+    let of_camera = truth.streams.iter().filter(|it| it.camera == *camera);
+    assert!(of_camera.clone().any(|it| it.receiver.starts_with("viewer")), "{camera}");
+    let at = plan.options.start + 101 * SECOND;
+    let media = seen.of(seen::mac(&plan, camera));
+    assert!(media.iter().filter(|time| (at + 45 * SECOND..at + 100 * SECOND).contains(*time)).count() > 50);
+}
+
+#[test]
 fn orders_that_cannot_be_are_refused_in_a_sentence() {
     for (text, said) in [
         ("powercycle", "did you mean power-cycle?"),

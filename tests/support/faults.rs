@@ -335,6 +335,24 @@ pub fn stream_loss_shared(is_real: bool) -> Vec<Frame> {
     })
 }
 
+/// Three cameras lose packets in the seconds in which a copy fills the way that they share; nearby it does so, and nothing
+/// is lost.
+pub fn path_congestion(is_real: bool) -> Vec<Frame> {
+    let is_full = |second: i64| second > 20 && second % 6 < 2;
+    let mut frames = media(|second, packet, _| {
+        let is_lost = is_real && is_full(second) && packet % 10 < 2;
+        (is_lost, is_lost)
+    });
+    let (from, to) = (End { port: 50_000, ..host(30) }, End { port: 50_000, ..host(20) });
+    for n in 0..100 * 300_i64 {
+        if is_full(n / 300) {
+            frames.push(Frame::new(n * SECOND / 300, wire::udp(from, to, n as u16, &[7; 1_200])));
+        }
+    }
+    frames.sort_by_key(|frame| frame.at);
+    frames
+}
+
 /// The receiver reports missing what all could see; nearby it does so in one report.
 pub fn stream_loss_downstream(is_real: bool) -> Vec<Frame> {
     media(|second, packet, camera| {

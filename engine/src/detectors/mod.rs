@@ -27,6 +27,7 @@ pub mod mirror_partial;
 pub mod mirror_truncated;
 pub mod neighbor_changed;
 pub mod not_recorded;
+pub mod path_congestion;
 mod paths;
 pub mod port_flapping;
 pub mod power_fault;
@@ -170,6 +171,14 @@ impl Known<'_> {
         own.any(|it| it.since <= at && it.ended.is_none_or(|(ended, _)| at - ended <= SETTLES))
     }
 
+    /// What to call a switch: its name where it told one, else its id.
+    #[must_use]
+    pub fn switch_name(&self, id: &str) -> String {
+        let named = self.switches.iter().find(|(other, _)| other.as_str() == id);
+        let name = named.and_then(|(_, switch)| switch.name.as_ref());
+        name.map_or_else(|| id.to_owned(), |name| name.as_str().to_owned())
+    }
+
     /// The id of the switch that a device hangs on.
     #[must_use]
     pub fn switch_of(&self, number: Number) -> Option<String> {
@@ -269,6 +278,7 @@ pub const ALL: &[&Kind] = &[
     &rogue_ra::KIND,
     &neighbor_changed::KIND,
     &redundancy_lost::KIND,
+    &path_congestion::KIND,
     &querier_missing::KIND,
     &wrong_segment::KIND,
     &time_source_lost::KIND,

@@ -3,7 +3,8 @@
 //! ## What it says
 //! Three devices and more lose packets of their media before they come by us (each as `stream-loss` says it), and they
 //! do so in the same seconds, began within 5 s of one another, or hang on one switch and began within 30 s. One
-//! finding names them all and stands for what was said of each.
+//! finding names them all and stands for what was said of each. Where they lose only when the way is full it is
+//! `path-congestion`.
 //!
 //! ## Why it matters
 //! It is not three bad cameras but one bad uplink: a damaged fibre or plug, a wrong duplex, or more traffic than fits.
@@ -50,11 +51,7 @@ fn finding(episode: &Episode, known: &Known<'_>) -> Finding {
     let sum = episode.sum();
     let many = episode.members.len();
     let subject = episode.subject.map_or_else(String::new, |ip| ip.to_string());
-    let switch = episode.switch.as_ref().map(|id| {
-        let named = known.switches.iter().find(|(other, _)| other.as_str() == id);
-        let name = named.and_then(|(_, switch)| switch.name.as_ref());
-        name.map_or_else(|| id.clone(), |name| name.as_str().to_owned())
-    });
+    let switch = episode.switch.as_ref().map(|id| known.switch_name(id));
     let (cause, place) = match &switch {
         Some(switch) => (Cause::Uplink, format!("the uplink of switch {switch}")),
         None => (Cause::NetworkPath, "the switch uplink that they share".to_owned()),

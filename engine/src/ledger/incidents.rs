@@ -11,7 +11,7 @@ use super::directory::Number;
 use crate::detectors::device_offline::{self, Around};
 use crate::detectors::{
     address_conflict, boot_loop, device_flapping, device_restarted, devices_offline_together, dhcp_exhausted,
-    dhcp_failed, recorder_offline, switch_fault, wrong_segment,
+    dhcp_failed, path_congestion, recorder_offline, stream_loss_shared, switch_fault, wrong_segment,
 };
 use crate::finding::Finding;
 use crate::verdict::Absence;
@@ -133,7 +133,7 @@ impl Ledger {
 
 /// Leaves out what another finding explains (facts, offline_and_switch 9.4, N15, and 10.4): of two devices that fight for
 /// one address each seems to be gone in turns, who is given no address comes and goes with each question for one, and so
-/// does who speaks in another VLAN.
+/// does who speaks in another VLAN. What is lost on a path because the path is full is no second fault.
 pub(super) fn explained(findings: Vec<Finding>) -> Vec<Finding> {
     let of_addresses =
         [address_conflict::KIND.id, dhcp_failed::KIND.id, dhcp_exhausted::KIND.id, wrong_segment::KIND.id];
@@ -144,8 +144,16 @@ pub(super) fn explained(findings: Vec<Finding>) -> Vec<Finding> {
         device_restarted::KIND.id,
         boot_loop::KIND.id,
     ];
-    let (mut reasons, others): (Vec<Finding>, Vec<Finding>) =
-        findings.into_iter().partition(|finding| of_addresses.contains(&finding.kind.id));
+    let reasons_of = |kind: &str| -> &[&str] {
+        match kind {
+            kind if seems_gone.contains(&kind) => &of_addresses,
+            kind if kind == stream_loss_shared::KIND.id => &[path_congestion::KIND.id],
+            _ => &[],
+        }
+    };
+    let (mut reasons, others): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(|finding| {
+        of_addresses.contains(&finding.kind.id) || finding.kind.id == path_congestion::KIND.id
+    });
     let mut kept = Vec::new();
     for finding in others {
         let explains = |reason: &&mut Finding| {
@@ -153,8 +161,8 @@ pub(super) fn explained(findings: Vec<Finding>) -> Vec<Finding> {
                 && reason.ended.is_none_or(|ended| finding.first_seen <= ended + AROUND);
             is_in_time && finding.devices.iter().all(|device| reason.devices.contains(device))
         };
-        let is_of_it = seems_gone.contains(&finding.kind.id);
-        match reasons.iter_mut().filter(|_| is_of_it).find(explains) {
+        let of_it = reasons_of(finding.kind.id);
+        match reasons.iter_mut().filter(|it| of_it.contains(&it.kind.id)).find(explains) {
             Some(reason) => reason.supersedes.push(finding.id),
             None => kept.push(finding),
         }

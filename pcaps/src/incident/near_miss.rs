@@ -144,6 +144,76 @@ pub(super) const RECORDER_RECONNECT: Kind = Kind {
     },
 };
 
+pub(super) const LISTENING_PORT: Kind = Kind {
+    name: "listening-port",
+    about: "a camera is restarted at a port without portfast: it runs, and nobody hears it for 30 s more",
+    family: Family::NearMiss,
+    lasts_s: (8, 20),
+    needs: super::has_recorders,
+    fits: |scene, subject| super::fit(subject, |host| scene.is_steady(host) && scene.host(host).has_lease),
+    draft: |scene, case| {
+        let host = case.host();
+        let ready = case.end + scene.host(host).boot_time();
+        let back = ready + FORWARDS;
+        let mut draft = Draft {
+            changes: vec![
+                (case.at, Change::ShutDown(host)),
+                (case.end, Change::PowerOn(host, ready - case.end)),
+                (ready - LINK_BEFORE, Change::Listens(host, true)),
+                (ready - LINK_BEFORE + FORWARDS, Change::Listens(host, false)),
+            ],
+            ended: Some(back),
+            what: format!(
+                "{} is restarted, and its port listens for 30 s before it forwards.",
+                scene.name(case.subject)
+            ),
+            expected: vec![
+                Expected::new("device-restarted", "device-restart", vec![host], (case.at, back))
+                    .or(&["device-offline"]),
+            ],
+            may: [super::power::ONE_GONE, &["device-offline"]].concat(),
+            must_not: MustNot::new(
+                &["boot-loop", "device-flapping", "dhcp-failed", "devices-offline-together"],
+                &[],
+            ),
+            touches: vec![host],
+            ..Draft::default()
+        };
+        if scene.proves_start(host) {
+            draft.visible.push(Visible::new(back, "device-restart"));
+        }
+        draft
+    },
+};
+
+pub(super) const STAND_IN: Kind = Kind {
+    name: "stand-in",
+    about: "a recorder leaves a camera, and 40 s later another machine takes its picture instead",
+    family: Family::NearMiss,
+    lasts_s: (120, 200),
+    needs: |options| options.mix = Mix::Site,
+    fits: |scene, subject| {
+        let has_viewer = scene.site.all(Role::Viewer).next().is_some();
+        super::fit(subject, |host| has_viewer && scene.is_steady(host))
+    },
+    draft: |scene, case| {
+        let host = case.host();
+        let name = scene.name(case.subject);
+        let mut draft =
+            quiet(host, format!("The recorder leaves {name}, and another machine takes its picture."));
+        let Some(viewer) = scene.site.all(Role::Viewer).next() else { return draft };
+        draft.changes = vec![
+            (case.at, Change::Record(host, false)),
+            (case.at + TAKES_OVER, Change::Look(viewer, host, true)),
+            (case.end, Change::Record(host, true)),
+            (case.end + 10 * SECOND, Change::Look(viewer, host, false)),
+        ];
+        draft.others = vec![Subject::Host(viewer)];
+        draft.ended = Some(case.end + 10 * SECOND);
+        draft
+    },
+};
+
 pub(super) const UPLINK_VIEW: Kind = Kind {
     name: "uplink-view",
     about: "the mirror copies one access switch's uplink and nothing else: most of the site is out of sight",
@@ -204,5 +274,11 @@ fn quiet(host: HostId, what: String) -> Draft {
     }
 }
 
+/// Twice the forward delay (IEEE 802.1D-2004, table 17-1): a port listens, learns, and then forwards.
+const FORWARDS: i64 = 30 * SECOND;
+/// The link of a camera comes up so long before it asks for its address: its fourth question, 28 s on, is heard.
+const LINK_BEFORE: i64 = 10 * SECOND;
+/// A stand-in notices that its recorder left, and takes over.
+const TAKES_OVER: i64 = 40 * SECOND;
 /// Cameras restarted by one round of maintenance.
 const REBOOTS: usize = 4;

@@ -8,7 +8,7 @@
 use super::scene::GROUP;
 use super::{Case, Draft, Expected, Family, Fit, Kind, MustNot, Scene, Subject, Visible};
 use crate::fabric::{Fabric, HostId};
-use crate::options::Transport;
+use crate::options::{SECOND, Transport};
 use crate::site::Role;
 use crate::world::Change;
 
@@ -128,6 +128,41 @@ fn loss_uplink(scene: &mut Scene, case: Case) -> Draft {
     draft
 }
 
+pub(super) const UPLINK_FULL: Kind = Kind {
+    name: "uplink-full",
+    about: "something behind a switch sends so much for a second, again and again, that the uplink drops frames",
+    family: Family::Stream,
+    lasts_s: (80, 140),
+    needs: super::has_recorders,
+    fits: LOSS_UPLINK.fits,
+    draft: uplink_full,
+};
+
+fn uplink_full(scene: &mut Scene, case: Case) -> Draft {
+    let Subject::Switch(switch) = case.subject else { return Draft::default() };
+    let Some(trunk) = scene.uplink(switch) else { return Draft::default() };
+    let mut draft = loss_uplink(scene, case);
+    let Some(copier) = scene.site.behind(switch).next() else { return Draft::default() };
+    draft.changes.clear();
+    let mut at = case.at / SECOND * SECOND + SECOND + SECOND / 20;
+    while at + SECOND < case.end.min(scene.ends()) {
+        draft.changes.push((at, Change::Bulk(copier, GATEWAY, DATAGRAMS)));
+        draft.changes.push((at, Change::TrunkLoss(trunk, OVERFLOW)));
+        draft.changes.push((at + SECOND * 9 / 10, Change::TrunkLoss(trunk, 0)));
+        at += 4 * SECOND;
+    }
+    draft.what = format!(
+        "{} sends a copy in bursts that are more than the uplink of {} carries.",
+        scene.host(copier).name,
+        scene.name(case.subject)
+    );
+    for expected in draft.expected.iter_mut().filter(|it| it.kind == "stream-loss-shared") {
+        expected.kind = "path-congestion";
+        expected.or.push("stream-loss-shared");
+    }
+    draft
+}
+
 pub(super) const LOSS_RECORDER: Kind = Kind {
     name: "loss-recorder",
     about: "a recorder's own cable loses some of what all its cameras send: behind the mirror",
@@ -181,3 +216,9 @@ fn is_lossy(scene: &Scene, host: HostId) -> bool {
 
 /// Frames lost, in a million.
 const LOSS: u32 = 30_000;
+/// Of a full uplink's, in a million.
+const OVERFLOW: u32 = 100_000;
+/// Full datagrams of one burst: some 6 Mbit/s.
+const DATAGRAMS: u32 = 500;
+/// Whom the copy goes to: the gateway, from where it leaves the site.
+const GATEWAY: HostId = 0;

@@ -2,8 +2,9 @@
 
 use std::net::Ipv4Addr;
 
+use super::link::Parcel;
 use super::tcp::Side;
-use super::{Event, Timer, World};
+use super::{Event, Message, Timer, World};
 use crate::fabric::{HostId, SwitchId, TrunkId};
 use crate::options::{MILLISECOND, SECOND};
 use crate::site::Role;
@@ -25,6 +26,8 @@ pub enum Change {
     Hang(HostId),
     /// A host's cable is cut, or put back.
     Cable(HostId, bool),
+    /// A host's port carries nothing though its link is up, as while a spanning tree listens; or carries again.
+    Listens(HostId, bool),
     /// Frames lost on a host's cable, in a million.
     CableLoss(HostId, u32),
     /// A cable between switches is cut, or put back.
@@ -69,6 +72,8 @@ pub enum Change {
     Loop(u8),
     /// A host sends so many broadcasts in the next second.
     Storm(HostId, u32),
+    /// A host sends another so many full datagrams in the next nine tenths of a second.
+    Bulk(HostId, HostId, u32),
     /// The mirror copies nothing, or again.
     MirrorLost(bool),
     /// The mirror's source list lacks these ports of a switch.
@@ -126,6 +131,7 @@ impl World<'_> {
                 let plug = self.fabric.access[host].plug;
                 self.trap_link(at + 20 * MILLISECOND, plug, is_up);
             }
+            Change::Listens(host, listens) => self.fabric.access[host].is_up = !listens,
             Change::CableLoss(host, loss_ppm) => self.fabric.access[host].loss_ppm = loss_ppm,
             Change::Trunk(trunk, is_up) => {
                 self.fabric.trunks[trunk].is_up = is_up;
@@ -202,6 +208,7 @@ impl World<'_> {
             Change::Advertise(host, lifetime_s) => self.advertise_router(at, host, lifetime_s),
             Change::Loop(copies) => self.circling = copies,
             Change::Storm(host, count) => self.storm(at, host, count),
+            Change::Bulk(from, to, count) => self.bulk(at, from, to, count),
             Change::MirrorLost(is_lost) => {
                 self.tap.is_mute = is_lost;
             }
@@ -319,6 +326,15 @@ impl World<'_> {
             && matches!(self.site.hosts[host].role, Role::Camera | Role::Controller | Role::Intercom)
     }
 
+    fn bulk(&mut self, at: i64, from: HostId, to: HostId, count: u32) {
+        let to = self.hosts[to].ip;
+        for n in 0..i64::from(count) {
+            let transport = Self::datagram((BULK_PORT, BULK_PORT), vec![0x5a; BULK_BYTES]);
+            let at = at + n * (SECOND * 9 / 10) / i64::from(count);
+            self.send(at, Parcel { from, to, transport, says: Vec::new(), message: Message::Nothing });
+        }
+    }
+
     fn storm(&mut self, at: i64, host: HostId, count: u32) {
         let ip = self.hosts[host].ip;
         for n in 0..count {
@@ -329,5 +345,8 @@ impl World<'_> {
     }
 }
 
+/// What a bulk sender fills: a datagram in one full frame, to a port that nobody else uses.
+const BULK_BYTES: usize = 1_400;
+const BULK_PORT: u16 = 5_201;
 /// The rapid spanning tree finds another way within this time of a lost cable.
 const RECONVERGENCE: i64 = 300 * MILLISECOND;
