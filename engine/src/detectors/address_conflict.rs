@@ -171,16 +171,16 @@ impl Conflicts {
             }
             return;
         }
-        if !(is_claim || is_known) || sign.at <= held.took {
+        // A virtual router passes from one machine to the other; only two real ones can quarrel.
+        if is_shared(sign.mac) || !(is_claim || is_known) || sign.at <= held.took {
             return;
         }
-        if sign.at - held.last.at > WITHIN {
+        if sign.at - held.last.at > WITHIN || is_shared(held.last.mac) {
             *held = Held::by(sign);
             return;
         }
         held.change(sign);
-        let back: Vec<Holder> =
-            held.holders.iter().filter(|it| it.is_back && !is_shared(it.mac)).copied().collect();
+        let back: Vec<Holder> = held.holders.iter().filter(|it| it.is_back).copied().collect();
         let trail = held.trail.clone();
         self.meet(key, &back, &trail, back.len() >= BACK_MIN);
         if is_claim {
@@ -600,6 +600,23 @@ mod tests {
         ] {
             assert!(quarrel(8, [mac(1), other]).of(&KIND).is_empty(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_virtual_router_that_passes_from_one_machine_to_the_other_is_none() {
+        let mut bench = Bench::new();
+        let shared = Mac([0, 0, 0x5e, 0, 1, 7]);
+        for n in 0..20 {
+            bench.claims(s(n * 10), shared, IP, None);
+            bench.claims(s(n * 10 + 5), if n < 10 { mac(1) } else { mac(200) }, IP, None);
+        }
+        assert!(bench.of(&KIND).is_empty());
+        // Two machines that both say so by turns are one all the same.
+        for n in 20..30 {
+            bench.claims(s(n * 10), shared, IP, None);
+            bench.claims(s(n * 10 + 5), if n % 2 == 0 { mac(1) } else { mac(200) }, IP, None);
+        }
+        assert_eq!(bench.of(&KIND).len(), 1);
     }
 
     #[test]
