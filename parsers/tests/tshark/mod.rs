@@ -73,8 +73,8 @@ const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type 
     || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22} \
     || (udp && (dns || mdns || llmnr || ssdp || nbns || dhcpv6))";
 const LAYERS: &[&str] = &[
-    "arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "ntp", "eapol", "eap", "dns", "mdns", "llmnr",
-    "ssdp", "nbns", "dhcpv6",
+    "arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "ntp", "eapol", "eap", "dns", "mdns",
+    "llmnr", "ssdp", "nbns", "dhcpv6",
 ];
 /// Captures with these topics have messages of ours.
 const TOPICS: &[&str] = &[
