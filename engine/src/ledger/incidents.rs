@@ -17,13 +17,17 @@ use crate::finding::Finding;
 use crate::verdict::Absence;
 use crate::verdict::again::{self, Episode, Repeated};
 use crate::verdict::fate::{self, Fate};
+use crate::verdict::returns::Hole;
 
 impl Ledger {
     /// Every incident as of `now`.
     pub(super) fn incidents(&self, now: Time) -> Vec<Finding> {
         let absences = self.verdict.absences();
         let fates = fate::incidents(absences, |number| self.switch_of(number));
-        let story = again::sort(&fates, absences, self.verdict.holes(), self.verdict.restarts());
+        // Where the mirror drops packets a device seems cut off for a moment, and something seems lost.
+        let is_real = |hole: &&Hole| !self.losses.mirror_drops_at(hole.from.0);
+        let holes: Vec<Hole> = self.verdict.holes().iter().filter(is_real).cloned().collect();
+        let story = again::sort(&fates, absences, &holes, self.verdict.restarts());
         let groups = story.groups.iter().filter_map(|outages| self.again(outages, &fates, now));
         let devices = story.devices.iter().filter_map(|repeated| self.repeated(repeated, now));
         let alone = story.alone.iter().filter_map(|index| self.incident(fates.get(*index)?, now));

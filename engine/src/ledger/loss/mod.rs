@@ -167,6 +167,13 @@ impl Losses {
         self.episodes.iter().filter(move |it| it.place == place && !it.is_superseded)
     }
 
+    /// Whether the mirror dropped packets at `at`: what was not seen then may have been there.
+    #[must_use]
+    pub fn mirror_drops_at(&self, at: Time) -> bool {
+        self.of(Place::Mirror)
+            .any(|it| it.since - BLURS <= at && it.ended.is_none_or(|ended| at <= ended + BLURS))
+    }
+
     /// Episodes that `episode` says anew.
     pub fn superseded_by(&self, episode: &Episode) -> impl Iterator<Item = &Episode> {
         episode.supersedes.iter().filter_map(|index| self.episodes.get(*index))
@@ -498,6 +505,8 @@ const UNSAID_FOR: Span = Span::seconds(20);
 const WOULD_BE_MIN: u64 = 5;
 /// … of which no more are missing than one in so many.
 const WOULD_BE_TIMES: u64 = 10;
+/// A mirror that drops began to, and ceases to, about so long before the first and after the last that shows it.
+const BLURS: Span = Span::seconds(5);
 /// Devices that lose together (facts, section 6).
 const PATH_MIN: usize = 3;
 /// Seconds in which both lose, at least, and more than half of those in which one does (facts, section 6: Jaccard).

@@ -141,6 +141,9 @@ fn what_the_receivers_have_is_lost_in_the_mirror_alone() {
     let mut site = Site::reporting();
     site.run(60, 4, two_of_all_here);
     assert_eq!(site.found(), [(Place::Mirror, 4)]);
+    assert_eq!([20, 31, 60].map(|at| site.losses.mirror_drops_at(s(at))), [false, true, true]);
+    site.run(120, 4, |_, _| (0, 0));
+    assert!(!site.losses.mirror_drops_at(s(90)));
 }
 
 #[test]
