@@ -1,7 +1,7 @@
 //! `stream-stalled`: the session lives, its picture stopped.
 //!
 //! ## What it says
-//! A device had sent media for 10 s or more and stopped, and nobody had ended it. It lives: after that it still agreed
+//! A device had sent media for a minute or more and stopped, and nobody had ended it. It lives: after that it still agreed
 //! to what its client asked for (RTSP). No picture came for three times the longest normal pause, 10 s at least; or the client
 //! asked anew (PLAY) and the device agreed; and for 5 s after nothing came either. Media of the same kind to the same client ends it.
 //!
@@ -10,7 +10,8 @@
 //!
 //! ## Where it is wrong
 //! Where our mirror lost the media and kept the session. Where three devices stop at once towards one client
-//! nothing is said, for that is no encoder.
+//! nothing is said, for that is no encoder; nor of who sends only when something moves: whose picture paused and went on
+//! by itself within the last hour, or never ran for a minute.
 //!
 //! ## State
 //! Every stream by device, receiver and source, `STREAMS_MAX`; stalls, `STALLS_MAX`.
@@ -36,8 +37,10 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Stalls::default())),
 };
 
-/// Media is expected to go on once it ran this long.
-const LEARNED: Span = Span::seconds(10);
+/// Media is expected to go on once it ran this long; what is sent on motion mostly ends sooner.
+const LEARNED: Span = Span::seconds(60);
+/// Who paused by himself may do so again for this long (facts, offline_and_switch 9.2, D1).
+const OCCASIONAL: Span = Span::seconds(3_600);
 /// No pause shorter than this is a stall: encoders drop to few pictures where nothing moves
 /// (facts, offline_and_switch 1 and 9.2, D6).
 const PATIENCE_MIN: Span = Span::seconds(10);
@@ -87,6 +90,10 @@ struct Media {
     last: Time,
     last_frame: Cite,
     longest_gap: Span,
+    /// Packets lost of it, from its start.
+    lost: u64,
+    /// When it last went on by itself after a pause.
+    went_on: Option<Time>,
     /// What the device agreed to since the last picture.
     agreed: Option<Agreed>,
     /// Whether the client, tired of waiting, ended it: only if he asks anew is anything to be expected.
@@ -120,6 +127,16 @@ struct Stall {
 }
 
 impl Media {
+    /// Whether it sends only now and then.
+    fn is_occasional(&self) -> bool {
+        self.went_on.is_some_and(|at| self.last - at < OCCASIONAL)
+    }
+
+    /// Whether it ran for so long that it is expected to go on.
+    fn is_learned(&self) -> bool {
+        self.last - self.first >= LEARNED && !self.is_occasional()
+    }
+
     fn patience(&self) -> Span {
         self.longest_gap.times(PATIENCE_GAPS).max(PATIENCE_MIN)
     }
@@ -147,6 +164,8 @@ impl Stalls {
             last: first,
             last_frame: cite,
             longest_gap: Span::ZERO,
+            lost: second.lost,
+            went_on: None,
             agreed: None,
             was_ended: false,
             entered: None,
@@ -157,19 +176,30 @@ impl Stalls {
             (media.first, media.longest_gap) = (first, Span::ZERO);
         } else {
             media.longest_gap = media.longest_gap.max(second.longest_gap);
+            let is_asked = media.was_ended || media.agreed.is_some_and(|agreed| agreed.is_play);
+            // What was lost meanwhile had been sent.
+            if first - media.last >= PATIENCE_MIN && second.lost <= media.lost && !is_asked {
+                media.went_on = Some(first);
+            }
         }
+        media.lost = second.lost;
         (media.last, media.last_frame, media.agreed) = (media.last.max(last), cite, None);
         media.was_ended = false;
         let due = media.ripe();
         self.enter(key, due);
         if is_new {
-            // A client that asks anew is sent another source.
+            // A client that asks anew is sent another source, by a device of the same habits.
+            let mut went_on = None;
             for (other, media) in self.streams.range_mut(of(device, second.destination)) {
                 if *other != key && media.last < first && media.payload_type == second.payload_type {
                     ended.extend(media.stall.take());
+                    went_on = went_on.max(media.went_on);
                     media.first = media.last;
                     media.agreed = None;
                 }
+            }
+            if let Some(media) = self.streams.get_mut(&key) {
+                media.went_on = went_on;
             }
         }
         let first_frame = Cite { input: second.first_frame.0, frame: second.first_frame.1 };
@@ -195,11 +225,7 @@ impl Stalls {
         let mut due = Vec::new();
         for (key, media) in self.streams.range_mut(of_all(device)) {
             let is_its = (key.1 == client || key.1.is_multicast()) && (is_play || !media.was_ended);
-            if is_its
-                && media.stall.is_none()
-                && at - media.last >= LIVES
-                && media.last - media.first >= LEARNED
-            {
+            if is_its && media.stall.is_none() && at - media.last >= LIVES && media.is_learned() {
                 media.agreed = Some(Agreed { at, cite: seen.cite, is_play });
                 due.push((*key, media.ripe().max(at)));
             }
@@ -245,7 +271,7 @@ impl Stalls {
         if media.stall.is_some() || ripe > due {
             return media.stall.is_none().then_some(ripe);
         }
-        let Some(agreed) = media.agreed.filter(|_| media.last - media.first >= LEARNED) else {
+        let Some(agreed) = media.agreed.filter(|_| media.is_learned()) else {
             if due - media.last >= FORGET {
                 self.streams.remove(&key);
                 return None;
@@ -474,6 +500,11 @@ mod tests {
     }
 
     fn media(bench: &mut Bench, from: Party, ssrc: u32, at: Time) {
+        lossy(bench, from, ssrc, at, 0);
+    }
+
+    /// A second of media, of which so many packets are lost from its start.
+    fn lossy(bench: &mut Bench, from: Party, ssrc: u32, at: Time, lost: u64) {
         let second = StreamActivity {
             stream: (u64::from(ssrc), 0),
             transport: StreamTransport::Udp,
@@ -487,7 +518,7 @@ mod tests {
             last: at,
             packets: 30,
             bytes: 30_000,
-            lost: 0,
+            lost,
             out_of_order: 0,
             duplicates: 0,
             jitter_16ticks: 0,
@@ -502,9 +533,10 @@ mod tests {
         bench.sees(at, from, recorder(), Fact::Exchange(Box::new(exchange)));
     }
 
+    /// Media from 50 s before the beginning until second 19.
     fn running(cameras: u8) -> Bench {
         let mut bench = Bench::new();
-        for s in 0..20 {
+        for s in -50..20 {
             for n in 0..cameras {
                 media(&mut bench, camera(n), n.into(), ms(s * 1_000));
             }
@@ -525,6 +557,20 @@ mod tests {
         assert_eq!((finding.first_seen, finding.detected, finding.ended), (ms(19_000), ms(29_000), None));
         media(&mut bench, camera(0), 0, ms(60_000));
         assert_eq!(bench.of(&KIND)[0].ended, Some(ms(60_000)));
+    }
+
+    #[test]
+    fn who_paused_before_and_went_on_by_himself_sends_only_now_and_then() {
+        let stands_since_100 = |pause_from: i64, lost: u64| {
+            let mut bench = running(1);
+            (pause_from.max(20)..100).for_each(|s| lossy(&mut bench, camera(0), 0, ms(s * 1_000), lost));
+            answers(&mut bench, camera(0), "OPTIONS", ms(110_000));
+            bench.tick(ms(200_000));
+            bench.of(&KIND).len()
+        };
+        assert_eq!(stands_since_100(20, 0), 1, "it never paused");
+        assert_eq!(stands_since_100(39, 0), 0, "it paused for 20 s");
+        assert_eq!(stands_since_100(39, 9), 1, "it sent all the time");
     }
 
     #[test]
