@@ -106,6 +106,21 @@ impl Bench {
         self.lease_in(None, at, client, message, server, ip);
     }
 
+    /// A client asks to keep the address that it has.
+    pub fn renewal(&mut self, at: Time, client: Mac, ip: &str) {
+        let lease = Lease {
+            message: 3,
+            server: None,
+            address: Some(address(ip)),
+            lease_s: None,
+            relay: None,
+            transaction: 7,
+        };
+        let subject = Party { mac: Some(client), ..Party::default() };
+        let peer = Party { port: 68, ..party(client, ip, None) };
+        self.sees(at, subject, peer, Fact::Lease(Box::new(lease)));
+    }
+
     /// The same in a VLAN.
     pub fn lease_in(
         &mut self,

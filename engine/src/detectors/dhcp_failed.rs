@@ -2,8 +2,8 @@
 //!
 //! ## What it says
 //! At least two devices asked for an address over DHCP again and again, or one did four times, and for 30 s
-//! nobody in that VLAN was answered, though answers were seen there before, or traffic in both directions is. The
-//! first answer ends it.
+//! nobody in that VLAN was answered, though answers were seen there before, or traffic in both directions is. Two that renew
+//! what they have count too, if they were seen to be given it. The first answer ends it.
 //!
 //! ## Why it matters
 //! What has an address keeps it until its lease ends; whatever starts now stays dark. After a power
@@ -140,6 +140,49 @@ mod tests {
         assert_eq!((finding.first_seen, finding.detected, finding.ended), (s(100), s(130), None));
         assert_eq!((finding.confidence, finding.devices.len(), finding.count), (ANSWERED_BEFORE, 3, 8));
         assert!(finding.evidence.len() >= 5 && finding.summary.contains("192.0.2.1"), "{}", finding.summary);
+    }
+
+    /// Two that have addresses ask to keep them.
+    fn renew(bench: &mut Bench, at: i64) {
+        for client in [7, 8] {
+            bench.renewal(s(at), mac(client), &format!("192.0.2.{client}"));
+            bench.tick(s(at));
+        }
+    }
+
+    fn keeps(bench: &mut Bench, at: i64) {
+        for client in [7, 8] {
+            bench.lease(s(at), mac(client), 5, Some(SERVER), Some(&format!("192.0.2.{client}")));
+        }
+    }
+
+    #[test]
+    fn two_that_renew_in_vain_are_a_failure_where_they_were_acknowledged_before() {
+        let mut bench = Bench::new();
+        keeps(&mut bench, 1);
+        [120, 124, 132, 148].into_iter().for_each(|at| renew(&mut bench, at));
+        bench.tick(s(151));
+        let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert_eq!((finding.first_seen, finding.detected, finding.ended), (s(120), s(150), None));
+        keeps(&mut bench, 160);
+        assert_eq!(bench.of(&KIND)[0].ended, Some(s(160)));
+    }
+
+    #[test]
+    fn who_renews_where_no_answer_was_ever_seen_or_is_served_the_next_time_is_no_failure() {
+        let mut bench = Bench::new();
+        served(&mut bench, 0, 50);
+        [120, 124, 132, 148, 160].into_iter().for_each(|at| renew(&mut bench, at));
+        bench.tick(s(300));
+        assert!(bench.of(&KIND).is_empty());
+        let mut bench = Bench::new();
+        for at in (0..300).step_by(30) {
+            renew(&mut bench, at);
+            renew(&mut bench, at + 4);
+            keeps(&mut bench, at + 5);
+        }
+        bench.tick(s(600));
+        assert!(bench.of(&KIND).is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! A client that is answered stops asking, so what counts is that it asks *again*. That it was answered shows
 //! even where the answer is not mirrored: it then names the server that it chose, to everybody (RFC 2131, 4.3.1).
+//! One that renews names none, and is answered in unicast: it counts only if it was seen to be acknowledged here before.
 //!
 //! ```text
 //! asks ──► in vain ──asks again; two such, or one four times; for 10 s; none answered for 30 s──► Failed
@@ -99,6 +100,8 @@ struct Segment {
     /// Unicast of two hosts in this VLAN, until the way back was seen.
     one_way: Vec<(Mac, Mac)>,
     is_two_way: bool,
+    /// Who was last acknowledged when, on whatever leg; [`CLIENTS_MAX`] at most.
+    acknowledged: BTreeMap<Mac, Time>,
     /// The open episode's index.
     open: Option<usize>,
     newcomers: Newcomers,
@@ -110,6 +113,8 @@ struct Tries {
     last: (Time, Cite),
     count: u32,
     refusals: u32,
+    /// Whether it has its address still.
+    is_renewal: bool,
 }
 
 /// Clients never seen before, in the last moments.
@@ -149,9 +154,11 @@ impl Leasing {
             DISCOVER | REQUEST if lease.relay.is_some() => {}
             DISCOVER | REQUEST if is_ask => {
                 let has_address = seen.peer.ip.is_some_and(|ip| !ip.is_unspecified());
-                if lease.message == DISCOVER || !has_address {
+                let is_renewal = lease.message == REQUEST && has_address;
+                let segment = self.segments.get(&vlan);
+                if !is_renewal || segment.is_some_and(|it| it.acknowledged.contains_key(&client)) {
                     self.fire(seen.at);
-                    self.asks(vlan, client, seen, known);
+                    self.asks(vlan, (client, is_renewal), seen, known);
                 }
             }
             REQUEST | OFFER | ACK | NAK => {
@@ -169,12 +176,21 @@ impl Leasing {
                 for vlan in vlans.into_iter().chain(own) {
                     self.answers(vlan, lease.message, answer);
                 }
+                if lease.message == ACK {
+                    self.segments.entry(vlan).or_default().acknowledges(client, seen.at);
+                }
             }
             _ => {}
         }
     }
 
-    fn asks(&mut self, vlan: Option<u16>, client: Mac, seen: &Observation, known: &Known<'_>) {
+    fn asks(
+        &mut self,
+        vlan: Option<u16>,
+        (client, is_renewal): (Mac, bool),
+        seen: &Observation,
+        known: &Known<'_>,
+    ) {
         let segment = self.segments.entry(vlan).or_default();
         let now = (seen.at, seen.cite);
         let is_new = segment.newcomers.take(client, seen, known);
@@ -182,15 +198,16 @@ impl Leasing {
             Some(tries) if seen.at - tries.last.0 <= FORGOTTEN => {
                 tries.last = now.max(tries.last);
                 tries.count = tries.count.saturating_add(1);
+                tries.is_renewal &= is_renewal;
             }
-            Some(tries) => *tries = Tries::new(now),
+            Some(tries) => *tries = Tries::new(now, is_renewal),
             None => {
                 if segment.vain.len() >= CLIENTS_MAX {
                     let oldest =
                         segment.vain.iter().min_by_key(|(_, tries)| tries.last.0).map(|(mac, _)| *mac);
                     oldest.and_then(|mac| segment.vain.remove(&mac));
                 }
-                segment.vain.insert(client, Tries::new(now));
+                segment.vain.insert(client, Tries::new(now, is_renewal));
             }
         }
         if let Some(episode) = segment.open.and_then(|open| self.episodes.get_mut(open)) {
@@ -221,10 +238,12 @@ impl Leasing {
             }
             return;
         }
-        let was_in_vain = segment.vain.remove(&answer.client).is_some();
-        let is_renewal = message == ACK && !was_in_vain;
+        let was_in_vain = segment.vain.remove(&answer.client);
+        let is_renewal = message == ACK && was_in_vain.is_none_or(|tries| tries.is_renewal);
         if is_renewal {
             segment.renewed = Some(answer);
+            // Whoever renews is served: as below.
+            segment.vain.retain(|_, tries| !tries.is_renewal);
         } else {
             // Whoever is new is served: those before him must ask again to be in vain.
             segment.vain.clear();
@@ -371,7 +390,9 @@ impl Segment {
         let ripe = self.ripe();
         let is_seen = self.answered.is_some();
         let are_many = ripe.len() >= CLIENTS_MIN;
-        let is_enough = are_many || ripe.iter().any(|(_, tries)| tries.count >= TRIES_OF_ONE);
+        // One that renews in vain may have had its answer on a way that is no longer mirrored.
+        let is_alone = |tries: &Tries| tries.count >= TRIES_OF_ONE && !tries.is_renewal;
+        let is_enough = are_many || ripe.iter().any(|(_, tries)| is_alone(tries));
         if !is_enough || !(is_seen || self.is_two_way) {
             return None;
         }
@@ -380,6 +401,15 @@ impl Segment {
         // A single device in a VLAN without a server may have been left to ask by mistake.
         let patience = if is_seen || are_many { PATIENCE } else { PATIENCE.times(2) };
         (last - first >= ASKING_ON).then(|| last.max(first + patience))
+    }
+
+    /// Notes that somebody has an address from now on; of too many the one acknowledged longest ago is forgotten.
+    fn acknowledges(&mut self, client: Mac, at: Time) {
+        if self.acknowledged.len() >= CLIENTS_MAX && !self.acknowledged.contains_key(&client) {
+            let oldest = self.acknowledged.iter().min_by_key(|(_, at)| **at).map(|(mac, _)| *mac);
+            oldest.and_then(|mac| self.acknowledged.remove(&mac));
+        }
+        self.acknowledged.insert(client, at);
     }
 
     /// Notes unicast between two hosts.
@@ -396,8 +426,8 @@ impl Segment {
 }
 
 impl Tries {
-    const fn new(now: (Time, Cite)) -> Self {
-        Self { first: now, last: now, count: 1, refusals: 0 }
+    const fn new(now: (Time, Cite), is_renewal: bool) -> Self {
+        Self { first: now, last: now, count: 1, refusals: 0, is_renewal }
     }
 }
 
@@ -462,7 +492,8 @@ impl Episode {
             answer.map(|it| said(it.at, it.cite, format!("the last answer before, to {}", it.client))),
         );
         for (mac, tries) in ripe.iter().take(CLIENTS_CITED) {
-            self.evidence.push(said(tries.first.0, tries.first.1, format!("{mac} asks for an address")));
+            let what = if tries.is_renewal { "to keep its address" } else { "for an address" };
+            self.evidence.push(said(tries.first.0, tries.first.1, format!("{mac} asks {what}")));
             let again = format!("{mac} asks again, attempt {}", tries.count);
             self.evidence.push(said(tries.last.0, tries.last.1, again));
         }
