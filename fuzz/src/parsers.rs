@@ -72,8 +72,9 @@ pub fn hold(input: &[u8]) {
         }
         Start::Session(start) => {
             let chunks = Chunk::read_all(case.rest);
-            let start = || start(&case.envelope);
-            if is_stream(parser, &case) {
+            let is_stream = is_stream(parser, &case);
+            let start = || start(&Envelope { is_stream, ..case.envelope });
+            if is_stream {
                 hold_probe(parser, &case.envelope, &chunks);
                 hold_stream(&start, &joined(&chunks, case.stream_max));
             } else {

@@ -48,10 +48,15 @@ pub struct Feeder {
 }
 
 impl Feeder {
+    /// A stream between nobody.
     pub fn new(parser: &Parser) -> Self {
+        Self::between(parser, &Envelope { is_stream: true, ..Envelope::default() })
+    }
+
+    pub fn between(parser: &Parser, envelope: &Envelope) -> Self {
         let Start::Session(start) = parser.start else { panic!("{} has no sessions", parser.name) };
         Self {
-            session: start(&Envelope::default()),
+            session: start(envelope),
             kept: Default::default(),
             ahead: [0; 2],
             sink: Sink::default(),

@@ -69,4 +69,6 @@ pub const ALL: &[&Parser] = &[
     &protocols::rtsp::RTSP,
     &protocols::tls::TLS,
     &protocols::http::HTTP,
+    &protocols::ssh::SSH,
+    &protocols::sip::SIP,
 ];

@@ -404,6 +404,12 @@ pub enum Key {
     WsdType,
     /// The model that Hikvision's search tells.
     SadpModel,
+    /// The line with which a side of SSH says what it is: `SSH-2.0-dropbear_2019.78`.
+    SshIdentification,
+    /// `User-Agent` of a message of SIP.
+    SipUserAgent,
+    /// `Server` of an answer of SIP.
+    SipServer,
 }
 
 impl Key {
@@ -459,6 +465,9 @@ impl Key {
             Self::OnvifService => "onvif.service",
             Self::WsdType => "wsd.type",
             Self::SadpModel => "sadp.model",
+            Self::SshIdentification => "ssh.identification",
+            Self::SipUserAgent => "sip.user-agent",
+            Self::SipServer => "sip.server",
         }
     }
 
@@ -529,6 +538,9 @@ impl Key {
         Self::OnvifService,
         Self::WsdType,
         Self::SadpModel,
+        Self::SshIdentification,
+        Self::SipUserAgent,
+        Self::SipServer,
     ];
 }
 
@@ -1004,6 +1016,8 @@ pub struct Envelope {
     pub destination: Option<IpAddr>,
     /// Whether the capture cut this message short: what is missing is not the sender's fault.
     pub is_cut: bool,
+    /// Whether it is of a stream (TCP), whose messages may begin and end anywhere.
+    pub is_stream: bool,
 }
 
 /// One protocol.

@@ -181,6 +181,7 @@ impl Head {
             source: sender.ip,
             destination: receiver.ip,
             is_cut,
+            is_stream: self.transport == Some(TCP),
         }
     }
 }
@@ -271,6 +272,9 @@ pub const fn is_shared(mac: Mac) -> bool {
             | [0, 7, 0xb4, 0, ..]
     )
 }
+
+/// IP protocol number.
+const TCP: u8 = 6;
 
 #[cfg(test)]
 mod tests {

@@ -652,7 +652,7 @@ impl Ledger {
     }
 
     fn label(&mut self, seen: &Observation, label: &Label) {
-        let is_of_client = matches!(label.key, Key::RtspUserAgent | Key::HttpUserAgent);
+        let is_of_client = matches!(label.key, Key::RtspUserAgent | Key::HttpUserAgent | Key::SipUserAgent);
         let is_client_kind = label.attribute == Concluded::Kind && is_of_client;
         let Some(number) = self.site_device_of(seen) else { return };
         if !(is_client_kind && self.forwards(number)) {

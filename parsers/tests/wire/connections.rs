@@ -98,7 +98,14 @@ impl Open {
     fn find(&mut self, parser: &'static Parser, way: Way) {
         let (orig, resp) = self.heard.direction;
         let (from, to) = if way == Way::Orig { (orig, resp) } else { (resp, orig) };
-        let envelope = Envelope { source_port: from.1, destination_port: to.1, ..Envelope::default() };
+        let envelope = Envelope {
+            source_port: from.1,
+            destination_port: to.1,
+            source: Some(from.0),
+            destination: Some(to.0),
+            is_stream: true,
+            ..Envelope::default()
+        };
         let Start::Session(start) = parser.start else { unreachable!("a parser of streams") };
         if self.session.is_none() && (parser.probe)(&envelope, &self.kept[way as usize]) == Probe::Yes {
             self.session = Some(start(&envelope));

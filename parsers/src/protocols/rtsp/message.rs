@@ -1,4 +1,4 @@
-//! One RTSP message: a start line, headers, an empty line, a body.
+//! One message of RTSP, or of SIP, which is written alike: a start line, headers, an empty line, a body.
 //!
 //! ```text
 //! DESCRIBE rtsp://192.0.2.7/live RTSP/1.0    or    RTSP/1.0 200 OK
@@ -12,12 +12,73 @@
 //! Lines end with CR LF or with LF alone. A header line that has no colon is
 //! stepped over and remembered in [`Message::fault`].
 //!
-//! Source: RFC 2326, 4 to 7; RFC 7826, 5 and 20.
+//! Source: RFC 2326, 4 to 7; RFC 7826, 5 and 20. SIP: RFC 3261, 7 and 25; its short header names by 7.3.3.
 
 use std::borrow::Cow;
 
 use crate::protocols::sdp;
 use crate::vocabulary::{Malformed, Probe};
+
+/// What tells the messages of one protocol from those of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialect {
+    /// What stands before a version.
+    word: &'static [u8],
+    /// The front of an answer's start line, `0` for any digit.
+    answer: &'static [u8],
+    /// With what a request's URL begins, in any case.
+    scheme: &'static [u8],
+    /// Methods, each with the blank behind it.
+    methods: &'static [&'static [u8]],
+}
+
+impl Dialect {
+    /// RTSP; methods by RFC 2326, 10, RFC 7826, 13, and REGISTER of live555.
+    pub const RTSP: Self = Self {
+        word: b"RTSP/",
+        answer: b"RTSP/0.0 000",
+        scheme: b"rtsp",
+        methods: &[
+            b"OPTIONS ",
+            b"DESCRIBE ",
+            b"SETUP ",
+            b"PLAY ",
+            b"PAUSE ",
+            b"TEARDOWN ",
+            b"GET_PARAMETER ",
+            b"SET_PARAMETER ",
+            b"ANNOUNCE ",
+            b"RECORD ",
+            b"REDIRECT ",
+            b"PLAY_NOTIFY ",
+            b"REGISTER ",
+            b"DEREGISTER ",
+        ],
+    };
+
+    /// SIP; methods by IANA's registry.
+    pub const SIP: Self = Self {
+        word: b"SIP/",
+        answer: b"SIP/0.0 000",
+        scheme: b"sip",
+        methods: &[
+            b"INVITE ",
+            b"ACK ",
+            b"OPTIONS ",
+            b"BYE ",
+            b"CANCEL ",
+            b"REGISTER ",
+            b"INFO ",
+            b"PRACK ",
+            b"SUBSCRIBE ",
+            b"NOTIFY ",
+            b"UPDATE ",
+            b"MESSAGE ",
+            b"REFER ",
+            b"PUBLISH ",
+        ],
+    };
+}
 
 /// One message, borrowed from the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,23 +126,31 @@ pub struct Header<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// Reads a message of RTSP whose head is `head_length` bytes long, as [`head_length`] says.
+    ///
+    /// # Errors
+    /// Those of [`Message::parse_as`].
+    pub fn parse(bytes: &'a [u8], head_length: usize) -> Result<Self, Malformed> {
+        Self::parse_as(&Dialect::RTSP, bytes, head_length)
+    }
+
     /// Reads a message whose head is `head_length` bytes long, as [`head_length`] says.
     ///
     /// # Errors
     /// `Invalid` where the start line is none, or the length of the body is no
     /// number or more than [`BODY_MAX`].
-    pub fn parse(bytes: &'a [u8], head_length: usize) -> Result<Self, Malformed> {
+    pub fn parse_as(dialect: &Dialect, bytes: &'a [u8], head_length: usize) -> Result<Self, Malformed> {
         let (head, behind) = bytes.split_at_checked(head_length).unwrap_or((bytes, &[]));
         let mut lines =
             head.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let (start, version) =
-            start(lines.next().unwrap_or_default()).ok_or(Malformed::Invalid { field: "start line" })?;
+        let (start, version) = start(dialect, lines.next().unwrap_or_default())
+            .ok_or(Malformed::Invalid { field: "start line" })?;
         let mut message =
             Self { start, version, headers: Vec::new(), body: &[], body_length: 0, fault: None };
         for line in lines.filter(|line| !line.is_empty()) {
             message.add(line);
         }
-        if let Some(length) = message.header(b"content-length") {
+        if let Some(length) = message.either(b"content-length", b"l") {
             let length = sdp::number(length).and_then(|length| usize::try_from(length).ok());
             message.body_length = length
                 .filter(|&length| length <= BODY_MAX)
@@ -120,6 +189,12 @@ impl<'a> Message<'a> {
         self.all(name).next()
     }
 
+    /// The first header of this name, or of its short form, both in lower case.
+    #[must_use]
+    pub fn either<'b>(&'b self, name: &'b [u8], short: &'b [u8]) -> Option<&'b [u8]> {
+        self.header(name).or_else(|| self.header(short))
+    }
+
     /// Every header of this name, in lower case.
     pub fn all<'b>(&'b self, name: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
         let named = self.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
@@ -150,13 +225,19 @@ pub fn head_length(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Whether a message begins here; `Maybe` where more bytes must tell, at most [`LINE_MAX`].
+/// Whether a message of RTSP begins here; see [`probe_start_as`].
 #[must_use]
 pub fn probe_start(bytes: &[u8]) -> Probe {
+    probe_start_as(&Dialect::RTSP, bytes)
+}
+
+/// Whether a message begins here; `Maybe` where more bytes must tell, at most [`LINE_MAX`].
+#[must_use]
+pub fn probe_start_as(dialect: &Dialect, bytes: &[u8]) -> Probe {
     let line_end = bytes.iter().take(LINE_MAX).position(|&byte| byte == b'\n');
     let line = bytes.get(..line_end.unwrap_or(bytes.len()).min(LINE_MAX)).unwrap_or_default();
-    if line.first() == Some(&b'R') && agrees(line, b"RTSP/") {
-        return probe_status_line(line, line_end.is_some());
+    if line.first() == dialect.word.first() && agrees(line, dialect.word) {
+        return probe_status_line(dialect, line, line_end.is_some());
     }
     let Some(space) = line.iter().take(METHOD_MAX.saturating_add(1)).position(|&byte| byte == b' ') else {
         let is_method = line.len() <= METHOD_MAX && line.iter().copied().all(is_method_byte);
@@ -167,41 +248,39 @@ pub fn probe_start(bytes: &[u8]) -> Probe {
         return Probe::No;
     }
     let target = target.trim_ascii_start();
-    if target.len() >= SCHEME.len() && agrees_without_case(target, SCHEME) {
+    if target.len() >= dialect.scheme.len() && agrees_without_case(target, dialect.scheme) {
         return Probe::Yes;
     }
     let is_text = line.iter().all(|&byte| byte == b'\r' || byte >= b' ');
-    if is_text && line_end.is_some() && start(line.strip_suffix(b"\r").unwrap_or(line)).is_some() {
+    if is_text && line_end.is_some() && start(dialect, line.strip_suffix(b"\r").unwrap_or(line)).is_some() {
         return Probe::Yes;
     }
     let is_open = is_text && line_end.is_none() && line.len() < LINE_MAX;
     if is_open { Probe::Maybe } else { Probe::No }
 }
 
-/// Whether `bytes` begin, as far as they go, with a method that RTSP knows or with its name:
-/// it tells RTSP from other protocols that speak in lines.
+/// Whether `bytes` begin, as far as they go, with a method that the protocol knows or with its name:
+/// it tells it from other protocols that speak in lines.
 #[must_use]
-pub fn has_known_start(bytes: &[u8]) -> bool {
-    agrees(bytes, b"RTSP/") || METHODS.iter().any(|method| agrees(bytes, method))
+pub fn has_known_start(dialect: &Dialect, bytes: &[u8]) -> bool {
+    agrees(bytes, dialect.word) || dialect.methods.iter().any(|method| agrees(bytes, method))
 }
 
-fn probe_status_line(line: &[u8], is_ended: bool) -> Probe {
-    // RTSP/1.0 200
-    const SHAPE: &[u8] = b"RTSP/0.0 000";
-    let fits = line.iter().zip(SHAPE).all(|(&byte, &shape)| match shape {
+fn probe_status_line(dialect: &Dialect, line: &[u8], is_ended: bool) -> Probe {
+    let fits = line.iter().zip(dialect.answer).all(|(&byte, &shape)| match shape {
         b'0' => byte.is_ascii_digit(),
         _ => byte == shape,
     });
     match fits {
-        true if line.len() >= SHAPE.len() => Probe::Yes,
+        true if line.len() >= dialect.answer.len() => Probe::Yes,
         true if !is_ended => Probe::Maybe,
         _ => Probe::No,
     }
 }
 
 /// Reads a start line; gives the version, too.
-fn start(line: &[u8]) -> Option<(Start<'_>, &[u8])> {
-    if let Some(rest) = line.strip_prefix(b"RTSP/") {
+fn start<'a>(dialect: &Dialect, line: &'a [u8]) -> Option<(Start<'a>, &'a [u8])> {
+    if let Some(rest) = line.strip_prefix(dialect.word) {
         let mut fields = rest.splitn(3, |&byte| byte == b' ');
         let version = fields.next().filter(|version| is_version(version))?;
         let digits = fields.next().filter(|digits| digits.len() == 3)?;
@@ -213,7 +292,7 @@ fn start(line: &[u8]) -> Option<(Start<'_>, &[u8])> {
     let method = line.get(..space)?;
     let url = line.get(space..last)?.trim_ascii();
     let version =
-        line.get(last..)?.trim_ascii().strip_prefix(b"RTSP/").filter(|version| is_version(version))?;
+        line.get(last..)?.trim_ascii().strip_prefix(dialect.word).filter(|version| is_version(version))?;
     let is_method = !method.is_empty() && method.iter().copied().all(is_method_byte);
     (is_method && !url.is_empty()).then_some((Start::Request { method, url }, version))
 }
@@ -234,26 +313,6 @@ fn agrees(bytes: &[u8], word: &[u8]) -> bool {
 fn agrees_without_case(bytes: &[u8], word: &[u8]) -> bool {
     bytes.iter().zip(word).all(|(a, b)| a.eq_ignore_ascii_case(b))
 }
-
-const SCHEME: &[u8] = b"rtsp";
-
-/// RFC 2326, 10, RFC 7826, 13, and REGISTER of live555.
-const METHODS: &[&[u8]] = &[
-    b"OPTIONS ",
-    b"DESCRIBE ",
-    b"SETUP ",
-    b"PLAY ",
-    b"PAUSE ",
-    b"TEARDOWN ",
-    b"GET_PARAMETER ",
-    b"SET_PARAMETER ",
-    b"ANNOUNCE ",
-    b"RECORD ",
-    b"REDIRECT ",
-    b"PLAY_NOTIFY ",
-    b"REGISTER ",
-    b"DEREGISTER ",
-];
 
 /// The longest method known has 13 letters.
 const METHOD_MAX: usize = 24;

@@ -256,7 +256,9 @@ fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
         [envelope.source_port, envelope.destination_port].iter().any(|port| PORTS.contains(port));
     match message::probe_start(text) {
         Probe::Yes => return Probe::Yes,
-        Probe::Maybe if is_on_port || message::has_known_start(text) => return Probe::Maybe,
+        Probe::Maybe if is_on_port || message::has_known_start(&message::Dialect::RTSP, text) => {
+            return Probe::Maybe;
+        }
         _ if !is_on_port => return Probe::No,
         _ => {}
     }

@@ -62,7 +62,11 @@ pub(super) fn seek(bytes: &[u8], limit: usize, known: Known<'_>) -> Found {
 
 /// A message whose method is known.
 fn probe_message(here: &[u8]) -> Probe {
-    if message::has_known_start(here) { message::probe_start(here) } else { Probe::No }
+    if message::has_known_start(&message::Dialect::RTSP, here) {
+        message::probe_start(here)
+    } else {
+        Probe::No
+    }
 }
 
 /// A frame, and what is behind it.
