@@ -92,10 +92,17 @@ impl Feeder {
     }
 
     pub fn gap(&mut self, way: Way) {
+        self.lose(way, None);
+    }
+
+    /// Loses bytes, `missing` of them where that is known.
+    pub fn lose(&mut self, way: Way, missing: Option<u64>) {
         let side = usize::from(way == Way::Resp);
         self.kept[side].clear();
         self.ahead[side] = 0;
-        self.session.gap(way, None, &mut self.sink);
+        if !self.is_done {
+            self.session.gap(way, missing, &mut self.sink);
+        }
     }
 
     pub fn end(mut self) -> Heard {
