@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub mod capture;
+pub mod cases;
 pub mod faults;
 pub mod forms;
 pub mod run;
