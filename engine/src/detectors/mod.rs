@@ -12,6 +12,7 @@ pub mod device_restarted;
 pub mod devices_offline_together;
 pub mod dhcp_exhausted;
 pub mod dhcp_failed;
+mod ends;
 pub mod input_damaged;
 mod leasing;
 pub mod limit_reached;

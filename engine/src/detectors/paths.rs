@@ -3,6 +3,7 @@
 //! ```text
 //! a bridge's port was designated, or another was its root port ──is its root port──► it took another way
 //! its way costs C for STEADY ──costs more, for CONFIRM──► its way is longer            └──the former──► over
+//! one of its cables is announced no more ([`super::ends`]) ──► it took another way
 //! ```
 //!
 //! The root stays the same: otherwise it is [`super::roots`]' matter. In the first minute ways are learned.
@@ -11,8 +12,9 @@
 
 use std::collections::BTreeSet;
 
-use spanwatch_parsers::{Bridge, BridgeId, Fact, Mac, Span, Time};
+use spanwatch_parsers::{Bridge, BridgeId, Fact, Mac, Span, Text, Time};
 
+use super::ends::{Ends, News};
 use super::roots::START;
 use crate::bounded::Expiring;
 use crate::observation::{Cite, Observation};
@@ -33,12 +35,14 @@ const LOSSES_MAX: usize = 1_024;
 type Sight = (Time, Cite);
 
 /// What became of a way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {
     /// Another port leads to the root; the former one, where it is known.
     Port { from: Option<u16>, to: u16 },
     /// The way costs more.
     Cost { from: u32, to: u32 },
+    /// A cable is gone, and the other leads to the root: what the bridge calls their ports.
+    Cable { from: Text, to: Text },
 }
 
 /// A bridge that had to take another way.
@@ -56,6 +60,8 @@ pub struct Loss {
     pub before: Sight,
     /// The first sight of the new one.
     pub first: Sight,
+    /// When it was clear.
+    pub known: Time,
     /// When the former one was back.
     pub ended: Option<Time>,
 }
@@ -78,11 +84,17 @@ pub struct Paths {
     start: Option<Time>,
     ways: Expiring<(Option<u16>, Mac), Way>,
     losses: Vec<Loss>,
+    ends: Ends,
 }
 
 impl Default for Paths {
     fn default() -> Self {
-        Self { start: None, ways: Expiring::new(WAYS_MAX, IDLE, SEED), losses: Vec::new() }
+        Self {
+            start: None,
+            ways: Expiring::new(WAYS_MAX, IDLE, SEED),
+            losses: Vec::new(),
+            ends: Ends::default(),
+        }
     }
 }
 
@@ -90,11 +102,41 @@ impl Paths {
     /// Takes the next observation.
     pub fn observe(&mut self, seen: &Observation) {
         let start = *self.start.get_or_insert(seen.at);
+        if let Some(news) = self.ends.observe(seen) {
+            self.cable(news, seen.at, start);
+        }
         if let (Fact::Bridge(bridge), Some(mac)) = (&seen.fact, seen.subject.mac)
             && bridge.message_age < bridge.max_age
             && bridge.bridge.mac != bridge.root.mac
         {
             self.says(bridge, mac, (seen.at, seen.cite), seen.at - start < START);
+        }
+    }
+
+    fn cable(&mut self, news: News, at: Time, start: Time) {
+        match news {
+            News::Lost { mac, chassis, ports: (from, to), before, first } => {
+                if first.0 - start >= START && self.losses.len() < LOSSES_MAX {
+                    let bridge = BridgeId { priority: 0, mac: chassis.unwrap_or(mac) };
+                    let turn = Turn::Cable { from, to };
+                    self.losses.push(Loss {
+                        vlan: None,
+                        bridge,
+                        mac,
+                        turn,
+                        before,
+                        first,
+                        known: at,
+                        ended: None,
+                    });
+                }
+            }
+            News::Back(mac) => {
+                let is_it = |it: &&mut Loss| it.is_cable() && it.mac == mac && it.ended.is_none();
+                if let Some(loss) = self.losses.iter_mut().rev().find(is_it) {
+                    loss.ended = Some(at);
+                }
+            }
         }
     }
 
@@ -112,14 +154,16 @@ impl Paths {
         let dear = dear.filter(|_| !is_start);
         let is_cheap = way.dearer.is_none();
         let (cost_now, root_port) = (way.cost, way.root_port);
-        let open =
-            self.losses.iter_mut().rev().find(|it| {
-                it.ended.is_none() && (it.vlan, it.bridge.mac) == (bridge.vlan, bridge.bridge.mac)
-            });
+        let open = self.losses.iter_mut().rev().find(|it| {
+            !it.is_cable()
+                && it.ended.is_none()
+                && (it.vlan, it.bridge.mac) == (bridge.vlan, bridge.bridge.mac)
+        });
         if let Some(open) = open {
-            let is_back = match open.turn {
-                Turn::Port { to, .. } => root_port != Some(to),
-                Turn::Cost { from, .. } => is_cheap && cost_now <= from,
+            let is_back = match &open.turn {
+                Turn::Port { to, .. } => root_port != Some(*to),
+                Turn::Cost { from, .. } => is_cheap && cost_now <= *from,
+                Turn::Cable { .. } => false,
             };
             if is_back {
                 open.ended = Some(sight.0);
@@ -129,19 +173,29 @@ impl Paths {
         let turn = port.map(|turn| (turn, sight)).or(dear);
         if let Some((turn, first)) = turn.filter(|_| self.losses.len() < LOSSES_MAX) {
             let (vlan, bridge) = (bridge.vlan, bridge.bridge);
-            self.losses.push(Loss { vlan, bridge, mac, turn, before, first, ended: None });
+            let known = sight.0;
+            self.losses.push(Loss { vlan, bridge, mac, turn, before, first, known, ended: None });
         }
     }
 
     /// Says that nobody watched: what changes meanwhile is learned.
     pub fn unwatched(&mut self) {
         self.ways = Expiring::new(WAYS_MAX, IDLE, SEED);
+        self.ends.unwatched();
     }
 
     /// All losses, in the order in which they were seen.
     #[must_use]
     pub fn losses(&self) -> &[Loss] {
         &self.losses
+    }
+}
+
+impl Loss {
+    /// Whether one of two cables is gone.
+    #[must_use]
+    pub const fn is_cable(&self) -> bool {
+        matches!(self.turn, Turn::Cable { .. })
     }
 }
 
@@ -245,13 +299,13 @@ mod tests {
     }
 
     fn told(spans: &[(i64, i64, u8, u32, u16)]) -> Vec<(Turn, Time, Option<Time>)> {
-        said(spans).losses().iter().map(|it| (it.turn, it.first.0, it.ended)).collect()
+        said(spans).losses().iter().map(|it| (it.turn.clone(), it.first.0, it.ended)).collect()
     }
 
     #[test]
     fn a_port_that_was_designated_and_leads_to_the_root_is_another_way() {
         let turn = Turn::Port { from: None, to: 2 };
-        assert_eq!(told(&[(0, 100, 3, 5, 2), (100, 104, 2, 5, 2)]), [(turn, s(100), None)]);
+        assert_eq!(told(&[(0, 100, 3, 5, 2), (100, 104, 2, 5, 2)]), [(turn.clone(), s(100), None)]);
         let back = [(0, 100, 3, 5, 2), (100, 104, 2, 5, 2), (200, 300, 3, 5, 2)];
         assert_eq!(told(&back), [(turn, s(100), Some(s(200)))]);
     }
@@ -266,7 +320,7 @@ mod tests {
     #[test]
     fn a_way_that_costs_more_for_good_is_longer() {
         let turn = Turn::Cost { from: 5, to: 8 };
-        assert_eq!(told(&[(0, 100, 3, 5, 2), (100, 200, 3, 8, 2)]), [(turn, s(100), None)]);
+        assert_eq!(told(&[(0, 100, 3, 5, 2), (100, 200, 3, 8, 2)]), [(turn.clone(), s(100), None)]);
         let back = [(0, 100, 3, 5, 2), (100, 200, 3, 8, 2), (200, 300, 3, 5, 2)];
         assert_eq!(told(&back), [(turn, s(100), Some(s(200)))]);
     }

@@ -2,16 +2,17 @@
 //!
 //! ## What it says
 //! A switch reaches the root of the spanning tree by another port than before, or by a way that costs more, while the root is the same
-//! one, and no device went dark for it. So a cable, a port or a switch on its former way is gone. It ends when
+//! one, and no device went dark for it. Or it announced itself by two ports (LLDP, CDP), one of them is silent for longer than it
+//! said to be believed, and by the other it told of a change of the tree meanwhile. So a cable, a port or a switch on its former way is gone. It ends when
 //! the former way is back.
 //!
 //! ## Why it matters
-//! Nobody notices: all pictures are there. The next fault on the same path takes all the cameras behind it down, and the spare way may be
+//! Nobody notices: all pictures are there, or back within a minute (what was told of that is told with it). The next fault on the same path takes all the cameras behind it down, and the spare way may be
 //! too slow for all of them.
 //!
 //! ## Where it is wrong
 //! Somebody may have changed a path's cost, or pulled a cable on purpose. Bonds of cables (LACP) and virtual routers (VRRP, HSRP)
-//! are not read. Without an outage nearby it is told after 20 s; with one it belongs to that. In the first
+//! are not read; a spare cable that fails while it is not in use shows only on the switch. Without an outage nearby it is told after 20 s; with one it belongs to that. In the first
 //! minute of a capture the ways are learned.
 //!
 //! ## State
@@ -55,7 +56,9 @@ pub struct Redundancy {
 pub fn told<'a>(paths: &'a Paths, known: &Known<'_>, until: Time) -> Vec<Vec<&'a Loss>> {
     let outages = outages(known);
     let lasts = |it: &&Loss| it.ended.is_none_or(|ended| ended - it.first.0 >= CONFIRM);
-    let is_own = |it: &&Loss| it.first.0 + SETTLED <= until && !is_explained(it.first.0, &outages);
+    // A cable of which the other is in use is lost whatever went dark until that was.
+    let is_sure = |it: &Loss| it.is_cable() || !is_explained(it.first.0, &outages);
+    let is_own = |it: &&Loss| it.first.0 + SETTLED <= until && is_sure(it);
     let mut groups: Vec<Vec<&Loss>> = Vec::new();
     let mut losses: Vec<&Loss> = paths.losses().iter().filter(lasts).filter(is_own).collect();
     losses.sort_by_key(|it| it.first);
@@ -112,9 +115,10 @@ fn finding(group: &[&Loss], known: &Known<'_>) -> Option<Finding> {
     let is_over = ended.map_or_else(String::new, |at| {
         format!(" The former way was back after {}.", length(at - it.first.0))
     });
+    let known_at = it.known.max(it.first.0 + SETTLED);
     let text = |it: &Loss| {
         let bridge = known.bearer(it.bridge.mac).1;
-        match it.turn {
+        match &it.turn {
             Turn::Port { to, from } => {
                 let before =
                     from.map_or_else(String::new, |from| format!(", before by port {}", from & PORT));
@@ -122,6 +126,11 @@ fn finding(group: &[&Loss], known: &Known<'_>) -> Option<Finding> {
             }
             Turn::Cost { from, to } => {
                 format!("{bridge} reaches the root at a cost of {to}, before of {from}")
+            }
+            Turn::Cable { from, to } => {
+                format!(
+                    "{bridge} is heard by its port {to} alone, which told of a change of the tree, and no longer by its port {from}"
+                )
             }
         }
     };
@@ -142,13 +151,17 @@ fn finding(group: &[&Loss], known: &Known<'_>) -> Option<Finding> {
             .iter()
             .take(NAMED)
             .flat_map(|it| {
-                let evidence = |(at, cite), text| Evidence { at, cite: Some(cite), protocol: Some("stp"), text };
-                [evidence(it.before, "the former way, last seen".to_owned()), evidence(it.first, text(it))]
+                let evidence = |(at, cite), protocol, text| Evidence { at, cite: Some(cite), protocol, text };
+                let by = Some("stp").filter(|_| !it.is_cable());
+                [
+                    evidence(it.before, by, "the former way, last seen".to_owned()),
+                    evidence(it.first, Some("stp"), text(it)),
+                ]
             })
             .collect(),
         last_seen: ended.unwrap_or(it.first.0),
         ended,
-        ..Finding::of_network(&KIND, &of_vlan(it.vlan), it.first.0, it.first.0 + SETTLED)
+        ..Finding::of_network(&KIND, &of_vlan(it.vlan), it.first.0, known_at)
     })
 }
 

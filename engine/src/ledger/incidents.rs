@@ -11,9 +11,10 @@ use super::directory::Number;
 use crate::detectors::device_offline::{self, Around};
 use crate::detectors::{
     address_conflict, boot_loop, device_flapping, device_restarted, devices_offline_together, dhcp_exhausted,
-    dhcp_failed, path_congestion, recorder_offline, stream_loss_shared, switch_fault, wrong_segment,
+    dhcp_failed, path_congestion, recorder_offline, redundancy_lost, stream_loss_shared, switch_fault,
+    wrong_segment,
 };
-use crate::finding::Finding;
+use crate::finding::{Cause, Finding};
 use crate::verdict::Absence;
 use crate::verdict::again::{self, Episode, Repeated};
 use crate::verdict::fate::{self, Fate};
@@ -175,5 +176,82 @@ pub(super) fn explained(findings: Vec<Finding>) -> Vec<Finding> {
     kept
 }
 
+/// Leaves out who was cut off until another way was taken, and while the former one was taken again: that is of the
+/// lost way (IEEE 802.1D-2004, table 17-1: twice 15 s).
+pub(super) fn rerouted(findings: Vec<Finding>) -> Vec<Finding> {
+    let (mut ways, others): (Vec<Finding>, Vec<Finding>) =
+        findings.into_iter().partition(|finding| finding.kind.id == redundancy_lost::KIND.id);
+    let mut kept = Vec::new();
+    for finding in others {
+        let is_of = |way: &&mut Finding| {
+            let Some(ended) = finding.ended else { return false };
+            let (since, taken) = (finding.first_seen, way.first_seen);
+            let until_it_was_taken = (taken - REROUTES..=taken + NEAR).contains(&since)
+                && (taken - NEAR..=taken + REROUTES).contains(&ended);
+            let while_it_was_left = way
+                .ended
+                .is_some_and(|left| (left - NEAR..=left + NEAR).contains(&since) && ended <= left + REROUTES);
+            until_it_was_taken || while_it_was_left
+        };
+        let kinds = [device_offline::KIND.id, devices_offline_together::KIND.id];
+        let lived = matches!(finding.cause, Some(Cause::Link | Cause::Uplink | Cause::Unknown));
+        match ways.iter_mut().filter(|_| lived && kinds.contains(&finding.kind.id)).find(is_of) {
+            Some(way) => way.supersedes.push(finding.id),
+            None => kept.push(finding),
+        }
+    }
+    kept.extend(ways);
+    kept
+}
+
+/// Ports listen and learn for so long before they forward, and a little.
+const REROUTES: Span = Span::seconds(35);
+/// A bridge tells of a change when it forwards, and a port is announced when its link is up: within this time.
+const NEAR: Span = Span::seconds(5);
+
 /// Who has another's answers in his neighbours' tables is looked for in vain until they ask again.
 const AROUND: Span = Span::seconds(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Kind;
+
+    fn s(s: i64) -> Time {
+        Time(s * 1_000_000_000)
+    }
+
+    fn finding(kind: &'static Kind, since: i64, ended: Option<i64>, cause: Cause) -> Finding {
+        Finding {
+            ended: ended.map(s),
+            cause: Some(cause),
+            ..Finding::of_network(kind, "", s(since), s(since + 5))
+        }
+    }
+
+    /// How many findings are left beside a way that was lost at 100 s and was back at 200 s.
+    fn left(since: i64, ended: Option<i64>, cause: Cause) -> usize {
+        let way = finding(&redundancy_lost::KIND, 100, Some(200), Cause::Uplink);
+        let gone = finding(&device_offline::KIND, since, ended, cause);
+        let findings = rerouted(vec![gone, way]);
+        let superseded = findings.last().map_or(0, |way| way.supersedes.len());
+        assert_eq!(findings.len() + superseded, 2);
+        findings.len() - 1
+    }
+
+    #[test]
+    fn who_was_cut_off_until_another_way_was_taken_is_of_the_lost_way() {
+        assert_eq!(left(96, Some(102), Cause::Link), 0);
+        assert_eq!(left(70, Some(104), Cause::Unknown), 0);
+        assert_eq!(left(201, Some(231), Cause::Link), 0);
+    }
+
+    #[test]
+    fn who_stays_away_started_anew_or_was_cut_off_at_another_time_is_told() {
+        assert_eq!(left(96, None, Cause::Link), 1);
+        assert_eq!(left(96, Some(102), Cause::DeviceRestart), 1);
+        assert_eq!(left(80, Some(92), Cause::Link), 1);
+        assert_eq!(left(110, Some(122), Cause::Link), 1);
+        assert_eq!(left(196, Some(280), Cause::Link), 1);
+    }
+}

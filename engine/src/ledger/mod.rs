@@ -372,7 +372,7 @@ impl Ledger {
         findings.extend(self.incidents(now));
         let known = self.known(now);
         findings.extend(self.detectors.iter().flat_map(|detector| detector.findings(&known)));
-        let mut findings = incidents::explained(findings);
+        let mut findings = incidents::rerouted(incidents::explained(findings));
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
         for finding in &mut findings {
             let devices = finding.devices.iter().filter_map(|number| self.directory.device(*number));
