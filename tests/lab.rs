@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use support::run::{Scratch, replay};
 use support::site::Site;
-use support::truth::complaints;
+use support::truth::{complaints, delays};
 use support::{is_asked_for, project, skipped};
 
 fn lab(arguments: &[&Path]) -> Output {
@@ -26,9 +26,12 @@ fn lab(arguments: &[&Path]) -> Output {
 fn judged(capture: &Path) -> Vec<String> {
     let site = Site::read(capture);
     let name = capture.file_stem().unwrap_or_default().to_string_lossy();
-    let complaints = complaints(&site, &replay(&site.path));
+    let report = replay(&site.path);
+    let complaints = complaints(&site, &report);
     if complaints.is_empty() {
-        eprintln!("{name}: {} frames, as the truth says", site.frames.len());
+        let told = delays(&site, &report);
+        let told = if told.is_empty() { "nothing to tell".to_owned() } else { told.join("; ") };
+        eprintln!("{name}: {} frames, as the truth says: {told}", site.frames.len());
     }
     complaints.into_iter().map(|complaint| format!("{name}: {complaint}")).collect()
 }

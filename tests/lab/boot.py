@@ -1,6 +1,7 @@
 """Switching devices on and off: real DHCP clients, RTSP servers, recorders and LLDP speakers."""
 
 import shlex
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -19,6 +20,8 @@ CLAIM_EVERY_S = 5
 
 # The process that serves each camera's video, and of the gateway addresses.
 SERVERS: dict[str, subprocess.Popen] = {}
+# The recorder's client of each camera that is pulled only now and then.
+PULLERS: dict[str, subprocess.Popen] = {}
 
 
 def all_on() -> None:
@@ -35,7 +38,7 @@ def all_on() -> None:
         wait_for_lease(device)
         run_services(device)
     record()
-    wait_for_streams(plan.CAMERAS)
+    wait_for_streams(plan.always_send(plan.CAMERAS))
 
 
 def camera_on(camera: plan.Device) -> None:
@@ -69,7 +72,7 @@ def serve_addresses() -> None:
         [
             "dnsmasq", "--keep-in-foreground", f"--conf-file={config}", "--user=root", "--no-resolv", "--no-hosts",
             "--no-ping", "--dhcp-authoritative", "--interface=eth0", "--bind-interfaces", "--domain=site.test",
-            f"--dhcp-range={plan.NETWORK}.100,{plan.NETWORK}.199,{plan.LEASE_S}s",
+            f"--dhcp-range={plan.NETWORK}.100,{plan.NETWORK}.199,{plan.SETTINGS['lease_s']}s",
             f"--dhcp-leasefile={net.RUN_DIR / 'leases'}", f"--pid-file={net.RUN_DIR / 'dnsmasq.pid'}",
             f"--dhcp-option=option:ntp-server,{plan.GATEWAY}", "--log-dhcp", "--log-facility=-", *reservations,
         ],
@@ -195,14 +198,26 @@ def run_services(device: plan.Device) -> None:
 
 
 def serve_video(camera: plan.Device) -> None:
-    serve = [PYTHON, str(HERE / "camera.py"), camera.name]
+    stands = ["stands"] if plan.ON_MOTION.get(camera.name) == "picture" else []
+    serve = [PYTHON, str(HERE / "camera.py"), camera.name, *stands]
     SERVERS[camera.name] = net.start(camera.name, serve, f"{camera.name}.log")
+
+
+def motion(camera: plan.Device, *, moves: bool) -> None:
+    """Something moves before a camera that sends only then, or no more."""
+    if plan.ON_MOTION[camera.name] == "picture":
+        SERVERS[camera.name].send_signal(signal.SIGUSR2 if moves else signal.SIGUSR1)
+    elif moves:
+        log, recorder = f"recorder.{camera.name}.log", plan.RECORDER.name
+        PULLERS[camera.name] = net.start(recorder, gstreamer(camera), log, host_name=recorder)
+    else:
+        PULLERS.pop(camera.name).terminate()
 
 
 def record() -> None:
     """One client for each camera, started again whenever it gives up, as recorders do."""
-    pull_with = {"ffmpeg": ffmpeg, "gstreamer": gstreamer}[plan.RECORDS_WITH["program"]]
-    for camera in plan.CAMERAS:
+    pull_with = {"ffmpeg": ffmpeg, "gstreamer": gstreamer}[plan.SETTINGS["recorder"]]
+    for camera in (camera for camera in plan.CAMERAS if plan.ON_MOTION.get(camera.name) != "pulled"):
         pull = pull_with(camera)
         forever = f"while :; do {shlex.join(pull)}; sleep {RECORDER_PAUSE_S}; done"
         # ffmpeg says its host name as RTCP CNAME.
@@ -275,7 +290,7 @@ def speak_lldp(switch: plan.Switch) -> None:
         "configure system capabilities enabled bridge",
     ]
     manage = switch.ip or "!*"
-    serve = f"ge*,{net.CHASSIS},!{plan.MIRROR_PORT}"
+    serve = ",".join([*net.ports(switch), net.CHASSIS])
     lldpd(switch.name, lines, ["-C", net.CHASSIS, "-I", serve, "-m", manage])
 
 

@@ -1,11 +1,12 @@
 """A camera: GStreamer's RTSP server, dressed as the plan says.
 
-Run inside the camera's namespace as `/usr/bin/python3 camera.py NAME`. Each client gets a
+Run inside the camera's namespace as `/usr/bin/python3 camera.py NAME [stands]`. Each client gets a
 pipeline of its own, so that a session which a power cut or a dead switch left behind never
 holds back the next one. The server's own responses are edited on their way out
 (`send-message`): Server, Public, the SDP's names. Everything else is the library's.
 
-SIGUSR1 makes its picture stand still, as where an encoder hangs: sessions live, and no video comes. SIGUSR2 ends that.
+SIGUSR1 makes its picture stand still, as where an encoder hangs, or nothing moves before a camera that sends only then:
+sessions live, and no video comes. SIGUSR2 ends that. With `stands` it begins so.
 """
 
 import re
@@ -27,9 +28,9 @@ KEY_FRAME_EVERY = 15
 VIDEO_KBIT_PER_S = 14
 ROLE = "viewer"
 GSTREAMER = "GStreamer RTSP server"
-FIRST_PACKETS = 2
+FIRST_PICTURES = 2
 
-picture = {"stands": False}
+picture = {"stands": "stands" in sys.argv[2:]}
 
 
 def main() -> None:
@@ -73,11 +74,12 @@ def configure(media: GstRtspServer.RTSPMedia, rtsp: plan.Rtsp) -> None:
     def pass_on(_pad, _info):
         nonlocal passed
         passed += 1
-        # A session cannot begin before the first packets are there.
-        return Gst.PadProbeReturn.DROP if picture["stands"] and passed > FIRST_PACKETS else Gst.PadProbeReturn.OK
+        # A session cannot begin before the first pictures are there.
+        return Gst.PadProbeReturn.DROP if picture["stands"] and passed > FIRST_PICTURES else Gst.PadProbeReturn.OK
 
-    out = media.get_element().get_by_name("pay0").get_static_pad("src")
-    out.add_probe(Gst.PadProbeType.BUFFER | Gst.PadProbeType.BUFFER_LIST, pass_on)
+    # Before the payloader, so that no packet's number is used up.
+    pictures = media.get_element().get_by_name("pay0").get_static_pad("sink")
+    pictures.add_probe(Gst.PadProbeType.BUFFER | Gst.PadProbeType.BUFFER_LIST, pass_on)
 
 
 def stand(stands: bool) -> bool:

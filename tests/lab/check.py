@@ -15,6 +15,8 @@ import net
 FRAME_MAX = 1514
 SAME_FRAME_WITHIN_S = 0.005
 VIDEO_GAP_MAX_S = 3.0
+# From the word to stop to the last packet of video.
+WINDS_DOWN_S = 1.0
 # Frames that were already queued when a link went down.
 IN_FLIGHT_S = 0.1
 FIELDS = [
@@ -170,11 +172,10 @@ def neighbors(frames, truth):
     heard = defaultdict(list)
     for frame in frames:
         if frame["lldp.tlv.system.name"]:
-            heard[frame["lldp.tlv.system.name"], frame["eth.src"]].append(frame["at"])
+            heard[frame["lldp.tlv.system.name"]].append(frame["at"])
     for switch in truth["switches"]:
         name, interval = switch["name"], switch["lldp"]["interval_s"]
-        port = switch.get("uplink") or min(switch["ports"])
-        times = heard[name, switch["ports"][port]]
+        times = heard[name]
         if len(times) < 3:
             yield f"{name} was heard by LLDP {len(times)} times"
         for earlier, later in zip(times, times[1:]):
@@ -215,10 +216,27 @@ def streams(frames, truth):
     for device in truth["devices"]:
         if "rtsp" not in device:
             continue
+        if "sends_on_motion" in device["rtsp"]:
+            yield from motion(device["name"], video[device["ip"]], truth)
+            continue
         times = [at for at in video[device["ip"]] if at >= begin]
         for earlier, later in zip([begin, *times], [*times, end]):
             if later - earlier > VIDEO_GAP_MAX_S and not is_excused((earlier, later), device["name"], truth):
                 yield f"{device['name']} sends no video for {later - earlier:.1f} s from {earlier:.1f}"
+
+
+def motion(name, times, truth):
+    """A camera that sends only when something moves does so then, and only then."""
+    moves = [span(event) for event in truth["events"] if event["what"] == "motion" and name in event["who"]]
+    if not moves:
+        yield f"nothing ever moves before {name}"
+    for begin, end in moves:
+        if not any(begin <= at <= end for at in times):
+            yield f"{name} sends nothing from {begin:.1f} to {end:.1f}, though something moves"
+    begin = seconds(truth["phases"]["all_streaming"])
+    idle = [at for at in times if at >= begin and not any(b <= at <= e + WINDS_DOWN_S for b, e in moves)]
+    if idle:
+        yield f"{name} sends {len(idle)} packets though nothing moves, the first at {idle[0]:.1f}"
 
 
 def silence(frames, truth):

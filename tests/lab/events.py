@@ -82,17 +82,19 @@ def uplink_cut(story: Truth, who: str, _how: str) -> None:
     at = time.time()
     event = story.event("uplink-cut", [who], at, members=[device.name for device in plan.behind(who)])
     if switch.spare_port:
-        streams_again(event, plan.behind(who))
+        note(event, to=at + net.settles_s())
 
 
 def uplink_mended(story: Truth, who: str, _how: str) -> None:
-    net.ip(plan.CORE, f"link set {plan.switch(who).uplink_port} up")
-    if plan.switch(who).spare_port:
-        story.event("uplink-mended", [who], time.time(), members=[device.name for device in plan.behind(who)])
-        streams_again(story.open("uplink-mended", who), plan.behind(who))
+    switch = plan.switch(who)
+    net.ip(plan.CORE, f"link set {switch.uplink_port} up")
+    at = time.time()
+    if switch.spare_port:
+        event = story.event("uplink-mended", [who], at, members=[device.name for device in plan.behind(who)])
+        note(event, to=at + net.settles_s())
         return
     event = story.open("uplink-cut", who)
-    note(event, link_up=time.time())
+    note(event, link_up=at)
     streams_again(event, plan.behind(who))
 
 
@@ -141,6 +143,19 @@ def picture_runs(story: Truth, who: str, _how: str) -> None:
     event = story.open("picture-stands", who)
     boot.SERVERS[who].send_signal(signal.SIGUSR2)
     note(event, to=boot.wait_for_streams([plan.device(who)])[who])
+
+
+def moves(story: Truth, who: str, _how: str) -> None:
+    """Something moves before a camera that sends only then."""
+    at = time.time()
+    boot.motion(plan.device(who), moves=True)
+    story.event("motion", [who], at)
+
+
+def rests(story: Truth, who: str, _how: str) -> None:
+    event = story.open("motion", who)
+    note(event, to=time.time())
+    boot.motion(plan.device(who), moves=False)
 
 
 def mirror_stops(story: Truth, _who: str, _how: str) -> None:

@@ -156,17 +156,17 @@ def live(site: sites.Site, story: truth.Truth) -> None:
 
 
 def every(arguments: argparse.Namespace) -> int:
-    """Runs sites side by side, as many at once as the processors bear, the longest first."""
+    """Runs sites side by side, as many at once as the processors bear, the longest first.
+
+    One whose capture is not what its truth says is run once more: it must not judge the product.
+    """
     if unknown := set(arguments.sites) - set(sites.SITES):
         raise net.LabError(f"there is no site {', '.join(sorted(unknown))}; see `lab.py sites`")
-    for name, site in sites.SITES.items():
-        if site.pending and not arguments.sites:
-            print(f"lab: {name} is left out: {site.pending}", flush=True)
-    ready = [name for name, site in sites.SITES.items() if not site.pending]
-    waiting = sorted(arguments.sites or ready, key=lambda name: -sites.SITES[name].ends)
+    waiting = sorted(arguments.sites or sites.SITES, key=lambda name: -sites.SITES[name].ends)
+    print(f"lab: {len(waiting)} sites, {arguments.at_once} at once, in this order: {', '.join(waiting)}", flush=True)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     running: dict[str, tuple[subprocess.Popen, float]] = {}
-    failed = []
+    begun, again, failed = time.monotonic(), set(), []
     try:
         while waiting or running:
             while waiting and len(running) < arguments.at_once:
@@ -178,16 +178,24 @@ def every(arguments: argparse.Namespace) -> int:
             for name in [name for name, (process, _) in running.items() if process.poll() is not None]:
                 process, since = running.pop(name)
                 print(f"lab: {name}: {time.monotonic() - since:.0f} s, exit {process.returncode}", flush=True)
-                failed += [name] if process.returncode else []
+                if process.returncode and name not in again:
+                    print(f"lab: {name}: once more", flush=True)
+                    again.add(name)
+                    waiting.append(name)
+                elif process.returncode:
+                    failed.append(name)
             time.sleep(1)
     finally:
         for process, _ in running.values():
             process.terminate()
         for process, _ in running.values():
             process.wait()
+    print(f"lab: {time.monotonic() - begun:.0f} s in all", flush=True)
     if failed:
         print(f"lab: failed: {', '.join(failed)}", flush=True)
-    return EXIT_FAILED if failed else 0
+    if left := [f"{name}: {len(spaces)}" for name in sites.SITES if (spaces := net.existing_of(name))]:
+        print(f"lab: namespaces are left of {', '.join(left)}", flush=True)
+    return EXIT_FAILED if failed or left else 0
 
 
 COMMANDS = {"up": up, "down": down, "run": run}

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import plan
 
-PREFIX = "swlab-site."
+LAB = "swlab-"
+PREFIX = f"{LAB}site."
 TAP = "tap"
 MIRROR = "span0"
 CHASSIS = "chassis"
@@ -21,9 +22,12 @@ LOCK = "lock"
 # What programs take for the machine's host name; every /etc/hosts has it, so none asks DNS for it.
 HOST_NAME = "localhost"
 RUN_DIR = Path("/run/spanwatch-lab/site")
+NAMESPACES = Path("/run/netns")
 # STP may not pass a frame before two forward delays of FORWARD_DELAY_S.
 HELLO_S, FORWARD_DELAY_S, MAX_AGE_S = 2, 4, 6
 QUICK_DELAY_S = 2
+# Linux looks for what it is to forget only so often, and a change of the tree does not hasten that.
+AGEING_S, QUICK_AGEING_S = 300, 2
 STP_READY_S = 2 * FORWARD_DELAY_S + 1
 POLL_S = 0.1
 LOSS_PER_CENT = 15
@@ -43,7 +47,7 @@ class LabError(Exception):
 def enter(site: str) -> None:
     """From here on all that this process makes belongs to the site of that name."""
     global PREFIX, RUN_DIR
-    PREFIX = f"swlab-{site}."
+    PREFIX = f"{LAB}{site}."
     RUN_DIR = Path("/run/spanwatch-lab") / site
 
 
@@ -88,9 +92,14 @@ def start(name: str, argv: list[str], log: str, host_name: str = HOST_NAME) -> s
 
 def existing() -> list[str]:
     """The lab's namespaces on this machine, without their prefix."""
-    lines = run("ip", "netns", "list").splitlines()
+    return existing_of(PREFIX.removeprefix(LAB).removesuffix("."))
+
+
+def existing_of(site: str) -> list[str]:
+    """A site's namespaces on this machine, without their prefix."""
+    lines, prefix = run("ip", "netns", "list").splitlines(), f"{LAB}{site}."
     names = (line.split()[0] for line in lines if line.strip())
-    return [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
 def kill_all(name: str) -> None:
@@ -105,11 +114,30 @@ def kill_all(name: str) -> None:
 
 
 def remove_all() -> None:
-    """Ends and removes everything of the lab."""
-    for name in existing():
+    """Ends and removes everything of the lab.
+
+    Raises LabError where a process outlives that.
+    """
+    names = existing()
+    for name in names:
         kill_all(name)
-    for name in existing():
+    spaces = {f"net:[{(NAMESPACES / (PREFIX + name)).stat().st_ino}]" for name in names}
+    for name in names:
         run("ip", "netns", "delete", PREFIX + name)
+    if left := [pid for pid in pids() if namespace_of(pid) in spaces]:
+        raise LabError(f"processes {', '.join(left)} outlive their namespace")
+
+
+def pids() -> list[str]:
+    return [path.name for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def namespace_of(pid: str) -> str:
+    """A process's network namespace, as /proc names it; nothing where it has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net")
+    except OSError:
+        return ""
 
 
 def forget_logs() -> None:
@@ -162,7 +190,8 @@ def build() -> None:
         ip(
             switch.name,
             f"link add br0 address {switch.mac} type bridge stp_state 1 priority {switch.bridge_priority}"
-            f" hello_time {HELLO_S}00 forward_delay {forward_delay_s()}00 max_age {MAX_AGE_S}00 mcast_snooping 0",
+            f" hello_time {HELLO_S}00 forward_delay {forward_delay_s()}00 max_age {MAX_AGE_S}00"
+            f" ageing_time {ageing_s()}00 mcast_snooping 0",
         )
     for device in plan.DEVICES:
         add_namespace(device.name)
@@ -194,9 +223,23 @@ def build() -> None:
         switch_on(switch)
 
 
-def forward_delay_s() -> int:
+def is_quick() -> bool:
     """Where a way is spare the switches are quicker, for ordinary STP would be an outage of its own."""
-    return QUICK_DELAY_S if any(switch.spare_port for switch in plan.SWITCHES) else FORWARD_DELAY_S
+    return any(switch.spare_port for switch in plan.SWITCHES)
+
+
+def forward_delay_s() -> int:
+    return QUICK_DELAY_S if is_quick() else FORWARD_DELAY_S
+
+
+def ageing_s() -> int:
+    """How long a switch remembers who is behind which port."""
+    return QUICK_AGEING_S if is_quick() else AGEING_S
+
+
+def settles_s() -> int:
+    """After so long another way is taken by everybody."""
+    return 2 * (forward_delay_s() + ageing_s())
 
 
 def intercept_dhcp(switch: plan.Switch) -> None:

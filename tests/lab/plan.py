@@ -20,7 +20,6 @@ from dataclasses import dataclass, field, replace
 NETWORK = "192.0.2"
 PREFIX_BITS = 24
 GATEWAY = f"{NETWORK}.1"
-LEASE_S = 120
 LLDP_INTERVAL_S = 10
 LLDP_HOLD = 3
 CORE = "sw-core"
@@ -232,15 +231,17 @@ GUESTS = {
 
 DEVICES = [GATEWAY_DEVICE, RECORDER, ACCESS_SERVER, DOOR_CONTROLLER, *CAMERAS]
 
-RECORDS_WITH = {"program": "ffmpeg"}  # or gstreamer
+# What a site may set: the recorder's program (ffmpeg or gstreamer), the length of a DHCP lease.
+SETTINGS = {"recorder": "ffmpeg", "lease_s": 120}
+# Cameras that send only when something moves: `pulled` then, or pulled always and their `picture` stands meanwhile.
+ON_MOTION: dict[str, str] = {}
 HOST_LINK_PORT = 3001
 HEARTBEAT_S = 5
 PROBE_S = 60
 
 
-def arrange(moves: dict[str, tuple[str, str]], guests: tuple[str, ...], spare: str, recorder: str) -> None:
+def arrange(moves: dict[str, tuple[str, str]], guests: tuple[str, ...], spare: str) -> None:
     """Makes a site: plugs devices into other ports than above, adds guests and a switch's spare uplink."""
-    RECORDS_WITH["program"] = recorder
     DEVICES.extend(GUESTS[name] for name in guests)
     SWITCHES[:] = [replace(s, spare_port=SPARE_PORT) if s.name == spare else s for s in SWITCHES]
     for some in (CAMERAS, DEVICES):
@@ -255,6 +256,11 @@ def device(name: str) -> Device:
 def switch(name: str) -> Switch:
     """The switch of that name."""
     return next(s for s in SWITCHES if s.name == name)
+
+
+def always_send(some: list[Device]) -> list[Device]:
+    """Those cameras among them whose video never pauses."""
+    return [d for d in some if d.rtsp and d.name not in ON_MOTION]
 
 
 def behind(switch_name: str) -> list[Device]:

@@ -1,9 +1,10 @@
 """A recorder's client of one camera, by GStreamer: it keeps its session alive and reports what it receives (RTCP).
 
-`puller.py URL udp|tcp [ACCOUNT PASSWORD]` runs until the session breaks. ffmpeg, the other recorder of the lab, reports
+`puller.py URL udp|tcp [ACCOUNT PASSWORD]` runs until the session breaks, or SIGTERM: then it ends the session in order. ffmpeg, the other recorder of the lab, reports
 by the amount of what it receives, which at the lab's bit rates is next to never, and asks nothing while nothing comes.
 """
 
+import signal
 import sys
 
 import gi
@@ -34,6 +35,13 @@ def main() -> None:
     bus.add_signal_watch()
     for what in ("error", "eos"):
         bus.connect(f"message::{what}", lambda *_: loop.quit())
+
+    def end() -> bool:
+        pipeline.set_state(Gst.State.NULL)
+        loop.quit()
+        return GLib.SOURCE_REMOVE
+
+    GLib.unix_signal_add(GLib.PRIORITY_HIGH, signal.SIGTERM, end)
     pipeline.set_state(Gst.State.PLAYING)
     loop.run()
 

@@ -4,6 +4,8 @@ Each is written before any detector sees its capture. `due` is the whole of what
 not there is missed, what is there besides is false.
 """
 
+import os
+import random
 from dataclasses import dataclass
 
 import plan
@@ -46,13 +48,40 @@ class Site:
     moves: tuple[tuple[str, str, str], ...] = ()  # device, switch, port
     guests: tuple[str, ...] = ()  # of plan.GUESTS
     spare: str = ""  # a switch with a second uplink
-    pending: str = ""  # why `all` leaves it out
+    lease_s: int = 120  # of DHCP; clients renew after half of it
     recorder: str = "ffmpeg"  # or gstreamer, which keeps sessions alive and reports what it receives
+    on_motion: tuple[tuple[str, str], ...] = ()  # cameras that send only then: `pulled` then, or their `picture` stands
 
 
 SIX = ("cam-entrance", "cam-lobby", "cam-corridor", "cam-ramp", "cam-yard", "cam-gate")
 OF_A_DEVICE = ("power", "device", "device-restart")
 OF_A_LINK = ("link", "unknown")
+
+# A healthy hour takes `LAB_MOTION_S=3600`.
+MOTION_S = int(os.environ.get("LAB_MOTION_S", "280"))
+# How each sends, and how long nothing moves before it, in the mean.
+ON_MOTION = {
+    "cam-lobby": ("pulled", 25), "cam-ramp": ("pulled", 50), "cam-yard": ("pulled", 150),
+    "cam-reception": ("picture", 30), "cam-corridor": ("picture", 80),
+}
+STILL_SPREAD = (0.3, 1.7)
+MOVES_S = (5, 30)
+
+
+def motion(length_s: float) -> tuple[At, ...]:
+    """When something moves before whom: the same each time."""
+    events = []
+    for who, (_, still_s) in ON_MOTION.items():
+        chance, second = random.Random(who), 0.0
+        while True:
+            second += still_s * chance.uniform(*STILL_SPREAD)
+            until = second + chance.uniform(*MOVES_S)
+            if until > length_s:
+                break
+            events += [At(round(second, 1), "moves", who), At(round(until, 1), "rests", who)]
+            second = until
+    return tuple(sorted(events, key=lambda event: event.second))
+
 
 SITES = {
     "short": Site(
@@ -148,11 +177,11 @@ SITES = {
         ),
     ),
     "dhcp-dies": Site(
-        about="the DHCP server's program dies for 58 s, in which eight devices renew in vain",
-        pending="renewals that the server's host refuses (ICMP) are not counted yet; broadcasts come too late",
-        events=(At(100, "dhcp_dies", "gateway"), At(158, "dhcp_back", "gateway")),
-        ends=200,
-        due=(Due("dhcp-failed", 0, within_s=60, late_s=60),),
+        about="the DHCP server's program dies for 70 s, in which eight devices renew in vain; none loses its address",
+        lease_s=240,
+        events=(At(80, "dhcp_dies", "gateway"), At(150, "dhcp_back", "gateway")),
+        ends=190,
+        due=(Due("dhcp-failed", 0, within_s=65, late_s=40),),
     ),
     "loss": Site(
         about="packets are lost on one camera's port, on a switch's uplink, behind the mirror, and in it",
@@ -172,10 +201,18 @@ SITES = {
             Due("mirror-drops", 3, within_s=60, late_s=30),
         ),
     ),
+    "motion": Site(
+        about="three cameras are pulled, and two send, only when something moves before them; all is well",
+        recorder="gstreamer",
+        on_motion=tuple((who, how) for who, (how, _) in ON_MOTION.items()),
+        events=motion(MOTION_S),
+        ends=MOTION_S + 20,
+        due=(),
+    ),
     "spare-way": Site(
         about="a switch has two uplinks; one fails, and STP takes the other",
         spare="sw-hall",
-        pending="a root bridge hears no BPDU from below; that a way is gone only LLDP shows, which nobody asks yet",
+        recorder="gstreamer",
         events=(At(90, "uplink_cut", "sw-hall"), At(180, "uplink_mended", "sw-hall")),
         ends=230,
         due=(Due("redundancy-lost", 0, switch="sw-hall", within_s=60, late_s=20),),
@@ -184,5 +221,7 @@ SITES = {
 
 
 def arrange(site: Site) -> None:
-    """Plugs the site's devices where they hang in it."""
-    plan.arrange({name: (switch, port) for name, switch, port in site.moves}, site.guests, site.spare, site.recorder)
+    """Plugs the site's devices where they hang in it, and sets what it sets otherwise than the plan."""
+    plan.arrange({name: (switch, port) for name, switch, port in site.moves}, site.guests, site.spare)
+    plan.SETTINGS |= {"recorder": site.recorder, "lease_s": site.lease_s}
+    plan.ON_MOTION |= dict(site.on_motion)

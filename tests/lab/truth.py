@@ -60,7 +60,7 @@ class Truth:
                 "duplicates": False,
             },
             "network": {"prefix": f"{plan.NETWORK}.0/{plan.PREFIX_BITS}", "router": plan.GATEWAY,
-                        "dhcp_server": plan.GATEWAY, "lease_s": plan.LEASE_S},
+                        "dhcp_server": plan.GATEWAY, "lease_s": plan.SETTINGS["lease_s"]},
             "switches": [switch(one) for one in plan.SWITCHES],
             "devices": [device(one) for one in plan.DEVICES],
             "phases": self.phases,
@@ -109,7 +109,7 @@ def device(one: plan.Device) -> dict:
         rtsp = one.rtsp
         facts["rtsp"] = filled({
             "port": 554, "path": rtsp.url_path, "transport": "interleaved" if rtsp.transport == "tcp" else "udp",
-            "auth": rtsp.auth, "realm": rtsp.realm, "account": rtsp.account, "server": rtsp.server,
+            "sends_on_motion": plan.ON_MOTION.get(one.name), "auth": rtsp.auth, "realm": rtsp.realm, "account": rtsp.account, "server": rtsp.server,
             "session_name": rtsp.session_name, "codec": "H264",
         })
     if one.onvif:

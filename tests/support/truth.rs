@@ -28,6 +28,22 @@ pub fn complaints(site: &Site, report: &Value) -> Vec<String> {
     rules.iter().flat_map(|rule| rule(&judge)).collect()
 }
 
+/// Of each finding that is due and there: its kind, its cause, and how long after the event it was made.
+pub fn delays(site: &Site, report: &Value) -> Vec<String> {
+    let judge = Judge::new(site, report);
+    let mut rest: Vec<&Value> = list(report, "findings").collect();
+    let mut delays = Vec::new();
+    for due in judge.truths("due") {
+        let event = judge.event_of(due);
+        let Some(found) = rest.iter().position(|finding| judge.is_it(finding, due, event)) else { continue };
+        let finding = rest.remove(found);
+        let took = time(finding, "detected").zip(time(event, "from")).map_or(0, |(told, from)| told - from);
+        let cause = finding["cause"].as_str().map_or_else(String::new, |cause| format!(" ({cause})"));
+        delays.push(format!("{}{cause} after {} s", text(finding, "kind"), took / SECOND));
+    }
+    delays
+}
+
 struct Judge<'a> {
     site: &'a Site,
     report: &'a Value,
@@ -164,8 +180,7 @@ impl<'a> Judge<'a> {
         let mut complaints = Vec::new();
         let mut rest: Vec<&Value> = list(self.report, "findings").collect();
         for due in self.truths("due") {
-            let place = usize::try_from(due["of"].as_u64().unwrap_or(0)).expect("a small number");
-            let event = &self.site.truth["events"][place];
+            let event = self.event_of(due);
             match rest.iter().position(|finding| self.is_it(finding, due, event)) {
                 Some(found) => complaints.extend(self.as_due(rest.remove(found), due, event)),
                 None => {
@@ -176,6 +191,12 @@ impl<'a> Judge<'a> {
         complaints
             .extend(rest.iter().map(|finding| format!("false: {}: {}", finding["kind"], finding["title"])));
         complaints
+    }
+
+    /// The event that a finding which is due begins with.
+    fn event_of(&self, due: &Value) -> &'a Value {
+        let place = usize::try_from(due["of"].as_u64().unwrap_or(0)).expect("a small number");
+        &self.site.truth["events"][place]
     }
 
     /// Whether a finding is the one that is due: its kind, whom it names, when it began.
