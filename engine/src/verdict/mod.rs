@@ -159,6 +159,8 @@ struct Watch {
     last: (Time, Time, Cite),
     expectation: Expectation,
     asks: Asks,
+    /// Whom it asked last for something, and when in watched time.
+    asked: Option<(Number, Time)>,
     clocks: Clocks,
     /// In watched time.
     deadline: Option<Time>,
@@ -298,6 +300,9 @@ impl Verdict {
     /// Says that somebody asked the device for something.
     pub fn asked(&mut self, device: Number, ask: Ask) {
         let at = ask.at - self.offset;
+        if let Some(asker) = self.watches.get_mut(ask.by) {
+            asker.asked = Some((device, at));
+        }
         let Some(watch) = self.watches.get_mut(device) else { return };
         if !watch.asks.add(at, ask) {
             return;
@@ -463,7 +468,9 @@ impl Verdict {
         let mut together: Vec<Number> = Vec::new();
         let mut together_count = 0;
         for (last, number) in window.iter().filter(|(_, number)| *number != device) {
-            let is_strange = |other: &Watch| other.expectation.is_strange(due - *last);
+            // Who asked it in vain lived then, and may be silent because he got no answer.
+            let asked = |other: &Watch| other.asked.is_some_and(|(whom, at)| whom == device && at > since);
+            let is_strange = |other: &Watch| other.expectation.is_strange(due - *last) && !asked(other);
             if self.watches.get(*number).is_some_and(is_strange) {
                 together_count += 1;
                 if together.len() < TOGETHER_NAMED {
@@ -540,6 +547,7 @@ impl Watch {
             last: (first.0 - offset, first.0, first.1),
             expectation: Expectation::default(),
             asks: Asks::default(),
+            asked: None,
             clocks: Clocks::default(),
             deadline: None,
             entered: None,

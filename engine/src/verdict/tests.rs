@@ -71,6 +71,29 @@ fn a_camera_that_stops_and_answers_nothing_is_offline() {
 }
 
 #[test]
+fn who_is_silent_because_it_gives_no_answer_did_not_fall_silent_with_it() {
+    let together = |asks: &[u32]| {
+        let mut verdict = streaming(60);
+        for n in 11..=13 {
+            let number = Number(n);
+            for at in 0..=61 {
+                verdict.heard(number, (s(at), cite(0)), (s(at), cite(0)));
+                streams(&mut verdict, number, n, s(at), cite(0));
+            }
+        }
+        for by in asks {
+            let ask = Ask { at: s(61), cite: cite(0), by: Number(*by), how: How::Resend, attempt: 1 };
+            verdict.asked(CAMERA, ask);
+        }
+        connects(&mut verdict, &[62, 65, 68]);
+        verdict.advance(s(68));
+        verdict.absences().iter().map(|it| it.together.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(together(&[]), [[11, 12, 13].map(Number)]);
+    assert_eq!(together(&[11, 13]), [[12].map(Number)]);
+}
+
+#[test]
 fn its_return_ends_it_with_the_first_sign_of_life() {
     let mut verdict = streaming(60);
     connects(&mut verdict, &[62, 63, 65]);
