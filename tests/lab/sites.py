@@ -156,7 +156,7 @@ SITES = {
         ),
         ends=260,
         due=(
-            Due("recorder-offline", 0, ("recorder",), within_s=30),
+            Due("recorder-offline", 0, ("recorder",), causes=("recorder", "power", "device-restart"), within_s=30),
             Due("device-offline", 1, ("cam-lobby",), causes=(*OF_A_DEVICE, "unknown")),
             Due("device-offline", 2, ("cam-reception",), causes=OF_A_LINK),
         ),
@@ -177,11 +177,11 @@ SITES = {
         ),
     ),
     "dhcp-dies": Site(
-        about="the DHCP server's program dies for 70 s, in which eight devices renew in vain; none loses its address",
+        about="the DHCP server's program dies for 100 s, in which eight devices renew in vain; none loses its address",
         lease_s=240,
-        events=(At(80, "dhcp_dies", "gateway"), At(150, "dhcp_back", "gateway")),
+        events=(At(50, "dhcp_dies", "gateway"), At(150, "dhcp_back", "gateway")),
         ends=190,
-        due=(Due("dhcp-failed", 0, within_s=65, late_s=40),),
+        due=(Due("dhcp-failed", 0, within_s=100, late_s=70),),
     ),
     "loss": Site(
         about="packets are lost on one camera's port, on a switch's uplink, behind the mirror, and in it",
