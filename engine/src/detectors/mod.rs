@@ -190,8 +190,9 @@ impl Known<'_> {
 
 /// Around the beginning of an outage (facts, offline_and_switch 9.4, N8), as STP needs its time (802.1D-2004, table 17-1).
 const AROUND_LOSS: (Span, Span) = (Span::seconds(5), Span::seconds(50));
-/// Around its end: a switch forwards minutes before what it feeds has started.
-const AROUND_RETURN: (Span, Span) = (Span::seconds(150), Span::seconds(10));
+/// Around its end: a switch forwards minutes before what it feeds has started, and what is heard at a port before that
+/// forwards is heard twice 15 s before the tree changes.
+const AROUND_RETURN: (Span, Span) = (Span::seconds(150), Span::seconds(35));
 
 /// When the tree changes because of an outage: around its beginning and its end.
 fn outages(known: &Known<'_>) -> Vec<(Time, Time)> {

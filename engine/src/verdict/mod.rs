@@ -35,7 +35,7 @@ pub mod witness;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use spanwatch_parsers::{Activity, Span, StreamActivity, Time};
+use spanwatch_parsers::{Activity, Span, StreamActivity, StreamTransport, Time};
 
 use crate::ledger::directory::Number;
 use crate::numbered::Numbered;
@@ -82,6 +82,11 @@ pub struct Absence {
     pub restarted: Option<(Time, Cite, Start)>,
     /// Whether a source of before went on after, and the frame.
     pub resumed: Option<(Time, Cite)>,
+    /// Whether that source was asked for by nobody after its return, and counted its packets on: who starts anew knows
+    /// nothing of it.
+    pub is_unasked: bool,
+    /// Whether it has agreed to anything since its return.
+    is_asked: bool,
     /// Whether its own clock shows that it ran all the time, and the frame.
     pub ran_on: Option<(Time, Cite)>,
     /// Since when, in watched time.
@@ -92,13 +97,13 @@ impl Absence {
     /// What shows that it ran all the time: its clock, or media of a source of before without a sign of a start.
     #[must_use]
     pub fn lived(&self) -> Option<(Time, Cite)> {
-        self.ran_on.or(self.resumed.filter(|_| self.restarted.is_none()))
+        self.ran_on.or(self.resumed.filter(|_| self.restarted.is_none() || self.is_unasked))
     }
 
     /// What shows that it started anew.
     #[must_use]
     pub fn began_anew(&self) -> Option<(Time, Cite, Start)> {
-        self.restarted.filter(|_| self.ran_on.is_none())
+        self.restarted.filter(|_| self.ran_on.is_none() && !self.is_unasked)
     }
 }
 
@@ -123,6 +128,8 @@ impl Absence {
             sources: Vec::new(),
             restarted: None,
             resumed: None,
+            is_unasked: false,
+            is_asked: false,
             ran_on: None,
             watched_since: since,
         }
@@ -255,6 +262,9 @@ impl Verdict {
             && second.last >= ended
         {
             absence.resumed = Some((second.first, cite));
+            absence.is_unasked = !absence.is_asked
+                && second.transport != StreamTransport::Multicast
+                && second.lost > watch.expectation.lost(second.ssrc);
         }
         let is_of_before = watch.expectation.has_source(second.ssrc);
         let hole = watch
@@ -284,6 +294,9 @@ impl Verdict {
     pub fn served(&mut self, device: Number, client: Option<Number>) {
         if let Some(watch) = self.watches.get_mut(device) {
             watch.asks.known(client);
+            if let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index)) {
+                absence.is_asked |= absence.ended.is_some();
+            }
         }
     }
 
@@ -506,6 +519,8 @@ impl Verdict {
             sources: watch.expectation.sources(),
             restarted: None,
             resumed: None,
+            is_unasked: false,
+            is_asked: false,
             ran_on: None,
             watched_since: since,
         });
