@@ -16,7 +16,7 @@ FRAME_MAX = 1514
 SAME_FRAME_WITHIN_S = 0.005
 VIDEO_GAP_MAX_S = 3.0
 # From the word to stop to the last packet of video.
-WINDS_DOWN_S = 1.0
+WINDS_DOWN_S = 3.0
 # Frames that were already queued when a link went down.
 IN_FLIGHT_S = 0.1
 FIELDS = [
