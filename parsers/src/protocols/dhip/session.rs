@@ -198,45 +198,28 @@ const PROPERTIES: &[(&[u8], Key, &[u8])] = &[
 
 #[cfg(test)]
 mod tests {
+    use super::super::DHIP_SESSION;
     use super::super::tests::frame;
     use super::*;
+    use crate::feeder::{Blocks, heard, heard_in_pieces, read_prefixes, says_the_same_damaged};
+    use proptest::prelude::*;
 
     const LOGIN: &str =
         r#"{"method":"global.login","params":{"userName":"ann","password":""},"id":1,"session":0}"#;
     const LOGIN_AGAIN: &str = r#"{"method":"global.login","params":{"userName":"ann","password":"B1C4AA7B","authorityType":"Default"},"id":2}"#;
     const REALM: &str = r#"{"error":{"code":268632079},"id":1,"params":{"realm":"Login to 3A0","random":"1"},"result":false}"#;
 
-    /// What is said of a connection that is cut into pieces of `step` bytes, by way.
-    fn told(step: usize, talk: &[(Way, Vec<u8>)]) -> Vec<String> {
-        let (mut connection, mut sink) = (Connection::default(), Sink::default());
-        let mut held = [(Vec::new(), 0), (Vec::new(), 0)];
-        for (way, bytes) in talk {
-            for piece in bytes.chunks(step) {
-                let (buffer, skipped) = of(&mut held, *way);
-                buffer.extend(piece);
-                loop {
-                    let now = buffer.len().min(*skipped);
-                    buffer.drain(..now);
-                    *skipped -= now;
-                    match connection.data(*way, buffer, &mut sink) {
-                        Progress::Consumed(consumed) if !buffer.is_empty() => *skipped = consumed,
-                        _ => break,
-                    }
-                }
-            }
-        }
-        sink.facts
-            .iter()
-            .map(|(about, fact)| match (about, fact) {
-                (About::Sender, Fact::Attribute { key, value }) => format!("{} {value}", key.name()),
-                (About::Sender, Fact::Service { protocol }) => format!("serves {protocol}"),
-                (About::Sender, Fact::Login(login)) => format!("{:?} {:?}", login.account, login.outcome),
-                other => format!("{other:?}"),
-            })
-            .collect()
+    fn told(talk: &Blocks) -> Vec<String> {
+        let shown = heard(&DHIP_SESSION, talk).facts.into_iter().map(|(about, fact)| match (about, fact) {
+            (About::Sender, Fact::Attribute { key, value }) => format!("{} {value}", key.name()),
+            (About::Sender, Fact::Service { protocol }) => format!("serves {protocol}"),
+            (About::Sender, Fact::Login(login)) => format!("{:?} {:?}", login.account, login.outcome),
+            other => format!("{other:?}"),
+        });
+        shown.collect()
     }
 
-    fn login(result: bool) -> Vec<(Way, Vec<u8>)> {
+    fn login(result: bool) -> Blocks {
         vec![
             (Way::Orig, frame(1, LOGIN)),
             (Way::Resp, frame(1, REALM)),
@@ -247,22 +230,14 @@ mod tests {
 
     #[test]
     fn login_is_told_by_its_second_step_and_without_its_hash() {
-        assert_eq!(told(usize::MAX, &login(true)), ["serves dhip", r#"Some("ann") Accepted"#]);
-        assert_eq!(told(usize::MAX, &login(false)), ["serves dhip", r#"Some("ann") Rejected"#]);
-    }
-
-    #[test]
-    fn cuts_change_nothing() {
-        let whole = told(usize::MAX, &login(true));
-        for step in [1, 7, 31, 33] {
-            assert_eq!(told(step, &login(true)), whole);
-        }
+        assert_eq!(told(&login(true)), ["serves dhip", r#"Some("ann") Accepted"#]);
+        assert_eq!(told(&login(false)), ["serves dhip", r#"Some("ann") Rejected"#]);
     }
 
     #[test]
     fn questions_of_a_device_are_answered() {
         let ask = |request, method: &str| (Way::Orig, frame(request, &format!(r#"{{"method":"{method}"}}"#)));
-        let talk = [
+        let talk = vec![
             ask(3, "magicBox.getDeviceType"),
             ask(4, "magicBox.getSoftwareVersion"),
             ask(5, "magicBox.reboot"),
@@ -277,7 +252,7 @@ mod tests {
             (Way::Resp, frame(5, r#"{"result":true}"#)),
             (Way::Resp, frame(9, r#"{"params":{"type":"never asked"},"result":true}"#)),
         ];
-        assert_eq!(told(usize::MAX, &talk), ["serves dhip", "firmware 2.820", "model IPC-HFW1"]);
+        assert_eq!(told(&talk), ["serves dhip", "firmware 2.820", "model IPC-HFW1"]);
     }
 
     /// A binary frame with this command, request 3.
@@ -288,14 +263,15 @@ mod tests {
 
     #[test]
     fn binary_frames_are_stepped_over_and_their_json_is_read() {
-        let talk = [
+        let talk = vec![
             (Way::Orig, wrapped(b"\xa0\x01\0\x60", b"zzzz")),
             (Way::Orig, wrapped(b"\xf6\0\0\0", br#"{"method":"magicBox.getSerialNo"}"#)),
             (Way::Resp, wrapped(b"\xb0\0\0\0", &[7; 90_000])),
             (Way::Resp, wrapped(b"\xf6\0\0\0", br#"{"params":{"sn":"3A0"},"result":true}"#)),
         ];
-        assert_eq!(told(usize::MAX, &talk), ["serves dhip", "serial 3A0"]);
-        assert_eq!(told(500, &talk), ["serves dhip", "serial 3A0"]);
+        assert_eq!(told(&talk), ["serves dhip", "serial 3A0"]);
+        let same = heard_in_pieces(&DHIP_SESSION, &talk, || 500) == heard(&DHIP_SESSION, &talk);
+        assert!(same);
     }
 
     #[test]
@@ -329,5 +305,20 @@ mod tests {
             connection.data(Way::Orig, &frame(request, r#"{"method":"magicBox.getSerialNo"}"#), &mut sink);
         }
         assert_eq!(connection.waiting[0].len(), WAITING_MAX);
+    }
+
+    #[test]
+    fn every_prefix_is_answered_without_panic() {
+        read_prefixes(&DHIP_SESSION, &login(true));
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_change_nothing_of_what_is_said_whole_or_damaged(
+            damage in proptest::collection::vec(any::<(u16, u8)>(), 0..4),
+            sizes in proptest::collection::vec(1_usize..90, 1..9),
+        ) {
+            prop_assert!(says_the_same_damaged(&DHIP_SESSION, &login(true), &damage, &sizes));
+        }
     }
 }
