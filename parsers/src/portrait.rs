@@ -36,7 +36,7 @@ impl<'a> Portrait<'a> {
     }
 
     /// Tells it, where it is the sender's: `protocol` is what he answered by. His address is bound to his MAC
-    /// where he names both and the frame bears both.
+    /// where he names both and the frame bears both: no router has touched it.
     pub fn tell(&self, protocol: &'static str, envelope: &Envelope, sink: &mut Sink) {
         sink.fact(About::Sender, Fact::Service { protocol });
         if !self.is_of_sender(envelope) {
@@ -45,7 +45,7 @@ impl<'a> Portrait<'a> {
         if let (Some(mac), Some(ip)) = (self.mac.filter(|mac| mac.is_device()), self.ip)
             && (Some(mac), Some(ip)) == (envelope.source_mac, envelope.source)
         {
-            sink.fact(About::Sender, Fact::Binding { mac, ip, by: BindingBy::Management });
+            sink.fact(About::Sender, Fact::Binding { mac, ip, by: BindingBy::LinkScope });
         }
         for (key, value) in &self.attributes {
             sink.attribute(About::Sender, *key, value);

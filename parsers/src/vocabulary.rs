@@ -286,7 +286,8 @@ pub enum BindingBy {
     Lease,
     /// The device named its own management address (LLDP, CDP).
     Management,
-    /// Link-scope traffic: sent with TTL or hop limit 255, or multicast that routers never forward.
+    /// Link-scope traffic: sent with TTL or hop limit 255, multicast that routers never forward, or a message that
+    /// names the MAC and the address of its own frame.
     LinkScope,
 }
 
