@@ -1082,6 +1082,15 @@ pub enum Way {
 }
 
 impl Way {
+    /// This side's of what both have: originator's and responder's.
+    pub const fn of<T>(self, both: &mut [T; 2]) -> &mut T {
+        let [orig, resp] = both;
+        match self {
+            Self::Orig => orig,
+            Self::Resp => resp,
+        }
+    }
+
     /// The other side.
     #[must_use]
     pub const fn other(self) -> Self {

@@ -49,11 +49,7 @@ impl Connection {
     }
 
     fn side(&mut self, way: Way) -> &mut Side {
-        let [orig, resp] = &mut self.sides;
-        match way {
-            Way::Orig => orig,
-            Way::Resp => resp,
-        }
+        way.of(&mut self.sides)
     }
 
     /// Reads a line; how many bytes are done with, `None` where more are needed, or none are wanted any more.

@@ -139,11 +139,7 @@ impl Session for Connection {
 
 impl Connection {
     const fn side(&mut self, way: Way) -> &mut Side {
-        let [orig, resp] = &mut self.sides;
-        match way {
-            Way::Orig => orig,
-            Way::Resp => resp,
-        }
+        way.of(&mut self.sides)
     }
 
     fn seek(&mut self, way: Way, bytes: &[u8], sink: &mut Sink) -> Progress {

@@ -51,11 +51,7 @@ impl Session for Trial {
             }
             return consumed;
         }
-        let [orig, resp] = &mut self.sides;
-        let side = match way {
-            Way::Orig => orig,
-            Way::Resp => resp,
-        };
+        let side = way.of(&mut self.sides);
         match plausible(bytes) {
             Some(fixed) => {
                 sink.media(fixed.media(None, bytes.len()));

@@ -249,11 +249,7 @@ impl Dialogue {
     }
 
     fn waiting_of(&mut self, way: Way) -> &mut VecDeque<Asked> {
-        let [orig, resp] = &mut self.waiting;
-        match way {
-            Way::Orig => orig,
-            Way::Resp => resp,
-        }
+        way.of(&mut self.waiting)
     }
 
     fn take_asked(&mut self, way: Way, cseq: Option<u32>) -> Option<Asked> {

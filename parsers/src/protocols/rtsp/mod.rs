@@ -103,16 +103,11 @@ impl Session for Connection {
 
 impl Connection {
     fn side(&mut self, way: Way) -> &mut Side {
-        let [orig, resp] = &mut self.sides;
-        match way {
-            Way::Orig => orig,
-            Way::Resp => resp,
-        }
+        way.of(&mut self.sides)
     }
 
     fn seek(&mut self, way: Way, bytes: &[u8], sink: &mut Sink) -> Progress {
-        let [orig, resp] = &mut self.sides;
-        let side = if way == Way::Orig { orig } else { resp };
+        let side = way.of(&mut self.sides);
         let limit = if self.is_found { usize::MAX } else { SEEK_MAX.saturating_sub(side.sought) };
         let tracks = &self.dialogue.tracks;
         let is_channel = |channel| match tracks.has_channels() {

@@ -109,11 +109,8 @@ impl Dialogue {
         sink: &mut Sink,
     ) {
         let (call, sequence) = key;
-        let [orig, resp] = &mut self.has_answered;
-        let [orig_end, resp_end] = self.ends;
-        let (has_answered, (address, port)) =
-            if way == Way::Orig { (orig, orig_end) } else { (resp, resp_end) };
-        if port == PORT && !std::mem::replace(has_answered, true) {
+        let (address, port) = *way.of(&mut self.ends);
+        if port == PORT && !std::mem::replace(way.of(&mut self.has_answered), true) {
             sink.fact(About::Sender, Fact::Service { protocol: "sip" });
         }
         let contact = message.either(b"contact", b"m").and_then(|value| Uri::find(value)?.address());

@@ -59,11 +59,7 @@ impl Connection {
     }
 
     fn side(&mut self, way: Way) -> &mut Side {
-        let [orig, resp] = &mut self.sides;
-        match way {
-            Way::Orig => orig,
-            Way::Resp => resp,
-        }
+        way.of(&mut self.sides)
     }
 
     fn read_datagram(&mut self, way: Way, bytes: &[u8], sink: &mut Sink) {

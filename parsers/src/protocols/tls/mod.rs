@@ -93,11 +93,7 @@ impl Session for Connection {
 
 impl Connection {
     fn side(&mut self, way: Way) -> &mut Side {
-        let [orig, resp] = &mut self.sides;
-        match way {
-            Way::Orig => orig,
-            Way::Resp => resp,
-        }
+        way.of(&mut self.sides)
     }
 
     /// Reads the record at the front of `bytes`; its length, `None` where it is not all there.
