@@ -5,7 +5,9 @@
 //! owned, small, its texts capped, and it never carries a secret.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use crate::time::{Span, Time};
 
@@ -20,8 +22,16 @@ pub use tls::{Certificate, CipherSuite, Digest, TlsRole, TlsSide, TlsVersion};
 pub use bridge::{Bridge, BridgeId, Instance, PortFlags, TreeRegion};
 
 /// A 48-bit hardware address (IEEE 802-2014, 8.2).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Mac(pub [u8; 6]);
+
+impl Hash for Mac {
+    /// As one word, for each frame is looked up by it.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f] = self.0;
+        state.write_u64(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+    }
+}
 
 impl Mac {
     /// ff:ff:ff:ff:ff:ff.
@@ -107,8 +117,9 @@ impl LinkType {
 /// Bytes that are not UTF-8 become U+FFFD, control characters (C0, C1, bidirectional
 /// overrides and line separators included) become `·`, spaces at both ends go.
 /// It is still hostile: every sink escapes it in its own way.
+/// Its copies are one: many rooms keep the same name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Text(Box<str>);
+pub struct Text(Arc<str>);
 
 impl Text {
     /// The longest text kept, in bytes of UTF-8.
@@ -127,7 +138,7 @@ impl Text {
             }
             text.push(character);
         }
-        Self(text.into_boxed_str())
+        Self(text.into())
     }
 
     /// Makes a text, or `None` where nothing printable is left.

@@ -21,6 +21,7 @@
 //! Left out: requests of the server other than for pairing.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::protocols::rtsp::credentials::{Challenge, Credentials};
 use crate::protocols::rtsp::message::{Message, Start};
@@ -38,7 +39,8 @@ pub(super) struct Dialogue {
     /// Requests of originator and responder that wait for an answer, oldest first.
     waiting: [VecDeque<Asked>; 2],
     pub(super) tracks: Tracks,
-    said: VecDeque<(Key, Text)>,
+    /// Hashes of what was said, for a connection lasts for days: of two properties with one hash the second is not said.
+    said: VecDeque<u64>,
     accepted: Option<Credentials>,
     refuses_options: bool,
     has_back_channel: bool,
@@ -226,16 +228,18 @@ impl Dialogue {
     /// Says a property that was not said before in this connection.
     fn say(&mut self, about: About, key: Key, value: Option<&[u8]>, sink: &mut Sink) {
         let Some(value) = value.and_then(Text::some) else { return };
-        let said = (key, value);
+        let mut hasher = DefaultHasher::new();
+        (key, &value).hash(&mut hasher);
+        let said = hasher.finish();
         if self.said.contains(&said) {
             return;
         }
         if self.said.len() >= SAID_MAX {
             self.said.pop_front();
         }
-        sink.fact(about, Fact::Attribute { key, value: said.1.clone() });
         self.said.reserve_exact(1);
         self.said.push_back(said);
+        sink.fact(about, Fact::Attribute { key, value });
     }
 
     fn suppose_server(&mut self, server: Server) {
