@@ -7,11 +7,22 @@ use spanwatch_parsers::{Activity, Span, StreamActivity, Time};
 use crate::few::FewBy;
 
 /// The media of one device, and its other steady flows, as far as they ran without a pause.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Expectation {
     sources: FewBy<u32, Pace>,
     /// By flow.
     signs: FewBy<u64, Pace>,
+    newest: Time,
+    learned: Option<Learned>,
+}
+
+/// What holds of all that is expected to go on, until one of them changes.
+#[derive(Debug, Clone, Copy)]
+struct Learned {
+    /// The liveliest's.
+    longest_gap: Span,
+    /// None of them was last heard before.
+    oldest: Time,
 }
 
 /// The pace of one RTP source, or of one side of a flow.
@@ -26,6 +37,12 @@ struct Pace {
     lost: u64,
 }
 
+impl Default for Expectation {
+    fn default() -> Self {
+        Self { sources: FewBy::default(), signs: FewBy::default(), newest: Time::MIN, learned: None }
+    }
+}
+
 impl Expectation {
     /// Takes one second of media; `offset` is packet time less watched time.
     pub fn media(&mut self, second: &StreamActivity, offset: Span) {
@@ -36,9 +53,12 @@ impl Expectation {
                 self.sources.iter().min_by_key(|(ssrc, pace)| (pace.last, **ssrc)).map(|(s, _)| *s)
         {
             self.sources.remove(&oldest);
+            self.learn();
         }
+        let newest = self.newest;
         let begun = Pace { to: second.destination, first, last, longest_gap: Span::ZERO, lost: second.lost };
         let Some(pace) = self.sources.or_insert(second.ssrc, begun) else { return };
+        let before = pace.expected(Pace::has_run, newest);
         if first - pace.last > PAUSE {
             // It paused and began again: what ran before is no measure of what runs now.
             *pace = begun;
@@ -50,6 +70,9 @@ impl Expectation {
             pace.lost = second.lost;
             pace.last = pace.last.max(last);
         }
+        let newest = newest.max(pace.last);
+        let after = pace.expected(Pace::has_run, newest);
+        self.changed(newest, before != after);
     }
 
     /// Takes one second of a flow to `to` that the device serves or by which it receives media; whether it is steady
@@ -62,28 +85,35 @@ impl Expectation {
                 self.signs.iter().min_by_key(|(flow, pace)| (pace.last, **flow)).map(|(flow, _)| *flow)
         {
             self.signs.remove(&oldest);
+            self.learn();
         }
+        let newest = self.newest;
         let begun = Pace { to, first, last, longest_gap: Span::ZERO, lost: 0 };
         let Some(pace) = self.signs.or_insert(second.flow, begun) else { return false };
+        let before = pace.expected(Pace::is_steady, newest);
         if first - pace.last > PAUSE {
             *pace = begun;
         } else {
             pace.went_on(second.longest_gap, (first, last));
             pace.last = pace.last.max(last);
         }
-        pace.is_steady()
+        let newest = newest.max(pace.last);
+        let (is_steady, after) = (pace.is_steady(), pace.expected(Pace::is_steady, newest));
+        self.changed(newest, before != after);
+        is_steady
     }
 
     /// Takes out what was ended on purpose: what went to `client`, and the source `ssrc`.
     pub fn end(&mut self, client: Option<IpAddr>, ssrc: Option<u32>) {
         self.sources.retain(|source, pace| Some(pace.to) != client && Some(*source) != ssrc);
         self.signs.retain(|_, pace| Some(pace.to) != client);
+        self.learn();
     }
 
     /// Whether a source has been expected for long enough.
     #[must_use]
     pub fn has_source(&self, ssrc: u32) -> bool {
-        self.sources.get(&ssrc).is_some_and(|pace| pace.last - pace.first >= LEARNED)
+        self.sources.get(&ssrc).is_some_and(Pace::has_run)
     }
 
     /// Packets lost so far of a source.
@@ -100,28 +130,27 @@ impl Expectation {
 
     /// Whether media ran long enough to be expected to go on.
     #[must_use]
-    pub fn is_learned(&self) -> bool {
-        self.learned().next().is_some()
+    pub const fn is_learned(&self) -> bool {
+        self.learned.is_some()
     }
 
     /// How long the device may be silent before that is strange. The liveliest source sets the pace.
     #[must_use]
     pub fn patience(&self) -> Span {
-        let pace = self.learned().map(|pace| pace.longest_gap).min().unwrap_or(PATIENCE_MIN);
+        let pace = self.learned.map_or(PATIENCE_MIN, |it| it.longest_gap);
         pace.times(PATIENCE_GAPS).max(PATIENCE_MIN)
     }
 
     /// The longest time between two signs that was normal for the liveliest of what is expected.
     #[must_use]
     pub fn gap(&self) -> Span {
-        self.learned().map(|pace| pace.longest_gap).min().unwrap_or(Span::ZERO)
+        self.learned.map_or(Span::ZERO, |it| it.longest_gap)
     }
 
     /// Whether so long a silence is out of the ordinary, though perhaps not yet beyond patience.
     #[must_use]
     pub fn is_strange(&self, silence: Span) -> bool {
-        let pace = self.learned().map(|pace| pace.longest_gap.times(PATIENCE_GAPS)).min();
-        pace.is_some_and(|pace| silence > pace.max(STRANGE_MIN))
+        self.learned.is_some_and(|it| silence > it.longest_gap.times(PATIENCE_GAPS).max(STRANGE_MIN))
     }
 
     /// How long what is expected of it ran.
@@ -134,15 +163,29 @@ impl Expectation {
     /// Whether media is expected of it, rather than other signs alone.
     #[must_use]
     pub fn is_of_media(&self) -> bool {
-        self.sources.values().any(|pace| pace.last - pace.first >= LEARNED)
+        self.sources.values().any(Pace::has_run)
     }
 
-    fn learned(&self) -> impl Iterator<Item = &Pace> {
-        let of_sources = self.sources.values().map(|pace| pace.last).max();
-        let newest = self.signs.values().map(|pace| pace.last).max().max(of_sources).unwrap_or(Time::MIN);
-        let media = self.sources.values().filter(|pace| pace.last - pace.first >= LEARNED);
+    /// Says that one of them was heard: most go on as before, and who hears of a hundred must not look at all of them.
+    fn changed(&mut self, newest: Time, is_other: bool) {
+        self.newest = newest;
+        if is_other || self.learned.is_some_and(|it| newest - it.oldest > PAUSE) {
+            self.learn();
+        }
+    }
+
+    fn learn(&mut self) {
+        let all = self.sources.values().chain(self.signs.values());
+        self.newest = all.map(|pace| pace.last).max().unwrap_or(Time::MIN);
+        let media = self.sources.values().filter(|pace| pace.has_run());
         let signs = self.signs.values().filter(|pace| pace.is_steady());
-        media.chain(signs).filter(move |pace| newest - pace.last <= PAUSE)
+        let expected = media.chain(signs).filter(|pace| self.newest - pace.last <= PAUSE);
+        self.learned = expected
+            .map(|pace| Learned { longest_gap: pace.longest_gap, oldest: pace.last })
+            .reduce(|one, other| Learned {
+                longest_gap: one.longest_gap.min(other.longest_gap),
+                oldest: one.oldest.min(other.oldest),
+            });
     }
 }
 
@@ -151,6 +194,16 @@ impl Pace {
     fn went_on(&mut self, longest_gap: Span, (first, last): (Time, Time)) {
         let watched = last - first.min(self.last);
         self.longest_gap = self.longest_gap.max(longest_gap.min(watched));
+    }
+
+    /// What is expected of it, if something is: `newest` is the last sign of all.
+    fn expected(&self, is_learned: impl Fn(&Self) -> bool, newest: Time) -> Option<Span> {
+        (is_learned(self) && newest - self.last <= PAUSE).then_some(self.longest_gap)
+    }
+
+    /// Whether media ran long enough to be missed.
+    fn has_run(&self) -> bool {
+        self.last - self.first >= LEARNED
     }
 
     /// Whether a flow ran long and closely enough to be missed.
