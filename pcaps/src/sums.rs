@@ -174,7 +174,7 @@ impl Sums {
             }
         }
         self.forget(before - FORGET);
-        self.sights.sort_by_key(|sight| sight.at);
+        self.sights.sort_by_cached_key(|sight| sight.at); // Sights are large: each is moved once.
         let count = self.sights.partition_point(|sight| sight.at < before);
         self.sights.drain(..count).for_each(&mut take);
     }

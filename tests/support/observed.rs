@@ -99,8 +99,9 @@ impl Observed {
             }
         }
         second.retain(|sight| !matches!(sight.what, What::Said(_)));
-        second.sort_by_key(|sight| matches!(sight.what, What::Media(_)));
-        self.sums.extend(second);
+        let (media, heard): (Vec<_>, Vec<_>) =
+            second.into_iter().partition(|sight| matches!(sight.what, What::Media(_)));
+        self.sums.extend(heard.into_iter().chain(media));
     }
 
     /// Flushes the sums before what the clock says, and heeds it.
