@@ -43,7 +43,6 @@ pub struct Expiring<K, V> {
 #[derive(Debug)]
 struct Slot<K, V> {
     entry: Option<(K, V)>,
-    hash: u64,
     used: Time,
     queued: Time,
     older: u32,
@@ -136,7 +135,7 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
             None => None,
         };
         let hash = self.keyed.of(&key);
-        let slot = Slot { entry: Some((key, value)), hash, used: now, queued: now, older: NONE, newer: NONE };
+        let slot = Slot { entry: Some((key, value)), used: now, queued: now, older: NONE, newer: NONE };
         let number = match self.free.pop() {
             Some(number) => {
                 if let Some(place) = self.slots.get_mut(number as usize) {
@@ -146,8 +145,8 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
             }
             None => u32::try_from(self.slots.push(slot)).unwrap_or(NONE),
         };
-        let slots = &self.slots;
-        self.index.insert_unique(hash, number, |slot| slot_hash(slots, *slot));
+        let (slots, keyed) = (&self.slots, self.keyed);
+        self.index.insert_unique(hash, number, |slot| slot_key(slots, *slot).map_or(0, |key| keyed.of(key)));
         self.queue(number);
         (number as usize, gone)
     }
@@ -156,7 +155,7 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
     pub fn take(&mut self, slot: usize) -> Option<(K, V)> {
         let number = u32::try_from(slot).ok()?;
         let entry = self.slots.get_mut(slot)?.entry.take()?;
-        let hash = slot_hash(&self.slots, number);
+        let hash = self.keyed.of(&entry.0);
         if let Ok(found) = self.index.find_entry(hash, |other| *other == number) {
             found.remove();
         }
@@ -232,10 +231,6 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
 
 fn slot_key<K, V>(slots: &Slots<Slot<K, V>>, number: u32) -> Option<&K> {
     slots.get(number as usize)?.entry.as_ref().map(|(key, _)| key)
-}
-
-fn slot_hash<K, V>(slots: &Slots<Slot<K, V>>, number: u32) -> u64 {
-    slots.get(number as usize).map_or(0, |slot| slot.hash)
 }
 
 /// No slot: the end of the line.

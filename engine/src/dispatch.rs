@@ -56,7 +56,7 @@ pub enum App {
     /// A parser without memory said yes to the last message.
     Messages(u16),
     /// A parser with memory reads all.
-    Session(Running),
+    Session(Box<Running>),
 }
 
 impl fmt::Debug for App {

@@ -56,6 +56,10 @@ impl<T> Numbered<T> {
     /// Puts something in under a number that has nothing yet; what had it goes.
     pub fn insert(&mut self, number: Number, item: T) {
         self.remove(number);
+        self.put(number, item);
+    }
+
+    fn put(&mut self, number: Number, item: T) -> u32 {
         let slot = match self.free.pop() {
             Some(slot) => {
                 if let Some(place) = self.slots.get_mut(slot as usize) {
@@ -67,6 +71,16 @@ impl<T> Numbered<T> {
         };
         let slots = &self.slots;
         self.index.insert_unique(hash(number), slot, |slot| number_in(slots, *slot).map_or(0, hash));
+        slot
+    }
+
+    /// What has this number, made where there is nothing yet; `None` never is.
+    pub fn or_insert_with(&mut self, number: Number, make: impl FnOnce() -> T) -> Option<&mut T> {
+        let slot = match self.find(number) {
+            Some(slot) => slot,
+            None => self.put(number, make()),
+        };
+        self.slots.get_mut(slot as usize)?.as_mut().map(|(_, item)| item)
     }
 
     /// Takes out what has this number.
@@ -162,6 +176,15 @@ impl<T> Slots<T> {
     /// All of them, in order of place, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.0.iter_mut().flatten()
+    }
+}
+
+impl<T> IntoIterator for Slots<T> {
+    type Item = T;
+    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<T>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().flatten()
     }
 }
 

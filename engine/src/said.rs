@@ -10,6 +10,8 @@
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+use std::num::NonZeroU64;
+
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{About, Fact, Key, Label, Malformed, Span, Text, Time};
 
@@ -22,7 +24,8 @@ use crate::scribe::{Scribe, Talk};
 #[derive(Debug)]
 pub struct Said {
     fingerprints: Option<&'static Fingerprints>,
-    heard: Expiring<u64, Time>,
+    /// By hash.
+    heard: Expiring<NonZeroU64, Time>,
     keyed: Keyed,
     labels: Vec<Label>,
 }
@@ -77,7 +80,7 @@ impl Said {
     }
 
     fn is_news<T: std::hash::Hash>(&mut self, now: Time, again: Span, what: &T) -> bool {
-        let hash = self.keyed.of(what);
+        let hash = NonZeroU64::new(self.keyed.of(what)).unwrap_or(NonZeroU64::MIN);
         match self.heard.get(&hash, now) {
             Some(last) if now - *last < again && now >= *last => false,
             Some(last) => {

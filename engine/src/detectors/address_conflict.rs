@@ -100,7 +100,15 @@ struct Held {
     last: Sign,
     /// When the holder became it.
     took: Time,
-    /// Who held it in this round, the first first, [`HOLDERS_MAX`] at most.
+    /// The first to hold it; of most addresses nobody else does.
+    first: Holder,
+    round: Option<Box<Round>>,
+}
+
+/// Hands that an address went through.
+#[derive(Debug)]
+struct Round {
+    /// Who held it, the first first, [`HOLDERS_MAX`] at most.
     holders: Vec<Holder>,
     /// The last sights at which it changed hands, the one before the first included.
     trail: Vec<Sign>,
@@ -159,9 +167,9 @@ impl Conflicts {
             }
             return;
         };
-        let is_known = held.holders.iter().any(|holder| holder.mac == sign.mac);
+        let is_known = held.holders().iter().any(|holder| holder.mac == sign.mac);
         if held.last.mac == sign.mac {
-            if held.trail.is_empty() {
+            if held.round.is_none() {
                 held.last = if sign.at >= held.last.at { sign } else { held.last };
                 return;
             }
@@ -179,9 +187,9 @@ impl Conflicts {
             *held = Held::by(sign);
             return;
         }
-        held.change(sign);
-        let back: Vec<Holder> = held.holders.iter().filter(|it| it.is_back).copied().collect();
-        let trail = held.trail.clone();
+        let round = held.change(sign);
+        let back: Vec<Holder> = round.holders.iter().filter(|it| it.is_back).copied().collect();
+        let trail = round.trail.clone();
         self.meet(key, &back, &trail, back.len() >= BACK_MIN);
         if is_claim {
             self.meet_declined(key, sign);
@@ -341,21 +349,41 @@ impl Detector for Conflicts {
 
 impl Held {
     fn by(sign: Sign) -> Self {
-        Self { last: sign, took: sign.at, holders: vec![Holder::of(&sign)], trail: Vec::new() }
+        Self { last: sign, took: sign.at, first: Holder::of(&sign), round: None }
     }
 
-    fn change(&mut self, sign: Sign) {
+    fn holders(&self) -> &[Holder] {
+        self.round.as_deref().map_or(std::slice::from_ref(&self.first), |round| &round.holders)
+    }
+
+    fn change(&mut self, sign: Sign) -> &Round {
         if sign.at - self.took > ROUND {
-            (self.holders, self.trail) = (vec![Holder::of(&self.last)], Vec::new());
+            (self.first, self.round) = (Holder::of(&self.last), None);
         }
-        if self.trail.is_empty() {
-            self.trail.push(self.last);
+        let (first, last) = (self.first, self.last);
+        let begun = || Box::new(Round { holders: vec![first], trail: vec![last] });
+        let round = self.round.get_or_insert_with(begun);
+        (self.last, self.took) = (sign, sign.at);
+        round.change(sign);
+        round
+    }
+
+    fn shows(&mut self, sign: &Sign) {
+        if sign.at >= self.last.at {
+            self.last = *sign;
         }
+        if let Some(round) = &mut self.round {
+            shows(&mut round.holders, sign);
+        }
+    }
+}
+
+impl Round {
+    fn change(&mut self, sign: Sign) {
         if self.trail.len() >= TRAIL {
             self.trail.remove(0);
         }
         self.trail.push(sign);
-        (self.last, self.took) = (sign, sign.at);
         if let Some(holder) = self.holders.iter_mut().find(|holder| holder.mac == sign.mac) {
             holder.is_back = true;
         } else {
@@ -364,14 +392,7 @@ impl Held {
             }
             self.holders.push(Holder::of(&sign));
         }
-        self.shows(&sign);
-    }
-
-    fn shows(&mut self, sign: &Sign) {
-        if sign.at >= self.last.at {
-            self.last = *sign;
-        }
-        shows(&mut self.holders, sign);
+        shows(&mut self.holders, &sign);
     }
 }
 

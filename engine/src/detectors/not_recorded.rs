@@ -27,6 +27,7 @@ use spanwatch_parsers::{Ended, Fact, Span, StreamActivity, Time};
 use super::{Detector, Known};
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Severity, id};
 use crate::ledger::directory::Number;
+use crate::numbered::Numbered;
 use crate::observation::{Cite, Observation};
 use crate::report::time::{clock_time, length};
 use crate::verdict::account::{subject_of, title_of};
@@ -72,7 +73,7 @@ const SURE: u8 = 80;
 /// All cameras whose picture is taken, and those whose is no more.
 #[derive(Debug, Default)]
 pub struct Recordings {
-    cameras: BTreeMap<Number, Camera>,
+    cameras: Numbered<Camera>,
     clients: BTreeMap<IpAddr, Client>,
     /// When to look at which, in watched time.
     due: BTreeSet<(Time, Number)>,
@@ -149,20 +150,24 @@ impl Recordings {
         if self.clients.len() < CLIENTS_MAX || self.clients.contains_key(&client) {
             self.clients.entry(client).or_insert(Client { first, looks: false });
         }
-        if self.cameras.len() >= CAMERAS_MAX && !self.cameras.contains_key(&number) {
-            self.refused = self.refused.saturating_add(1);
-            return;
+        if self.cameras.get(number).is_none() {
+            if self.cameras.len() >= CAMERAS_MAX {
+                self.refused = self.refused.saturating_add(1);
+                return;
+            }
+            let camera = Camera {
+                opened_as: known.id_of(number),
+                from: first,
+                last: first,
+                client,
+                change: Span::ZERO,
+                is_on_demand: false,
+                left: None,
+                told: None,
+            };
+            self.cameras.insert(number, camera);
         }
-        let camera = self.cameras.entry(number).or_insert_with(|| Camera {
-            opened_as: known.id_of(number),
-            from: first,
-            last: first,
-            client,
-            change: Span::ZERO,
-            is_on_demand: false,
-            left: None,
-            told: None,
-        });
+        let Some(camera) = self.cameras.get_mut(number) else { return };
         if let Some(left) = camera.left.filter(|left| last - left.at >= LINGERS) {
             camera.left = None;
             // While another client takes it nothing changes hands.
@@ -184,7 +189,7 @@ impl Recordings {
     /// A client ended its session with a camera.
     fn leaves(&mut self, number: Number, seen: &Observation) {
         let at = seen.at - self.offset;
-        let Some(camera) = self.cameras.get_mut(&number) else { return };
+        let Some(camera) = self.cameras.get_mut(number) else { return };
         let Some(client) = seen.peer.ip.filter(|_| at - camera.last <= RUNS) else { return };
         camera.left = Some(Left { at, cite: seen.cite, client, port: seen.subject.port });
         self.due.insert((at + camera.patience(), number));
@@ -192,7 +197,7 @@ impl Recordings {
 
     /// A client that asks anew has not forgotten the camera; what it is answered is other kinds' concern.
     fn asks(&mut self, number: Number, client: Option<IpAddr>, port: u16) {
-        if let Some(camera) = self.cameras.get_mut(&number)
+        if let Some(camera) = self.cameras.get_mut(number)
             && camera.left.is_some_and(|left| Some(left.client) == client && left.port == port)
         {
             camera.left = None;
@@ -202,7 +207,7 @@ impl Recordings {
     /// Looks at a camera whose time has come; when to look again.
     fn judge(&mut self, number: Number, due: Time, known: &Known<'_>) -> Option<Time> {
         let offset = self.offset;
-        let camera = self.cameras.get_mut(&number)?;
+        let camera = self.cameras.get_mut(number)?;
         let left = camera.left?;
         let ripe = left.at + camera.patience();
         if ripe > due {
@@ -247,7 +252,7 @@ impl Recordings {
             self.refused = self.refused.saturating_add(1);
             return None;
         }
-        self.cameras.get_mut(&number)?.told = Some(self.stops.len());
+        self.cameras.get_mut(number)?.told = Some(self.stops.len());
         self.stops.push(Stop {
             camera: number,
             opened_as: camera_id,
@@ -266,14 +271,14 @@ impl Recordings {
 
     /// Other cameras that a client has always taken, and goes on with.
     fn others(&self, but: Number, client: IpAddr, at: Time) -> Vec<Number> {
-        let is_taken = |(number, camera): &(&Number, &Camera)| {
-            **number != but
+        let is_taken = |(number, camera): &(Number, &Camera)| {
+            *number != but
                 && camera.client == client
                 && camera.left.is_none()
                 && at - camera.last <= RUNS
                 && camera.last - camera.from >= ALWAYS
         };
-        self.cameras.iter().filter(is_taken).map(|(number, _)| *number).collect()
+        self.cameras.iter().filter(is_taken).map(|(number, _)| number).collect()
     }
 }
 
@@ -314,11 +319,13 @@ impl Detector for Recordings {
     }
 
     fn renumber(&mut self, gone: Number, kept: Number) {
-        if let Some(camera) = self.cameras.remove(&gone) {
+        if let Some(camera) = self.cameras.remove(gone) {
             if let Some(left) = camera.left {
                 self.due.insert((left.at + camera.patience(), kept));
             }
-            self.cameras.entry(kept).or_insert(camera);
+            if self.cameras.get(kept).is_none() {
+                self.cameras.insert(kept, camera);
+            }
         }
         for stop in &mut self.stops {
             for number in stop.others.iter_mut().chain([&mut stop.camera]).filter(|it| **it == gone) {

@@ -62,7 +62,7 @@ const SURE: u8 = 90;
 /// What devices offer.
 #[derive(Debug, Default)]
 pub struct Services {
-    services: BTreeMap<(Number, u16), Service>,
+    services: BTreeMap<(Number, u16), Box<Service>>,
     failures: Vec<Failure>,
     /// Services and failures that were not kept.
     refused: u64,
@@ -111,13 +111,15 @@ impl Services {
             self.refused = self.refused.saturating_add(1);
             return;
         }
-        let service = self.services.entry(key).or_insert_with(|| Service {
-            clients: Few::default(),
-            hop_limit: seen.subject.hop_limit,
-            served: (activity.last, seen.cite),
-            refusals: Vec::new(),
-            count: 0,
-            failure: None,
+        let service = self.services.entry(key).or_insert_with(|| {
+            Box::new(Service {
+                clients: Few::default(),
+                hop_limit: seen.subject.hop_limit,
+                served: (activity.last, seen.cite),
+                refusals: Vec::new(),
+                count: 0,
+                failure: None,
+            })
         });
         if service.clients.len() < CLIENTS_MAX {
             service.clients.insert(client);

@@ -73,7 +73,7 @@ type Key = (Number, IpAddr, u32);
 /// All streams that are waited for, and those that stopped.
 #[derive(Debug, Default)]
 pub struct Stalls {
-    streams: BTreeMap<Key, Media>,
+    streams: BTreeMap<Key, Box<Media>>,
     /// When to look at which, in watched time; each at most once.
     due: BTreeSet<(Time, Key)>,
     stalls: Vec<Stall>,
@@ -158,18 +158,20 @@ impl Stalls {
         }
         let mut ended = Vec::new();
         let is_new = !self.streams.contains_key(&key);
-        let media = self.streams.entry(key).or_insert_with(|| Media {
-            payload_type: second.payload_type,
-            first,
-            last: first,
-            last_frame: cite,
-            longest_gap: Span::ZERO,
-            lost: second.lost,
-            went_on: None,
-            agreed: None,
-            was_ended: false,
-            entered: None,
-            stall: None,
+        let media = self.streams.entry(key).or_insert_with(|| {
+            Box::new(Media {
+                payload_type: second.payload_type,
+                first,
+                last: first,
+                last_frame: cite,
+                longest_gap: Span::ZERO,
+                lost: second.lost,
+                went_on: None,
+                agreed: None,
+                was_ended: false,
+                entered: None,
+                stall: None,
+            })
         });
         if let Some(stall) = media.stall.take() {
             ended.push(stall);
@@ -280,10 +282,8 @@ impl Stalls {
         };
         let stamp = |watched: Time| watched + self.offset;
         let (device, to, ssrc) = key;
-        let is_successor = |(other, it): (&Key, &Media)| {
-            other.2 != ssrc && it.payload_type == media.payload_type && it.first >= media.last - OVERLAP
-        };
-        if self.streams.range(of(device, to)).any(is_successor) {
+        let mut others = self.streams.range(of(device, to)).filter(|(other, _)| other.2 != ssrc);
+        if others.any(|(_, it)| it.payload_type == media.payload_type && it.first >= media.last - OVERLAP) {
             self.streams.remove(&key);
             return None;
         }

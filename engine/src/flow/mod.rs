@@ -45,8 +45,8 @@ pub struct Head {
     pub orig_is_low: bool,
     /// Originator and responder.
     pub sides: [Side; 2],
-    /// What it speaks, where that is known.
-    pub protocol: Option<&'static str>,
+    /// What it speaks, where that is known; by a thin pointer, as there are many flows.
+    pub protocol: Option<&'static &'static str>,
     /// IP protocol number.
     pub transport: Option<u8>,
     /// Its place in the list of flows to be summed at the next tick; [`NOT_LISTED`] where it has none.
@@ -56,7 +56,7 @@ pub struct Head {
     /// Whether a SETUP announced media for it.
     pub is_expected: bool,
     /// How many announcements there were when that was last looked up.
-    pub announcements: u64,
+    pub announcements: u32,
 }
 
 /// One end of a flow.

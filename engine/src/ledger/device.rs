@@ -63,7 +63,7 @@ pub struct Device {
     /// Servers from which it pulled media.
     pub pulled_from: Few<IpAddr>,
     /// Where it hangs.
-    pub attachment: Option<Attachment>,
+    pub attachment: Option<Box<Attachment>>,
     /// Its row in the site's own list.
     pub listing: Option<Arc<Row>>,
 }

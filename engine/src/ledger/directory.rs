@@ -27,8 +27,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-use spanwatch_parsers::{Mac, Span, Time};
+use hashbrown::{HashMap, HashSet};
+use spanwatch_parsers::{Mac, Span, Text, Time};
 
 use super::device::{Claim, Device};
 use super::identity::{IDENTITY_BYTES_MAX, Sight};
@@ -73,6 +73,8 @@ pub struct Directory {
     identity_bytes: usize,
     /// The site's own list.
     inventory: Arc<Inventory>,
+    /// Makers, models and versions that many devices have alike.
+    shared: HashSet<Text, Keyed>,
     /// Devices that have another row of it than before, or whose place is to be looked at again.
     relisted: Vec<Number>,
 }
@@ -82,7 +84,12 @@ impl Directory {
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         let keyed = Keyed::new(seed);
-        Self { by_mac: HashMap::with_hasher(keyed), by_ip: HashMap::with_hasher(keyed), ..Self::default() }
+        Self {
+            by_mac: HashMap::with_hasher(keyed),
+            by_ip: HashMap::with_hasher(keyed),
+            shared: HashSet::with_hasher(keyed),
+            ..Self::default()
+        }
     }
 
     /// Takes the site's own list, before any device is known.
@@ -140,19 +147,19 @@ impl Directory {
     }
 
     /// The device that bears the party's MAC, where it does not forward and holds or held the party's address.
-    fn own(&self, party: &Party) -> Option<Number> {
+    #[must_use]
+    pub fn own(&self, party: &Party) -> Option<Number> {
         let (mac, ip) = (party.mac?, party.ip?);
         let number = self.find_mac(mac)?;
         let device = self.devices.get(number).filter(|device| !device.is_router)?;
         (device.ips.contains(&ip) || device.former_ips.contains(&ip)).then_some(number)
     }
 
-    /// Whether the party sent this from his own MAC and an address that another took from him.
+    /// Whether the party, whose own MAC the device bears, sent this from an address that another took from him.
     #[must_use]
-    pub fn is_back(&self, party: &Party) -> bool {
-        let holds =
-            |number| self.devices.get(number).zip(party.ip).is_some_and(|(it, ip)| it.ips.contains(&ip));
-        party.hop_limit > 0 && self.own(party).is_some_and(|number| !holds(number))
+    pub fn is_back(&self, party: &Party, number: Number) -> bool {
+        let holds = || self.devices.get(number).zip(party.ip).is_some_and(|(it, ip)| it.ips.contains(&ip));
+        party.hop_limit > 0 && !holds()
     }
 
     /// The holder of an address in a VLAN.
@@ -187,7 +194,7 @@ impl Directory {
     }
 
     /// Says that a frame of `at` was about a device: stamps may come out of order.
-    fn named(&mut self, number: Number, at: Time) {
+    pub fn named(&mut self, number: Number, at: Time) {
         if let Some(device) = self.devices.get_mut(number) {
             device.first_seen = device.first_seen.min(at);
         }
@@ -287,12 +294,25 @@ impl Directory {
     }
 
     /// Takes one source's word on who a device is, within what is kept of all devices.
-    pub fn learn(&mut self, number: Number, sight: Sight) {
+    pub fn learn(&mut self, number: Number, mut sight: Sight) {
+        if sight.attribute.is_of_many() {
+            sight.value = self.share(sight.value);
+        }
         let Some(device) = self.devices.get_mut(number) else { return };
         let others = self.identity_bytes.saturating_sub(device.identity.bytes());
         let room = IDENTITY_BYTES_MAX.saturating_sub(self.identity_bytes);
         device.identity.add(sight, room, &mut self.refused);
         self.identity_bytes = others.saturating_add(device.identity.bytes());
+    }
+
+    fn share(&mut self, text: Text) -> Text {
+        if let Some(known) = self.shared.get(&text) {
+            return known.clone();
+        }
+        if self.shared.len() < SHARED_MAX {
+            self.shared.insert(text.clone());
+        }
+        text
     }
 
     /// The devices forgotten since this was last asked.
@@ -316,17 +336,18 @@ impl Directory {
         }
     }
 
-    /// Says that a device was heard, which keeps it from being forgotten.
-    pub fn heard(&mut self, number: Number, at: Time) {
+    /// Says that a device was heard from the first time to the last, which keeps it from being forgotten.
+    pub fn heard(&mut self, number: Number, (first, last): (Time, Time)) {
         if let Some(device) = self.devices.get_mut(number) {
-            if at > device.last_seen {
+            let last = first.max(last);
+            if last > device.last_seen {
                 if let Some(order) = &mut self.by_last_seen {
                     order.remove(&(device.last_seen, number));
-                    order.insert((at, number));
+                    order.insert((last, number));
                 }
-                device.last_seen = at;
+                device.last_seen = last;
             }
-            device.first_seen = device.first_seen.min(at);
+            device.first_seen = device.first_seen.min(first).min(last);
         }
     }
 
@@ -543,6 +564,9 @@ pub fn is_site_address(ip: IpAddr) -> bool {
         }
     }
 }
+
+/// Such texts held; names and serial numbers are not among them.
+const SHARED_MAX: usize = 4_096;
 
 /// Devices held at once; a large campus has a few ten thousand.
 pub const DEVICES_MAX: usize = 65_536;

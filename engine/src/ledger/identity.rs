@@ -9,7 +9,6 @@
 use spanwatch_parsers::{Concluded, Key, Label, Text, Time};
 
 use super::refusals::Refusals;
-use crate::few::FewBy;
 use crate::observation::Cite;
 
 /// What can be known of a device.
@@ -55,6 +54,12 @@ impl Attribute {
         }
     }
 
+    /// Whether many devices have it alike.
+    #[must_use]
+    pub const fn is_of_many(self) -> bool {
+        matches!(self, Self::Kind | Self::Vendor | Self::Model | Self::Firmware | Self::Hardware)
+    }
+
     /// The attribute that an outright key says; `None` for a raw key.
     const fn said_by(key: Key) -> Option<Self> {
         Some(match key {
@@ -85,19 +90,6 @@ impl From<Concluded> for Attribute {
     }
 }
 
-/// The first frame in which a source said a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Witness {
-    /// What the sight is worth, in per cent.
-    pub strength: u8,
-    /// When.
-    pub at: Time,
-    /// In which frame.
-    pub cite: Cite,
-    /// The fingerprint that concluded it; `None` where it was said outright.
-    pub entry: Option<&'static str>,
-}
-
 /// One source saying one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight {
@@ -107,16 +99,22 @@ pub struct Sight {
     pub value: Text,
     /// Who says so.
     pub source: &'static str,
-    /// Since when, and where it is seen.
-    pub witness: Witness,
+    /// What that is worth, in per cent.
+    pub strength: u8,
+    /// When it first did.
+    pub at: Time,
+    /// In which frame.
+    pub cite: Cite,
+    /// The fingerprint that concluded it; `None` where it was said outright.
+    pub entry: Option<&'static str>,
 }
 
 impl Sight {
     /// What a message said outright of a device. `None` for a raw key, which is the fingerprints' to read.
     #[must_use]
     pub fn said(key: Key, value: Text, source: &'static str, (at, cite): (Time, Cite)) -> Option<Self> {
-        let witness = Witness { strength: SAID_OUTRIGHT, at, cite, entry: None };
-        Attribute::said_by(key).map(|attribute| Self { attribute, value, source, witness })
+        let (strength, entry) = (SAID_OUTRIGHT, None);
+        Attribute::said_by(key).map(|attribute| Self { attribute, value, source, strength, at, cite, entry })
     }
 
     /// What a fingerprint concluded.
@@ -126,16 +124,28 @@ impl Sight {
             attribute: label.attribute.into(),
             value: label.value.clone(),
             source: label.key.name(),
-            witness: Witness { strength: label.strength, at, cite, entry: Some(label.entry) },
+            strength: label.strength,
+            at,
+            cite,
+            entry: Some(label.entry),
         }
+    }
+
+    fn order(&self) -> (Attribute, &Text, &'static str) {
+        (self.attribute, &self.value, self.source)
+    }
+
+    /// Whether it is of the same value as another.
+    fn says_as(&self, other: &Self) -> bool {
+        (self.attribute, &self.value) == (other.attribute, &other.value)
     }
 }
 
 /// All that was witnessed of one device, [`VALUES_MAX`] values at most.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// The witnesses of each value by source.
-    values: FewBy<(Attribute, Text), Vec<(&'static str, Witness)>>,
+    /// By attribute, value and source.
+    sights: Vec<Sight>,
     bytes: usize,
 }
 
@@ -148,57 +158,50 @@ impl Identity {
 
     /// Adds a sight where it needs no more than `room` bytes; the first sight of a source is kept,
     /// its strongest strength with it.
-    pub fn add(&mut self, sight: Sight, room: usize, refused: &mut Refusals) {
-        let Sight { attribute, value, source, witness } = sight;
-        let text_bytes = value.as_str().len();
-        let key = (attribute, value);
-        if let Some(witnesses) = self.values.get_mut(&key) {
-            match witnesses.binary_search_by_key(&source, |(known, _)| known) {
-                Ok(place) => {
-                    if let Some((_, known)) = witnesses.get_mut(place) {
-                        known.strength = known.strength.max(witness.strength);
-                        if (witness.at, witness.cite) < (known.at, known.cite) {
-                            (known.at, known.cite, known.entry) = (witness.at, witness.cite, witness.entry);
-                        }
+    pub fn add(&mut self, mut sight: Sight, room: usize, refused: &mut Refusals) {
+        let place = match self.sights.binary_search_by(|known| known.order().cmp(&sight.order())) {
+            Ok(place) => {
+                if let Some(known) = self.sights.get_mut(place) {
+                    known.strength = known.strength.max(sight.strength);
+                    if (sight.at, sight.cite) < (known.at, known.cite) {
+                        (known.at, known.cite, known.entry) = (sight.at, sight.cite, sight.entry);
                     }
                 }
-                Err(place) if WITNESS_BYTES <= room => {
-                    witnesses.reserve_exact(1);
-                    witnesses.insert(place, (source, witness));
-                    self.bytes = self.bytes.saturating_add(WITNESS_BYTES);
-                }
-                Err(_) => refused.count("identity of all devices, in bytes", IDENTITY_BYTES_MAX),
+                return;
             }
-            return;
-        }
-        let bytes = VALUE_BYTES.saturating_add(WITNESS_BYTES).saturating_add(text_bytes);
-        if self.values.len() >= VALUES_MAX {
+            Err(place) => place,
+        };
+        let is_same = |known: &&Sight| known.says_as(&sight);
+        let before = place.checked_sub(1).and_then(|place| self.sights.get(place)).filter(is_same);
+        let said = before.or(self.sights.get(place).filter(is_same)).map(|known| known.value.clone());
+        let is_known = said.is_some();
+        let text_bytes = sight.value.as_str().len();
+        let of_value = if is_known { 0 } else { VALUE_BYTES.saturating_add(text_bytes) };
+        let bytes = of_value.saturating_add(WITNESS_BYTES);
+        if !is_known && self.values().count() >= VALUES_MAX {
             refused.count("identity values of one device", VALUES_MAX);
         } else if bytes > room {
             refused.count("identity of all devices, in bytes", IDENTITY_BYTES_MAX);
         } else {
-            self.values.or_insert(key, vec![(source, witness)]);
+            sight.value = said.unwrap_or(sight.value);
+            self.sights.reserve_exact(1);
+            self.sights.insert(place, sight);
             self.bytes = self.bytes.saturating_add(bytes);
         }
     }
 
     /// Takes over what was witnessed of a device that turned out to be this one.
     pub fn absorb(&mut self, other: Self, refused: &mut Refusals) {
-        for ((attribute, value), witnesses) in other.values {
-            for (source, witness) in witnesses {
-                let sight = Sight { attribute, value: value.clone(), source, witness };
-                self.add(sight, usize::MAX, refused);
-            }
+        for sight in other.sights {
+            self.add(sight, usize::MAX, refused);
         }
     }
 
     /// The value least in doubt, and its confidence in per cent.
     #[must_use]
     pub fn best(&self, attribute: Attribute) -> Option<(&Text, u8)> {
-        self.values
-            .iter()
-            .filter(|((named, _), _)| *named == attribute)
-            .map(|((_, value), witnesses)| (value, confidence(witnesses.iter().map(|it| it.1.strength))))
+        self.values_of(attribute)
+            .map(|(value, sights)| (value, confidence(strengths(sights))))
             .reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
 
@@ -209,14 +212,12 @@ impl Identity {
         attribute: Attribute,
         more: Option<(&'a str, u8)>,
     ) -> Option<(&'a str, u8)> {
-        let strengths = |witnesses: &'a [(&str, Witness)], value: &Text| {
+        let with_more = |value: &Text, sights: &'a [Sight]| {
             let more = more.filter(|(other, _)| *other == value.as_str()).map(|(_, strength)| strength);
-            witnesses.iter().map(|it| it.1.strength).chain(more)
+            strengths(sights).chain(more)
         };
-        self.values
-            .iter()
-            .filter(|((named, _), _)| *named == attribute)
-            .map(|((_, value), witnesses)| (value.as_str(), confidence(strengths(witnesses, value))))
+        self.values_of(attribute)
+            .map(|(value, sights)| (value.as_str(), confidence(with_more(value, sights))))
             .chain(more)
             .reduce(|best, next| {
                 let is_better = next.1 > best.1 || next.1 == best.1 && more.is_some_and(|it| it.0 == next.0);
@@ -224,12 +225,27 @@ impl Identity {
             })
     }
 
-    /// Every witness, in the report's order: attribute, value, source.
-    pub fn witnesses(&self) -> impl Iterator<Item = (Attribute, &Text, &'static str, &Witness)> {
-        self.values.iter().flat_map(|((attribute, value), witnesses)| {
-            witnesses.iter().map(move |(source, witness)| (*attribute, value, *source, witness))
+    /// Every sight, in the report's order: attribute, value, source.
+    pub fn sights(&self) -> impl Iterator<Item = &Sight> {
+        self.sights.iter()
+    }
+
+    /// The sights of each value.
+    fn values(&self) -> impl Iterator<Item = &[Sight]> {
+        self.sights.chunk_by(Sight::says_as)
+    }
+
+    /// The values of one attribute, each with its sights.
+    fn values_of(&self, attribute: Attribute) -> impl Iterator<Item = (&Text, &[Sight])> {
+        self.values().filter_map(move |sights| {
+            let first = sights.first().filter(|first| first.attribute == attribute)?;
+            Some((&first.value, sights))
         })
     }
+}
+
+fn strengths(sights: &[Sight]) -> impl Iterator<Item = u8> {
+    sights.iter().map(|sight| sight.strength)
 }
 
 /// How sure independent witnesses of these strengths make together, in per cent.
@@ -252,46 +268,42 @@ const VALUES_MAX: usize = 64;
 /// What is kept of who all devices are; ten values each of 20,000 devices fit.
 pub const IDENTITY_BYTES_MAX: usize = 64 << 20;
 
-/// What a value takes beside its text and its witnesses: a place in the tree and two allocations.
+/// What a value takes beside its text and its sights, about.
 const VALUE_BYTES: usize = 128;
 
-/// What a witness takes.
-const WITNESS_BYTES: usize = size_of::<(&'static str, Witness)>();
+/// What a sight takes beside that.
+const WITNESS_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn witness(strength: u8) -> Witness {
-        Witness { strength, at: Time(5), cite: Cite { input: 0, frame: 5 }, entry: None }
-    }
-
     #[test]
     fn independent_witnesses_add_up_and_never_reach_certainty() {
         let mut identity = Identity::default();
-        add(&mut identity, Attribute::Vendor, "Axis".into(), ("mac.oui", witness(40)));
+        add(&mut identity, Attribute::Vendor, "Axis".into(), ("mac.oui", 40));
         assert_eq!(identity.best(Attribute::Vendor), Some((&"Axis".into(), 40)));
-        add(&mut identity, Attribute::Vendor, "Axis".into(), ("dhcp.vendor-class", witness(85)));
+        add(&mut identity, Attribute::Vendor, "Axis".into(), ("dhcp.vendor-class", 85));
         assert_eq!(identity.best(Attribute::Vendor), Some((&"Axis".into(), 91)));
-        add(&mut identity, Attribute::Vendor, "Axis".into(), ("rtsp.realm", witness(99)));
+        add(&mut identity, Attribute::Vendor, "Axis".into(), ("rtsp.realm", 99));
         assert_eq!(identity.best(Attribute::Vendor).map(|best| best.1), Some(99));
     }
 
     #[test]
     fn the_same_source_counts_once() {
         let mut identity = Identity::default();
-        add(&mut identity, Attribute::Vendor, "Axis".into(), ("mac.oui", witness(40)));
-        add(&mut identity, Attribute::Vendor, "Axis".into(), ("mac.oui", witness(40)));
+        add(&mut identity, Attribute::Vendor, "Axis".into(), ("mac.oui", 40));
+        add(&mut identity, Attribute::Vendor, "Axis".into(), ("mac.oui", 40));
         assert_eq!(identity.best(Attribute::Vendor).map(|best| best.1), Some(40));
     }
 
     #[test]
     fn contradictions_stand_side_by_side() {
         let mut identity = Identity::default();
-        add(&mut identity, Attribute::Vendor, "Hikvision".into(), ("mac.oui", witness(40)));
-        add(&mut identity, Attribute::Vendor, "Annke".into(), ("rtsp.realm", witness(70)));
+        add(&mut identity, Attribute::Vendor, "Hikvision".into(), ("mac.oui", 40));
+        add(&mut identity, Attribute::Vendor, "Annke".into(), ("rtsp.realm", 70));
         assert_eq!(identity.best(Attribute::Vendor), Some((&"Annke".into(), 70)));
-        assert_eq!(identity.witnesses().count(), 2);
+        assert_eq!(identity.sights().count(), 2);
     }
 
     #[test]
@@ -300,7 +312,7 @@ mod tests {
         for n in 0..200 {
             identity.add(sight(n), usize::MAX, &mut refused);
         }
-        assert_eq!(identity.witnesses().count(), VALUES_MAX);
+        assert_eq!(identity.sights().count(), VALUES_MAX);
         let counted: Vec<_> = refused.take().collect();
         assert_eq!(counted, [("identity values of one device", 64, 200 - VALUES_MAX as u64)]);
     }
@@ -309,7 +321,7 @@ mod tests {
     fn what_does_not_fit_the_room_of_all_devices_is_counted() {
         let (mut identity, mut refused) = (Identity::default(), Refusals::default());
         identity.add(sight(1), 10, &mut refused);
-        assert_eq!((identity.witnesses().count(), identity.bytes()), (0, 0));
+        assert_eq!((identity.sights().count(), identity.bytes()), (0, 0));
         assert_eq!(refused.take().count(), 1);
         identity.add(sight(1), 1_000, &mut refused);
         let bytes = identity.bytes();
@@ -319,11 +331,15 @@ mod tests {
 
     fn sight(n: u32) -> Sight {
         let value = n.to_string().as_str().into();
-        Sight { attribute: Attribute::Name, value, source: "lldp", witness: witness(85) }
+        seen(Attribute::Name, value, ("lldp", 85))
     }
 
-    fn add(identity: &mut Identity, attribute: Attribute, value: Text, by: (&'static str, Witness)) {
-        let sight = Sight { attribute, value, source: by.0, witness: by.1 };
-        identity.add(sight, usize::MAX, &mut Refusals::default());
+    fn add(identity: &mut Identity, attribute: Attribute, value: Text, by: (&'static str, u8)) {
+        identity.add(seen(attribute, value, by), usize::MAX, &mut Refusals::default());
+    }
+
+    fn seen(attribute: Attribute, value: Text, (source, strength): (&'static str, u8)) -> Sight {
+        let cite = Cite { input: 0, frame: 5 };
+        Sight { attribute, value, source, strength, at: Time(5), cite, entry: None }
     }
 }

@@ -40,7 +40,7 @@ use crate::verdict::view::View;
 use crate::verdict::witness::{Ask, How};
 use device::{Attachment, Device};
 use directory::{Bound, Directory, Number, is_device_address, is_site_address};
-use identity::{Attribute, Sight, Witness};
+use identity::{Attribute, Sight};
 use inventory::Inventory;
 use loss::Losses;
 use refusals::Refusals;
@@ -164,7 +164,7 @@ impl Ledger {
     /// The same, still empty, with tables that nobody outside can aim at.
     #[must_use]
     pub fn seeded(self, seed: u64) -> Self {
-        Self { directory: Directory::seeded(seed), ..self }
+        Self { directory: Directory::seeded(seed), streams: Streams::seeded(seed), ..self }
     }
 
     /// The same, still empty, with the site's own list of its devices.
@@ -423,9 +423,11 @@ impl Ledger {
         }
         let Some(number) = self.device_of(&seen.subject, seen) else { return };
         let first = Cite { input: activity.first_frame.0, frame: activity.first_frame.1 };
-        self.directory.heard(number, activity.first);
-        self.directory.heard(number, activity.last);
+        self.directory.heard(number, (activity.first, activity.last));
+        let mut receives_media = false;
         if let Some(device) = self.directory.device_mut(number) {
+            receives_media = device.receives_media || !device.pulled_from.is_empty();
+            device.speaks |= seen.peer.ip.is_some_and(is_device_address);
             if activity.last >= device.last_seen {
                 device.last_frame = seen.cite;
             }
@@ -446,11 +448,6 @@ impl Ledger {
         if let Some(device) = to.and_then(|to| self.directory.device_mut(to)) {
             device.is_spoken_to = true;
         }
-        if seen.peer.ip.is_some_and(is_device_address)
-            && let Some(device) = self.directory.device_mut(number)
-        {
-            device.speaks = true;
-        }
         if let Some(to) = to {
             self.verdict.addressed(to, number, activity.last);
         }
@@ -463,17 +460,10 @@ impl Ledger {
             self.verdict.stamped(number, peer, (activity.first, first), stamp);
         }
         if let Some(peer) = seen.peer.ip
-            && (is_server_side(seen) || self.receives_media(number))
+            && (is_server_side(seen) || receives_media)
         {
-            let by = self.directory.find(&seen.peer);
-            self.verdict.signed(number, activity, peer, by);
+            self.verdict.signed(number, activity, peer, to);
         }
-    }
-
-    fn receives_media(&self, number: Number) -> bool {
-        self.directory
-            .device(number)
-            .is_some_and(|device| device.receives_media || !device.pulled_from.is_empty())
     }
 
     fn stream(&mut self, seen: &Observation, second: &StreamActivity) {
@@ -615,9 +605,9 @@ impl Ledger {
     fn name_by_oui(&mut self, mac: Mac, seen: &Observation) {
         let Some(vendor) = self.fingerprints.vendor_of(mac) else { return };
         let Some(number) = self.directory.find_mac(mac) else { return };
-        let witness = Witness { strength: BY_OUI, at: seen.at, cite: seen.cite, entry: None };
-        let (attribute, value) = (Attribute::Vendor, Text::from(vendor));
-        self.directory.learn(number, Sight { attribute, value, source: "mac.oui", witness });
+        let (attribute, value, source) = (Attribute::Vendor, Text::from(vendor), "mac.oui");
+        let (strength, at, cite) = (BY_OUI, seen.at, seen.cite);
+        self.directory.learn(number, Sight { attribute, value, source, strength, at, cite, entry: None });
     }
 
     /// Somebody asks for who holds an address: all, or whom he takes for him by hardware address. Who asks another, for
@@ -666,7 +656,7 @@ impl Ledger {
             self.switches.attached(switch, attachment.port.as_ref(), number, attachment.source);
         }
         if let Some(device) = self.directory.device_mut(number) {
-            device.attachment = Some(attachment);
+            device.attachment = Some(Box::new(attachment));
         }
     }
 
@@ -734,9 +724,15 @@ impl Ledger {
     /// The device that a party is, made where there is none yet. A client that has no address
     /// yet, or is only named by its MAC, is known by the MAC. `None` where he can be no device.
     fn device_of(&mut self, party: &Party, seen: &Observation) -> Option<Number> {
-        if let (true, Some(mac), Some(ip)) = (self.directory.is_back(party), party.mac, party.ip) {
-            let bound = self.directory.bind(mac, ip, party.vlan, seen.at);
-            self.merged(bound);
+        if let Some(number) = self.directory.own(party) {
+            if !self.directory.is_back(party, number) {
+                self.directory.named(number, seen.at);
+                return Some(number);
+            }
+            if let (Some(mac), Some(ip)) = (party.mac, party.ip) {
+                let bound = self.directory.bind(mac, ip, party.vlan, seen.at);
+                self.merged(bound);
+            }
         }
         match party.ip.filter(|ip| is_device_address(*ip)) {
             Some(_) => self.directory.party_or_add(party, seen.at),
@@ -772,6 +768,9 @@ impl Ledger {
             &mut self.handshakes.refused,
             &mut self.switches.refused,
         ];
+        if rooms.iter().all(|room| room.is_empty()) {
+            return;
+        }
         for (what, cap, count) in rooms.map(Refusals::take).into_iter().flatten() {
             self.limit(what, cap, count, at);
         }
@@ -791,12 +790,12 @@ impl Ledger {
             let said = device.attachment.take_if(|it| it.source == inventory::SOURCE).is_some();
             if device.attachment.is_none() {
                 let listed = device.listing.as_ref().and_then(|row| row.attachment());
-                device.attachment = listed.map(|it| Attachment {
-                    switch: it.switch.map(|said| self.switches.called_by_list(&said)),
-                    ..it
+                device.attachment = listed.map(|it| {
+                    let switch = it.switch.map(|said| self.switches.called_by_list(&said));
+                    Box::new(Attachment { switch, ..it })
                 });
             }
-            match &device.attachment {
+            match device.attachment.as_deref() {
                 Some(Attachment { switch: Some(switch), port, source, .. }) => {
                     self.switches.attached(switch, port.as_ref(), number, source);
                 }

@@ -16,6 +16,12 @@ impl Refusals {
         *count = count.saturating_add(1);
     }
 
+    /// Whether nothing was counted since the last time.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes what was counted since the last time: what, its cap, how often.
     pub fn take(&mut self) -> impl Iterator<Item = (&'static str, u64, u64)> + use<> {
         std::mem::take(&mut self.0).into_iter().map(|(what, (cap, count))| (what, cap, count))

@@ -26,8 +26,6 @@ pub struct Key {
 /// One session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Account, scheme and outcome of the last login.
-    pub login: Option<Login>,
     /// Bytes of the connections it ran over, both ways, as on the wire.
     pub bytes: u64,
     /// First exchange.
@@ -40,12 +38,20 @@ pub struct Session {
 #[derive(Debug, Default)]
 pub struct Sessions {
     sessions: BTreeMap<Key, Session>,
-    /// Logins by client, server and protocol: they come beside the exchange that they allow.
-    logins: BTreeMap<(IpAddr, IpAddr, &'static str), Login>,
-    /// What was asked for last, by client, server and protocol.
-    latest: BTreeMap<(IpAddr, IpAddr, &'static str), Option<Text>>,
+    /// By client, server and protocol.
+    talks: BTreeMap<(IpAddr, IpAddr, &'static str), Talk>,
+    logins: usize,
     /// What was not kept.
     pub refused: Refusals,
+}
+
+/// All that two say in one protocol.
+#[derive(Debug, Default)]
+struct Talk {
+    /// It comes beside the exchange that it allows.
+    login: Option<Login>,
+    /// What was asked for last, where something was.
+    latest: Option<Option<Text>>,
 }
 
 impl Sessions {
@@ -55,25 +61,21 @@ impl Sessions {
             self.refused.count("sessions in the report", SESSIONS_MAX);
             return;
         }
-        self.latest.insert((key.client, key.server, key.protocol), key.target.clone());
-        let login = self.logins.get(&(key.client, key.server, key.protocol)).cloned();
-        let session = self.sessions.entry(key).or_insert(Session {
-            login: None,
-            bytes: 0,
-            first_seen: at,
-            last_seen: at,
-        });
+        let talk = self.talks.entry((key.client, key.server, key.protocol)).or_default();
+        talk.latest = Some(key.target.clone());
+        let begun = Session { bytes: 0, first_seen: at, last_seen: at };
+        let session = self.sessions.entry(key).or_insert(begun);
         session.first_seen = session.first_seen.min(at);
         session.last_seen = session.last_seen.max(at);
-        session.login = login.or(session.login.take());
     }
 
     /// Says that two sent each other `bytes` in `protocol`: they count for what was asked for last.
     pub fn carried(&mut self, ends: (IpAddr, IpAddr), protocol: &'static str, bytes: u64) {
         let (one, other) = ends;
         for (client, server) in [(one, other), (other, one)] {
-            let Some(target) = self.latest.get(&(client, server, protocol)) else { continue };
-            let key = Key { client, server, protocol, target: target.clone() };
+            let talk = self.talks.get(&(client, server, protocol));
+            let Some(target) = talk.and_then(|talk| talk.latest.clone()) else { continue };
+            let key = Key { client, server, protocol, target };
             if let Some(session) = self.sessions.get_mut(&key) {
                 session.bytes = session.bytes.saturating_add(bytes);
             }
@@ -84,29 +86,27 @@ impl Sessions {
     /// Takes a login of `client` at `server`; an accepted one is not displaced by one without answer.
     pub fn logged_in(&mut self, client: IpAddr, server: IpAddr, protocol: &'static str, login: &Login) {
         let who = (client, server, protocol);
-        let accepted = |login: &Login| login.outcome == Outcome::Accepted;
-        let stale = login.outcome == Outcome::Unknown && self.logins.get(&who).is_some_and(accepted);
-        if stale {
+        let known = self.talks.get(&who).and_then(|talk| talk.login.as_ref());
+        let is_accepted = known.is_some_and(|known| known.outcome == Outcome::Accepted);
+        if is_accepted && login.outcome == Outcome::Unknown {
             return;
         }
-        if self.logins.len() >= SESSIONS_MAX && !self.logins.contains_key(&who) {
-            self.refused.count("logins", SESSIONS_MAX);
-            return;
+        if known.is_none() {
+            if self.logins >= SESSIONS_MAX {
+                self.refused.count("logins", SESSIONS_MAX);
+                return;
+            }
+            self.logins = self.logins.saturating_add(1);
         }
-        self.logins.insert(who, login.clone());
-        let from = Key { client, server, protocol, target: None };
-        let rows = self
-            .sessions
-            .range_mut(from..)
-            .take_while(|(key, _)| (key.client, key.server, key.protocol) == (client, server, protocol));
-        for (_, session) in rows {
-            session.login = Some(login.clone());
-        }
+        self.talks.entry(who).or_default().login = Some(login.clone());
     }
 
-    /// Every session in the order of its key.
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Session)> {
-        self.sessions.iter()
+    /// Every session in the order of its key, with the last login.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Session, Option<&Login>)> {
+        self.sessions.iter().map(|(key, session)| {
+            let talk = self.talks.get(&(key.client, key.server, key.protocol));
+            (key, session, talk.and_then(|talk| talk.login.as_ref()))
+        })
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
         sessions.exchanged(key("/one"), Time(1));
         sessions.logged_in(CLIENT, SERVER, "rtsp", &login);
         sessions.exchanged(key("/two"), Time(2));
-        let logins: Vec<_> = sessions.iter().map(|(_, session)| session.login.clone()).collect();
+        let logins: Vec<_> = sessions.iter().map(|(.., login)| login.cloned()).collect();
         assert_eq!(logins, [Some(login.clone()), Some(login)]);
     }
 
@@ -143,7 +143,7 @@ mod tests {
         sessions.carried((CLIENT, SERVER), "rtsp", 100);
         sessions.carried((SERVER, CLIENT), "rtsp", 1_000);
         sessions.carried((SERVER, CLIENT), "http", 5);
-        let bytes: Vec<_> = sessions.iter().map(|(_, session)| session.bytes).collect();
+        let bytes: Vec<_> = sessions.iter().map(|(_, session, _)| session.bytes).collect();
         assert_eq!(bytes, [0, 1_100]);
     }
 

@@ -11,6 +11,7 @@ use spanwatch_parsers::{Span, StreamActivity, StreamAnnounced, StreamTransport, 
 
 use super::directory::Number;
 use super::refusals::Refusals;
+use crate::bounded::Expiring;
 use crate::observation::Cite;
 
 /// A stream's number: its first frame, and its place among that frame's streams.
@@ -70,18 +71,31 @@ impl Stream {
 type Arrival = (IpAddr, Option<IpAddr>, Option<u16>, Option<u8>);
 
 /// All streams, [`STREAMS_MAX`] at most: further ones are counted, not kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Streams {
-    streams: BTreeMap<StreamId, Stream>,
-    /// Announcements, each with its place in the order in which they came.
-    announced: BTreeMap<Arrival, (u64, StreamAnnounced)>,
-    by_age: BTreeMap<u64, Arrival>,
-    next: u64,
+    streams: BTreeMap<StreamId, Box<Stream>>,
+    announced: Expiring<Arrival, StreamAnnounced>,
     /// What was not kept.
     pub refused: Refusals,
 }
 
+impl Default for Streams {
+    fn default() -> Self {
+        Self::seeded(0)
+    }
+}
+
 impl Streams {
+    /// None, in tables that nobody outside can aim at.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self {
+            streams: BTreeMap::new(),
+            announced: Expiring::new(ANNOUNCED_MAX, Span(i64::MAX), seed),
+            refused: Refusals::default(),
+        }
+    }
+
     /// Takes an announcement: `server` will send it to `client`, or to a group.
     pub fn announced(&mut self, server: IpAddr, client: IpAddr, stream: &StreamAnnounced) {
         let to = match stream.transport {
@@ -93,15 +107,8 @@ impl Streams {
             StreamTransport::Udp | StreamTransport::Multicast => stream.destination_port,
         };
         let arrival = (server, to, port, stream.channel);
-        if let Some((before, _)) = self.announced.insert(arrival, (self.next, stream.clone())) {
-            self.by_age.remove(&before);
-        }
-        self.by_age.insert(self.next, arrival);
-        self.next = self.next.saturating_add(1);
-        if self.announced.len() > ANNOUNCED_MAX
-            && let Some((_, oldest)) = self.by_age.pop_first()
-        {
-            self.announced.remove(&oldest);
+        let (_, gone) = self.announced.insert(arrival, stream.clone(), Time::MIN);
+        if gone.is_some_and(|(gone, _)| gone != arrival) {
             self.refused.count("announced streams", ANNOUNCED_MAX);
         }
     }
@@ -123,10 +130,10 @@ impl Streams {
             StreamTransport::Udp | StreamTransport::Multicast => Some(second.ports.1),
         };
         let arrival = (source_ip, Some(second.destination), port, second.channel);
-        let announced = self.announced.get(&arrival).map(|(_, announced)| announced);
+        let announced = self.announced.peek(&arrival);
         let stream = self.streams.entry(second.stream).or_insert_with(|| {
             let (codec, clock_hz) = static_payload_type(second.payload_type);
-            Stream {
+            Box::new(Stream {
                 source,
                 source_ip,
                 destination: second.destination,
@@ -139,7 +146,7 @@ impl Streams {
                 codec: codec.map(Text::from),
                 clock_hz,
                 is_encrypted: false,
-            }
+            })
         });
         if let Some(announced) =
             announced.filter(|it| it.payload_type.is_none_or(|pt| pt == second.payload_type))
@@ -166,7 +173,7 @@ impl Streams {
 
     /// Every stream, in the order of their first frames.
     pub fn iter(&self) -> impl Iterator<Item = &Stream> {
-        self.streams.values()
+        self.streams.values().map(Box::as_ref)
     }
 }
 
@@ -265,9 +272,12 @@ mod tests {
         streams.announced(std::net::Ipv4Addr::from(0).into(), client, &announcement());
         assert_eq!(streams.refused.take().count(), 0);
         streams.announced("192.0.2.7".parse().unwrap(), client, &announcement());
-        let servers: Vec<_> = streams.announced.keys().take(2).map(|key| key.0.to_string()).collect();
-        assert_eq!(servers, ["0.0.0.0", "0.0.0.2"]);
-        assert_eq!((streams.announced.len(), streams.by_age.len()), (ANNOUNCED_MAX, ANNOUNCED_MAX));
+        let is_known = |server: u32| {
+            let arrival = (std::net::Ipv4Addr::from(server).into(), Some(client), Some(5000), None);
+            streams.announced.peek(&arrival).is_some()
+        };
+        assert_eq!([0, 1, 2].map(is_known), [true, false, true]);
+        assert_eq!(streams.announced.len(), ANNOUNCED_MAX);
         assert_eq!(streams.refused.take().count(), 1);
     }
 

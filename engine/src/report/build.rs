@@ -218,16 +218,16 @@ fn device(
         role: device.role(),
         identity: device
             .identity
-            .witnesses()
-            .map(|(attribute, value, source, witness)| Identity {
-                attribute: attribute.name(),
-                value: value.as_str().to_owned(),
-                confidence: Decimal::confidence(witness.strength),
-                source,
-                entry: witness.entry,
-                time: Stamp(witness.at),
-                input: witness.cite.input,
-                frame: witness.cite.frame,
+            .sights()
+            .map(|sight| Identity {
+                attribute: sight.attribute.name(),
+                value: sight.value.as_str().to_owned(),
+                confidence: Decimal::confidence(sight.strength),
+                source: sight.source,
+                entry: sight.entry,
+                time: Stamp(sight.at),
+                input: sight.cite.input,
+                frame: sight.cite.frame,
             })
             .collect(),
         services: device
@@ -371,17 +371,13 @@ fn sessions(ledger: &Ledger) -> Vec<Session> {
     ledger
         .sessions
         .iter()
-        .map(|(key, session)| Session {
+        .map(|(key, session, login)| Session {
             client: key.client.to_string(),
             server: key.server.to_string(),
             protocol: key.protocol,
-            account: session
-                .login
-                .as_ref()
-                .and_then(|login| login.account.as_ref())
-                .map(|it| it.as_str().to_owned()),
-            scheme: session.login.as_ref().map(|login| login.scheme),
-            outcome: session.login.as_ref().map(|login| match login.outcome {
+            account: login.and_then(|login| login.account.as_ref()).map(|it| it.as_str().to_owned()),
+            scheme: login.map(|login| login.scheme),
+            outcome: login.map(|login| match login.outcome {
                 Outcome::Accepted => "accepted",
                 Outcome::Rejected => "rejected",
                 Outcome::Unknown => "unknown",

@@ -13,6 +13,7 @@ use super::{Parties, message};
 use crate::bounded::Expiring;
 use crate::flow::{Counted, Flow, Head, Key, NOT_LISTED, Sum};
 use crate::hearing::{Hearing, SOURCE, talk};
+use crate::numbered::Slots;
 use crate::observation::{Cite, Party};
 use crate::scribe::{Scribe, Talk};
 use crate::tcp::Listening;
@@ -22,8 +23,9 @@ use crate::tcp::Listening;
 pub struct Flows {
     connections: Expiring<Key, Flow>,
     others: Expiring<Key, Flow>,
-    active: Vec<Active>,
-    gone: Vec<Gone>,
+    /// In pieces, of which a tick leaves none: it is much only while a site is switched on.
+    active: Slots<Active>,
+    gone: Slots<Gone>,
     unsummed: u64,
     closed: VecDeque<Review>,
     embryonic: VecDeque<Review>,
@@ -66,7 +68,8 @@ struct Gone {
 struct Review {
     due: Time,
     slot: u32,
-    number: u64,
+    /// The lower half of the flow's number: another may stand in its slot by now.
+    number: u32,
 }
 
 impl Flows {
@@ -76,8 +79,8 @@ impl Flows {
         Self {
             connections: Expiring::new(CONNECTIONS_MAX, CONNECTION_IDLE, seed),
             others: Expiring::new(OTHERS_MAX, OTHER_IDLE, seed),
-            active: Vec::new(),
-            gone: Vec::new(),
+            active: Slots::default(),
+            gone: Slots::default(),
             unsummed: 0,
             closed: VecDeque::new(),
             embryonic: VecDeque::new(),
@@ -148,7 +151,7 @@ impl Flows {
             let call = self.calls.pop_front();
             let review = call.or(self.young.get(fresh).copied()).filter(|_| fresh < FRESH_MAX)?;
             let head = self.others.at(review.slot as usize).map(|(_, flow)| &flow.head);
-            let last = head.filter(|head| head.number == review.number).map(Head::last);
+            let last = head.filter(|head| head.number as u32 == review.number).map(Head::last);
             let is_question = last.is_some_and(|last| last <= review.due - YOUNG_FOR + QUESTION_FOR);
             if call.is_none() && is_question && last > Some(now - ANSWERED_FOR) {
                 fresh = fresh.saturating_add(1);
@@ -215,19 +218,22 @@ impl Flows {
 
     /// Remembers to forget a connection that ended.
     pub fn review_closed(&mut self, handle: Handle, number: u64, at: Time) {
-        push(&mut self.closed, Review { due: at + CLOSED_FOR, slot: handle.slot, number });
+        push(&mut self.closed, Review { due: at + CLOSED_FOR, slot: handle.slot, number: number as u32 });
     }
 
     /// Remembers to forget an opening that nobody answers.
     pub fn review_embryonic(&mut self, handle: Handle, number: u64, at: Time) {
-        push(&mut self.embryonic, Review { due: at + EMBRYONIC_FOR, slot: handle.slot, number });
+        push(
+            &mut self.embryonic,
+            Review { due: at + EMBRYONIC_FOR, slot: handle.slot, number: number as u32 },
+        );
     }
 
     /// Remembers to forget a flow of datagrams if it was a question and its answer, or a call to all.
     pub fn review_young(&mut self, handle: Handle, number: u64, at: Time, is_to_all: bool) {
         push(
             if is_to_all { &mut self.calls } else { &mut self.young },
-            Review { due: at + YOUNG_FOR, slot: handle.slot, number },
+            Review { due: at + YOUNG_FOR, slot: handle.slot, number: number as u32 },
         );
     }
 
@@ -236,7 +242,7 @@ impl Flows {
         while let Some(review) = pop_due(&mut self.closed, now) {
             let slot = review.slot as usize;
             if let Some((_, flow)) = self.connections.at(slot)
-                && flow.head.number == review.number
+                && flow.head.number as u32 == review.number
             {
                 return self.connections.take(slot).map(|(_, flow)| flow);
             }
@@ -244,7 +250,7 @@ impl Flows {
         while let Some(review) = pop_due(&mut self.embryonic, now) {
             let slot = review.slot as usize;
             if let Some((_, flow)) = self.connections.at(slot)
-                && flow.head.number == review.number
+                && flow.head.number as u32 == review.number
                 && flow.tcp.as_ref().is_some_and(|tcp| tcp.connection.is_embryonic())
             {
                 let due = flow.head.last() + EMBRYONIC_FOR;
@@ -261,7 +267,7 @@ impl Flows {
         } {
             let slot = review.slot as usize;
             if let Some((_, flow)) = self.others.at(slot)
-                && flow.head.number == review.number
+                && flow.head.number as u32 == review.number
                 && flow.head.last() <= now - YOUNG_FOR + QUESTION_FOR
             {
                 return self.others.take(slot).map(|(_, flow)| flow);
@@ -306,7 +312,7 @@ impl Flows {
                 talk: talk(&flow.head, way, SOURCE),
                 cite: side.cite,
                 flow: flow.head.number,
-                protocol: flow.head.protocol,
+                protocol: flow.head.protocol.copied(),
                 sum,
             });
         }
@@ -315,12 +321,12 @@ impl Flows {
     /// Writes what each side of each flow sent since the last tick: flows that are no more, then the
     /// others in the order in which they spoke.
     pub fn sum(&mut self, scribe: &mut Scribe<'_>) {
-        for gone in self.gone.drain(..) {
+        for gone in std::mem::take(&mut self.gone) {
             let activity = gone.sum.activity(gone.flow, gone.protocol);
             scribe.write_at(gone.cite, &gone.talk, About::Sender, Fact::Activity(activity));
         }
         let Self { connections, others, active, .. } = self;
-        for (place, Active { handle, sums }) in (0_u32..).zip(active.drain(..)) {
+        for (place, Active { handle, sums }) in (0_u32..).zip(std::mem::take(active)) {
             let table = if handle.is_tcp { &mut *connections } else { &mut *others };
             // Its slot may be another's by now, or nobody's.
             let flow = table.at(handle.slot as usize).map(|(_, flow)| flow);
@@ -329,7 +335,7 @@ impl Flows {
             for (way, sum) in [Way::Orig, Way::Resp].into_iter().zip(sums) {
                 if sum.packets > 0 {
                     let talk = talk(&flow.head, way, SOURCE);
-                    let activity = sum.activity(flow.head.number, flow.head.protocol);
+                    let activity = sum.activity(flow.head.number, flow.head.protocol.copied());
                     let cite = flow.head.side(way).cite;
                     scribe.write_at(cite, &talk, About::Sender, Fact::Activity(activity));
                     let tcp = flow.tcp.as_mut().and_then(|tcp| tcp.connection.sum(way, scribe.at()));
@@ -339,7 +345,6 @@ impl Flows {
                 }
             }
         }
-        active.shrink_to(ACTIVE_KEPT);
     }
 
     fn table(&mut self, is_tcp: bool) -> &mut Expiring<Key, Flow> {
@@ -406,9 +411,6 @@ const CARRYING_MIN: u64 = 8;
 
 /// Flows summed at one tick: with so many, others came and went in their places.
 const ACTIVE_MAX: usize = 4 * OTHERS_MAX;
-
-/// Room for them that is kept from one tick to the next.
-const ACTIVE_KEPT: usize = 256;
 
 /// Sums of flows that are no more, waiting for the tick.
 pub const GONE_MAX: usize = 8_192;

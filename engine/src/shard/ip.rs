@@ -207,17 +207,17 @@ fn ports(protocol: u8, transport: &[u8]) -> (u16, u16) {
 }
 
 /// What a flow speaks, where the protocol number alone tells.
-const fn name(protocol: u8) -> Option<&'static str> {
+const fn name(protocol: u8) -> Option<&'static &'static str> {
     Some(match protocol {
-        ICMP => "icmp",
-        2 => "igmp",
-        47 => "gre",
-        50 => "esp",
-        ICMPV6 => "icmpv6",
-        89 => "ospf",
-        103 => "pim",
-        112 => "vrrp",
-        SCTP => "sctp",
+        ICMP => &"icmp",
+        2 => &"igmp",
+        47 => &"gre",
+        50 => &"esp",
+        ICMPV6 => &"icmpv6",
+        89 => &"ospf",
+        103 => &"pim",
+        112 => &"vrrp",
+        SCTP => &"sctp",
         _ => return None,
     })
 }

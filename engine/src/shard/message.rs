@@ -114,10 +114,10 @@ impl Message<'_> {
             Start::Session(_) => {
                 let Some(mut running) = hearing.start(head, number, is_on_trial) else { return };
                 if !is_on_trial {
-                    head.protocol = Some(parser.name);
+                    head.protocol = Some(&parser.name);
                 }
                 let goes_on = self.give(&mut running, head, hearing);
-                *app = if goes_on { App::Session(running) } else { App::Unknown(1) };
+                *app = if goes_on { App::Session(Box::new(running)) } else { App::Unknown(1) };
             }
         }
     }
@@ -135,7 +135,7 @@ impl Message<'_> {
             return false;
         }
         if is_read {
-            head.protocol = Some(parser.name);
+            head.protocol = Some(&parser.name);
         }
         self.mend_length(hearing);
         hearing.deliver(head, self.way, parser);
@@ -157,7 +157,7 @@ impl Message<'_> {
             && hearing.deliver(head, self.way, parser)
         {
             running.is_on_trial = false;
-            head.protocol = Some(parser.name);
+            head.protocol = Some(&parser.name);
         }
         matches!(progress, Some(Progress::Consumed(_) | Progress::NeedMore))
     }

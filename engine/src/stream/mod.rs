@@ -39,7 +39,7 @@ use statistics::Statistics;
 pub struct Streams {
     streams: Expiring<StreamKey, Stream>,
     announced: Expiring<Arrival, Announced>,
-    announcements: u64,
+    announcements: u32,
     active: Vec<u32>,
     gone: Vec<Stream>,
     begun: (u64, u32),
@@ -137,7 +137,7 @@ impl Streams {
 
     /// Counts announcements: a flow that was not expected may be after the next.
     #[must_use]
-    pub const fn announcements(&self) -> u64 {
+    pub const fn announcements(&self) -> u32 {
         self.announcements
     }
 
@@ -154,7 +154,7 @@ impl Streams {
         for door in doors.into_iter().flatten() {
             self.announced.insert((talk.sender.ip, to, door), announced, at);
         }
-        self.announcements = self.announcements.saturating_add(1);
+        self.announcements = self.announcements.wrapping_add(1);
     }
 
     /// Whether media was announced from `sender` to `receiver`.

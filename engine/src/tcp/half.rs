@@ -38,8 +38,8 @@ pub struct Half {
     sent: u64,
     acknowledged: Option<u64>,
     pieces: Pieces,
-    hole: Option<Hole>,
-    sent_again: Option<Again>,
+    hole: Option<Box<Hole>>,
+    sent_again: Option<Box<Again>>,
     /// What of it came by us.
     pub passed: Passed,
     /// Whether this side itself was heard.
@@ -151,12 +151,12 @@ impl Half {
         if !is_first_open {
             return None;
         }
-        let attempt = match self.sent_again {
+        let attempt = match self.sent_again.as_deref() {
             Some(again) if again.offset == start => again.attempt.saturating_add(1),
             Some(again) if apart(again.at, stretch.at) < AGAIN_APART => return None,
             _ => 1,
         };
-        self.sent_again = Some(Again { offset: start, attempt, at: stretch.at });
+        self.sent_again = Some(Box::new(Again { offset: start, attempt, at: stretch.at }));
         Some(attempt)
     }
 
@@ -181,7 +181,7 @@ impl Half {
             return;
         }
         self.pieces.add(start, bytes);
-        let hole = self.hole.get_or_insert(Hole { since: stretch.at, segments: 0 });
+        let hole = self.hole.get_or_insert_with(|| Box::new(Hole { since: stretch.at, segments: 0 }));
         hole.segments = hole.segments.saturating_add(1);
         self.drain(way, ear);
     }
@@ -193,7 +193,7 @@ impl Half {
     /// - it has been open for too long.
     #[must_use]
     pub fn gives_up(&self, at: Time, is_answered: bool) -> bool {
-        let (Some(hole), Some(first)) = (self.hole, self.pieces.first()) else { return false };
+        let (Some(hole), Some(first)) = (self.hole.as_deref(), self.pieces.first()) else { return false };
         let waited = apart(hole.since, at);
         let is_acknowledged = self.acknowledged.is_some_and(|reached| reached >= first);
         let is_late = is_answered || hole.segments >= SWAPPED_MAX || waited >= SWAPPED_FOR;

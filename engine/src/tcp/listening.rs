@@ -260,7 +260,7 @@ impl Listening<'_, '_, '_> {
         if is_midstream {
             pick(&mut inboxes, way.other()).is_torn = true;
         }
-        self.head.protocol = self.hearing.dispatch.parser(number).map(|parser| parser.name);
+        self.head.protocol = self.hearing.dispatch.parser(number).map(|parser| &parser.name);
         let listener = Listener { parser: number, session: running.session, inboxes, is_midstream };
         *self.reading = Reading::Session(Box::new(listener));
         let [orig, resp] = heads;

@@ -178,9 +178,9 @@ struct Watch {
     /// Index of the last absence, open or not.
     was_absent: Option<usize>,
     /// The last silence that was strange and may turn out to be a [`Hole`].
-    silence: Option<((Time, Cite), (Time, Cite))>,
+    silence: Option<Box<[(Time, Cite); 2]>>,
     /// A start that only an announcement shows: it counts once the clock shows it too.
-    announced: Option<Restart>,
+    announced: Option<Box<Restart>>,
     /// Index of the last start without an absence.
     restart: Option<usize>,
     /// Whether something was ever expected of it.
@@ -219,13 +219,11 @@ impl Verdict {
     /// Says that a device was heard: the first and the last time, each with its frame.
     pub fn heard(&mut self, device: Number, first: (Time, Cite), last: (Time, Cite)) {
         let watched = last.0 - self.offset;
-        if self.watches.get(device).is_none() {
-            self.watches.insert(device, Watch::new(first, self.offset, self.blinds.len()));
-        }
-        let Some(watch) = self.watches.get_mut(device) else { return };
+        let begun = || Watch::new(first, self.offset, self.blinds.len());
+        let Some(watch) = self.watches.or_insert_with(device, begun) else { return };
         let silence = first.0 - self.offset - watch.last.0;
         if silence >= HOLE_MIN && watch.absent.is_none() && watch.expectation.is_strange(silence) {
-            watch.silence = Some(((watch.last.1, watch.last.2), first));
+            watch.silence = Some(Box::new([(watch.last.1, watch.last.2), first]));
         }
         if watched >= watch.last.0 {
             watch.last = (watched, last.0, last.1);
@@ -247,8 +245,7 @@ impl Verdict {
         }
         watch.blinds = self.blinds.len();
         watch.enter(first.0, State::Online, &mut self.history_refused);
-        let due = watch.due();
-        self.rearm(device, due);
+        watch.rearm(watch.due(), device, &mut self.deadlines);
     }
 
     /// Takes one second of a device's media, `cite` its first frame, `client` who receives it.
@@ -273,8 +270,7 @@ impl Verdict {
         watch.expectation.media(second, offset);
         watch.was_expected |= watch.expectation.is_learned();
         watch.asks.known(client);
-        let due = watch.due();
-        self.rearm(device, due);
+        watch.rearm(watch.due(), device, &mut self.deadlines);
         self.keep_hole(hole);
     }
 
@@ -285,8 +281,7 @@ impl Verdict {
         if watch.expectation.sign(second, to, offset) {
             watch.was_expected = true;
             watch.asks.known(peer);
-            let due = watch.due();
-            self.rearm(device, due);
+            watch.rearm(watch.due(), device, &mut self.deadlines);
         }
     }
 
@@ -374,7 +369,7 @@ impl Verdict {
                 let next = self.judge(device, due);
                 self.rearm(device, next);
             } else {
-                self.enter(device, deadline);
+                watch.rearm(deadline, device, &mut self.deadlines);
             }
         }
     }
@@ -532,27 +527,15 @@ impl Verdict {
     }
 
     fn rearm(&mut self, device: Number, due: Option<Time>) {
-        let Some(watch) = self.watches.get_mut(device) else { return };
-        watch.deadline = due;
-        self.enter(device, due);
+        if let Some(watch) = self.watches.get_mut(device) {
+            watch.rearm(due, device, &mut self.deadlines);
+        }
     }
 
     /// Whether somebody had himself been gone just before `at`: until his port forwards nobody can answer him.
     fn is_just_back(&self, number: Number, at: Time) -> bool {
         let absence = self.watches.get(number).and_then(|watch| self.absences.get(watch.was_absent?));
         absence.and_then(|it| it.ended).is_some_and(|(back, _)| at >= back && at - back <= NOT_FORWARDED)
-    }
-
-    /// Enters a deadline. One that moves on, as it does with every frame, keeps its place until that comes up.
-    fn enter(&mut self, device: Number, due: Option<Time>) {
-        let (Some(due), Some(watch)) = (due, self.watches.get_mut(device)) else { return };
-        if watch.entered.is_some_and(|entered| entered <= due) {
-            return;
-        }
-        if let Some(entered) = watch.entered.replace(due) {
-            self.deadlines.remove(&(entered, device));
-        }
-        self.deadlines.insert((due, device));
     }
 }
 
@@ -583,6 +566,16 @@ impl Watch {
         is_expected.then(|| self.last.0 + self.expectation.patience())
     }
 
+    /// Sets the deadline. One that moves on, as it does with every frame, keeps its place until that comes up.
+    fn rearm(&mut self, due: Option<Time>, device: Number, deadlines: &mut BTreeSet<(Time, Number)>) {
+        self.deadline = due;
+        let Some(due) = due.filter(|due| self.entered.is_none_or(|entered| entered > *due)) else { return };
+        if let Some(entered) = self.entered.replace(due) {
+            deadlines.remove(&(entered, device));
+        }
+        deadlines.insert((due, device));
+    }
+
     fn patience(&self) -> Span {
         if self.expectation.is_learned() { self.expectation.patience() } else { FRESH }
     }
@@ -597,6 +590,7 @@ impl Watch {
             return self.enter(at, state, refused);
         }
         if self.history.len() < HISTORY_MAX {
+            self.history.reserve_exact(1); // Of most devices it is the only one.
             self.history.push((at, state));
         } else {
             *refused = refused.saturating_add(1);

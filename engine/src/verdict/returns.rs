@@ -113,7 +113,7 @@ impl Verdict {
         if reading == Reading::Anew
             && let Some(restart) = watch.announced.take_if(|it| at - it.sign.0 <= START_SIGNS)
         {
-            return self.keep_restart(restart);
+            return self.keep_restart(*restart);
         }
         let before = match reading {
             Reading::RanOn(before) => Some(before),
@@ -155,7 +155,7 @@ impl Verdict {
         let restart =
             Restart { device, since: (watch.last.1, watch.last.2), sign: (at, cite, how), is_denied: false };
         if how.is_faint() {
-            watch.announced = Some(restart);
+            watch.announced = Some(Box::new(restart));
         } else {
             self.keep_restart(restart);
         }
@@ -187,7 +187,7 @@ impl Verdict {
 impl Watch {
     /// The silence just over, where what `cite` shows at `at` proves that something was lost in it.
     pub(super) fn hole(&self, device: Number, at: Time, lost: Cite) -> Option<Hole> {
-        let (from, to) = self.silence?;
+        let [from, to] = *self.silence.as_deref()?;
         (at >= to.0 && at - to.0 <= LOSS_SHOWS).then_some(Hole { device, from, to, lost })
     }
 }

@@ -33,7 +33,7 @@ use crate::observation::{Cite, Observation, Party};
 pub struct View {
     /// When listening began, and when the window did.
     began: Option<(Time, Time)>,
-    talks: BTreeMap<(End, End), Talk>,
+    talks: BTreeMap<(End, End), Box<Talk>>,
     /// By source and SSRC.
     reports: BTreeMap<(Number, u32), Report>,
     faults: Vec<Fault>,

@@ -1,7 +1,7 @@
 //! What the directory makes of witnessed, forged and answered-for addresses.
 
 use super::*;
-use crate::ledger::identity::{Attribute, Witness};
+use crate::ledger::identity::Attribute;
 use crate::observation::Cite;
 use std::net::Ipv4Addr;
 
@@ -78,7 +78,7 @@ fn the_device_heard_longest_ago_is_forgotten_first() {
     for n in 0..=DEVICES_MAX as u32 {
         let ip = Ipv4Addr::from(0x0a00_0001 + n).into();
         let number = directory.ip_or_add(ip, None, Time(i64::from(n))).unwrap();
-        directory.heard(number, Time(i64::from(n)));
+        directory.heard(number, (Time(i64::from(n)), Time(i64::from(n))));
     }
     assert_eq!(directory.devices().count(), DEVICES_MAX);
     assert_eq!(directory.refused.take().collect::<Vec<_>>(), [("devices", DEVICES_MAX as u64, 1)]);
@@ -103,10 +103,10 @@ fn a_forged_claim_takes_no_frames_from_who_goes_on_sending() {
     let camera = directory.find_mac(A);
     assert_eq!(directory.find(&from(A, IP)), camera);
     assert_eq!(directory.party_or_add(&from(A, IP), Time(3)), camera);
-    assert!(directory.is_back(&from(A, IP)));
-    assert!(!directory.is_back(&Party { hop_limit: 0, ..from(A, IP) }), "only asked for");
+    assert!(is_back(&directory, from(A, IP)));
+    assert!(!is_back(&directory, Party { hop_limit: 0, ..from(A, IP) }), "only asked for");
     directory.bind(A, IP, None, Time(3));
-    assert!(!directory.is_back(&from(A, IP)));
+    assert!(!is_back(&directory, from(A, IP)));
     assert_eq!(directory.find_ip(IP, None), camera);
     let camera = directory.device(camera.unwrap()).unwrap();
     assert!(camera.ips.contains(&IP) && camera.former_ips.is_empty());
@@ -196,14 +196,16 @@ fn former_addresses_are_bounded_and_counted() {
 fn what_is_known_of_all_devices_is_bounded_and_freed_with_them() {
     let mut directory = Directory::default();
     let text = "x".repeat(250);
-    let witness = Witness { strength: 85, at: Time(1), cite: Cite::default(), entry: None };
     for n in 0..200_000_u32 {
         let number = directory.mac_or_add(Mac([2, 0, 0, 0, (n >> 14) as u8, (n >> 6) as u8]), Time(1));
         let sight = Sight {
             attribute: Attribute::Name,
             value: format!("{n}{text}").as_str().into(),
             source: "lldp",
-            witness: witness.clone(),
+            strength: 85,
+            at: Time(1),
+            cite: Cite::default(),
+            entry: None,
         };
         directory.learn(number, sight);
     }
@@ -224,4 +226,8 @@ fn macs_of_one_device_are_bounded_and_none_is_left_behind() {
     assert_eq!(directory.by_mac.len(), MACS_MAX);
     directory.forget_oldest(None);
     assert!(directory.by_mac.is_empty());
+}
+
+fn is_back(directory: &Directory, party: Party) -> bool {
+    directory.own(&party).is_some_and(|number| directory.is_back(&party, number))
 }

@@ -104,7 +104,7 @@ impl Episode {
                 member.count(lost, packets.saturating_add(lost));
             }
         }
-        if let Some((by, report)) = track.reporter.zip(track.reported()) {
+        if let Some((by, report)) = track.reporter().zip(track.reported()) {
             member.report = Some((by, report));
         }
         let losses = match self.place {

@@ -31,7 +31,7 @@ use track::{Judged, Track, WINDOW, Where};
 /// What is lost of streams, and where; [`TRACKS_MAX`] of them, [`EPISODES_MAX`] episodes.
 #[derive(Debug, Default)]
 pub struct Losses {
-    tracks: BTreeMap<Id, Track>,
+    tracks: BTreeMap<Id, Box<Track>>,
     /// Streams by who sends them, by SSRC and by where to, the latest of each.
     by_ssrc: BTreeMap<(IpAddr, u32, IpAddr), Id>,
     /// Streams heard in this second.
@@ -78,7 +78,7 @@ impl Losses {
         let by_ssrc = &mut self.by_ssrc;
         let track = self.tracks.entry(id).or_insert_with(|| {
             by_ssrc.insert((source_ip, second.ssrc, second.destination), id);
-            Track::of_stream(source, source_ip, seen, second)
+            Box::new(Track::of_stream(source, source_ip, seen, second))
         });
         track.source = source;
         track.take(second, seen.cite);
@@ -92,7 +92,8 @@ impl Losses {
         if !self.has_room(id) {
             return;
         }
-        let track = self.tracks.entry(id).or_insert_with(|| Track::of_connections(source, (from, to), seen));
+        let begun = || Box::new(Track::of_connections(source, (from, to), seen));
+        let track = self.tracks.entry(id).or_insert_with(begun);
         track.source = source.or(track.source);
         track.carried(segments, (seen.at, seen.cite));
         self.active.insert(id);
@@ -143,7 +144,7 @@ impl Losses {
 
     /// Says that nobody watched between the two.
     pub fn unwatched(&mut self, from: Time, to: Time) {
-        self.tracks.values_mut().for_each(Track::forget);
+        self.tracks.values_mut().for_each(|track| track.forget());
         self.suspects.clear();
         self.totals.clear();
         for episode in self.episodes.iter_mut().filter(|episode| episode.is_open()) {
@@ -348,7 +349,7 @@ impl Losses {
         let mut receivers: BTreeMap<IpAddr, Vec<Suspect>> = BTreeMap::new();
         for (id, suspect) in judged {
             let Some(track) = self.tracks.get(id) else { continue };
-            let Some(by) = track.reporter else { continue };
+            let Some(by) = track.reporter() else { continue };
             let open = self.open_at(by).is_some();
             if suspect.is_behind() || (open && suspect.lost_behind() > 0) {
                 receivers.entry(by).or_default().push((*id, *suspect));

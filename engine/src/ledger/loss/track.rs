@@ -35,23 +35,29 @@ pub struct Track {
     pub first: Time,
     /// When it was last seen.
     pub last: Time,
-    /// Who reports on it.
-    pub reporter: Option<IpAddr>,
     lost: u64,
     bins: VecDeque<Bin>,
     now: Option<Bin>,
+    reports: Option<Box<Reports>>,
+    /// The last seconds in which it lost something, the first and the last of them cited.
+    losses: VecDeque<(Time, Cite)>,
+    /// What is missing here was acknowledged.
+    is_acknowledged: bool,
+}
+
+/// What its receiver says of it.
+#[derive(Debug)]
+struct Reports {
+    /// Who reports.
+    by: IpAddr,
     base: Option<Base>,
     /// A report that came in this second.
     said: Option<(Time, Cite, ReceiverReport)>,
     /// Reports that wait for what comes after them, by the second's end.
     pending: VecDeque<(Time, (Time, Cite), ReceiverReport)>,
     intervals: VecDeque<Interval>,
-    /// The last seconds in which it lost something, the first and the last of them cited.
-    losses: VecDeque<(Time, Cite)>,
     /// The last report of a loss.
-    report: Option<Report>,
-    /// What is missing here was acknowledged.
-    is_acknowledged: bool,
+    loss: Option<Report>,
 }
 
 /// One second.
@@ -60,9 +66,8 @@ struct Bin {
     tick: Time,
     /// Packets by which the count of lost ones rose, or fell as late ones came.
     lost: i32,
+    /// [`OF_CUT`] where it came back after a silence: what is missing was not lost one by one.
     packets: u32,
-    /// It came back after a silence: what is missing was not lost one by one.
-    is_cut: bool,
 }
 
 /// From where on the receiver's next report counts.
@@ -210,16 +215,11 @@ impl Track {
             ssrc: 0,
             first: seen.at,
             last: seen.at,
-            reporter: None,
             lost: 0,
             bins: VecDeque::new(),
             now: None,
-            base: None,
-            said: None,
-            pending: VecDeque::new(),
-            intervals: VecDeque::new(),
+            reports: None,
             losses: VecDeque::new(),
-            report: None,
             is_acknowledged: false,
         }
     }
@@ -242,9 +242,9 @@ impl Track {
     fn count(&mut self, (packets, more): (u64, i64), is_cut: bool, (last, cite): (Time, Cite)) {
         let bin = self.now.get_or_insert_default();
         bin.lost = bin.lost.saturating_add(i32::try_from(more).unwrap_or(i32::MAX));
-        bin.packets = bin.packets.saturating_add(u32::try_from(packets).unwrap_or(u32::MAX));
-        bin.is_cut |= is_cut;
-        if more > 0 && !bin.is_cut {
+        let packets = if is_cut { OF_CUT } else { u32::try_from(packets).unwrap_or(OF_CUT) };
+        bin.packets = bin.packets.saturating_add(packets);
+        if more > 0 && !bin.is_cut() {
             if self.losses.len() >= LOSSES_MAX {
                 self.losses.pop_front();
             }
@@ -256,9 +256,14 @@ impl Track {
     /// Takes a report of its receiver.
     pub fn report(&mut self, report: &ReceiverReport, seen: &Observation) {
         let Some(by) = seen.subject.ip else { return };
+        let begun = || {
+            let (pending, intervals) = (VecDeque::new(), VecDeque::new());
+            Box::new(Reports { by, base: None, said: None, pending, intervals, loss: None })
+        };
+        let reports = self.reports.get_or_insert_with(begun);
         // Of a group the first member's reports are followed.
-        if *self.reporter.get_or_insert(by) == by {
-            self.said = Some((seen.at, seen.cite, *report));
+        if reports.by == by {
+            reports.said = Some((seen.at, seen.cite, *report));
         }
     }
 
@@ -270,50 +275,12 @@ impl Track {
         while self.bins.front().is_some_and(|bin| tick - bin.tick > KEPT) {
             self.bins.pop_front();
         }
-        while self.intervals.front().is_some_and(|interval| tick - interval.tick > WINDOW) {
-            self.intervals.pop_front();
-        }
         while self.losses.front().is_some_and(|(at, _)| tick - *at > WINDOW) {
             self.losses.pop_front();
         }
-        if let Some((at, cite, report)) = self.said.take() {
-            self.pending.push_back((tick, (at, cite), report));
+        if let Some(reports) = &mut self.reports {
+            reports.end(tick, &self.bins);
         }
-        // Where the stream breaks off the receiver may know of a loss that we only see when it goes on.
-        while let Some((at, seen, report)) = self.pending.front().copied()
-            && (tick - at > CUT || self.pending.len() > PENDING_MAX)
-        {
-            self.pending.pop_front();
-            self.compare(at, seen, &report);
-        }
-    }
-
-    fn compare(&mut self, tick: Time, seen: (Time, Cite), report: &ReceiverReport) {
-        let now = Base { tick, lost: report.lost, highest: report.highest_sequence };
-        let Some(base) = self.base.replace(now) else { return };
-        let expected = u64::from(now.highest.wrapping_sub(base.highest));
-        let is_restart = expected == 0 || expected > EXPECTED_MAX || now.lost < base.lost;
-        let oldest = self.bins.front().map(|bin| bin.tick);
-        if is_restart || tick == base.tick || oldest.is_none_or(|oldest| oldest > base.tick) {
-            return;
-        }
-        let between = self.bins.iter().filter(|bin| (base.tick..=tick).contains(&bin.tick));
-        let mut after = self.bins.iter().filter(|bin| bin.tick > tick && bin.tick - tick <= CUT);
-        let goes_on = after.next().is_some_and(|bin| !bin.is_cut);
-        if !goes_on || between.clone().any(|bin| bin.is_cut) {
-            return;
-        }
-        let sum = |bins: &mut dyn Iterator<Item = &Bin>| {
-            let lost: i64 = bins.map(|bin| i64::from(bin.lost)).sum();
-            lost.max(0).unsigned_abs()
-        };
-        let at_most = sum(&mut between.clone());
-        let at_least = sum(&mut between.filter(|bin| bin.tick > base.tick && bin.tick < tick));
-        let reported = u64::from(now.lost.saturating_sub(base.lost).unsigned_abs());
-        if reported > 0 {
-            self.report = Some(Report { seen, lost: reported, expected });
-        }
-        self.intervals.push_back(Interval { tick, seen, expected, reported, at_least, at_most });
     }
 
     /// What is held of its last [`WINDOW`].
@@ -321,7 +288,7 @@ impl Track {
     pub fn judge(&self, tick: Time) -> Judged {
         let mut judged = Judged { is_acknowledged: self.is_acknowledged, ..Judged::default() };
         let mut lost: i64 = 0;
-        for bin in self.bins.iter().filter(|bin| tick - bin.tick < WINDOW && !bin.is_cut) {
+        for bin in self.bins.iter().filter(|bin| tick - bin.tick < WINDOW && !bin.is_cut()) {
             lost = lost.saturating_add(bin.lost.into());
             judged.packets = judged.packets.saturating_add(bin.packets.into());
             if bin.lost > 0 || judged.lossy != 0 {
@@ -334,7 +301,7 @@ impl Track {
             }
         }
         judged.lost = lost.max(0).unsigned_abs();
-        for it in &self.intervals {
+        for it in self.intervals() {
             judged.reports = judged.reports.saturating_add(1);
             judged.reported = judged.reported.saturating_add(it.reported);
             judged.expected = judged.expected.saturating_add(it.expected);
@@ -348,13 +315,13 @@ impl Track {
     /// Whether anything is lost of it in its last [`WINDOW`], here or there.
     #[must_use]
     pub fn is_suspect(&self) -> bool {
-        !self.losses.is_empty() || self.intervals.iter().any(|it| it.reported > 0)
+        !self.losses.is_empty() || self.intervals().any(|it| it.reported > 0)
     }
 
     /// Packets seen and lost in the second that ended at `tick`.
     #[must_use]
     pub fn second(&self, tick: Time) -> (u64, u64) {
-        let bin = self.bins.back().filter(|bin| bin.tick == tick && !bin.is_cut);
+        let bin = self.bins.back().filter(|bin| bin.tick == tick && !bin.is_cut());
         bin.map_or((0, 0), |bin| (bin.packets.into(), u64::try_from(bin.lost).unwrap_or(0)))
     }
 
@@ -367,22 +334,94 @@ impl Track {
     /// When the receiver first reported what we do not miss, in its last [`WINDOW`].
     #[must_use]
     pub fn reported_first(&self) -> Option<(Time, Cite)> {
-        self.intervals.iter().find(|it| it.reported > it.at_most).map(|it| it.seen)
+        self.intervals().find(|it| it.reported > it.at_most).map(|it| it.seen)
     }
 
     /// The receiver's last report of a loss.
     #[must_use]
-    pub const fn reported(&self) -> Option<Report> {
-        self.report
+    pub fn reported(&self) -> Option<Report> {
+        self.reports.as_ref().and_then(|reports| reports.loss)
+    }
+
+    /// Who reports on it.
+    #[must_use]
+    pub fn reporter(&self) -> Option<IpAddr> {
+        self.reports.as_ref().map(|reports| reports.by)
+    }
+
+    fn intervals(&self) -> impl Iterator<Item = &Interval> {
+        self.reports.iter().flat_map(|reports| &reports.intervals)
     }
 
     /// Says that nobody watched: nothing can be compared over it.
     pub fn forget(&mut self) {
         self.bins.clear();
-        self.intervals.clear();
         self.losses.clear();
+        self.now = None;
+        if let Some(reports) = &mut self.reports {
+            reports.forget();
+        }
+    }
+}
+
+impl Reports {
+    /// Ends a second of a stream of which these seconds are kept.
+    fn end(&mut self, tick: Time, bins: &VecDeque<Bin>) {
+        while self.intervals.front().is_some_and(|interval| tick - interval.tick > WINDOW) {
+            self.intervals.pop_front();
+        }
+        if let Some((at, cite, report)) = self.said.take() {
+            self.pending.reserve_exact(1);
+            self.pending.push_back((tick, (at, cite), report));
+        }
+        // Where the stream breaks off the receiver may know of a loss that we only see when it goes on.
+        while let Some((at, seen, report)) = self.pending.front().copied()
+            && (tick - at > CUT || self.pending.len() > PENDING_MAX)
+        {
+            self.pending.pop_front();
+            self.compare((at, seen), &report, bins);
+        }
+    }
+
+    fn compare(&mut self, (tick, seen): (Time, (Time, Cite)), report: &ReceiverReport, bins: &VecDeque<Bin>) {
+        let now = Base { tick, lost: report.lost, highest: report.highest_sequence };
+        let Some(base) = self.base.replace(now) else { return };
+        let expected = u64::from(now.highest.wrapping_sub(base.highest));
+        let is_restart = expected == 0 || expected > EXPECTED_MAX || now.lost < base.lost;
+        let oldest = bins.front().map(|bin| bin.tick);
+        if is_restart || tick == base.tick || oldest.is_none_or(|oldest| oldest > base.tick) {
+            return;
+        }
+        let between = bins.iter().filter(|bin| (base.tick..=tick).contains(&bin.tick));
+        let mut after = bins.iter().filter(|bin| bin.tick > tick && bin.tick - tick <= CUT);
+        let goes_on = after.next().is_some_and(|bin| !bin.is_cut());
+        if !goes_on || between.clone().any(|bin| bin.is_cut()) {
+            return;
+        }
+        let sum = |bins: &mut dyn Iterator<Item = &Bin>| {
+            let lost: i64 = bins.map(|bin| i64::from(bin.lost)).sum();
+            lost.max(0).unsigned_abs()
+        };
+        let at_most = sum(&mut between.clone());
+        let at_least = sum(&mut between.filter(|bin| bin.tick > base.tick && bin.tick < tick));
+        let reported = u64::from(now.lost.saturating_sub(base.lost).unsigned_abs());
+        if reported > 0 {
+            self.loss = Some(Report { seen, lost: reported, expected });
+        }
+        self.intervals.reserve_exact(1);
+        self.intervals.push_back(Interval { tick, seen, expected, reported, at_least, at_most });
+    }
+
+    fn forget(&mut self) {
+        self.intervals.clear();
         self.pending.clear();
-        (self.now, self.base, self.said) = (None, None, None);
+        (self.base, self.said) = (None, None);
+    }
+}
+
+impl Bin {
+    const fn is_cut(&self) -> bool {
+        self.packets == OF_CUT
     }
 }
 
@@ -411,4 +450,6 @@ const EXPECTED_MAX: u64 = 1 << 20;
 const PENDING_MAX: usize = 8;
 /// Seconds of loss cited.
 const LOSSES_MAX: usize = 30;
+/// Packets of a second that was cut.
+const OF_CUT: u32 = u32::MAX;
 const SECOND_NS: i64 = 1_000_000_000;

@@ -40,7 +40,7 @@ impl Site {
         let last = Time(s(at).0 - 1);
         let activity = Activity { first: last, ..crate::detectors::bench::activity(last, packets) };
         let seen = observed(at, (from, port(from)), (to, port(to)), Some(transport));
-        self.directory.heard(number, last);
+        self.directory.heard(number, (last, last));
         self.directory.device_mut(number).unwrap().last_own = last;
         self.view.back(number, (last, cite(last)));
         self.view.heard(&seen, &activity, Some(number), Some(peer));
