@@ -234,6 +234,9 @@ pub fn probe_start(bytes: &[u8]) -> Probe {
 /// Whether a message begins here; `Maybe` where more bytes must tell, at most [`LINE_MAX`].
 #[must_use]
 pub fn probe_start_as(dialect: &Dialect, bytes: &[u8]) -> Probe {
+    if bytes.first().is_some_and(|first| !is_method_byte(*first)) {
+        return Probe::No;
+    }
     let line_end = bytes.iter().take(LINE_MAX).position(|&byte| byte == b'\n');
     let line = bytes.get(..line_end.unwrap_or(bytes.len()).min(LINE_MAX)).unwrap_or_default();
     if line.first() == dialect.word.first() && agrees(line, dialect.word) {
