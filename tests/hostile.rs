@@ -101,6 +101,22 @@ fn rtsp_headers_that_never_end() {
 }
 
 #[test]
+fn http_bodies_that_never_end() {
+    flooded(|number| {
+        let (connection, turn) = (number % 12_000, number / 12_000);
+        let (client, server) = (host(1 + connection, 40_000), host(0x00ff_0000 + connection % 200, 80));
+        let start = mixed(connection);
+        let head: &[u8] = b"POST / HTTP/1.1\r\nContent-Type: text/xml\r\nContent-Length: 1000000\r\n\r\n<a>";
+        let sent = 1 + head.len() as u32 + turn.saturating_sub(2).wrapping_mul(1_400);
+        match turn {
+            0 => wire::tcp(client, server, SYN, [start, 0], &[]),
+            1 => wire::tcp(client, server, ACK, [start.wrapping_add(1), 1], head),
+            _ => wire::tcp(client, server, ACK, [start.wrapping_add(sent), 1], &[b'a'; 1_400]),
+        }
+    });
+}
+
+#[test]
 fn tcp_segments_behind_holes_that_are_never_filled() {
     flooded(|number| {
         let (connection, turn) = (number % 20_000, number / 20_000);

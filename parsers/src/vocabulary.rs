@@ -1077,6 +1077,12 @@ pub trait Session: Send {
     /// number where it is known.
     fn gap(&mut self, way: Way, missing: Option<u64>, sink: &mut Sink);
 
+    /// Bytes that it keeps of what it consumed. They count with those that wait to be consumed; where there is no room
+    /// for all, a [`Session::gap`] of unknown length makes it part with them.
+    fn held(&self) -> usize {
+        0
+    }
+
     /// Says that the flow is over (FIN, RST, idle or evicted). What is said here and in
     /// [`Session::gap`] belongs to no message: [`About::Sender`] is the originator.
     fn end(&mut self, _sink: &mut Sink) {}

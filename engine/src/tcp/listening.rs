@@ -74,7 +74,10 @@ impl Reading {
     pub fn held(&self) -> usize {
         match self {
             Self::Searching(search) => search.heads.iter().map(Vec::capacity).sum(),
-            Self::Session(listener) => listener.inboxes.iter().map(|inbox| inbox.bytes.capacity()).sum(),
+            Self::Session(listener) => {
+                let inboxes = listener.inboxes.iter().map(|inbox| inbox.bytes.capacity());
+                inboxes.fold(listener.session.held(), usize::saturating_add)
+            }
             Self::Deaf => 0,
         }
     }
@@ -187,7 +190,8 @@ impl Listening<'_, '_, '_> {
         for way in [Way::Orig, Way::Resp] {
             match &mut *self.reading {
                 Reading::Session(listener) => {
-                    if !pick(&mut listener.inboxes, way).rest().is_empty() {
+                    let is_kept = listener.session.held() > 0;
+                    if is_kept || !pick(&mut listener.inboxes, way).rest().is_empty() {
                         self.gap(way, None);
                     }
                 }

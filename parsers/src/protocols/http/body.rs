@@ -139,6 +139,11 @@ impl Body {
         usize::try_from(left).unwrap_or(usize::MAX)
     }
 
+    /// Bytes that are kept of it.
+    pub(super) fn held(&self) -> usize {
+        self.content.as_ref().map_or(0, |content| content.bytes.capacity())
+    }
+
     /// Steps over bytes that were lost; whether it is known where the body goes on.
     pub(super) fn skip(&mut self, missing: u64) -> bool {
         self.left = match self.left {

@@ -125,6 +125,15 @@ impl Session for Connection {
         self.dialogue.forget_waiting(sink);
     }
 
+    fn held(&self) -> usize {
+        let of_side = |side: &Side| match side {
+            Side::Body(body) => body.held(),
+            Side::Tunnel(tunnel) => tunnel.held(),
+            Side::Head | Side::Seeking | Side::Opaque => 0,
+        };
+        self.sides.iter().map(of_side).fold(0, usize::saturating_add)
+    }
+
     fn end(&mut self, sink: &mut Sink) {
         for (way, about) in [(Way::Orig, About::Sender), (Way::Resp, About::Receiver)] {
             match std::mem::take(self.side(way)) {

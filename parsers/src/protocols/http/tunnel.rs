@@ -65,6 +65,11 @@ impl Tunnel {
         if is_all { Progress::Consumed(bytes.len()) } else { Progress::Done }
     }
 
+    /// Bytes that wait for more.
+    pub(super) fn held(&self) -> usize {
+        self.encoded.as_ref().map_or(0, |encoded| encoded.kept.capacity())
+    }
+
     /// Says that bytes are lost; whether it goes on.
     pub(super) fn gap(&mut self, way: Way, missing: Option<u64>, sink: &mut Sink) -> bool {
         // In the middle of a group of four digits nobody knows where the next one begins.
