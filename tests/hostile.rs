@@ -102,7 +102,7 @@ fn rtsp_headers_that_never_end() {
 
 #[test]
 fn http_bodies_that_never_end() {
-    flooded(|number| {
+    let report = flooded(|number| {
         let (connection, turn) = (number % 12_000, number / 12_000);
         let (client, server) = (host(1 + connection, 40_000), host(0x00ff_0000 + connection % 200, 80));
         let start = mixed(connection);
@@ -114,6 +114,7 @@ fn http_bodies_that_never_end() {
             _ => wire::tcp(client, server, ACK, [start.wrapping_add(sent), 1], &[b'a'; 1_400]),
         }
     });
+    is_limited(&report);
 }
 
 #[test]
