@@ -58,6 +58,11 @@ impl Ledger {
                 self.strangers.insert(mac, (seen.at, seen.cite), seen.at);
             }
         }
+        if lease.message == DHCP_REQUEST && lease.server.is_none() && seen.subject.ip.is_some() {
+            let number =
+                self.directory.find(&seen.subject).or_else(|| self.directory.find_mac(seen.subject.mac?));
+            number.into_iter().for_each(|number| self.verdict.renewed(number, seen.at));
+        }
         if lease.message == DHCP_ACK
             && let Some((at, cite)) = self.asked_before(seen.subject.mac)
             && seen.at - at <= LEASES_WITHIN

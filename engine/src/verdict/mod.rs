@@ -183,6 +183,8 @@ struct Watch {
     announced: Option<Box<Restart>>,
     /// Index of the last start without an absence.
     restart: Option<usize>,
+    /// When it last asked to keep its address.
+    renewed: Option<Time>,
     /// Whether something was ever expected of it.
     was_expected: bool,
     history: Vec<(Time, State)>,
@@ -554,6 +556,7 @@ impl Watch {
             silence: None,
             announced: None,
             restart: None,
+            renewed: None,
             was_expected: false,
             history: Vec::new(),
             blinds,

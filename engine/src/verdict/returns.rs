@@ -130,10 +130,20 @@ impl Verdict {
         }
     }
 
+    /// Says that the device asked to keep the address that it has.
+    pub fn renewed(&mut self, device: Number, at: Time) {
+        if let Some(watch) = self.watches.get_mut(device) {
+            watch.renewed = Some(at);
+        }
+    }
+
     /// Says that the device did what one does after a start. Of who offers media (`is_camera`) that is told though
     /// nothing was expected of him: of an office's machines it is no news.
     pub fn started(&mut self, device: Number, (at, cite): (Time, Cite), how: Start, is_camera: bool) {
         let Some(watch) = self.watches.get_mut(device) else { return };
+        if how == Start::Announcement && watch.renewed.is_some_and(|renewed| at - renewed <= TELLS) {
+            return;
+        }
         let absence = watch.was_absent.and_then(|index| self.absences.get_mut(index));
         if let Some(absence) =
             absence.filter(|it| it.ended.is_none_or(|(ended, _)| at - ended <= START_SIGNS))
@@ -200,6 +210,9 @@ pub(super) const HOLE_MIN: Span = Span::millis(1_500);
 
 /// What was lost in it shows within this time.
 const LOSS_SHOWS: Span = Span::seconds(3);
+
+/// Some clients tell everybody their address whenever their lease is renewed (dhcpcd does), within this time.
+const TELLS: Span = Span::seconds(5);
 
 /// Nothing starts anew within less (facts, offline_and_switch 4: 20 to 120 s).
 const RESTART_MIN: Span = Span::seconds(5);

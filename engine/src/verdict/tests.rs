@@ -288,6 +288,24 @@ fn who_shows_the_clock_of_before_ran_all_the_time_though_it_asks_for_a_lease() {
 }
 
 #[test]
+fn who_tells_its_address_because_its_lease_was_renewed_did_not_start() {
+    let starts = |renewed: Option<i64>| {
+        let peer = "192.0.2.9".parse().unwrap();
+        let mut verdict = streaming(60);
+        for at in [40, 45, 50] {
+            verdict.stamped(CAMERA, peer, (s(at), cite(1)), at as u32 * 1_000);
+        }
+        renewed.into_iter().for_each(|at| verdict.renewed(CAMERA, s(at)));
+        verdict.started(CAMERA, (s(75), cite(5)), Start::Announcement, true);
+        verdict.heard(CAMERA, (s(75), cite(5)), (s(76), cite(6)));
+        // Another connection, whose clock has an offset of its own.
+        verdict.stamped(CAMERA, peer, (s(80), cite(7)), 7_000_000);
+        verdict.restarts().count()
+    };
+    assert_eq!([None, Some(20), Some(74)].map(starts), [1, 1, 0]);
+}
+
+#[test]
 fn whom_the_mirror_cannot_show_is_unknown_until_it_shows_him_again() {
     let mut verdict = streaming(60);
     verdict.veil(BTreeMap::from([(CAMERA, s(60))]));
