@@ -90,6 +90,15 @@ pub enum Says {
         /// The transaction.
         transaction: u32,
     },
+    /// The client `mac` tells the DHCP server its class (option 60), and what it calls itself (option 12).
+    Named {
+        /// The client.
+        mac: Mac,
+        /// Its class.
+        class: Option<String>,
+        /// Its name.
+        name: Option<String>,
+    },
     /// The client `mac` hangs on this port of this switch (option 82).
     Attached(Mac, String, String),
     /// One who has the first address, or none yet, asks who holds the second.

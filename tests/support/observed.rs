@@ -15,7 +15,7 @@ use spanwatch_engine::report::build::{Run, report};
 use spanwatch_engine::shard::FIRST_OF_FRAME;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
-    ALL, Activity, Attached, BindingBy, Bridge, BridgeId, Ended, Exchange, Fact, Lease, Mac, Neighbor,
+    ALL, Activity, Attached, BindingBy, Bridge, BridgeId, Ended, Exchange, Fact, Key, Lease, Mac, Neighbor,
     Notice, NoticeKind, PortFlags, ReceiverReport, Returning, RouterAnnounced, Segments, Span,
     StreamActivity, StreamAnnounced, StreamTransport, Text, Time, TimeStep, Timekeeping,
 };
@@ -256,6 +256,12 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
             )]
         }
         Says::Leased { .. } => leased(says),
+        Says::Named { mac, class, name } => {
+            let about = named(mac, None);
+            let said = [(Key::DhcpVendorClass, class), (Key::DhcpHostname, name)];
+            let said = said.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?)));
+            said.flat_map(|(key, value)| labelled(key, value)).map(|fact| (about, "dhcp", fact)).collect()
+        }
         Says::Attached(mac, switch, port) => {
             let attached = Attached {
                 switch: Some(Text::from(switch.as_str())),
@@ -385,6 +391,14 @@ fn notice(trap: Trap) -> Notice {
         is_enabled: interface.map(|_| true),
         power_port: None,
     }
+}
+
+/// What a machine calls itself, and what our fingerprints make of it.
+fn labelled(key: Key, value: &str) -> Vec<Fact> {
+    let mut labels = Vec::new();
+    Fingerprints::builtin().labels(key, value, &mut labels);
+    let said = Fact::Attribute { key, value: Text::from(value) };
+    std::iter::once(said).chain(labels.into_iter().map(Fact::Label)).collect()
 }
 
 /// A DHCP message is about the client; a server's also shows the server, and may name a router.

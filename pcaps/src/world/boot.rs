@@ -173,7 +173,7 @@ impl World<'_> {
         message.write(&mut bytes);
         let ip = own.or(offered.map(|(ip, _)| ip)).map(Into::into);
         let server = offered.map(|(_, server)| self.server_ip(server, plan.vlan).into());
-        let says = vec![Says::Leased {
+        let says = Says::Leased {
             message: kind,
             mac: plan.mac,
             own: own.map(Into::into),
@@ -182,8 +182,8 @@ impl World<'_> {
             server,
             lease_s: None,
             transaction,
-        }];
-        (bytes, says)
+        };
+        (bytes, vec![says, Says::Named { mac: plan.mac, class, name }])
     }
 
     /// What the switch adds: its MAC and the port (RFC 3046; the circuit id as Cisco's switches write it).
