@@ -10,7 +10,7 @@ use seen::{Seen, run, run_with};
 use spanwatch_simulator::incident::{ALL, Family, Kind, is_reserved, plan, random_order};
 use spanwatch_simulator::mirror::Tags;
 use spanwatch_simulator::options::{Options, SECOND, Shape, Transport, View};
-use spanwatch_simulator::site::Habit;
+use spanwatch_simulator::site::{Habit, Host};
 use spanwatch_simulator::truth::{Event, Truth};
 
 /// The kinds of findings of the report, as its contract lists them.
@@ -297,19 +297,23 @@ fn a_camera_in_the_wrong_vlan_speaks_there_alone() {
 
 #[test]
 fn what_the_mirror_does_not_see_is_not_proved() {
-    let hidden = Options { view: View::Uplink, ..order("power-cycle@100s:cam-001+20s") };
+    let large = |text: &str| Options { view: View::Uplink, devices: 60, ..order(text) };
+    let hidden = large("power-cycle@100s:cam-001+20s");
     let plan = plan(&hidden).unwrap();
-    let elsewhere = plan
-        .site
-        .recordings
-        .iter()
-        .find(|it| plan.site.hosts[it.camera].plug.switch == 2)
-        .map(|it| plan.site.hosts[it.camera].name.clone())
-        .unwrap();
-    let order = Options { view: View::Uplink, ..order(&format!("power-cycle@100s:{elsewhere}+20s")) };
-    let (_, _, truth) = run_with(order);
-    // Its start is heard everywhere; that it was gone is not.
-    assert_eq!(seen::causes(the(&truth)), ["device-restart"]);
+    let elsewhere = |has_lease: bool| {
+        let mut hosts = plan.site.recordings.iter().map(|it| &plan.site.hosts[it.camera]);
+        let is_it =
+            |it: &&Host| it.plug.switch == 2 && it.has_lease == has_lease && (has_lease || it.ip6.is_none());
+        hosts.find(is_it).unwrap().name.clone()
+    };
+    let causes = |has_lease: bool, is_settled: bool| {
+        let text = format!("power-cycle@100s:{}+20s", elsewhere(has_lease));
+        let (_, _, truth) = run_with(Options { is_settled, ..large(&text) });
+        seen::causes(the(&truth)).len()
+    };
+    // Its questions are heard everywhere; that it was gone is not. Nor that it ran before, where it said nothing to
+    // everybody yet; nor that it started, where it merely tells its address.
+    assert_eq!((causes(true, false), causes(true, true), causes(false, false)), (1, 0, 0));
 }
 
 #[test]

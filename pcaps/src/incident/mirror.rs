@@ -17,7 +17,7 @@ pub(super) const MIRROR_LOST: Kind = Kind {
     draft: |_, case| {
         let mut draft = fault(case, "mirror-lost", "The mirror copies nothing.");
         draft.changes = vec![(case.at, Change::MirrorLost(true)), (case.end, Change::MirrorLost(false))];
-        draft.blind = Some((case.at, case.end));
+        draft.blind = vec![(case.at, case.end)];
         // Only what comes after it shows that there was a hole.
         draft.visible = vec![Visible::new(case.end, "mirror")];
         draft

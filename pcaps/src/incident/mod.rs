@@ -110,7 +110,7 @@ struct Draft {
     /// Whether everybody feels it, so that nothing else can be told apart meanwhile.
     is_everywhere: bool,
     /// When the mirror shows nothing.
-    blind: Option<(i64, i64)>,
+    blind: Vec<(i64, i64)>,
 }
 
 /// A finding that is due to who sees everything.

@@ -47,7 +47,8 @@ pub(super) const MAINTENANCE_REBOOTS: Kind = Kind {
                 Expected::new("device-restarted", "device-restart", vec![*camera], (at, back))
                     .or(&["device-offline"]),
             );
-            if scene.proves_start(*camera) {
+            // Each says goodbye before.
+            if scene.hears(*camera) {
                 draft.visible.push(Visible::new(back, "device-restart"));
             }
             ended = back;

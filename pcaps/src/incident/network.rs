@@ -174,8 +174,8 @@ pub(super) const VLAN_MISTAKE: Kind = Kind {
             touches: vec![host],
             ..Draft::default()
         };
-        // What it says to everybody when its link comes up bears the other tag.
-        if scene.hears(host) && scene.shows_tags() {
+        // What it says to everybody when its link comes up bears another tag than what it said before.
+        if scene.hears(host) && scene.was_heard(host) && scene.shows_tags(host) {
             draft.visible.push(Visible::new(case.at + 2 * SECOND, "switch").or(&["network-path"]));
         }
         draft

@@ -48,7 +48,7 @@ pub struct Incident {
     pub must_not: Vec<MustNot>,
     pub(super) touches: Vec<HostId>,
     is_everywhere: bool,
-    blind: Option<(i64, i64)>,
+    blind: Vec<(i64, i64)>,
     changes: Vec<(i64, Change)>,
 }
 
@@ -259,8 +259,8 @@ fn draw(scene: &mut Scene, incidents: &[Incident]) -> Option<Incident> {
 
 /// While the mirror shows nothing, nothing is proved.
 fn hide_what_is_blind(incidents: &mut [Incident]) {
-    let blind: Vec<(i64, i64)> = incidents.iter().filter_map(|it| it.blind).collect();
-    for incident in incidents.iter_mut().filter(|it| it.blind.is_none()) {
+    let blind: Vec<(i64, i64)> = incidents.iter().flat_map(|it| it.blind.iter().copied()).collect();
+    for incident in incidents.iter_mut().filter(|it| it.blind.is_empty()) {
         for (from, to) in &blind {
             for visible in &mut incident.visible {
                 if (*from..*to).contains(&visible.from) {

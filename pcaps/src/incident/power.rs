@@ -1,7 +1,8 @@
 //! Devices that die, restart or lose their power.
 //!
 //! What the traffic proves of one device that is gone: that it is gone, not why (`unknown`), until it comes back.
-//! A start is seen by its questions to everybody (DHCP, ARP probes, IPv6's start, mDNS, Hello). Whether power or a
+//! A start is seen by its questions to everybody (DHCP, ARP probes, IPv6's start, mDNS, Hello); one that was announced by a
+//! goodbye by whatever is said after it. Whether power or a
 //! person made it restart cannot be seen: `device-restart`. A switch's trap says that the port lost its link.
 
 use super::scene::GROUP;
@@ -56,7 +57,7 @@ pub(super) const CAMERA_REBOOT: Kind = Kind {
                 Expected::new("device-restarted", "device-restart", vec![host], (case.at, case.end))
                     .or(&["device-offline"]),
             ],
-            visible: gone_and_started(scene, host, (case.at, case.end)),
+            visible: gone_and_started(scene, host, (case.at, case.end), scene.hears(host)),
             may: ONE_GONE.to_vec(),
             must_not: MustNot::new(&["boot-loop", "device-flapping"], &[host]),
             touches: vec![host],
@@ -76,7 +77,7 @@ pub(super) const POWER_CYCLE: Kind = Kind {
         let host = case.host();
         let boot = scene.host(host).boot_time();
         let back = case.end.saturating_add(boot);
-        let mut visible = gone_and_started(scene, host, (case.at, back));
+        let mut visible = gone_and_started(scene, host, (case.at, back), scene.proves_start(host));
         // The port's link is lost with the power, and the switch says so.
         if scene.traps(scene.host(host).plug.switch) && !visible.is_empty() {
             visible.push(Visible::new(case.at + TRAP, "link").or(&["power"]));
@@ -156,7 +157,7 @@ pub(super) const CONTROLLER_OFFLINE: Kind = Kind {
                 Expected::new("device-offline", "device", vec![host], (case.at, back))
                     .or(&["device-restarted"]),
             ],
-            visible: gone_and_started(scene, host, (case.at, back)),
+            visible: gone_and_started(scene, host, (case.at, back), scene.proves_start(host)),
             may: ONE_GONE.to_vec(),
             touches: vec![host],
             ..Draft::default()
@@ -249,13 +250,13 @@ pub(super) fn started_together(scene: &Scene, hosts: &[HostId], backs: &[i64]) -
     }
 }
 
-/// What the traffic proves of one device that is gone from `at` and starts anew at `back`.
-pub(super) fn gone_and_started(scene: &Scene, host: HostId, (at, back): (i64, i64)) -> Vec<Visible> {
+/// What the traffic proves of one device that is gone from `at` and starts anew at `back`, which may be shown.
+fn gone_and_started(scene: &Scene, host: HostId, (at, back): (i64, i64), is_shown: bool) -> Vec<Visible> {
     let mut visible = Vec::new();
     if scene.proves_gone(host, at, back) {
         visible.push(Visible::new(at, "unknown"));
     }
-    if scene.proves_start(host) {
+    if is_shown {
         visible.push(Visible::new(back, "device-restart"));
     }
     visible

@@ -3,6 +3,7 @@
 //! The rules by which traffic proves something:
 //!
 //! ```text
+//! start      it was heard before, and asks what one asks after a start; or its clock shows it to whom it talks to
 //! gone       somebody asks for the device, and both its answers before and the questions after cross the mirror;
 //!            a client has lost patience, rested, and asked three times (20 s for media, 35 s for a polled device)
 //! trap       the switch's trap to the access server crosses the mirror
@@ -12,8 +13,8 @@
 use std::cell::RefCell;
 
 use crate::fabric::{Fabric, HostId, SwitchId, TrunkId};
-use crate::mirror::{Tags, Tunnel};
-use crate::options::{Options, SECOND, Transport, View};
+use crate::mirror::{Tags, Tunnel, Way};
+use crate::options::{Options, SECOND, Transport};
 use crate::random::Random;
 use crate::site::{Habit, Host, Role, Site};
 
@@ -181,10 +182,26 @@ impl<'a> Scene<'a> {
         if self.host(host).role == Role::Controller { REFUSED_POLLS } else { REFUSED_MEDIA }
     }
 
-    /// Whether the traffic shows that a host starts anew.
+    /// Whether the traffic shows that a host starts anew. Who was never heard before starts for all we know for the first
+    /// time. And who neither asks for a lease nor speaks IPv6 merely tells his address, as he also may when his link comes
+    /// up: then only his clock, in talk with somebody, shows that he began anew.
     #[must_use]
     pub fn proves_start(&self, host: HostId) -> bool {
-        self.hears(host)
+        let plan = self.host(host);
+        let asks = plan.has_lease || plan.ip6.is_some();
+        self.hears(host) && self.was_heard(host) && (asks || self.talks(host))
+    }
+
+    /// Whether the mirror has shown a host before anything happens to it: when it started, or because it talks all the time.
+    #[must_use]
+    pub fn was_heard(&self, host: HostId) -> bool {
+        (!self.options.is_settled && self.hears(host)) || self.talks(host)
+    }
+
+    /// Whether the mirror shows what a host says all the time.
+    fn talks(&self, host: HostId) -> bool {
+        let registrar = self.access_server.filter(|_| self.host(host).role == Role::Intercom);
+        self.askers(host).into_iter().chain(registrar).any(|other| self.shows(host, other))
     }
 
     /// Whether every copy says past which port it came.
@@ -193,16 +210,16 @@ impl<'a> Scene<'a> {
         matches!(self.options.form.tunnel, Some(Tunnel::Erspan2 | Tunnel::Erspan3))
     }
 
-    /// Whether the copies of what hosts send bear VLAN tags.
+    /// Whether a copy of what a host sends to everybody bears its VLAN tag.
     #[must_use]
-    pub fn shows_tags(&self) -> bool {
-        match (self.options.form.tags, self.options.view) {
-            (Tags::None, _) => false,
-            (Tags::Both | Tags::Double { .. }, _) => true,
-            // On the uplink of their own switch what they send goes out, elsewhere it is copied as it comes in.
-            (Tags::IngressOnly, view) => view != View::Uplink,
-            (Tags::EgressOnly, view) => matches!(view, View::Uplink | View::CoreBothWays),
-        }
+    pub fn shows_tags(&self, host: HostId) -> bool {
+        let is_tagged = |way: Way| match self.options.form.tags {
+            Tags::None => false,
+            Tags::Both | Tags::Double { .. } => true,
+            Tags::IngressOnly => way == Way::Ingress,
+            Tags::EgressOnly => way == Way::Egress,
+        };
+        self.fabric.borrow_mut().flood(host).copies.iter().any(|(_, way, _)| is_tagged(*way))
     }
 
     /// Whether a host's switch and port are told when it asks for its lease.

@@ -34,6 +34,8 @@ pub(super) const SWITCH_POWER: Kind = Kind {
             .collect();
         let last = backs.iter().copied().max().unwrap_or(case.end);
         let mut draft = dark(scene, (switch, &members), (case.at, last), "power");
+        // It forwards before they have booted.
+        draft.blind.iter_mut().for_each(|blind| blind.1 = case.end);
         draft.changes = vec![(case.at, Change::SwitchOff(switch)), (case.end, Change::SwitchOn(switch))];
         draft.what = format!(
             "{} loses its power; {} devices are cut off until it is back and they have booted.",
@@ -112,6 +114,9 @@ pub(super) const INTERMITTENT_SWITCH: Kind = Kind {
                 .at_switch(switch),
         ];
         draft.may.push("devices-offline-together");
+        if !draft.blind.is_empty() {
+            draft.blind.clone_from(&times);
+        }
         until_other_way(scene, switch, &mut draft);
         if !draft.visible.is_empty() {
             draft.visible.push(hung(scene, switch, times[0].1));
@@ -211,10 +216,10 @@ fn dark(
         touches: members.to_vec(),
         ..Draft::default()
     };
-    // The mirror of a switch that is cut off shows nothing.
-    let is_blind = scene.options.view == View::Uplink && members.contains(&scene.site.switches[1].host);
+    let is_blind = blinds(scene, members);
     if is_blind {
         draft.may.extend(["mirror-lost", "mirror-partial"]);
+        draft.blind.push((at, back));
     }
     let are_gone =
         !is_blind && others.iter().filter(|host| scene.proves_gone(**host, at, back)).count() >= GROUP;
@@ -226,6 +231,11 @@ fn dark(
     }
     draft.must_not.extend(MustNot::new(&["recorder-offline"], &[]));
     draft
+}
+
+/// The mirror of a switch that is cut off shows nothing, of nobody.
+fn blinds(scene: &Scene, members: &[HostId]) -> bool {
+    scene.options.view == View::Uplink && members.contains(&scene.site.switches[1].host)
 }
 
 /// Those whose way leads over a switch that hangs are silent until its neighbours miss its BPDUs, 6 s, and use
