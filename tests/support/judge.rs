@@ -199,9 +199,15 @@ impl<'a> Bench<'a> {
         };
         let candidates =
             (0..self.said.len()).filter(|index| !taken.contains(index) && is_it(&self.said[*index]));
+        // Of an incident that makes several due, each takes what names its own devices.
+        let own = |said: &Said| {
+            let macs =
+                said.devices.iter().filter_map(|name| self.truth.devices.iter().find(|it| it.name == *name));
+            macs.filter(|device| due.devices.contains(&device.mac)).count()
+        };
         let best = candidates.min_by_key(|index| {
             let said = &self.said[*index];
-            (said.kind != due.kind, usize::MAX - names(said), said.detected)
+            (own(said) == 0, said.kind != due.kind, usize::MAX - names(said), said.detected)
         });
         taken.extend(best);
         let found = best.map(|index| &self.said[index]);
