@@ -2,7 +2,8 @@
 //!
 //! ## What it says
 //! A device served a client on a TCP port. Now it refuses that client's connections itself (RST), twice at least and
-//! for five seconds or more, and serves nobody on that port meanwhile. Its first answer with contents ends it.
+//! for five seconds or more, and serves nobody on that port meanwhile. It is dated to the first refusal, for before that
+//! nobody asked. Its first answer with contents ends it.
 //!
 //! ## Why it matters
 //! A technician finds a camera with all lamps on. What hangs is a program in it: starting it anew from its
@@ -93,6 +94,8 @@ struct Failure {
     opened_as: String,
     port: u16,
     served: (Time, Cite),
+    /// The first refusal.
+    since: Time,
     detected: Time,
     last: Time,
     count: u32,
@@ -177,6 +180,7 @@ impl Services {
             opened_as: known.id_of(device),
             port,
             served: service.served,
+            since: begun,
             detected: seen.at,
             last: seen.at,
             count: service.count,
@@ -191,7 +195,7 @@ impl Failure {
         let name = title_of(self.device, known.directory);
         let who = subject_of(self.device, known.directory);
         let service = known.service(self.device, self.port);
-        let since = clock_time(self.served.0);
+        let since = clock_time(self.since);
         let span = match self.ended {
             Some((at, _)) => format!("from {since} to {} UTC", clock_time(at)),
             None => format!("since {since} UTC"),
@@ -220,7 +224,7 @@ impl Failure {
             text: format!("it serves port {} again", self.port),
         }));
         Finding {
-            id: id(KIND.id, &format!("{} {}", self.opened_as, self.port), self.served.0),
+            id: id(KIND.id, &format!("{} {}", self.opened_as, self.port), self.since),
             confidence: SURE,
             owner: Cause::Service.owner(),
             dispatch: Some("no"),
@@ -249,9 +253,9 @@ impl Failure {
                 "TCP port {}: {} connections refused by RST with the device's own hop limit between {} and {} UTC ({}).",
                 self.port,
                 self.count,
-                clock_time(self.refusals.first().map_or(self.detected, |first| first.at)),
+                clock_time(self.since),
                 clock_time(self.last),
-                length(self.last - self.served.0)
+                length(self.last - self.since)
             ),
             remedy: "Restart the device. If it happens again look for a newer firmware, and at how many clients pull from it at once.".to_owned(),
             verify: "The device serves that port again; this finding then gets an end.".to_owned(),
@@ -259,7 +263,7 @@ impl Failure {
             last_seen: self.ended.map_or(self.last, |(at, _)| at),
             ended: self.ended.map(|(at, _)| at),
             count: self.count.into(),
-            ..Finding::of_network(&KIND, "", self.served.0, self.detected)
+            ..Finding::of_network(&KIND, "", self.since, self.detected)
         }
     }
 }
