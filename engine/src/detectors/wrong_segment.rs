@@ -1,7 +1,7 @@
 //! `wrong-segment`: a device has moved to a VLAN where its own kind is not.
 //!
 //! ## What it says
-//! A device that was heard in one VLAN for a minute and more is heard in another one, twice at least, and no more in its
+//! A device that was heard in one VLAN for a minute and more, or for 30 s without a pause, is heard in another one, twice at least, and no more in its
 //! own for ten seconds. Two others of its network are still heard in the VLAN it left. It is back when it is heard there again.
 //!
 //! ## Why it matters
@@ -37,6 +37,11 @@ pub const KIND: Kind = Kind {
 
 /// A device that was heard in a VLAN for so long lives there.
 const AT_HOME: Span = Span::seconds(60);
+/// So does one that was heard there for half as long, in nearly every second.
+const AT_WORK: Span = Span::seconds(30);
+const WORKED: u32 = 25;
+/// A second in nanoseconds.
+const SECOND: i64 = 1_000_000_000;
 /// Who is not heard at home for so long while he speaks elsewhere has left.
 const LEFT: Span = Span::seconds(10);
 /// Sights elsewhere that count: one frame can be forged.
@@ -69,6 +74,8 @@ struct Home {
     vlan: u16,
     first: Time,
     last: (Time, Cite),
+    /// In how many seconds it was heard there.
+    seconds: u32,
     /// Another VLAN in which it was heard since: the first sight, the last, and how many.
     other: Option<(u16, (Time, Cite), Time, u32)>,
     /// Whether it is in several VLANs at once.
@@ -99,7 +106,7 @@ impl Segments {
 
     fn heard(&mut self, mac: Mac, vlan: u16, (at, cite): (Time, Cite)) {
         let Some(home) = self.homes.get(&mac, at) else {
-            let home = Home { vlan, first: at, last: (at, cite), other: None, is_many: false };
+            let home = Home { vlan, first: at, last: (at, cite), seconds: 1, other: None, is_many: false };
             self.homes.insert(mac, home, at);
             return;
         };
@@ -112,6 +119,9 @@ impl Segments {
             }
             if home.other.take().is_some() {
                 self.away.remove(&mac);
+            }
+            if at.0.div_euclid(SECOND) > home.last.0.0.div_euclid(SECOND) {
+                home.seconds = home.seconds.saturating_add(1);
             }
             home.last = home.last.max((at, cite));
             return;
@@ -136,7 +146,8 @@ impl Segments {
     fn judge(&mut self, mac: Mac, due: Time, known: &Known<'_>) {
         let Some(home) = self.homes.peek(&mac) else { return };
         let Some((to, came, last, count)) = home.other.filter(|_| !home.is_many) else { return };
-        let lived = home.last.0 - home.first >= AT_HOME;
+        let length = home.last.0 - home.first;
+        let lived = length >= AT_HOME || (length >= AT_WORK && home.seconds >= WORKED);
         let device = known.directory.find_mac(mac).and_then(|number| known.directory.device(number));
         let is_host = device.is_some_and(|device| !device.is_router && !device.is_bridge);
         if !lived || !is_host || count < SIGHTS || !device.is_some_and(|it| has_neighbours(it, home, known)) {
@@ -305,6 +316,12 @@ mod tests {
         let [finding] = &found[..] else { panic!("one: {found:#?}") };
         assert_eq!((finding.first_seen, finding.detected, finding.ended), (s(100), s(115), Some(s(200))));
         assert!(finding.title.contains("from VLAN 10 to VLAN 40"), "{}", finding.title);
+    }
+
+    #[test]
+    fn who_sends_all_the_time_is_at_home_after_half_a_minute() {
+        let all: Vec<i64> = (0..35).collect();
+        assert_eq!(moved(3, &all, &[40, 45]).of(&KIND).len(), 1);
     }
 
     #[test]
