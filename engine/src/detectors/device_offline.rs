@@ -10,6 +10,7 @@
 //! means that the device ran all the time and only its link was cut, or the uplink where others
 //! were silent at the same time; questions for an address, or whether one is free, mean that it restarted.
 //! A clock that went on (TCP time stamps) outweighs these: some devices ask anew whenever their link comes up.
+//! Signs of life of less than five seconds, with no media, are no return: the device runs, and the way to it is cut.
 //!
 //! ## Why it matters
 //! Nothing is seen or recorded from a camera that is gone. Whether its switch port has link and
@@ -175,10 +176,12 @@ impl Judgement {
         let ran_on = absence.lived().is_some();
         let is_recorder = kind_of(kind).id == recorder_offline::KIND.id;
         let cause = match (ran_on, absence.together_count >= MANY) {
+            // It reaches us, and those who ask for it reach us; they do not reach one another.
+            (true, false) if !absence.glimpses.is_empty() => Cause::NetworkPath,
             (true, false) => Cause::Link,
             (true, true) => Cause::Uplink,
             (false, false) if is_recorder => Cause::Recorder,
-            (false, false) if absence.began_anew().is_some() => Cause::DeviceRestart,
+            (false, _) if absence.began_anew().is_some() => Cause::DeviceRestart,
             (false, _) => Cause::Unknown,
         };
         Self { gone, cause }
@@ -207,6 +210,18 @@ impl Judgement {
                     &others,
                     "other devices of the same switch silent at the same time",
                 ),
+            ]
+        } else if self.cause == Cause::NetworkPath {
+            vec![
+                weigh(
+                    Cause::NetworkPath,
+                    CUT_TOGETHER,
+                    &last,
+                    &[],
+                    "the VLAN and the state of its port, and of the ways between the two",
+                ),
+                weigh(Cause::Link, 30, &refusals, &last, "link flaps in the port's log"),
+                weigh(Cause::Device, 15, &refusals, &last, "it answers who asks it from the same switch"),
             ]
         } else if self.cause == Cause::Uplink {
             vec![
@@ -273,6 +288,9 @@ impl Judgement {
             because: "silent and not answering; only its return or the switch can tell why".to_owned(),
         };
         let told = match (absence.lived(), absence.began_anew()) {
+            (Some((at, _)), _) if self.cause == Cause::NetworkPath => {
+                Some((at, "it was heard while nobody reached it: it runs, and the way to it is cut"))
+            }
             (Some((at, _)), _) => {
                 Some((at, "it went on as before: it never restarted, only its connection was cut"))
             }
@@ -287,7 +305,7 @@ impl Judgement {
             confidence: match self.cause {
                 Cause::DeviceRestart => RESTARTED,
                 Cause::Link => CUT,
-                Cause::Uplink => CUT_TOGETHER,
+                Cause::Uplink | Cause::NetworkPath => CUT_TOGETHER,
                 _ => self.gone,
             },
             because: because.to_owned(),

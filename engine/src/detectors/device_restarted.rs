@@ -1,8 +1,8 @@
 //! `device-restarted`: a device rebooted, with the signs of it.
 //!
 //! ## What it says
-//! A device from which something was expected was silent for five seconds at least and then did what one does after a
-//! start: it asked for an address, or whether its own is free. It was away too briefly to be called offline, or nobody missed it. A clock that ran on
+//! A device of physical security, or one from which something was expected, was silent for five seconds at least and then
+//! did what one does after a start: it asked for an address, or whether its own is free. It was away too briefly to be called offline, or nobody missed it. A clock that ran on
 //! (TCP time stamps) takes it back.
 //!
 //! ## Why it matters
@@ -33,12 +33,18 @@ pub const KIND: Kind = Kind {
 #[must_use]
 pub fn finding(restart: &Restart, directory: &Directory, switch: Option<String>) -> Finding {
     let ((since, last_frame), (at, cite, how)) = (restart.since, restart.sign);
+    let (first_seen, _) = restart.from();
+    let silence = if restart.was_expected {
+        format!("it was silent from {} to {} UTC and then started anew", clock_time(since), clock_time(at))
+    } else {
+        format!("it started anew at {} UTC; it was last heard at {} UTC", clock_time(at), clock_time(since))
+    };
     let name = title_of(restart.device, directory);
     let who = subject_of(restart.device, directory);
     let is_ipv6 = address(restart.device, directory).is_some_and(|ip| ip.is_ipv6());
     let opened_as = directory.device(restart.device).map_or_else(String::new, |device| device.id());
     Finding {
-        id: id(KIND.id, &opened_as, since),
+        id: id(KIND.id, &opened_as, first_seen),
         confidence: LIKELY,
         owner: Cause::DeviceRestart.owner(),
         dispatch: Some("no"),
@@ -68,12 +74,8 @@ pub fn finding(restart: &Restart, directory: &Directory, switch: Option<String>)
             because: "it did what one does after a start".to_owned(),
         }],
         title: format!("{name}: restarted at {} UTC", clock_time(at)),
-        summary: format!(
-            "{who} restarted: it was silent from {} to {} UTC and then started anew. Nobody needs to do anything unless it happens again.",
-            clock_time(since),
-            clock_time(at)
-        ),
-        detail: format!("Silent for {}; then it {}.", length(at - since), how.words()),
+        summary: format!("{who} restarted: {silence}. Nobody needs to do anything unless it happens again."),
+        detail: format!("Not heard for {}; then it {}.", length(at - since), how.words()),
         remedy: "None. Three times within an hour are told as a boot loop.".to_owned(),
         verify: "It is heard as before.".to_owned(),
         evidence: vec![
@@ -93,7 +95,7 @@ pub fn finding(restart: &Restart, directory: &Directory, switch: Option<String>)
         last_seen: at,
         ended: Some(at),
         count: 1,
-        ..Finding::of_network(&KIND, "", since, at)
+        ..Finding::of_network(&KIND, "", first_seen, at)
     }
 }
 

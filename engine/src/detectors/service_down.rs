@@ -349,7 +349,7 @@ mod tests {
     fn a_service_that_is_refused_where_it_was_served_is_down_until_it_serves_again() {
         let (mut bench, found) = after(&[12, 15, 20], camera(), "192.0.2.9");
         let [finding] = &found[..] else { panic!("one: {found:#?}") };
-        assert_eq!((finding.first_seen, finding.detected, finding.ended), (ms(9_000), ms(20_000), None));
+        assert_eq!((finding.first_seen, finding.detected, finding.ended), (ms(12_000), ms(20_000), None));
         assert_eq!((finding.cause, finding.count), (Some(Cause::Service), 3));
         serves(&mut bench, ms(40_000));
         assert_eq!(bench.of(&KIND)[0].ended, Some(ms(40_000)));

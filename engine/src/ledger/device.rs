@@ -288,6 +288,12 @@ impl Device {
         self.sends_media || self.services.keys().any(|(_, _, protocol)| *protocol == "rtsp")
     }
 
+    /// Whether it belongs to the site's physical security, as far as is known.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.offers_media() || GUARDED.contains(&self.kind().0)
+    }
+
     /// Adds a service that it answered as: transport, port and protocol.
     pub fn serves(&mut self, service: (&'static str, u16, &'static str), at: Time, refused: &mut Refusals) {
         if self.services.len() >= SERVICES_MAX && !self.services.contains_key(&service) {
@@ -325,6 +331,22 @@ const SERVICES_MAX: usize = 256;
 const MANAGEMENT_MAX: usize = 16;
 /// Servers remembered of one client; a recorder has up to a few hundred channels.
 const PULLED_MAX: usize = 1_024;
+
+/// Kinds of devices that physical security looks after.
+const GUARDED: &[&str] = &[
+    "camera",
+    "encoder",
+    "recorder",
+    "vms",
+    "access-controller",
+    "intercom",
+    "speaker",
+    "sensor",
+    "storage",
+    "decoder",
+    "serial-gateway",
+    "wireless-bridge",
+];
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@
 use spanwatch_parsers::{Span, Text, Time};
 
 use super::Ledger;
+use super::device::Device;
 use super::directory::Number;
 use crate::detectors::device_offline::{self, Around};
 use crate::detectors::{
@@ -24,11 +25,15 @@ impl Ledger {
     /// Every incident as of `now`.
     pub(super) fn incidents(&self, now: Time) -> Vec<Finding> {
         let absences = self.verdict.absences();
-        let fates = fate::incidents(absences, |number| self.switch_of(number));
+        let fates =
+            fate::incidents(absences, |number| self.switch_of(number), |absence| self.switch_lives(absence));
         // Where the mirror drops packets a device seems cut off for a moment, and something seems lost.
         let is_real = |hole: &&Hole| !self.losses.mirror_drops_at(hole.from.0);
         let holes: Vec<Hole> = self.verdict.holes().iter().filter(is_real).cloned().collect();
-        let story = again::sort(&fates, absences, &holes, self.verdict.restarts());
+        let is_guarded = |number| self.directory.device(number).is_some_and(Device::is_guarded);
+        let unnamed = self.verdict.unnamed_starts().filter(|start| is_guarded(start.device));
+        let starts = self.verdict.restarts().chain(unnamed);
+        let story = again::sort(&fates, absences, &holes, starts);
         let groups = story.groups.iter().filter_map(|outages| self.again(outages, &fates, now));
         let devices = story.devices.iter().filter_map(|repeated| self.repeated(repeated, now));
         let alone = story.alone.iter().filter_map(|index| self.incident(fates.get(*index)?, now));
@@ -110,6 +115,7 @@ impl Ledger {
     }
 
     fn single(&self, absence: &Absence, opened_as: &str, now: Time) -> Finding {
+        let absence = &self.by_itself(absence);
         let switch = self.switch_of(absence.device);
         let is_shared = !absence.together.is_empty()
             && absence.together.len() == absence.together_count
@@ -122,6 +128,40 @@ impl Ledger {
             now,
         };
         device_offline::finding(absence, around)
+    }
+
+    /// The same without those who fell silent beside it for a reason of their own: they are told of in another finding, or
+    /// who received their media was gone himself, so that they had nobody to send to.
+    fn by_itself(&self, absence: &Absence) -> Absence {
+        let mut own = absence.clone();
+        own.together.retain(|other| {
+            let near = |it: &&Absence| Span((it.since - absence.since).0.saturating_abs()) <= fate::TOGETHER;
+            let gone = |number: Number| self.verdict.absences_of(number).any(|it| near(&it));
+            !gone(*other) && !self.verdict.clients(*other).any(gone)
+        });
+        let explained = absence.together.len().saturating_sub(own.together.len());
+        own.together_count = own.together_count.saturating_sub(explained);
+        own
+    }
+
+    /// Whether another device of the same switch, of which something is expected, lived all through an absence.
+    fn switch_lives(&self, absence: &Absence) -> bool {
+        let Some(switch) = self.switch_of(absence.device) else { return false };
+        let until = absence.ended.map_or(Time::MAX, |(at, _)| at);
+        let lived = |number: Number| {
+            self.verdict.is_expected(number)
+                && self.directory.device(number).is_some_and(|it| it.last_seen > absence.detected)
+                && !self
+                    .verdict
+                    .absences_of(number)
+                    .any(|it| it.since <= until && it.ended.is_none_or(|(ended, _)| ended >= absence.since))
+        };
+        self.directory.devices().any(|(number, device)| {
+            number != absence.device
+                && device.attachment.as_ref().and_then(|it| it.switch.as_ref()).is_some()
+                && self.switch_of(number).as_ref() == Some(&switch)
+                && lived(number)
+        })
     }
 
     /// The id of the switch that a device hangs on.

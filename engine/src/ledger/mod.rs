@@ -35,7 +35,6 @@ use crate::detectors::{self, Detector, Known, limit_reached, mirror_clock};
 use crate::finding::Finding;
 use crate::observation::{Cite, Observation, Party};
 use crate::verdict::Verdict;
-use crate::verdict::returns::Start;
 use crate::verdict::view::View;
 use crate::verdict::witness::{Ask, How};
 use device::{Attachment, Device};
@@ -203,10 +202,7 @@ impl Ledger {
                 }
             }
             Fact::Instance { number, is_announced } => self.instance(seen, *number, *is_announced),
-            Fact::Announced => {
-                let number = self.directory.find(&seen.subject);
-                self.started(number, (seen, seen.at, seen.cite), None, Start::Announcement);
-            }
+            Fact::Announced => self.announced(seen),
             Fact::Router => self.router(seen),
             Fact::Attribute { key, value } => self.attribute(seen, *key, value),
             Fact::Label(label) => self.label(seen, label),

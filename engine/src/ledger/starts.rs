@@ -72,6 +72,17 @@ impl Ledger {
         }
     }
 
+    /// Somebody tells everybody his address unasked. He may have asked for it before, without our seeing the answer.
+    pub(super) fn announced(&mut self, seen: &Observation) {
+        let number = self.directory.find(&seen.subject);
+        if let Some((at, cite)) =
+            self.asked_before(seen.subject.mac).filter(|(at, _)| seen.at - *at <= LEASES_WITHIN)
+        {
+            self.started(number, (seen, at, cite), None, Start::Lease);
+        }
+        self.started(number, (seen, seen.at, seen.cite), None, Start::Announcement);
+    }
+
     fn asked_before(&mut self, mac: Option<Mac>) -> Option<(Time, Cite)> {
         let slot = self.strangers.find(&mac?)?;
         self.strangers.take(slot).map(|(_, asked)| asked)
@@ -90,9 +101,16 @@ impl Ledger {
             |number: &Number| self.directory.device(*number).is_some_and(|device| device.macs.is_empty());
         let held = speaks_of.and_then(|ip| self.directory.find_ip(ip, seen.subject.vlan)).filter(nameless);
         let number = number.or(held);
-        if let Some(number) = number {
-            let is_camera = self.directory.device(number).is_some_and(Device::offers_media);
-            self.verdict.started(number, (at, cite), how, is_camera);
+        // Who speaks in another VLAN than before was moved: his link came up, and he asks as after a start.
+        let is_moved = |device: &Device| {
+            let vlan = seen.subject.vlan;
+            vlan.is_some() && !device.vlans.is_empty() && !device.vlans.iter().any(|it| Some(*it) == vlan)
+        };
+        if let Some(number) = number
+            && !self.directory.device(number).is_some_and(is_moved)
+        {
+            let is_guarded = self.directory.device(number).is_some_and(Device::is_guarded);
+            return self.verdict.started(number, (at, cite), how, is_guarded);
         }
         number.is_some()
     }

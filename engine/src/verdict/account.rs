@@ -86,6 +86,12 @@ pub fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
             )
         },
     });
+    evidence.extend(absence.glimpses.iter().map(|(at, cite)| Evidence {
+        at: *at,
+        cite: Some(*cite),
+        protocol: None,
+        text: "heard for a moment, and still nobody reaches it".to_owned(),
+    }));
     let returned =
         absence.ended.map(|(at, cite)| (at, cite, None, "first frame after the silence".to_owned()));
     let restarted = absence

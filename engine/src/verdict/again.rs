@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use spanwatch_parsers::{Span, Time};
 
 use super::Absence;
-use super::fate::{AT_ONCE, Fate};
+use super::fate::{AT_ONCE, Fate, TOGETHER};
 use super::returns::{Hole, Restart};
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
@@ -57,7 +57,7 @@ impl<'a> Episode<'a> {
         match self {
             Self::Gone(_, absence) => (absence.since, absence.last_frame),
             Self::Cut(hole) => hole.from,
-            Self::Anew(restart) => restart.since,
+            Self::Anew(restart) => restart.from(),
         }
     }
 
@@ -148,11 +148,7 @@ pub fn sort<'a>(
         by_device.entry(hole.device).or_default().push(Episode::Cut(hole));
     }
     let outages = outages(fates, absences);
-    for restart in starts.filter(|it| {
-        !outages
-            .iter()
-            .any(|(from, to)| it.since.0 <= *to && it.sign.0 >= *from && it.sign.0 <= *to + SETTLES)
-    }) {
+    for restart in starts.filter(|it| !outages.iter().any(|outage| outage.holds(it))) {
         by_device.entry(restart.device).or_default().push(Episode::Anew(restart));
     }
     let groups = groups(fates, absences);
@@ -191,18 +187,32 @@ fn alone<'a>(holes: &'a [Hole], absences: &[Absence]) -> impl Iterator<Item = &'
     })
 }
 
-/// From the first sign of it to the last member's return, of every incident of several devices: who starts in it lost
-/// his power with them.
-fn outages(fates: &[Fate], absences: &[Absence]) -> Vec<(Time, Time)> {
+/// The time of an incident of several devices: when the last of them fell silent, and when the last was back.
+#[derive(Debug)]
+struct Outage {
+    silent: Time,
+    ended: Time,
+}
+
+impl Outage {
+    /// Whether who started lost his power with them: he was silent from its beginning on, and starts before they all run.
+    fn holds(&self, start: &Restart) -> bool {
+        start.since.0 <= self.silent + TOGETHER
+            && start.sign.0 >= self.silent
+            && start.sign.0 <= self.ended + SETTLES
+    }
+}
+
+fn outages(fates: &[Fate], absences: &[Absence]) -> Vec<Outage> {
     let members = |fate: &Fate| -> Vec<&Absence> {
         fate.members.iter().filter_map(|index| absences.get(*index)).collect()
     };
     let several = fates.iter().filter(|fate| fate.members.len() > 1).map(members);
     several
         .filter_map(|members| {
-            let from = members.iter().map(|it| it.since).min()?;
+            let silent = members.iter().map(|it| it.since).max()?;
             let ended = members.iter().map(|it| it.ended.map_or(Time::MAX - SETTLES, |(at, _)| at)).max()?;
-            Some((from, ended))
+            Some(Outage { silent, ended })
         })
         .collect()
 }
@@ -279,7 +289,7 @@ mod tests {
     }
 
     fn fates(absences: &[Absence]) -> Vec<Fate> {
-        fate::incidents(absences, |device| (device.0 < 10).then(|| Text::from("sw")))
+        fate::incidents(absences, |device| (device.0 < 10).then(|| Text::from("sw")), |_| false)
     }
 
     #[test]
@@ -309,6 +319,17 @@ mod tests {
         assert_eq!(story.devices.len(), 1);
         let shared = [hole(1, 10), hole(2, 11), hole(1, 30), hole(1, 50)];
         assert!(sort(&[], &[], &shared, std::iter::empty()).devices.is_empty());
+    }
+
+    #[test]
+    fn who_starts_in_an_outage_lost_his_power_with_it_and_who_was_heard_in_it_did_not() {
+        let absences = [anew(1, 100, 160), anew(2, 100, 160), anew(3, 100, 160)];
+        let told = |since: i64, sign: i64| {
+            let restart = Restart::for_test(Number(7), s(since), s(sign));
+            sort(&fates(&absences), &absences, &[], std::iter::once(&restart)).starts.len()
+        };
+        assert_eq!((told(60, 170), told(102, 230)), (0, 0));
+        assert_eq!((told(60, 90), told(130, 170), told(60, 300)), (1, 1, 1));
     }
 
     #[test]

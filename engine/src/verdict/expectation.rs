@@ -35,6 +35,8 @@ struct Pace {
     longest_gap: Span,
     /// Packets lost of it, from its start.
     lost: u64,
+    /// Seconds in which it was heard.
+    seconds: u32,
 }
 
 impl Default for Expectation {
@@ -56,7 +58,14 @@ impl Expectation {
             self.learn();
         }
         let newest = self.newest;
-        let begun = Pace { to: second.destination, first, last, longest_gap: Span::ZERO, lost: second.lost };
+        let begun = Pace {
+            to: second.destination,
+            first,
+            last,
+            longest_gap: Span::ZERO,
+            lost: second.lost,
+            seconds: 1,
+        };
         let Some(pace) = self.sources.or_insert(second.ssrc, begun) else { return };
         let before = pace.expected(Pace::has_run, newest);
         if first - pace.last > PAUSE {
@@ -88,7 +97,7 @@ impl Expectation {
             self.learn();
         }
         let newest = self.newest;
-        let begun = Pace { to, first, last, longest_gap: Span::ZERO, lost: 0 };
+        let begun = Pace { to, first, last, longest_gap: Span::ZERO, lost: 0, seconds: 1 };
         let Some(pace) = self.signs.or_insert(second.flow, begun) else { return false };
         let before = pace.expected(Pace::is_steady, newest);
         if first - pace.last > PAUSE {
@@ -194,6 +203,7 @@ impl Pace {
     fn went_on(&mut self, longest_gap: Span, (first, last): (Time, Time)) {
         let watched = last - first.min(self.last);
         self.longest_gap = self.longest_gap.max(longest_gap.min(watched));
+        self.seconds = self.seconds.saturating_add(1);
     }
 
     /// What is expected of it, if something is: `newest` is the last sign of all.
@@ -208,7 +218,14 @@ impl Pace {
 
     /// Whether a flow ran long and closely enough to be missed.
     fn is_steady(&self) -> bool {
-        self.last - self.first >= STEADY && self.longest_gap <= STEADY_GAP
+        let length = self.last - self.first;
+        self.longest_gap <= STEADY_GAP && (length >= STEADY || (length >= STEADY_BEAT && self.beats(length)))
+    }
+
+    /// Whether it goes as evenly as a machine's poll: never a pause of twice its mean.
+    fn beats(&self, length: Span) -> bool {
+        let pauses = self.seconds.saturating_sub(1);
+        pauses >= BEATS && self.longest_gap.times(pauses.into()) < length.times(2)
     }
 }
 
@@ -217,6 +234,10 @@ const LEARNED: Span = Span::seconds(10);
 
 /// Another flow is expected to go on once it ran this long ...
 const STEADY: Span = Span::seconds(60);
+
+/// ... or half as long with so many even pauses, as a host polls a door controller ...
+const STEADY_BEAT: Span = Span::seconds(30);
+const BEATS: u32 = 6;
 
 /// ... and never paused for longer: polls of door controllers and reports of receivers come every few seconds.
 const STEADY_GAP: Span = Span::seconds(10);
@@ -264,6 +285,28 @@ mod tests {
         let mut expectation = Expectation::default();
         media(&mut expectation, 1, s(0), s(60), Span::seconds(4));
         assert_eq!(expectation.patience(), Span::seconds(12));
+    }
+
+    fn is_missed_after(times: &[i64]) -> bool {
+        let mut expectation = Expectation::default();
+        let to = "192.0.2.9".parse().unwrap();
+        let mut before = None;
+        for at in times {
+            let gap = before.map_or(Span::ZERO, |before| s(*at) - before);
+            before = Some(s(*at));
+            let second =
+                Activity { first: s(*at), longest_gap: gap, ..crate::detectors::bench::activity(s(*at), 1) };
+            expectation.sign(&second, to, Span::ZERO);
+        }
+        expectation.is_learned()
+    }
+
+    #[test]
+    fn even_polls_are_missed_after_half_a_minute_and_others_after_a_whole() {
+        assert!(is_missed_after(&[0, 5, 10, 15, 20, 25, 30]));
+        assert!(!is_missed_after(&[0, 5, 10, 15, 20, 25]));
+        assert!(!is_missed_after(&[0, 1, 2, 3, 12, 21, 22, 30]));
+        assert!(is_missed_after(&[0, 1, 2, 3, 12, 21, 22, 30, 38, 46, 54, 60]));
     }
 
     #[test]

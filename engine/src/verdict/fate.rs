@@ -7,9 +7,13 @@
 //!
 //! Within [`TOGETHER`] of the first of them, absences belong together where the devices hang on one
 //! switch: two of them if they fell silent almost at once, else three. Devices whose switch
-//! nobody named join such a group if they fell silent with it. Without any known switch three that fell silent
-//! almost at once make a group, for three unrelated faults in one moment are not believable. Groups of several switches in one moment
-//! share something above them. (facts, offline_and_switch 10.5.)
+//! nobody named join such a group if they fell silent with it. Of those left three that fell silent
+//! almost at once make a group, wherever they hang, for three unrelated faults in one moment are not believable. Groups of
+//! several switches in one moment share something above them. (facts, offline_and_switch 10.5.) Two that each started anew
+//! while others of their switch lived on share nothing.
+//!
+//! Who is heard now and then while nobody reaches him is cut off. Several who are cut off at the same time share the cut,
+//! though the one fell silent later than the other: a sender of TCP goes on for a while.
 
 use std::collections::BTreeMap;
 
@@ -29,9 +33,14 @@ pub struct Fate {
     pub detected: Time,
 }
 
-/// Sorts absences into incidents, each into one, in order of their beginning.
+/// Sorts absences into incidents, each into one, in order of their beginning. `lives` tells whether others of the same
+/// switch lived on.
 #[must_use]
-pub fn incidents(absences: &[Absence], hangs_on: impl Fn(Number) -> Option<Text>) -> Vec<Fate> {
+pub fn incidents(
+    absences: &[Absence],
+    hangs_on: impl Fn(Number) -> Option<Text>,
+    lives: impl Fn(&Absence) -> bool,
+) -> Vec<Fate> {
     let failed = moments(absences);
     let since = |index: &usize| failed.get(*index).copied().unwrap_or(Time::MIN);
     let heard = |index: &usize| absences.get(*index).map_or(Time::MIN, |absence| absence.since);
@@ -44,8 +53,9 @@ pub fn incidents(absences: &[Absence], hangs_on: impl Fn(Number) -> Option<Text>
         let count = rest.partition_point(|index| since(index) - begin <= TOGETHER);
         let (cluster, later) = rest.split_at(count);
         rest = later;
-        sort_cluster(cluster, (absences, &failed), &hangs_on, &mut fates);
+        sort_cluster(cluster, (absences, &failed), (&hangs_on, &lives), &mut fates);
     }
+    let mut fates = cut_off(fates, absences, &hangs_on);
     for fate in &mut fates {
         fate.members.sort_by_key(|index| (heard(index), *index));
     }
@@ -81,7 +91,7 @@ fn moments(absences: &[Absence]) -> Vec<Time> {
 fn sort_cluster(
     cluster: &[usize],
     (absences, failed): (&[Absence], &[Time]),
-    hangs_on: &impl Fn(Number) -> Option<Text>,
+    (hangs_on, lives): (&impl Fn(Number) -> Option<Text>, &impl Fn(&Absence) -> bool),
     fates: &mut Vec<Fate>,
 ) {
     let since = |index: &usize| failed.get(*index).copied().unwrap_or(Time::MIN);
@@ -91,30 +101,125 @@ fn sort_cluster(
         by_switch.entry(switch).or_default().push(*index);
     }
     let mut strangers = by_switch.remove(&None).unwrap_or_default();
+    let started_alone = |index: &usize| {
+        absences.get(*index).is_some_and(|absence| absence.began_anew().is_some() && lives(absence))
+    };
     let (groups, singles): (Vec<_>, Vec<_>) = by_switch.into_iter().partition(|(_, members)| {
-        members.len() >= GROUP || (members.len() == PAIR && spread(members, &since) <= AT_ONCE)
+        let is_pair = members.len() == PAIR && spread(members, &since) <= AT_ONCE;
+        members.len() >= GROUP || (is_pair && !members.iter().all(started_alone))
     });
     let mut groups: Vec<(Option<Text>, Vec<usize>)> = merged(groups, &since);
-    for (_, members) in groups.iter_mut().filter(|(_, members)| members.len() >= GROUP) {
+    for (_, members) in &mut groups {
         let (from, to) = reach(members, &since);
         let joins = |index: &usize| since(index) >= from - AT_ONCE && since(index) <= to + AT_ONCE;
         members.extend(strangers.iter().copied().filter(joins));
         strangers.retain(|index| !joins(index));
         members.sort_by_key(|index| (since(index), *index));
     }
-    while strangers.len() >= GROUP {
-        let begin = strangers.first().map_or(Time::MIN, since);
-        let count = strangers.partition_point(|index| since(index) - begin <= AT_ONCE);
-        let members: Vec<usize> = strangers.drain(..count).collect();
-        if members.len() >= GROUP {
-            groups.push((None, members));
-        } else {
-            fates.extend(members.into_iter().map(|index| single(index, absences)));
+    // Who is left, whatever his switch.
+    let named = singles.into_iter().flat_map(|(switch, members)| {
+        members.into_iter().map(move |index| (index, switch.clone())).collect::<Vec<_>>()
+    });
+    let mut left: Vec<(usize, Option<Text>)> =
+        named.chain(strangers.into_iter().map(|index| (index, None))).collect();
+    left.sort_by_key(|(index, _)| (since(index), *index));
+    let mut rest = left.as_slice();
+    while let Some((first, _)) = rest.first() {
+        let begin = since(first);
+        let count = rest.partition_point(|(index, _)| since(index) - begin <= AT_ONCE);
+        let (members, later) = rest.split_at(if count < GROUP { 1 } else { count });
+        rest = later;
+        if count < GROUP {
+            fates.push(single(*first, absences));
+            continue;
+        }
+        let mut switches: Vec<&Text> = members.iter().filter_map(|(_, switch)| switch.as_ref()).collect();
+        switches.sort_unstable();
+        switches.dedup();
+        let switch = if let [only] = switches[..] { Some(only.clone()) } else { None };
+        groups.push((switch, members.iter().map(|(index, _)| *index).collect()));
+    }
+    fates.extend(groups.into_iter().map(|(switch, members)| group(switch, members, absences)));
+}
+
+/// Joins those who were cut off at the same time.
+fn cut_off(fates: Vec<Fate>, absences: &[Absence], hangs_on: &impl Fn(Number) -> Option<Text>) -> Vec<Fate> {
+    let (cut, mut kept): (Vec<Cut>, Vec<Cut>) =
+        fates.into_iter().map(|fate| Cut::of(fate, absences, hangs_on)).partition(|it| it.is_seen);
+    let mut joined: Vec<Cut> = Vec::new();
+    for one in cut {
+        match joined.iter_mut().find(|other| other.is_near(&one)) {
+            Some(other) => other.join(one),
+            None => joined.push(one),
         }
     }
-    let alone = singles.into_iter().flat_map(|(_, members)| members).chain(strangers);
-    fates.extend(alone.map(|index| single(index, absences)));
-    fates.extend(groups.into_iter().map(|(switch, members)| group(switch, members, absences)));
+    let (groups, singles): (Vec<Cut>, Vec<Cut>) =
+        kept.into_iter().partition(|it| it.ran && it.members.len() > 1);
+    joined.extend(groups);
+    kept = singles;
+    // Who ran all the time and is back with a group that was cut off was cut off with it.
+    for group in joined.iter_mut().filter(|it| it.members.len() > 1) {
+        let is_of_it =
+            |one: &Cut| one.members.len() == 1 && one.ran && group.is_near(one) && group.is_back_with(one);
+        let (own, others): (Vec<Cut>, Vec<Cut>) = kept.into_iter().partition(is_of_it);
+        kept = others;
+        own.into_iter().for_each(|one| group.join(one));
+    }
+    let fate = |cut: Cut| {
+        let needed = if cut.switch.is_some() { PAIR } else { GROUP };
+        match cut.fates.len() {
+            0 | 1 => cut.fates,
+            _ if cut.members.len() < needed => cut.fates,
+            _ => vec![group(cut.switch, cut.members, absences)],
+        }
+    };
+    joined.into_iter().chain(kept).flat_map(fate).collect()
+}
+
+/// Fates of those who may have been cut off at the same time.
+struct Cut {
+    since: Time,
+    ended: Time,
+    switch: Option<Text>,
+    members: Vec<usize>,
+    fates: Vec<Fate>,
+    /// Whether one of them was heard while nobody reached him.
+    is_seen: bool,
+    /// Whether one of them ran all the time.
+    ran: bool,
+}
+
+impl Cut {
+    fn of(fate: Fate, absences: &[Absence], hangs_on: &impl Fn(Number) -> Option<Text>) -> Self {
+        let all: Vec<&Absence> = fate.members.iter().filter_map(|index| absences.get(*index)).collect();
+        let own = if let [only] = all[..] { hangs_on(only.device) } else { None };
+        Self {
+            since: all.iter().map(|it| it.since).min().unwrap_or(Time::MIN),
+            ended: all.iter().map(|it| it.ended.map_or(Time::MAX, |(at, _)| at)).max().unwrap_or(Time::MAX),
+            switch: fate.switch.clone().or(own),
+            members: fate.members.clone(),
+            is_seen: all.iter().any(|it| !it.glimpses.is_empty()),
+            ran: all.iter().any(|it| it.lived().is_some()),
+            fates: vec![fate],
+        }
+    }
+
+    fn is_near(&self, other: &Self) -> bool {
+        let is_one = self.switch.is_none() || other.switch.is_none() || self.switch == other.switch;
+        let begun = Span((self.since - other.since).0.saturating_abs());
+        is_one && begun <= CUT && self.since <= other.ended && other.since <= self.ended
+    }
+
+    fn is_back_with(&self, other: &Self) -> bool {
+        self.ended < Time::MAX && Span((self.ended - other.ended).0.saturating_abs()) <= TOGETHER
+    }
+
+    fn join(&mut self, other: Self) {
+        (self.since, self.ended) = (self.since.min(other.since), self.ended.max(other.ended));
+        self.switch = self.switch.take().or(other.switch);
+        self.members.extend(other.members);
+        self.fates.extend(other.fates);
+    }
 }
 
 /// Groups of several switches that fell silent in one moment are one.
@@ -172,6 +277,9 @@ pub const TOGETHER: Span = Span::seconds(5);
 /// ... and this close hardly have two: a camera sends several pictures in that time.
 pub const AT_ONCE: Span = Span::millis(1_500);
 
+/// Who is cut off falls silent within this time: TCP gives up a peer that does not acknowledge after 20 s and more.
+const CUT: Span = Span::seconds(30);
+
 /// A group without further proof.
 const GROUP: usize = 3;
 
@@ -180,7 +288,9 @@ const PAIR: usize = 2;
 
 #[cfg(test)]
 mod tests {
+    use super::super::returns::Start;
     use super::*;
+    use crate::observation::Cite;
 
     /// Absences by the millisecond of their last sign; found 5 s later. The device's number is its place.
     fn absences(since_ms: &[i64]) -> Vec<Absence> {
@@ -201,7 +311,7 @@ mod tests {
             let letter = names[number.0 as usize];
             (letter != '-').then(|| Text::from(letter.to_string().as_str()))
         };
-        incidents(&absences(since_ms), name)
+        incidents(&absences(since_ms), name, |_| false)
     }
 
     #[test]
@@ -245,6 +355,13 @@ mod tests {
     }
 
     #[test]
+    fn three_at_once_belong_together_though_the_switch_of_one_alone_is_known() {
+        assert_eq!(members(&sorted(&[0, 300, 600], "a--")), [(&[0, 1, 2][..], Some("a"))]);
+        assert_eq!(members(&sorted(&[0, 300, 600], "a-b")), [(&[0, 1, 2][..], None)]);
+        assert_eq!(sorted(&[0, 300, 2_600], "a--").len(), 3);
+    }
+
+    #[test]
     fn two_switches_at_once_share_what_is_above_them() {
         assert_eq!(members(&sorted(&[0, 200, 300, 350], "abab")), [(&[0, 1, 2, 3][..], None)]);
     }
@@ -252,14 +369,39 @@ mod tests {
     #[test]
     fn who_speaks_rarely_failed_with_those_who_failed_in_his_pause() {
         let mut slow = absences(&[0, 2_300, 2_400, 2_500]);
-        assert_eq!(incidents(&slow, |_| None).len(), 2);
+        assert_eq!(incidents(&slow, |_| None, |_| false).len(), 2);
         slow[0].gap = Span::millis(3_000);
-        assert_eq!(members(&incidents(&slow, |_| None)), [(&[0, 1, 2, 3][..], None)]);
+        assert_eq!(members(&incidents(&slow, |_| None, |_| false)), [(&[0, 1, 2, 3][..], None)]);
         slow[0].gap = Span::millis(2_000);
-        assert_eq!(incidents(&slow, |_| None).len(), 2);
+        assert_eq!(incidents(&slow, |_| None, |_| false).len(), 2);
         let mut all_slow = absences(&[0, 2_000, 4_000]);
         all_slow.iter_mut().for_each(|absence| absence.gap = Span::seconds(5));
-        assert_eq!(incidents(&all_slow, |_| None).len(), 1);
+        assert_eq!(incidents(&all_slow, |_| None, |_| false).len(), 1);
+    }
+
+    #[test]
+    fn who_is_cut_off_shares_the_cut_with_who_fell_silent_later() {
+        let mut cut = absences(&[0, 12_000, 25_000]);
+        cut.iter_mut().for_each(|absence| absence.glimpses = vec![(absence.detected, Cite::default())]);
+        let sorted =
+            |cut: &[Absence], name: Option<&str>| incidents(cut, |_| name.map(Text::from), |_| false).len();
+        assert_eq!((sorted(&cut, Some("a")), sorted(&cut, None)), (1, 1));
+        assert_eq!((sorted(&cut[..2], Some("a")), sorted(&cut[..2], None)), (1, 2));
+        cut[1].glimpses.clear();
+        assert_eq!(sorted(&cut, Some("a")), 2);
+        cut[0].ended = Some((Time(20_000 * 1_000_000), Cite::default()));
+        assert_eq!(sorted(&cut, Some("a")), 3);
+    }
+
+    #[test]
+    fn two_that_each_started_anew_share_nothing_while_their_switch_lives() {
+        let mut pair = absences(&[0, 1_000]);
+        let sorted =
+            |pair: &[Absence], lives: bool| incidents(pair, |_| Some(Text::from("a")), |_| lives).len();
+        pair.iter_mut().for_each(|it| it.restarted = Some((it.detected, Cite::default(), Start::Lease)));
+        assert_eq!((sorted(&pair, true), sorted(&pair, false)), (2, 1));
+        pair[0].restarted = None;
+        assert_eq!(sorted(&pair, true), 1);
     }
 
     #[test]

@@ -89,21 +89,28 @@ pub struct Absence {
     is_asked: bool,
     /// Whether its own clock shows that it ran all the time, and the frame.
     pub ran_on: Option<(Time, Cite)>,
+    /// When it was heard for a moment meanwhile, while who asked for it got no answer; [`GLIMPSES_MAX`] at most.
+    pub glimpses: Vec<(Time, Cite)>,
+    /// Index of the same device's absence before.
+    before: Option<usize>,
     /// Since when, in watched time.
     watched_since: Time,
 }
 
 impl Absence {
-    /// What shows that it ran all the time: its clock, or media of a source of before without a sign of a start.
+    /// What shows that it ran all the time: its clock, or media of a source of before without a sign of a start. That it
+    /// announced its address is none then: its link came up. Or it was heard while nobody reached it.
     #[must_use]
     pub fn lived(&self) -> Option<(Time, Cite)> {
-        self.ran_on.or(self.resumed.filter(|_| self.restarted.is_none() || self.is_unasked))
+        let asked = self.restarted.is_some_and(|(_, _, how)| !how.is_faint());
+        let glimpse = self.glimpses.first().copied().filter(|_| self.restarted.is_none());
+        self.ran_on.or(self.resumed.filter(|_| !asked || self.is_unasked)).or(glimpse)
     }
 
     /// What shows that it started anew.
     #[must_use]
     pub fn began_anew(&self) -> Option<(Time, Cite, Start)> {
-        self.restarted.filter(|_| self.ran_on.is_none() && !self.is_unasked)
+        self.restarted.filter(|_| self.lived().is_none())
     }
 }
 
@@ -131,6 +138,8 @@ impl Absence {
             is_unasked: false,
             is_asked: false,
             ran_on: None,
+            glimpses: Vec::new(),
+            before: None,
             watched_since: since,
         }
     }
@@ -181,10 +190,16 @@ struct Watch {
     silence: Option<Box<[(Time, Cite); 2]>>,
     /// A start that only an announcement shows: it counts once the clock shows it too.
     announced: Option<Box<Restart>>,
+    /// The first start of one of whom nothing was expected and whose kind was not known.
+    unnamed: Option<Box<Restart>>,
     /// Index of the last start without an absence.
     restart: Option<usize>,
     /// When it last asked to keep its address.
     renewed: Option<Time>,
+    /// When it last asked for a lease.
+    asked_lease: Option<Time>,
+    /// When it last sent media.
+    sent_media: Option<Time>,
     /// Whether something was ever expected of it.
     was_expected: bool,
     history: Vec<(Time, State)>,
@@ -269,6 +284,7 @@ impl Verdict {
         let hole = watch
             .hole(device, second.last, cite)
             .filter(|_| second.lost > watch.expectation.lost(second.ssrc) && is_of_before);
+        watch.sent_media = watch.sent_media.max(Some(second.last));
         watch.expectation.media(second, offset);
         watch.was_expected |= watch.expectation.is_learned();
         watch.asks.known(client);
@@ -351,6 +367,23 @@ impl Verdict {
         self.veiled = veiled;
     }
 
+    /// The absences of a device, the latest first.
+    pub fn absences_of(&self, device: Number) -> impl Iterator<Item = &Absence> {
+        let last = self.watches.get(device).and_then(|watch| self.absences.get(watch.was_absent?));
+        std::iter::successors(last, |absence| self.absences.get(absence.before?))
+    }
+
+    /// Whether something is expected of a device.
+    #[must_use]
+    pub fn is_expected(&self, device: Number) -> bool {
+        self.watches.get(device).is_some_and(|watch| watch.expectation.is_learned())
+    }
+
+    /// Who received a device's media, or was served by it.
+    pub fn clients(&self, device: Number) -> impl Iterator<Item = Number> + '_ {
+        self.watches.get(device).into_iter().flat_map(|watch| watch.asks.clients())
+    }
+
     /// Whether more was to be expected of a device by `now` than silence.
     #[must_use]
     pub fn is_missed(&self, device: Number, now: Time) -> bool {
@@ -382,6 +415,7 @@ impl Verdict {
         (absorbed.deadline, absorbed.entered) = (None, None);
         let (holes, restarts) = (self.holes.iter_mut(), self.restarts.iter_mut());
         let devices = holes.map(|it| &mut it.device).chain(restarts.map(|it| &mut it.device));
+        let devices = devices.chain(absorbed.unnamed.iter_mut().map(|it| &mut it.device));
         devices.filter(|device| **device == gone).for_each(|device| *device = kept);
         if absorbed.was_absent.is_some() {
             for absence in self.absences.iter_mut().filter(|absence| absence.device == gone) {
@@ -468,6 +502,9 @@ impl Verdict {
             let asked_again = watch.asks.next_after(due);
             return if due - since < GIVE_UP { Some(due + JUDGE_AGAIN) } else { asked_again };
         }
+        if self.is_still_gone(device) {
+            return None;
+        }
         if self.absences.len() >= ABSENCES_MAX {
             self.refused[0] = self.refused[0].saturating_add(1);
             return None;
@@ -519,6 +556,8 @@ impl Verdict {
             is_unasked: false,
             is_asked: false,
             ran_on: None,
+            glimpses: Vec::new(),
+            before: watch.was_absent,
             watched_since: since,
         });
         self.open.insert((since, index));
@@ -526,6 +565,27 @@ impl Verdict {
         watch.was_absent = Some(index);
         watch.enter(watch.last.1, State::Offline, &mut self.history_refused);
         None
+    }
+
+    /// Whether a device that was heard again is as unreachable as before: it was heard for a moment only, and sent no media
+    /// in that time. Then that was no return, and its absence goes on.
+    fn is_still_gone(&mut self, device: Number) -> bool {
+        let Some(watch) = self.watches.get_mut(device) else { return false };
+        let Some(index) = watch.was_absent else { return false };
+        let Some(absence) = self.absences.get_mut(index) else { return false };
+        let Some((back, cite)) = absence.ended else { return false };
+        let is_moment = watch.last.1 - back < GLIMPSE && watch.sent_media.is_none_or(|sent| sent < back);
+        if !is_moment || absence.restarted.is_some() {
+            return false;
+        }
+        absence.ended = None;
+        if absence.glimpses.len() < GLIMPSES_MAX {
+            absence.glimpses.push((back, cite));
+        }
+        self.open.insert((absence.watched_since, index));
+        watch.absent = Some(index);
+        watch.enter(watch.last.1, State::Offline, &mut self.history_refused);
+        true
     }
 
     fn rearm(&mut self, device: Number, due: Option<Time>) {
@@ -555,8 +615,11 @@ impl Watch {
             was_absent: None,
             silence: None,
             announced: None,
+            unnamed: None,
             restart: None,
             renewed: None,
+            asked_lease: None,
+            sent_media: None,
             was_expected: false,
             history: Vec::new(),
             blinds,
@@ -612,6 +675,8 @@ impl Watch {
         self.absent = self.absent.or(other.absent);
         self.was_absent = self.was_absent.max(other.was_absent);
         self.restart = self.restart.max(other.restart);
+        self.sent_media = self.sent_media.max(other.sent_media);
+        self.unnamed = self.unnamed.take().or(other.unnamed);
         self.was_expected |= other.was_expected;
         self.blinds = self.blinds.max(other.blinds);
         let own = std::mem::take(&mut self.history);
@@ -635,6 +700,12 @@ const JUDGE_AGAIN: Span = Span::seconds(1);
 
 /// After this much silence without a refused ask nobody is asking, and silence proves nothing.
 const GIVE_UP: Span = Span::seconds(60);
+
+/// Who is heard for less and sends no media meanwhile is not back: it asks in vain, three times, a second apart.
+const GLIMPSE: Span = Span::seconds(5);
+
+/// Moments kept in which a device was heard while nobody reached it.
+const GLIMPSES_MAX: usize = 8;
 
 /// Others heard are counted up to here: more make nothing surer.
 pub const OTHERS_COUNTED: usize = 1_000;

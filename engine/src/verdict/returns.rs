@@ -37,6 +37,8 @@ pub struct Restart {
     pub since: (Time, Cite),
     /// Its first word after, and what that was.
     pub sign: (Time, Cite, Start),
+    /// Whether it would have been heard meanwhile had it run: else nobody knows since when it was away.
+    pub was_expected: bool,
     /// Whether its own clock showed later that it had run all the time.
     is_denied: bool,
 }
@@ -111,6 +113,7 @@ impl Verdict {
         let Some(watch) = self.watches.get_mut(device) else { return };
         let reading = watch.clocks.read(peer, at, stamp);
         if reading == Reading::Anew
+            && watch.was_expected
             && let Some(restart) = watch.announced.take_if(|it| at - it.sign.0 <= START_SIGNS)
         {
             return self.keep_restart(*restart);
@@ -119,6 +122,7 @@ impl Verdict {
             Reading::RanOn(before) => Some(before),
             Reading::Anew | Reading::Nothing => None,
         };
+        watch.unnamed.take_if(|it| before.is_some_and(|before| before <= it.since.0));
         let restart = watch.restart.and_then(|index| self.restarts.get_mut(index));
         if let Some(restart) = restart.filter(|it| before.is_some_and(|before| before <= it.since.0)) {
             restart.is_denied = true;
@@ -137,37 +141,65 @@ impl Verdict {
         }
     }
 
-    /// Says that the device did what one does after a start. Of who offers media (`is_camera`) that is told though
-    /// nothing was expected of him: of an office's machines it is no news.
-    pub fn started(&mut self, device: Number, (at, cite): (Time, Cite), how: Start, is_camera: bool) {
+    /// Says that the device did what one does after a start. Of who belongs to physical security (`is_guarded`) that is
+    /// told though nothing was expected of him: of an office's machines it is no news. Whether it was heard before: else it
+    /// starts for all we know for the first time.
+    pub fn started(&mut self, device: Number, sign: (Time, Cite), how: Start, is_guarded: bool) -> bool {
+        let was_heard = self.watches.get(device).is_some();
+        self.start(device, sign, how, is_guarded);
+        was_heard
+    }
+
+    fn start(&mut self, device: Number, (at, cite): (Time, Cite), how: Start, is_guarded: bool) {
         let Some(watch) = self.watches.get_mut(device) else { return };
         if how == Start::Announcement && watch.renewed.is_some_and(|renewed| at - renewed <= TELLS) {
             return;
         }
+        let counts_for = if how == Start::Announcement { FIRST_WORD } else { START_SIGNS };
+        let silence = at - self.offset - watch.last.0;
+        // Who had begun to work, and is silent again, starts once more.
+        let worked = watch.sent_media.filter(|_| silence >= RESTART_MIN);
+        let is_of = |start: Time| at - start <= START_SIGNS && worked.is_none_or(|worked| worked < start);
+        // Who is given no address asks again and again; that is one start.
+        let asked = if how == Start::Lease { watch.asked_lease.replace(at) } else { None };
+        let is_retry =
+            |before: Time| at - before <= LEASE_RETRY && worked.is_none_or(|worked| worked < before);
+        let is_asked_again = asked.is_some_and(is_retry);
         let absence = watch.was_absent.and_then(|index| self.absences.get_mut(index));
-        if let Some(absence) =
-            absence.filter(|it| it.ended.is_none_or(|(ended, _)| at - ended <= START_SIGNS))
-        {
-            if absence.restarted.is_none() && at - self.offset > absence.watched_since {
+        if let Some(absence) = absence.filter(|it| it.ended.is_none_or(|(ended, _)| is_of(ended))) {
+            let is_first = absence.ended.is_none_or(|(ended, _)| at - ended <= counts_for);
+            let is_surer = absence.restarted.is_none_or(|(_, _, it)| it.is_faint() && !how.is_faint());
+            if is_first && is_surer && at - self.offset > absence.watched_since {
                 absence.restarted = Some((at, cite, how));
             }
             return;
         }
+        if is_asked_again {
+            return;
+        }
         let is_told = watch.restart.and_then(|index| self.restarts.get(index));
-        if is_told.is_some_and(|it| at - it.sign.0 <= START_SIGNS) {
+        if is_told.is_some_and(|it| is_of(it.sign.0)) {
             return;
         }
-        let silence = at - self.offset - watch.last.0;
-        let is_of_interest = watch.was_expected || (is_camera && !how.is_faint());
-        if !is_of_interest || silence < RESTART_MIN {
-            return;
-        }
-        let restart =
-            Restart { device, since: (watch.last.1, watch.last.2), sign: (at, cite, how), is_denied: false };
+        let is_of_interest = watch.was_expected || is_guarded;
+        let sign = (at, cite, how);
+        // What an announcement alone leaves open, a question beside it settles.
+        let announced = watch.announced.take_if(|it| !how.is_faint() && at - it.sign.0 <= START_SIGNS);
+        let restart = match announced {
+            Some(announced) => Restart { sign, ..*announced },
+            None if silence < RESTART_MIN => return,
+            None => {
+                let since = (watch.last.1, watch.last.2);
+                let was_expected = watch.expectation.is_strange(silence);
+                Restart { device, since, sign, was_expected, is_denied: false }
+            }
+        };
         if how.is_faint() {
             watch.announced = Some(Box::new(restart));
-        } else {
+        } else if is_of_interest {
             self.keep_restart(restart);
+        } else {
+            watch.unnamed = watch.unnamed.take().or_else(|| Some(Box::new(restart)));
         }
     }
 
@@ -192,6 +224,29 @@ impl Verdict {
     pub fn restarts(&self) -> impl Iterator<Item = &Restart> {
         self.restarts.iter().filter(|restart| !restart.is_denied)
     }
+
+    /// Starts of who was then not known to belong to physical security: the first of each, in order of devices.
+    pub fn unnamed_starts(&self) -> impl Iterator<Item = &Restart> {
+        self.watches.iter().filter_map(|(_, watch)| watch.unnamed.as_deref())
+    }
+}
+
+impl Restart {
+    /// The frame with which it begins: its last before, where it would have been heard had it run; else its first after.
+    #[must_use]
+    pub fn from(&self) -> (Time, Cite) {
+        if self.was_expected { self.since } else { (self.sign.0, self.sign.1) }
+    }
+}
+
+#[cfg(test)]
+impl Restart {
+    /// A start that asks for a lease.
+    pub(crate) fn for_test(device: Number, since: Time, at: Time) -> Self {
+        let cite = Cite::default();
+        let sign = (at, cite, Start::Lease);
+        Self { device, since: (since, cite), sign, was_expected: true, is_denied: false }
+    }
 }
 
 impl Watch {
@@ -204,6 +259,12 @@ impl Watch {
 
 /// Signs of a start count until this long after the first frame: DHCP retries up to about 60 s (RFC 2131, 4.1).
 const START_SIGNS: Span = Span::seconds(60);
+
+/// ... but an announcement only as the first word of all: some repeat it for as long as they run.
+const FIRST_WORD: Span = Span::seconds(3);
+
+/// A client asks again at doubled distances, of 64 s and one at most (RFC 2131, 4.1).
+const LEASE_RETRY: Span = Span::seconds(66);
 
 /// A silence in which a link can go down and come up again.
 pub(super) const HOLE_MIN: Span = Span::millis(1_500);

@@ -58,6 +58,11 @@ impl Asks {
         }
     }
 
+    /// Who received the device's media, or was served by it.
+    pub fn clients(&self) -> impl Iterator<Item = Number> + '_ {
+        self.clients.keys().copied()
+    }
+
     /// Says that somebody sent the device something at `at`.
     pub fn addressed(&mut self, by: Number, at: Time) {
         if let Some(last) = self.clients.get_mut(&by) {

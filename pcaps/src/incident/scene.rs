@@ -183,12 +183,14 @@ impl<'a> Scene<'a> {
     }
 
     /// Whether the traffic shows that a host starts anew. Who was never heard before starts for all we know for the first
-    /// time. And who neither asks for a lease nor speaks IPv6 merely tells his address, as he also may when his link comes
+    /// time. And who neither asks for a lease nor speaks IPv6 nor counts his starts merely tells his address, as he also may when his link comes
     /// up: then only his clock, in talk with somebody, shows that he began anew.
     #[must_use]
     pub fn proves_start(&self, host: HostId) -> bool {
         let plan = self.host(host);
-        let asks = plan.has_lease || plan.ip6.is_some();
+        // A camera's hello counts its starts.
+        let counts = plan.role == Role::Camera && !self.options.is_settled;
+        let asks = plan.has_lease || plan.ip6.is_some() || counts;
         self.hears(host) && self.was_heard(host) && (asks || self.talks(host))
     }
 
