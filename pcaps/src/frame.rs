@@ -132,6 +132,12 @@ impl Frame {
         }
     }
 
+    /// Whether it is TCP without payload.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        matches!(&self.body, Body::Ip(Packet { transport: Transport::Tcp(_, data), .. }) if data.is_empty())
+    }
+
     /// Length of its bytes.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -29,10 +29,10 @@ pub struct Sight {
 impl Sight {
     /// The same as a clock sees it that is off by so many nanoseconds.
     #[must_use]
-    pub const fn delayed(mut self, off: i64) -> Self {
+    pub fn delayed(mut self, off: i64) -> Self {
         self.at += off;
         match &mut self.what {
-            What::Said(_) => {}
+            What::Said(_) | What::Copied(_) => {}
             What::Heard(heard) => (heard.first, heard.last) = (heard.first + off, heard.last + off),
             What::Media(media) => (media.first, media.last) = (media.first + off, media.last + off),
         }
@@ -62,6 +62,19 @@ pub enum What {
     Heard(Heard),
     /// A stream ran in this second.
     Media(Media),
+    /// Frames of this second were copied more than once, by whomever they were sent.
+    Copied(Copied),
+}
+
+/// Copies of a second that came beside the first of each frame; of what goes to everybody [`Says::Again`] tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Copied {
+    /// How many.
+    pub again: u64,
+    /// How many of them a host might have sent itself: bare acknowledgements look alike.
+    pub alike: u64,
+    /// The most of one frame.
+    pub most: u32,
 }
 
 /// What one frame says.

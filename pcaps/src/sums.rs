@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::frame::{Body, Frame, Transport};
 use crate::options::{MILLISECOND, SECOND};
-use crate::sight::{Heard, Media, Party, Sight, What};
+use crate::sight::{Copied, Heard, Media, Party, Sight, What};
 use crate::wire::{Mac, ip};
 
 /// One side of a flow.
@@ -47,6 +47,8 @@ pub struct Sums {
     /// When the second is over.
     pub until: i64,
     sights: Vec<Sight>,
+    /// Copies of this second, and when the last came.
+    copied: Option<(i64, Copied)>,
     sides: HashMap<Key, usize, BuildHasherDefault<Fold>>,
     all: Vec<Side>,
     free: Vec<usize>,
@@ -146,6 +148,15 @@ impl Sums {
         self.sights.push(key.sight(media.last, What::Media(media)));
     }
 
+    /// Adds copies of a frame, or of several alike.
+    pub fn copied(&mut self, at: i64, more: Copied) {
+        let (last, copied) = self.copied.get_or_insert_default();
+        *last = at.max(*last);
+        copied.again += more.again;
+        copied.alike += more.alike;
+        copied.most = copied.most.max(more.most);
+    }
+
     /// Adds frames of one side of a flow.
     pub fn hear(&mut self, key: &Key, frames: Frames) {
         let index = self.side(key);
@@ -164,6 +175,11 @@ impl Sums {
             (side.heard.packets, side.heard.bytes, side.heard.longest_gap) = (0, 0, 0);
             let sight = side.key.sight(heard.last, What::Heard(heard));
             self.sights.push(sight);
+        }
+        if let Some((at, copied)) = self.copied.take() {
+            let nobody = Party::default();
+            let what = What::Copied(copied);
+            self.sights.push(Sight { at, vlan: None, from: nobody, to: nobody, protocol: None, what });
         }
         self.until = until;
         for (index, frames) in std::mem::take(&mut self.later) {

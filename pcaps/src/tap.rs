@@ -5,7 +5,7 @@ use std::io;
 use crate::frame::Frame;
 use crate::mirror::{self, Form, Order, Way};
 use crate::random::Random;
-use crate::sight::{Media, Says, Sight, What};
+use crate::sight::{Copied, Media, Says, Sight, What};
 use crate::sums::{Frames, Key, Sums};
 
 /// Takes what the mirror port sends.
@@ -166,6 +166,7 @@ impl<'o> Tap<'o> {
         }
         let mut past = Past::Lost;
         let mut is_written = false;
+        let before = self.handed;
         for &(after, way, port) in copies {
             for extra in 0..=i64::from(self.extra_copies) {
                 if self.is_lost() {
@@ -203,7 +204,22 @@ impl<'o> Tap<'o> {
                 }
             }
         }
+        if let Past::Shown(at) = past
+            && !frame.destination.is_group()
+        {
+            self.copied((at, 1), self.handed - before, frame.is_bare());
+        }
         past
+    }
+
+    /// Tells that so many frames, the last at `at`, were copied so many times each; `are_alike` says that a host might
+    /// have sent them twice itself.
+    pub(crate) fn copied(&mut self, (at, frames): (i64, u64), times: u64, are_alike: bool) {
+        if times > 1 && !self.wants_bytes() {
+            let again = frames * (times - 1);
+            let alike = if are_alike { again } else { 0 };
+            self.sums.copied(at, Copied { again, alike, most: times as u32 - 1 });
+        }
     }
 
     /// How many copies were handed on so far.
@@ -245,16 +261,21 @@ impl<'o> Tap<'o> {
             return Past::Lost;
         }
         let mut past = Past::Lost;
+        let mut times = 0;
         for (after, ..) in copies {
             for extra in 0..=i64::from(self.extra_copies) {
                 let at = passing.at + after + extra * COPY_DELAY;
-                if !self.is_lost() && at < self.until && past == Past::Lost {
-                    past = Past::Shown(at);
+                if !self.is_lost() && at < self.until {
+                    times += 1;
+                    if past == Past::Lost {
+                        past = Past::Shown(at);
+                    }
                 }
             }
         }
         if let Past::Shown(at) = past {
             self.show(passing.host, Frames::one(at, 0));
+            self.copied((at, 1), times, false);
         }
         past
     }

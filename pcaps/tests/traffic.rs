@@ -166,7 +166,7 @@ fn the_second_depth_shows_the_same_frames() {
             match sight.what {
                 spanwatch_simulator::sight::What::Heard(heard) => self.0 += heard.packets,
                 spanwatch_simulator::sight::What::Media(media) => self.1 += media.packets,
-                spanwatch_simulator::sight::What::Said(_) => {}
+                spanwatch_simulator::sight::What::Said(_) | spanwatch_simulator::sight::What::Copied(_) => {}
             }
         }
     }

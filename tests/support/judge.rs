@@ -168,6 +168,11 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// Whether the mirror has this fault from the first packet on.
+    fn stands(&self, kind: &str) -> bool {
+        self.truth.mirror.faults.iter().any(|fault| fault == kind)
+    }
+
     fn device_seconds(&self) -> u64 {
         let shown = self.truth.devices.iter().filter(|device| device.mirror.is_some()).count();
         shown as u64 * self.truth.order.length_s
@@ -195,7 +200,8 @@ impl<'a> Bench<'a> {
             let is_then = event.is_during(said)
                 && (said.detected >= since - SLACK || said.kind == CLOCK)
                 && said.first <= until + AFTER;
-            kinds.contains(&said.kind) && is_about && is_then
+            // What stands from the first packet on is said once, from there.
+            kinds.contains(&said.kind) && is_about && (is_then || self.stands(said.kind))
         };
         let candidates =
             (0..self.said.len()).filter(|index| !taken.contains(index) && is_it(&self.said[*index]));
@@ -284,8 +290,7 @@ impl<'a> Bench<'a> {
             })
         });
         let follows = during().any(|event| event.allows(said.kind) && event.explains(said));
-        let is_standing = self.truth.mirror.faults.iter().any(|fault| fault == said.kind);
-        if follows || is_standing || !(is_ours || is_forbidden) {
+        if follows || self.stands(said.kind) || !(is_ours || is_forbidden) {
             return None;
         }
         let nearest =

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use spanwatch_engine::clock::{Clock, GapReason, Moment};
-use spanwatch_engine::duplicate::OFTEN;
+use spanwatch_engine::duplicate::{self, OFTEN};
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::observation::{Cite, Observation, Party, Place};
-use spanwatch_engine::report::Report;
 use spanwatch_engine::report::build::{Run, report};
+use spanwatch_engine::report::{CaptureCounts, Report};
 use spanwatch_engine::shard::FIRST_OF_FRAME;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
@@ -20,7 +20,7 @@ use spanwatch_parsers::{
     StreamActivity, StreamAnnounced, StreamTransport, Text, Time, TimeStep, Timekeeping,
 };
 use spanwatch_simulator::options::SECOND;
-use spanwatch_simulator::sight::{self, Heard, Media, Says, Sight, Trap, What};
+use spanwatch_simulator::sight::{self, Copied, Heard, Media, Says, Sight, Trap, What};
 use spanwatch_simulator::tap::Reader;
 use spanwatch_simulator::wire::stp::{self, Bpdu};
 
@@ -38,6 +38,8 @@ pub struct Observed {
     returning: BTreeMap<sight::Party, (Sight, Returning)>,
     /// When a side of a flow was last said to have its address by itself.
     bound: HashMap<u64, i64>,
+    /// Frames, and copies of them.
+    counts: CaptureCounts,
 }
 
 impl Default for Observed {
@@ -52,6 +54,7 @@ impl Default for Observed {
             sums: Vec::new(),
             returning: BTreeMap::new(),
             bound: HashMap::new(),
+            counts: CaptureCounts::default(),
         }
     }
 }
@@ -76,7 +79,7 @@ impl Observed {
         if let Some(end) = clock {
             self.ledger.complete(end);
         }
-        report(&self.ledger, &Run { clock, ..Run::default() })
+        report(&self.ledger, &Run { clock, counts: self.counts, ..Run::default() })
     }
 
     fn end_second(&mut self) {
@@ -95,7 +98,7 @@ impl Observed {
                 What::Said(Says::Again(again, lasting)) => self.returned(sight, *again, *lasting),
                 What::Said(says) => self.said(sight, says),
                 What::Heard(heard) => self.bind(sight, heard),
-                What::Media(_) => {}
+                What::Media(_) | What::Copied(_) => {}
             }
         }
         second.retain(|sight| !matches!(sight.what, What::Said(_)));
@@ -129,6 +132,7 @@ impl Observed {
         for sight in std::mem::take(&mut self.sums) {
             let fact = match sight.what {
                 What::Heard(heard) => {
+                    self.counts.packets += heard.packets;
                     // Who sends much more than acknowledgements sends bytes.
                     if sight.protocol == Some(TCP) && heard.packets >= 8 && heard.bytes / heard.packets >= 200
                     {
@@ -139,9 +143,17 @@ impl Observed {
                     Fact::Activity(activity(&heard))
                 }
                 What::Media(media) => Fact::Stream(Box::new(stream(&sight, &media))),
+                What::Copied(copied) => {
+                    self.count(&sight, &copied);
+                    Fact::Copies { count: copied.again, most: copied.most }
+                }
                 What::Said(_) => continue,
             };
-            let source = if matches!(fact, Fact::Stream(_)) { "rtp" } else { "flow" };
+            let source = match fact {
+                Fact::Stream(_) => "rtp",
+                Fact::Copies { .. } => "duplicates",
+                _ => "flow",
+            };
             let seen = self.observation(&sight, (at, 0), source, fact);
             self.ledger.observe(&seen);
         }
@@ -153,6 +165,22 @@ impl Observed {
                 self.ledger.observe(&seen);
             }
         }
+    }
+
+    /// Adds copies of a second, as of a mirror that makes them without any difference.
+    fn count(&mut self, sight: &Sight, copied: &Copied) {
+        let Copied { again, alike, most } = *copied;
+        let (at, cite) = (Time(sight.at), Cite { input: 0, frame: self.frame });
+        let (first, _) = self.counts.copies.made.unwrap_or(((at, cite), at));
+        self.counts.packets += again;
+        self.counts.copies.merge(&duplicate::Counts {
+            copies: again,
+            by_delay: again,
+            by_mirror: again - alike,
+            most,
+            made: Some((first, at)).filter(|_| again > alike),
+            ..duplicate::Counts::default()
+        });
     }
 
     fn returned(&mut self, sight: &Sight, again: u32, lasting: i64) {
@@ -479,6 +507,7 @@ fn extent(second: &[Sight]) -> Option<(i64, i64, u64)> {
         What::Said(_) => (sight.at, sight.at, 1),
         What::Heard(heard) => (heard.first, heard.last, heard.packets),
         What::Media(media) => (media.first, media.last, 0),
+        What::Copied(_) => (sight.at, sight.at, 0),
     };
     second.iter().map(of).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1), a.2 + b.2))
 }

@@ -50,6 +50,12 @@ impl Mac {
     /// 00:00:00:00:00:00.
     pub const ZERO: Self = Self([0; 6]);
 
+    /// Whether it is that of a group, or of everybody (IEEE 802-2014, 8.2.2).
+    #[must_use]
+    pub const fn is_group(self) -> bool {
+        self.0[0] & 1 == 1
+    }
+
     /// The group address of an IPv4 multicast group (RFC 1112, 6.4).
     #[must_use]
     pub const fn of_group(group: std::net::Ipv4Addr) -> Self {

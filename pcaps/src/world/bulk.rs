@@ -25,6 +25,8 @@ struct Lane {
     is_past: bool,
     /// When after its start the mirror shows a frame, and which way.
     shown: Option<(i64, Way)>,
+    /// How many times it shows it.
+    times: u64,
     /// When after its start it arrives.
     arrives: Option<i64>,
 }
@@ -65,6 +67,7 @@ impl World<'_> {
         let journey = self.fabric.send(from, to);
         Lane {
             is_past: !journey.copies.is_empty(),
+            times: journey.copies.len() as u64 * (u64::from(self.tap.extra_copies) + 1),
             shown: journey.copies.first().filter(|_| !is_mute).map(|(after, way, _)| (*after, *way)),
             arrives: journey.arrives.filter(|_| hears),
         }
@@ -114,6 +117,7 @@ impl World<'_> {
                 stream.seen += packets;
                 let camera = stream.camera;
                 self.tap.show(camera, frames);
+                self.tap.copied((frames.last, packets), road.there.times, false);
                 self.media_shown(id, self.hosts[camera].ip, frames);
             }
             None => {
@@ -149,6 +153,7 @@ impl World<'_> {
         match road.there.shown {
             Some((after, _)) => {
                 let (first, last) = (at + after, last + after);
+                self.tap.copied((last, segments.sent), road.there.times, false);
                 self.streams[id].seen += packets;
                 let source = self.streams[id].source;
                 self.media_shown(id, source, Frames { first, last, ..frames });
@@ -170,6 +175,7 @@ impl World<'_> {
         if let Some((after, _)) = road.back.shown {
             let second = at + PACKET_SPACING * i64::from(segments.sent > 1);
             let (first, last) = (second + answered + after, last + answered + after);
+            self.tap.copied((last, segments.answers), road.back.times, true);
             let bytes = segments.bytes_of_answers;
             let stamp = Some(self.stamp(second + answered, receiver));
             let answers = Frames { first, last, packets: segments.answers, bytes, gap: 0, stamp };
