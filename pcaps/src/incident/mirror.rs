@@ -3,6 +3,7 @@
 //! Nobody at the site notices any of it. While the mirror shows nothing, or not all, nobody may be called gone.
 
 use super::{Case, Draft, Expected, Family, Fit, Kind, MustNot, Scene, Subject, Visible};
+use crate::fabric::{Fabric, HostId};
 use crate::mirror::{Tags, Tunnel};
 use crate::options::{SECOND, View};
 use crate::world::Change;
@@ -40,7 +41,8 @@ pub(super) const MIRROR_ONE_WAY: Kind = Kind {
             let ports = scene.site.behind(0).map(|host| scene.host(host).plug.port).collect();
             vec![(case.at, Change::MirrorMissing(0, ports)), (case.end, Change::MirrorMissing(0, Vec::new()))]
         };
-        draft.may.push("mirror-partial");
+        // What falls out is all that some devices send, and one side of what all others are in.
+        draft.expected[0].or.push("mirror-partial");
         draft
     },
 };
@@ -79,12 +81,31 @@ pub(super) const MIRROR_PARTIAL: Kind = Kind {
         let name = scene.name(Subject::Switch(switch));
         draft.what = format!("The mirror no longer copies what comes from {name}.");
         draft.others = vec![Subject::Switch(switch)];
+        draft.expected[0].switch = Some(switch);
+        let falls_out = |fabric: &mut Fabric| {
+            for source in fabric.sources.iter_mut().filter(|source| source.switch == 0) {
+                source.missing.clone_from(&ports);
+            }
+        };
+        let talks = scene.talks();
+        let shows = |ends: (HostId, HostId)| scene.shows_routed(ends, |_| ());
+        let still_shows = |ends: (HostId, HostId)| scene.shows_routed(ends, falls_out);
+        // A router's copy of what they send is still seen; and of one alone it may be another way.
+        let hidden = talks.iter().filter(|ends| shows(**ends) && !still_shows(**ends)).count();
+        if hidden < ALONE {
+            draft.visible.clear();
+        }
+        // Where all that is left shows one side, nobody can tell that it is only some who are not seen.
+        let is_two_way =
+            |(host, asker): &(HostId, HostId)| still_shows((*host, *asker)) && still_shows((*asker, *host));
+        if !talks.iter().any(is_two_way) {
+            draft.expected[0].or.push("mirror-one-way");
+        }
+        draft.may.push("mirror-one-way");
         draft.changes = vec![
             (case.at, Change::MirrorMissing(0, ports)),
             (case.end, Change::MirrorMissing(0, Vec::new())),
         ];
-        draft.expected[0].switch = Some(switch);
-        draft.may.push("mirror-one-way");
         draft
     },
 };
@@ -96,8 +117,15 @@ pub(super) const MIRROR_DROPS: Kind = Kind {
     lasts_s: (40, 90),
     needs: |_| (),
     fits: mirror_only,
-    draft: |_, case| {
+    draft: |scene, case| {
         let mut draft = fault(case, "mirror-drops", "The mirror port loses one copy in twenty.");
+        // Media is numbered or acknowledged, and there is enough of it. What is polled now and then over a router is
+        // copied on both its sides, and of its few words hardly one is missing twice.
+        let shows_media =
+            |(host, asker): &(HostId, HostId)| scene.is_steady(*host) && scene.shows(*host, *asker);
+        if !scene.talks().iter().any(shows_media) {
+            draft.visible.clear();
+        }
         draft.changes = vec![(case.at, Change::MirrorLoss(50_000)), (case.end, Change::MirrorLoss(0))];
         draft.must_not.extend(MustNot::new(&["stream-loss", "stream-loss-shared"], &[]));
         draft
@@ -236,6 +264,9 @@ fn core_or_uplink(options: &mut crate::options::Options) {
         options.view = View::Core;
     }
 }
+
+/// Fewer devices that are seen no more may have their answers on another way.
+const ALONE: usize = 2;
 
 /// Kinds that would blame the site for what the mirror does.
 const NOBODY_IS_GONE: &[&str] =

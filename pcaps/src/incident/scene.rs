@@ -17,6 +17,7 @@ use crate::mirror::{Tags, Tunnel, Way};
 use crate::options::{Options, SECOND, Transport};
 use crate::random::Random;
 use crate::site::{Habit, Host, Role, Site};
+use crate::world::GATEWAY;
 
 /// Whom an incident happens to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,6 +129,22 @@ impl<'a> Scene<'a> {
         let mut fabric = self.fabric.borrow().clone();
         change(&mut fabric);
         !fabric.send(ends.0, ends.1).copies.is_empty()
+    }
+
+    /// The same of what may be routed: the mirror may show it on either side of the gateway.
+    pub(super) fn shows_routed(&self, ends: (HostId, HostId), change: impl Fn(&mut Fabric)) -> bool {
+        let (from, to) = ends;
+        if self.host(from).vlan == self.host(to).vlan {
+            return self.shows_despite(ends, change);
+        }
+        self.shows_despite((from, GATEWAY), &change) || self.shows_despite((GATEWAY, to), &change)
+    }
+
+    /// Who is asked again and again, and by whom.
+    #[must_use]
+    pub fn talks(&self) -> Vec<(HostId, HostId)> {
+        let asked = (0..self.site.hosts.len()).filter(|host| self.host(*host).role != Role::Recorder);
+        asked.flat_map(|host| self.askers(host).into_iter().map(move |asker| (host, asker))).collect()
     }
 
     /// Who asks for a host again and again, and so notices that it is gone.

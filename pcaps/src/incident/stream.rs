@@ -123,6 +123,8 @@ fn loss_uplink(scene: &mut Scene, case: Case) -> Draft {
     } else if are_before >= GROUP {
         draft.visible.push(Visible::new(case.at, "uplink").or(&["network-path", "link"]));
     } else if are_before > 0 {
+        // One or two lose as by cables of their own.
+        draft.expected[0].or.push("stream-loss");
         draft.visible.push(Visible::new(case.at, "link").or(&["uplink", "network-path"]));
     }
     draft

@@ -480,7 +480,7 @@ impl State {
 }
 
 /// The gateway is the first host of every site.
-const GATEWAY: HostId = 0;
+pub(crate) const GATEWAY: HostId = 0;
 /// How long before the capture a settled site was switched on.
 const WARM_UP: i64 = 120 * SECOND;
 /// Devices start within this time.
