@@ -133,8 +133,9 @@ impl Clock {
 /// Stamps of one input this far apart are a broken clock, not time passing.
 pub const LEAP: Span = Span::seconds(86_400);
 
-/// Stamps this far behind the clock are not frames out of order.
-pub const BEHIND: Span = Span::seconds(10);
+/// Stamps this far behind the clock are not frames out of order: who captures from several interfaces empties the
+/// buffer of each once a second at least (libpcap's packet buffer timeout).
+pub const BEHIND: Span = Span::seconds(2);
 
 /// So many of them in a row, and the clock is wrong rather than they.
 const BEHIND_FRAMES: u32 = 16;
@@ -230,6 +231,16 @@ mod tests {
         let out = moments(&frames);
         let leap = Moment::Leap { from: ms(2 * hour), to: ms(hour + 1_500) };
         assert_eq!(out, [leap]);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_three_seconds_is_based_anew_and_stamps_out_of_order_are_not() {
+        let set_back = |by: i64, in_a_row: i64| {
+            let frames: Vec<_> =
+                (0..60).map(|n| (10_000 + n * 10 - if n % in_a_row == 0 { 0 } else { by }, 0)).collect();
+            moments(&frames).iter().filter(|moment| matches!(moment, Moment::Leap { .. })).count()
+        };
+        assert_eq!([set_back(3_000, 60), set_back(3_000, 8), set_back(1_500, 60)], [1, 0, 0]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `mirror-clock`: the capture's own clock leapt.
 //!
 //! ## What it says
-//! Inside one input the time stamps leapt by more than a day, or stayed more than 10 s behind the latest.
+//! Inside one input the time stamps leapt by more than a day, or stayed more than 2 s behind the latest.
 //! No device did that: the clock of the capturing host was set, or a stamp is damaged. Time
 //! goes on from the new stamps, and nothing is concluded from the leap.
 //!
