@@ -1,8 +1,8 @@
 //! `mirror-one-way`: the mirror shows one direction of nearly all conversations.
 //!
 //! ## What it says
-//! Of the TCP connections that went on for 20 s and more between at least four pairs of hosts, nine in ten and more
-//! showed one side only, from the start of the capture or from some moment on. TCP needs both, so the other
+//! Of the TCP connections between at least four pairs of hosts that went on for 20 s and more, or in which one side sent more
+//! 10 s later and nothing twice, nine in ten and more showed one side only, from the start of the capture or from some moment on. TCP needs both, so the other
 //! side is there and is not copied to us. Devices that fell out of sight with it are unknown while it
 //! lasts, and are not called offline. It is over once most connections show both sides again.
 //!
@@ -70,7 +70,7 @@ fn finding(fault: &Fault, known: &Known<'_>) -> Finding {
             "Spanwatch saw only one side of nearly all conversations {span}: the mirror does not copy the other direction to it. Nothing is wrong with the devices themselves for all we know, and nobody needs to visit them. It is IT's turn: mirror both directions."
         ),
         detail: format!(
-            "{lone} of {all} TCP connections that went on for 20 s showed one side only. Not seen is what these send: {unseen}. A source port mirrored in one direction (rx or tx), or the way back runs over a port that is not mirrored."
+            "{lone} of {all} TCP connections that went on showed one side only. Not seen is what these send: {unseen}. A source port mirrored in one direction (rx or tx), or the way back runs over a port that is not mirrored."
         ),
         remedy: "Mirror both directions (rx and tx) of the source ports; where traffic returns by another uplink, mirror that one too. `spanwatch doctor` names the commands for your switch.".to_owned(),
         verify: "`spanwatch doctor` over a new capture says that both directions are seen.".to_owned(),

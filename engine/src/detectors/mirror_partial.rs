@@ -2,7 +2,7 @@
 //!
 //! ## What it says
 //! Two devices and more, seen until then, sent nothing more that we could see from one moment on, while
-//! others show that they live: they go on with their TCP connections to them for 20 s, or report that media
+//! others show that they live: they go on with their TCP connections to them for 20 s, send them more 10 s later and nothing twice, or report that media
 //! of theirs still arrives. So it is our mirror that no longer shows them: the port of an uplink, a VLAN or a
 //! source fell out of it. While it lasts these devices, and those that fell silent with them,
 //! are unknown and not called offline. It is over when half of them were seen again.
@@ -113,6 +113,13 @@ pub(super) fn evidence(fault: &Fault, known: &Known<'_>) -> Vec<Evidence> {
             How::GoesOn(packets) => (
                 "tcp",
                 format!("{by} goes on talking to {device}: {packets} packets in 10 s, and nothing seen back"),
+            ),
+            How::IsAnswered(after) => (
+                "tcp",
+                format!(
+                    "{by} sent {device} more {} later and nothing twice, so it was acknowledged; nothing was seen back",
+                    length(after)
+                ),
             ),
             How::Receives(packets) => (
                 "rtcp",

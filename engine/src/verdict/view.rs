@@ -9,7 +9,8 @@
 //!
 //! TCP needs both sides, so a connection that runs on and shows one side only is seen with one eye. Who
 //! gets no answer sends again at doubled distances (RFC 6298, 5.5), and is far below [`ENOUGH`] in his second
-//! window: what is really gone is never taken for the mirror's fault. Media over UDP is one-sided by nature;
+//! window: what is really gone is never taken for the mirror's fault. A conversation of few words shows it by them:
+//! who sends bytes, later others, and never the same again, had the first acknowledged. Media over UDP is one-sided by nature;
 //! of it the receiver's own reports tell (RFC 3550, 6.4.1): he counts on while we see nothing.
 //!
 //! One side of nearly all conversations: the mirror shows one direction ([`What::OneWay`]). All that some devices
@@ -67,6 +68,10 @@ struct Side {
     first: Option<(Time, Cite)>,
     /// Ever.
     last: Option<(Time, Cite)>,
+    /// The first and the last bytes that it sent since the other side was last seen, none of them twice.
+    alone: Option<(Time, Time)>,
+    /// When it last sent bytes again.
+    resent: Option<Time>,
 }
 
 /// What a receiver said last of a source.
@@ -118,9 +123,21 @@ impl View {
         let (side, peer) = if own <= other { (low, high) } else { (high, low) };
         peer.who = peer.who.or(to);
         side.who = from.or(side.who);
+        peer.alone = None;
+        side.speaks(activity, own.0);
         side.packets = side.packets.saturating_add(activity.packets);
         side.first = side.first.or(Some(first));
         side.last = side.last.max(Some((activity.last, seen.cite)));
+    }
+
+    /// Says that `seen`'s subject sent bytes again that were not acknowledged.
+    pub fn resent(&mut self, seen: &Observation) {
+        let (Some(own), Some(other)) = (end(&seen.subject), end(&seen.peer)) else { return };
+        if let Some(talk) = self.talks.get_mut(&(own.min(other), own.max(other))) {
+            let [low, high] = &mut talk.sides;
+            let side = if own <= other { low } else { high };
+            (side.alone, side.resent) = (None, Some(seen.at));
+        }
     }
 
     /// Takes what `seen`'s subject, `by`, says of the media of `source`, which was last heard at `last`.
@@ -143,6 +160,7 @@ impl View {
         if known.at > last + SETTLED && (1..FAR).contains(&more) {
             known.proof = Some(Proof {
                 since: last,
+                until: last,
                 device: Some(source),
                 by,
                 at: seen.at,
@@ -203,8 +221,18 @@ impl View {
         for (((low, _), (high, _)), talk) in &mut self.talks {
             let [one, other] = talk.sides;
             let is_both = one.packets > 0 && other.packets > 0;
-            if one.packets.saturating_add(other.packets) < ENOUGH {
-                // Too few to tell anything, except that it came back.
+            let is_few = one.packets.saturating_add(other.packets) < ENOUGH;
+            let answered = talk.answered(tick);
+            if is_few && answered.is_none() {
+                // Too few to tell anything, except that it shows both sides, or shows them again.
+                let is_recent =
+                    |side: &Side| side.last.is_some_and(|(last, _)| tick - last < WINDOW.times(SURE.into()));
+                if is_recent(&one) && is_recent(&other) {
+                    let back = one.first.max(other.first).filter(|_| talk.lone >= SURE);
+                    weighed.back = weighed.back.into_iter().chain(back).min();
+                    weighed.both = weighed.both.saturating_add(1);
+                    talk.was_two_way = true;
+                }
                 talk.lone = if is_both { 0 } else { talk.lone };
                 continue;
             }
@@ -216,18 +244,23 @@ impl View {
                 weighed.back = weighed.back.into_iter().chain(back).min();
                 continue;
             }
-            talk.lone = talk.lone.saturating_add(1);
+            talk.lone = if answered.is_some() { talk.lone.max(SURE) } else { talk.lone.saturating_add(1) };
             if talk.lone >= SURE {
-                let (seen, unseen) = if one.packets > 0 { (one, other) } else { (other, one) };
+                let is_one = answered.map_or(one.packets > 0, |is_low| is_low);
+                let (seen, unseen) = if is_one { (one, other) } else { (other, one) };
                 let (at, cite) = seen.last.unwrap_or((tick, Cite::default()));
                 weighed.pairs.insert((*low, *high));
+                let since = unseen.last.map_or(Time::MIN, |(last, _)| last);
+                let alone = seen.alone.filter(|_| is_few);
                 weighed.lone.push(Proof {
-                    since: unseen.last.map_or(Time::MIN, |(last, _)| last),
+                    since,
+                    until: alone.map_or(since, |(first, _)| first),
                     device: unseen.who,
                     by: seen.who,
                     at,
                     cite,
-                    how: How::GoesOn(seen.packets),
+                    how: alone
+                        .map_or(How::GoesOn(seen.packets), |(first, last)| How::IsAnswered(last - first)),
                     was_seen: talk.was_two_way,
                 });
             }
@@ -269,17 +302,28 @@ impl View {
         proofs.retain_mut(|proof| {
             let device = proof.device.and_then(|number| directory.device(number));
             proof.since = device.map_or(proof.since, |device| device.last_seen);
+            proof.until = proof.until.max(proof.since);
             device.is_some() && tick - proof.since >= WINDOW.times(SURE.into())
         });
         proofs.sort_unstable();
         for fault in self.faults.iter_mut().filter(|fault| fault.ended.is_none()) {
-            let is_of_it = |proof: &Proof| Span((proof.since - fault.since).0.saturating_abs()) <= AT_ONCE;
+            let is_of_it =
+                |proof: &Proof| proof.since - fault.since <= AT_ONCE && fault.since - proof.until <= AT_ONCE;
             let (own, rest): (Vec<Proof>, Vec<Proof>) = proofs.into_iter().partition(is_of_it);
             fault.prove(&own);
             proofs = rest;
         }
-        while let Some(since) = proofs.first().map(|proof| proof.since) {
-            let count = proofs.partition_point(|proof| proof.since - since <= AT_ONCE);
+        while let Some(mut until) = proofs.first().map(|proof| proof.until) {
+            // Who speaks rarely fell out somewhen between his last word and the first that the other spoke alone.
+            let mut since = Time::MIN;
+            let mut is_at_once = |proof: &&Proof| {
+                let is_it = proof.since - until <= AT_ONCE;
+                if is_it {
+                    (since, until) = (proof.since, until.min(proof.until.max(proof.since)));
+                }
+                is_it
+            };
+            let count = proofs.iter().take_while(&mut is_at_once).count();
             let own: Vec<Proof> = proofs.drain(..count).collect();
             let devices: BTreeSet<Option<Number>> = own.iter().map(|proof| proof.device).collect();
             if devices.len() >= GROUP {
@@ -315,15 +359,39 @@ impl View {
     }
 }
 
+impl Side {
+    /// Takes what it sent in a second.
+    fn speaks(&mut self, activity: &Activity, from: IpAddr) {
+        let bare = if from.is_ipv4() { BARE } else { BARE_V6 };
+        if self.resent.is_some_and(|at| at >= activity.first) {
+            self.alone = None;
+        } else if activity.bytes >= activity.packets.saturating_mul(bare).saturating_add(WORD) {
+            let first = self.alone.map_or(activity.first, |(first, _)| first);
+            self.alone = Some((first, activity.last));
+        }
+    }
+}
+
 impl Talk {
+    /// Whether one side alone went on and must have been answered: is it the lower end?
+    fn answered(&self, tick: Time) -> Option<bool> {
+        let is_it = |side: &Side| {
+            let is_late =
+                |(first, last): (Time, Time)| last - first >= ANSWERED && tick - last < FEW_WORDS_FOR;
+            side.alone.is_some_and(is_late)
+        };
+        let [low, high] = &self.sides;
+        if is_it(low) { Some(true) } else { is_it(high).then_some(false) }
+    }
+
     /// Begins the next window; whether there is anything to remember.
     fn is_kept(&mut self) -> bool {
         let packets = self.sides.iter().fold(0_u64, |sum, side| sum.saturating_add(side.packets));
         for side in &mut self.sides {
             (side.packets, side.first) = (0, None);
         }
-        self.idle = if packets >= ENOUGH { 0 } else { self.idle.saturating_add(1) };
-        packets >= ENOUGH || ((self.was_two_way || self.lone > 0) && self.idle <= IDLE)
+        self.idle = if packets > 0 { 0 } else { self.idle.saturating_add(1) };
+        self.idle < IDLE
     }
 }
 
@@ -337,6 +405,19 @@ const WINDOW: Span = Span::seconds(10);
 /// Packets by which a conversation goes on in a window. Who gets no answer sends six or seven in his first 10 s and
 /// one or two in the next; Windows probes a silent peer ten times, 1 s apart, which no two windows can both call enough.
 const ENOUGH: u64 = 8;
+
+/// Bytes of a frame that carries none of a connection's: Ethernet with a tag, IPv4 or IPv6, and TCP with time stamps
+/// (RFC 7323, 3).
+const BARE: u64 = 70;
+const BARE_V6: u64 = 90;
+/// Bytes that are a word: a probe whether the peer lives carries one at most (RFC 9293, 3.8.4).
+const WORD: u64 = 10;
+
+/// Who sends bytes and gets no acknowledgement sends them again before this: after three seconds at most (RFC 6298, 5.7).
+const ANSWERED: Span = Span::seconds(10);
+
+/// So long the last words of a conversation of few words count: RTSP sessions are kept alive once in 60 s (RFC 2326, 12.37).
+const FEW_WORDS_FOR: Span = Span::seconds(60);
 
 /// Windows in a row of one side alone: in the first an outage looks the same.
 const SURE: u8 = 2;

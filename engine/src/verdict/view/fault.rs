@@ -21,6 +21,8 @@ pub enum What {
 pub enum How {
     /// He goes on with a TCP connection: so many packets in 10 s.
     GoesOn(u64),
+    /// He sends bytes, after so long others, and never the same again: they were acknowledged.
+    IsAnswered(Span),
     /// He reports to have received so many more packets of its media.
     Receives(u32),
 }
@@ -30,6 +32,8 @@ pub enum How {
 pub struct Proof {
     /// When we last heard the device.
     pub since: Time,
+    /// When at the latest it fell out of sight: the other side spoke alone then.
+    pub until: Time,
     /// The device.
     pub device: Option<Number>,
     /// Who hears it.

@@ -33,12 +33,17 @@ impl Site {
         self.directory.party_or_add(&party(host, 0), s(0)).unwrap()
     }
 
-    /// In the second before `at` one host sent another some packets.
+    /// In the second before `at` one host sent another some packets, none of them with bytes of a connection.
     fn sends(&mut self, at: i64, from: u8, to: u8, transport: u8, packets: u64) {
+        self.says(at, (from, to), transport, (packets, 60 * packets));
+    }
+
+    /// In the second before `at` one host sent another so many packets with so many bytes.
+    fn says(&mut self, at: i64, (from, to): (u8, u8), transport: u8, (packets, bytes): (u64, u64)) {
         let (number, peer) = (self.number(from), self.number(to));
         let port = |host| if host == RECORDER { 50_000 } else { 554 };
         let last = Time(s(at).0 - 1);
-        let activity = Activity { first: last, ..crate::detectors::bench::activity(last, packets) };
+        let activity = Activity { first: last, bytes, ..crate::detectors::bench::activity(last, packets) };
         let seen = observed(at, (from, port(from)), (to, port(to)), Some(transport));
         self.directory.heard(number, (last, last));
         self.directory.device_mut(number).unwrap().last_own = last;
@@ -196,6 +201,51 @@ fn probes_of_silent_peers_are_no_sign_of_a_mirror() {
         // Windows: ten probes, 1 s apart.
         if (36..46).contains(&at) {
             all.iter().for_each(|camera| site.sends(at, RECORDER, *camera, TCP, 1));
+        }
+        site.tick(at);
+    }
+    assert_eq!(site.told(), []);
+}
+
+/// A host asks each of some others every few seconds and is answered; from second 60 on the answers are not seen.
+fn polls(others: &[u8], is_acknowledged: bool) -> Site {
+    let mut site = Site::default();
+    for at in 0..120_i64 {
+        for other in others.iter().filter(|other| (at + i64::from(**other)) % 4 == 0) {
+            site.says(at, (RECORDER, *other), TCP, (2, 157));
+            if at < 60 {
+                site.says(at, (*other, RECORDER), TCP, (1, 115));
+            } else if !is_acknowledged {
+                site.view.resent(&observed(at, (RECORDER, 50_000), (*other, 554), Some(TCP)));
+            }
+        }
+        site.tick(at);
+    }
+    site
+}
+
+#[test]
+fn who_says_more_and_nothing_twice_was_answered() {
+    let site = polls(&[1, 2, 3, 4, 5], true);
+    let [fault] = site.view.faults() else { panic!("one fault: {:?}", site.told()) };
+    assert_eq!((fault.what, fault.members.len(), fault.talks), (What::OneWay, 5, (5, 5)));
+    assert!(matches!(fault.proofs[0].how, How::IsAnswered(after) if after >= ANSWERED), "{:?}", fault.proofs);
+    assert!((s(56)..s(60)).contains(&fault.since) && fault.detected <= s(90), "{fault:?}");
+    assert_eq!(polls(&[1, 2, 3], true).told(), [(What::Partial, 3)], "too few for all");
+}
+
+#[test]
+fn who_says_the_same_twice_was_not_answered() {
+    assert_eq!(polls(&[1, 2, 3, 4, 5], false).told(), []);
+}
+
+#[test]
+fn few_words_on_both_sides_are_no_fault() {
+    let mut site = Site::default();
+    for at in 0..200_i64 {
+        for other in (1..6).filter(|other| (at + i64::from(*other)) % 30 == 0) {
+            site.says(at, (RECORDER, other), TCP, (2, 157));
+            site.says(at, (other, RECORDER), TCP, (1, 115));
         }
         site.tick(at);
     }
