@@ -3,7 +3,8 @@
 //! ## What it says
 //! Packets are missing here that arrived where they were sent to: hosts acknowledge TCP segments that were never seen, or
 //! receivers of media report (RTCP) that they miss nothing, or far less than we do. It is said where it is
-//! at least 10 packets within 30 s and half a per cent, in five different seconds and more. The switch, its mirror port or the capturing machine dropped the copies. While it lasts no loss
+//! at least 10 packets within a minute, in five different seconds and more, and half a per cent of one conversation, or one in
+//! a thousand of all. The switch, its mirror port or the capturing machine dropped the copies. While it lasts no loss
 //! of any stream is told. A minute without such a packet ends it.
 //!
 //! ## Why it matters

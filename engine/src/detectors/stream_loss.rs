@@ -1,7 +1,7 @@
 //! `stream-loss`: packets of one camera's streams are lost before they come by us.
 //!
 //! ## What it says
-//! Within 30 s at least 10 packets of a device's media, and half a per cent of them, were missing, in five different seconds
+//! Within a minute at least 10 packets of a device's media, and half a per cent of them, were missing, in five different seconds
 //! and more, the worst second not counted, and the receiver reports the same loss. Where no receiver reports: for 20 s, while the streams of all others
 //! lost nothing. The packets went missing between the device and the mirrored switch.
 //! A minute without loss ends it.

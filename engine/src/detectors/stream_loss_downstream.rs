@@ -1,7 +1,7 @@
 //! `stream-loss-downstream`: packets that came by us do not arrive.
 //!
 //! ## What it says
-//! A receiver of media reports (RTCP) missing packets, twice and more within 30 s, at least 10 and half a per cent of them, that
+//! A receiver of media reports (RTCP) missing packets, twice and more within a minute, at least 10 and half a per cent of them, that
 //! came by our mirror. They are lost behind the mirrored switch: on the way to the receiver, or in its own network card or
 //! processor. One finding for each receiver names the cameras. A minute without ends it.
 //!

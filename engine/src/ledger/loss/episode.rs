@@ -47,6 +47,8 @@ pub struct Episode {
     pub members: BTreeMap<IpAddr, Member>,
     /// Streams that lost nothing of that in the same time, and their packets.
     pub others: (usize, u64),
+    /// Whether nobody misses enough by himself: of the mirror, so little that losses elsewhere can still be told.
+    pub is_slight: bool,
     /// Whether a wider one says the same.
     pub is_superseded: bool,
     /// Indices of those that this one says anew.

@@ -26,7 +26,7 @@ use super::refusals::Refusals;
 use super::stream::StreamId;
 use crate::observation::Observation;
 use episode::{Episode, Place};
-use track::{Judged, Track, WINDOW, Where};
+use track::{Judged, Track, WINDOW, Where, is_drop};
 
 /// What is lost of streams, and where; [`TRACKS_MAX`] of them, [`EPISODES_MAX`] episodes.
 #[derive(Debug, Default)]
@@ -194,7 +194,8 @@ impl Losses {
             return;
         }
         self.in_mirror(tick, &judged);
-        let is_blurred = self.episodes.iter().any(|it| it.place == Place::Mirror && it.is_open());
+        let is_blurred =
+            self.episodes.iter().any(|it| it.place == Place::Mirror && it.is_open() && !it.is_slight);
         if !is_blurred {
             self.before(tick, &judged, switch_of);
             self.behind(tick, &judged);
@@ -203,8 +204,14 @@ impl Losses {
 
     /// What receivers have and we do not.
     fn in_mirror(&mut self, tick: Time, judged: &[Suspect]) {
-        let of_mirror: Vec<Suspect> =
+        let mut of_mirror: Vec<Suspect> =
             judged.iter().filter(|(_, judged)| judged.where_lost() == Where::Mirror).copied().collect();
+        // Nobody misses enough by himself: what all miss together was dropped all the same. Where each frame is
+        // copied at two places, few are missing at both.
+        let is_slight = of_mirror.is_empty();
+        if is_slight {
+            of_mirror = self.received(judged);
+        }
         let open = self.episodes.iter().position(|it| it.place == Place::Mirror && it.is_open());
         // Those who lose while all others do not have receivers that report nothing, whatever is lost; but nobody
         // acknowledges what he does not have.
@@ -214,7 +221,20 @@ impl Losses {
             return;
         }
         let index = open.or_else(|| self.open(Place::Mirror, None, tick));
+        if let Some(episode) = index.and_then(|index| self.episodes.get_mut(index)) {
+            episode.is_slight = is_slight && (open.is_none() || episode.is_slight);
+        }
         self.add(index, &of_mirror, tick);
+    }
+
+    /// All of whom something little is missing that was received, where it is enough together and of several.
+    fn received(&self, judged: &[Suspect]) -> Vec<Suspect> {
+        let all: Vec<Suspect> = judged.iter().filter(|(_, it)| it.is_received()).copied().collect();
+        let (lost, seconds) = all
+            .iter()
+            .fold((0_u64, 0), |(lost, seconds), (_, it)| (lost.saturating_add(it.lost), seconds | it.lossy));
+        let packets = self.totals.iter().fold(0_u64, |sum, (_, packets, _)| sum.saturating_add(*packets));
+        if all.len() >= SEVERAL && is_drop(lost, seconds, packets) { all } else { Vec::new() }
     }
 
     /// What was lost before it came by us.
@@ -338,10 +358,10 @@ impl Losses {
         })
     }
 
-    /// When a stream's loss began: as was said of its sender, or in its last window.
+    /// When a stream's loss began, or as was said of its sender.
     fn since(&self, track: &Track) -> Option<Time> {
-        let said = self.open_of(track.source_ip).and_then(|index| self.episodes.get(index));
-        said.map(|episode| episode.since).or_else(|| track.losses().map(|[(first, _), _]| first))
+        let said = || self.open_of(track.source_ip).and_then(|index| self.episodes.get(index));
+        track.began_to_lose().or_else(|| said().map(|episode| episode.since))
     }
 
     /// What we saw and the receiver misses.
@@ -414,6 +434,7 @@ impl Losses {
             ended: None,
             members: BTreeMap::new(),
             others: (0, 0),
+            is_slight: false,
             is_superseded: false,
             supersedes: Vec::new(),
         });
@@ -500,6 +521,8 @@ pub const EPISODES_MAX: usize = 1_024;
 /// A stream that was not heard for so long is no more.
 const IDLE: Span = Span::seconds(60);
 const SWEEP: Span = Span::seconds(30);
+/// So many conversations together show that the mirror drops.
+const SEVERAL: usize = 2;
 /// Without any report it must last so long.
 const UNSAID_FOR: Span = Span::seconds(20);
 /// So many packets of others would be missing …
@@ -515,7 +538,7 @@ const TOGETHER_S: u32 = 5;
 /// They began to lose within this time …
 const BEGUN_WITHIN: Span = Span::seconds(5);
 /// … or within this behind one switch …
-const BEGUN_NEAR: Span = WINDOW;
+const BEGUN_NEAR: Span = Span::seconds(30);
 /// … after they had not for this time.
 const SOUND_BEFORE: Span = Span::seconds(10);
 const LOWEST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);

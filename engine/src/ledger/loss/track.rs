@@ -41,6 +41,8 @@ pub struct Track {
     reports: Option<Box<Reports>>,
     /// The last seconds in which it lost something, the first and the last of them cited.
     losses: VecDeque<(Time, Cite)>,
+    /// The first and the last loss of those that came one soon after another.
+    row: Option<(Time, Time)>,
     /// What is missing here was acknowledged.
     is_acknowledged: bool,
 }
@@ -161,6 +163,15 @@ impl Judged {
         }
     }
 
+    /// Whether all that we miss of it, however little, was received.
+    #[must_use]
+    pub const fn is_received(&self) -> bool {
+        let is_reported = self.reports >= REPORTS_MIN
+            && self.at_least > 0
+            && self.reported.saturating_mul(4) <= self.at_least;
+        self.lost > 0 && (self.is_acknowledged || is_reported)
+    }
+
     /// Packets that the receiver misses and we do not.
     #[must_use]
     pub const fn lost_behind(&self) -> u64 {
@@ -220,6 +231,7 @@ impl Track {
             now: None,
             reports: None,
             losses: VecDeque::new(),
+            row: None,
             is_acknowledged: false,
         }
     }
@@ -249,6 +261,8 @@ impl Track {
                 self.losses.pop_front();
             }
             self.losses.push_back((last, cite));
+            let row = self.row.filter(|(_, before)| last - *before <= ROW);
+            self.row = Some((row.map_or(last, |(first, _)| first), last));
         }
         self.last = self.last.max(last);
     }
@@ -331,6 +345,12 @@ impl Track {
         Some([*self.losses.front()?, *self.losses.back()?])
     }
 
+    /// When it began to lose something, without a longer pause since.
+    #[must_use]
+    pub fn began_to_lose(&self) -> Option<Time> {
+        self.row.map(|(first, _)| first)
+    }
+
     /// When the receiver first reported what we do not miss, in its last [`WINDOW`].
     #[must_use]
     pub fn reported_first(&self) -> Option<(Time, Cite)> {
@@ -357,7 +377,7 @@ impl Track {
     pub fn forget(&mut self) {
         self.bins.clear();
         self.losses.clear();
-        self.now = None;
+        (self.now, self.row) = (None, None);
         if let Some(reports) = &mut self.reports {
             reports.forget();
         }
@@ -425,21 +445,32 @@ impl Bin {
     }
 }
 
+/// Whether so many packets, missed in such seconds, are missing in the mirror, of so many of all conversations. Each was
+/// received, so that one in a thousand is enough.
+#[must_use]
+pub const fn is_drop(lost: u64, seconds: u64, all: u64) -> bool {
+    lost >= LOST_MIN && seconds.count_ones() >= SECONDS_MIN && lost.saturating_mul(DROPPED_ONE_IN) >= all
+}
+
 /// Whether so many of so many are a loss that is told.
 const fn is_loss(lost: u64, expected: u64) -> bool {
     lost >= LOST_MIN && lost.saturating_mul(LOST_ONE_IN) >= expected
 }
 
-/// What is looked back on: as long as five reports of a receiver take (RFC 3550, 6.2).
-pub const WINDOW: Span = Span::seconds(30);
+/// What is looked back on: a stream of ten packets a second that loses one in thirty needs half of it for [`LOST_MIN`].
+pub const WINDOW: Span = Span::seconds(60);
 /// What is kept: a report's interval may have begun before.
-const KEPT: Span = Span::seconds(40);
+const KEPT: Span = Span::seconds(70);
+/// Losses so near to one another have one beginning: of ten packets a second one in thirty is missing each 3 s.
+const ROW: Span = Span::seconds(15);
 /// A stream that was silent for so long was interrupted (facts: offline and switch, section 1: RTP video).
 const CUT: Span = Span::seconds(2);
 /// Packets: fewer may be chance …
 pub const LOST_MIN: u64 = 10;
 /// … and one in so many: half a per cent, just more than the least that a report can tell (1 in 256, RFC 3550, 6.4.1).
 pub const LOST_ONE_IN: u64 = 200;
+/// Of what all conversations show, one in so many.
+const DROPPED_ONE_IN: u64 = 1_000;
 /// In so many different seconds (facts, section 6): one burst is no lossy path.
 const SECONDS_MIN: u32 = 5;
 /// A receiver's word counts once he gave it twice.
@@ -449,7 +480,7 @@ const EXPECTED_MAX: u64 = 1 << 20;
 /// Reports that wait.
 const PENDING_MAX: usize = 8;
 /// Seconds of loss cited.
-const LOSSES_MAX: usize = 30;
+const LOSSES_MAX: usize = 60;
 /// Packets of a second that was cut.
 const OF_CUT: u32 = u32::MAX;
 const SECOND_NS: i64 = 1_000_000_000;
