@@ -8,7 +8,7 @@
 //!
 //! Two roots that are named side by side are two networks which one mirror shows. A bridge that starts names
 //! itself until it hears a better one; that takes it a hello or two, and is no change. In the first minute
-//! roots are learned. Of MSTP, the root of the common tree is meant.
+//! roots are learned, unless one was named for 40 s. Of MSTP, the root of the common tree is meant.
 //!
 //! Source: IEEE 802.1D-2004, 17.6 and 17.14.
 
@@ -20,6 +20,8 @@ use crate::observation::{Cite, Observation};
 
 /// A site that starts builds its trees in its first minute (contract, `stp-topology-change`).
 pub const START: Span = Span::seconds(60);
+/// Who was named for so long was no newcomer's guess: the longest max age (17.14).
+const SETTLED: Span = Span::seconds(40);
 /// Three hellos: so long who took over is named alone (802.1D-2004, 17.21.23).
 const CONFIRM: Span = Span::seconds(6);
 /// And so often.
@@ -118,7 +120,7 @@ impl Roots {
         if let Some(it) = tree.roots.iter_mut().find(|it| it.id.mac == root.id.mac) {
             it.is_judged = true;
         }
-        if root.first.at - start < START {
+        if root.first.at - start < START && former.last.at - former.first.at < SETTLED {
             // Who led before somebody took over in the first minute is rightly root when he is back.
             if former.named >= NAMED_MIN && former.last.at - former.first.at >= CONFIRM {
                 tree.normal.get_or_insert(former.id.mac);

@@ -1,8 +1,8 @@
 //! `stp-root-change`: another switch has become the root of the spanning tree.
 //!
 //! ## What it says
-//! Switches agree on one of them from which all paths of the network are reckoned, the root. After the capture's first minute
-//! they name another one, for six seconds and three times at least, and the former one no more. It ends when
+//! Switches agree on one of them from which all paths of the network are reckoned, the root. After the capture's first minute, or
+//! once they have named one for 40 s, they name another one, for six seconds and three times at least, and the former one no more. It ends when
 //! the former root is back, or a third switch takes over.
 //!
 //! ## Why it matters
