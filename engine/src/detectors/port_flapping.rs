@@ -15,9 +15,9 @@
 //! mirror seldom shows it. Which device hangs on the port is told where one alone was silent with it, three times and three of four.
 //!
 //! ## State
-//! `PORTS_MAX` ports with their last signs, and `SUSPECTS_MAX` devices each that were silent with them; `FLAPS_MAX` flapping ports.
+//! `PORTS_MAX` ports with their last signs, and `SUSPECTS_MAX` flows each that were silent with them; `FLAPS_MAX` flapping ports.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use spanwatch_parsers::{Activity, Fact, Mac, NoticeKind, Span, Text, Time};
 
@@ -63,8 +63,8 @@ const DOWN_MAX: Span = Span::seconds(60);
 const HEARD_MAX: usize = 16_384;
 /// Times without link that are remembered for that.
 const OUTAGES_MAX: usize = 64;
-/// Devices that may hang on one port, and how often the one that does was silent with it.
-const SUSPECTS_MAX: usize = 32;
+/// Flows of devices that may hang on one port, and how often those of the one that does were silent with it.
+const SUSPECTS_MAX: usize = 64;
 const SILENT_WITH_IT: u32 = 3;
 /// One in so many times it may have been silent anyway, or not have spoken at once: who is asked every few seconds is
 /// silent with any port now and then.
@@ -119,8 +119,16 @@ struct Port {
 struct Suspects {
     /// How often it was down for long enough to tell.
     outages: u32,
-    /// How often whom was silent with it, and in which outage last.
-    silent: BTreeMap<Number, (u32, Time)>,
+    /// Which side of a flow of whose was silent with it.
+    silent: BTreeMap<(Number, u64), Silent>,
+}
+
+/// How often it was silent with a port, in which outage last, and how often as long at other times.
+#[derive(Debug, Default)]
+struct Silent {
+    with: u32,
+    last: Option<Time>,
+    without: u32,
 }
 
 #[derive(Debug)]
@@ -188,7 +196,7 @@ impl Flapping {
         self.downs.retain(|_, down| it.last - *down <= DOWN_MAX);
         self.outages.retain(|(_, _, up)| it.last - *up <= SPOKE_AGAIN + SPOKE_AGAIN);
         if it.longest_gap >= SILENT {
-            self.paused((it.first - it.longest_gap, it.first), number, seen.at);
+            self.paused((it.first - it.longest_gap, it.first), (number, it.flow), seen.at);
         } else if !self.downs.is_empty() && (self.heard.len() < HEARD_MAX || self.heard.contains_key(&number))
         {
             self.heard.insert(number, it.last);
@@ -198,35 +206,43 @@ impl Flapping {
         }
     }
 
-    /// A device spoke after a pause. Who was heard in it by others is only somebody's peer.
-    fn paused(&mut self, (from, to): (Time, Time), number: Number, at: Time) {
+    /// A device spoke in a flow after a pause. Who was heard in it by others is only somebody's peer.
+    fn paused(&mut self, (from, to): (Time, Time), flow: (Number, u64), at: Time) {
         let was_heard = |down: Time, up: Time| {
-            let last = self.heard.get(&number);
+            let last = self.heard.get(&flow.0);
             self.heard.len() >= HEARD_MAX || last.is_some_and(|at| *at > down + MIDST && *at < up)
         };
         let is_with = |(_, down, up): &&(Place, Time, Time)| {
             let is_near = from - *down <= FELL_SILENT && *down - from <= FELL_SILENT;
             is_near && to >= *up - FELL_SILENT && to - *up <= SPOKE_AGAIN && !was_heard(*down, *up)
         };
-        for (place, down, _) in self.outages.iter().filter(is_with) {
-            let Some(Suspects { silent: suspects, .. }) = self.suspects.get(place, at) else { continue };
-            if suspects.len() < SUSPECTS_MAX || suspects.contains_key(&number) {
-                let (count, last) = suspects.entry(number).or_insert((0, Time::MIN));
-                // Each of its flows pauses; the pause counts once.
-                if *last != *down {
-                    (*count, *last) = (count.saturating_add(1), *down);
+        let places: BTreeSet<Place> = self.outages.iter().map(|(place, ..)| *place).collect();
+        for place in places {
+            let with = self.outages.iter().filter(|it| it.0 == place).find(is_with).map(|it| it.1);
+            let Some(Suspects { silent: suspects, .. }) = self.suspects.get(&place, at) else { continue };
+            if with.is_some() && suspects.len() < SUSPECTS_MAX {
+                suspects.entry(flow).or_default();
+            }
+            match (with, suspects.get_mut(&flow)) {
+                (Some(_), Some(it)) if it.last != with => {
+                    (it.with, it.last) = (it.with.saturating_add(1), with)
                 }
+                (None, Some(it)) => it.without = it.without.saturating_add(1),
+                _ => {}
             }
         }
     }
 
-    /// Who hangs on a port: the one that was silent with it, again and again, and nobody else so often.
+    /// Who hangs on a port: the one that was silent with it, again and again, and nobody else so often. Who is as silent
+    /// at other times, because he is polled every few seconds, shows nothing.
     fn behind(&self, place: Place) -> Option<Number> {
         let Suspects { outages, silent } = self.suspects.peek(&place)?;
         let enough = SILENT_WITH_IT.max(outages.saturating_sub(outages / MISSED));
-        let most = silent.values().map(|it| it.0).max().filter(|most| *most >= enough)?;
-        let mut all = silent.iter().filter(|(_, it)| it.0 == most).map(|(number, _)| *number);
-        all.next().filter(|_| all.next().is_none())
+        let telling = || silent.iter().filter(|(_, it)| it.with >= enough && it.with > it.without);
+        let most = telling().map(|(_, it)| it.with).max()?;
+        let all: BTreeSet<Number> =
+            telling().filter(|(_, it)| it.with == most).map(|((number, _), _)| *number).collect();
+        all.first().copied().filter(|_| all.len() == 1)
     }
 
     fn port(&mut self, place: Place, at: Time) -> Option<&mut Port> {
@@ -603,6 +619,27 @@ mod tests {
         assert!(silent(&[(8, same), (9, longer)], false).contains("192.0.2.8 (port Gi1/0/7"));
         assert!(silent(&[(8, same), (9, same)], true).contains("192.0.2.8 (port Gi1/0/7"));
         assert!(silent(&[(8, same), (9, same)], false).starts_with("The link at port Gi1/0/7"));
+    }
+
+    #[test]
+    fn who_is_asked_every_few_seconds_anyway_shows_nothing() {
+        let mut bench = Bench::new();
+        (7..9).for_each(|n| bench.claims(s(0), mac(n), &format!("192.0.2.{n}"), None));
+        for at in 100..160 {
+            if at % 9 == 1 {
+                tells_one(&mut bench, at, true, NoticeKind::LinkDown);
+            } else if at % 9 == 3 {
+                tells_one(&mut bench, at, true, NoticeKind::LinkUp);
+            }
+            if at % 3 == 0 {
+                let mut activity = super::super::bench::activity(ms(at * 1_000 + 600), 1);
+                activity.longest_gap = Span::seconds(3);
+                let from = party(mac(8), "192.0.2.8", None);
+                bench.sees(s(at + 1), from, Party::default(), Fact::Activity(activity));
+            }
+        }
+        let title = &bench.of(&KIND)[0].title;
+        assert!(title.starts_with("The link at port Gi1/0/7"), "{title}");
     }
 
     #[test]
