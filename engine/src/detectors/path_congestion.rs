@@ -329,6 +329,7 @@ mod tests {
             ended: None,
             members: (1..4).map(member).collect(),
             others: (0, 0),
+            is_slight: false,
             is_superseded: false,
             supersedes: Vec::new(),
         }

@@ -168,10 +168,11 @@ impl Losses {
         self.episodes.iter().filter(move |it| it.place == place && !it.is_superseded)
     }
 
-    /// Whether the mirror dropped packets at `at`: what was not seen then may have been there.
+    /// Whether the mirror dropped packets at `at`, and not only few: what was not seen then may have been there.
     #[must_use]
     pub fn mirror_drops_at(&self, at: Time) -> bool {
         self.of(Place::Mirror)
+            .filter(|it| !it.is_slight)
             .any(|it| it.since - BLURS <= at && it.ended.is_none_or(|ended| at <= ended + BLURS))
     }
 
