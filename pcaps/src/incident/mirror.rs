@@ -87,7 +87,7 @@ pub(super) const MIRROR_PARTIAL: Kind = Kind {
                 source.missing.clone_from(&ports);
             }
         };
-        let talks = scene.talks();
+        let talks = scene.asked();
         let shows = |ends: (HostId, HostId)| scene.shows_routed(ends, |_| ());
         let still_shows = |ends: (HostId, HostId)| scene.shows_routed(ends, falls_out);
         // A router's copy of what they send is still seen; and of one alone it may be another way.
@@ -123,7 +123,7 @@ pub(super) const MIRROR_DROPS: Kind = Kind {
         // copied on both its sides, and of its few words hardly one is missing twice.
         let shows_media =
             |(host, asker): &(HostId, HostId)| scene.is_steady(*host) && scene.shows(*host, *asker);
-        if !scene.talks().iter().any(shows_media) {
+        if !scene.asked().iter().any(shows_media) {
             draft.visible.clear();
         }
         draft.changes = vec![(case.at, Change::MirrorLoss(50_000)), (case.end, Change::MirrorLoss(0))];

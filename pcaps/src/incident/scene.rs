@@ -142,9 +142,9 @@ impl<'a> Scene<'a> {
 
     /// Who is asked again and again, and by whom.
     #[must_use]
-    pub fn talks(&self) -> Vec<(HostId, HostId)> {
-        let asked = (0..self.site.hosts.len()).filter(|host| self.host(*host).role != Role::Recorder);
-        asked.flat_map(|host| self.askers(host).into_iter().map(move |asker| (host, asker))).collect()
+    pub fn asked(&self) -> Vec<(HostId, HostId)> {
+        let hosts = (0..self.site.hosts.len()).filter(|host| self.host(*host).role != Role::Recorder);
+        hosts.flat_map(|host| self.askers(host).into_iter().map(move |asker| (host, asker))).collect()
     }
 
     /// Who asks for a host again and again, and so notices that it is gone.
