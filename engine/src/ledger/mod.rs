@@ -190,6 +190,7 @@ impl Ledger {
                 }
             }
             Fact::Retried { target, attempt } => {
+                self.view.resent(seen);
                 self.asked(seen, (*target, seen.peer.mac), How::Resend, *attempt);
                 if let Some(device) = self.directory.find(&seen.subject) {
                     self.verdict.resent(device, seen.at, seen.cite);
