@@ -42,6 +42,8 @@ fn observed(frames: &[Frame]) -> Vec<Observation> {
                 (stream.stream, stream.first_frame, one.at) = ((0, 0), (0, 0), stream.last);
             }
             Fact::Segments(_) => one.at = Time::default(),
+            // What nobody answered is told at the end.
+            Fact::Exchange(exchange) if exchange.status.is_none() => one.at = Time::default(),
             _ => {}
         }
     }
