@@ -51,7 +51,9 @@ impl Said {
         (key, value): (Key, Text),
     ) {
         let (subject, peer) = talk.about(about);
-        if !self.is_news(scribe.at(), AGAIN, &(who(&subject), who(&peer), talk.source, key, &value)) {
+        // In which VLAN a peer is shows only once he answers.
+        let to = (peer.mac, peer.ip);
+        if !self.is_news(scribe.at(), AGAIN, &(who(&subject), to, talk.source, key, &value)) {
             return;
         }
         if let Some(fingerprints) = self.fingerprints.filter(|_| !key.is_outright()) {

@@ -42,8 +42,9 @@ fn observed(frames: &[Frame]) -> Vec<Observation> {
                 (stream.stream, stream.first_frame, one.at) = ((0, 0), (0, 0), stream.last);
             }
             Fact::Segments(_) => one.at = Time::default(),
-            // What nobody answered is told at the end.
+            // What nobody answered, and a handshake that was not finished, is told at the end.
             Fact::Exchange(exchange) if exchange.status.is_none() => one.at = Time::default(),
+            Fact::Tls(_) => one.at = Time::default(),
             _ => {}
         }
     }
