@@ -60,8 +60,8 @@ const SUSPECTS_MAX: usize = 16;
 const SERVERS_MAX: usize = 1_024;
 /// Clients of one.
 const CLIENTS_MAX: usize = 256;
-/// Clients that were told the time.
-const FED_MAX: usize = 8_192;
+/// Clients that were told the time: a large campus has a few ten thousand devices.
+const FED_MAX: usize = 65_536;
 /// Questions that wait for their answer; of more, nothing is said.
 const WAITING_MAX: usize = 16_384;
 /// Many devices ask once a day.
@@ -792,7 +792,7 @@ mod tests {
     #[test]
     fn state_is_bounded() {
         let mut sources = TimeSources::new();
-        for n in 0..20_000_u32 {
+        for n in 0..70_000_u32 {
             let [_, b, c, d] = n.to_be_bytes();
             let seen = |fact| Observation {
                 place: crate::observation::Place::default(),
