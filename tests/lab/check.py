@@ -233,8 +233,9 @@ def motion(name, times, truth):
     for begin, end in moves:
         if not any(begin <= at <= end for at in times):
             yield f"{name} sends nothing from {begin:.1f} to {end:.1f}, though something moves"
-    begin = seconds(truth["phases"]["all_streaming"])
-    idle = [at for at in times if at >= begin and not any(b <= at <= e + WINDS_DOWN_S for b, e in moves)]
+    # A session begins with a picture, whenever the recorder got through to the camera.
+    asked = [(at, at) for at in times[:1]]
+    idle = [at for at in times if not any(b <= at <= e + WINDS_DOWN_S for b, e in asked + moves)]
     if idle:
         yield f"{name} sends {len(idle)} packets though nothing moves, the first at {idle[0]:.1f}"
 
