@@ -1,0 +1,65 @@
+//! What is asked and answered.
+
+use super::Text;
+
+/// One request and its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The method, as `DESCRIBE`.
+    pub method: Text,
+    /// URL or path, secrets cut out.
+    pub target: Option<Text>,
+    /// The answer's code; `None` where no answer was seen.
+    pub status: Option<u16>,
+}
+
+/// A login; the secret itself is never part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// User name.
+    pub account: Option<Text>,
+    /// How it was proved: `basic`, `digest-md5`, `digest-sha-256`, `wsse-digest`, `wsse-text`.
+    pub scheme: &'static str,
+    /// What the server said.
+    pub outcome: Outcome,
+}
+
+/// What came of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// The server accepted it.
+    Accepted,
+    /// The server refused it.
+    Rejected,
+    /// No answer was seen.
+    Unknown,
+}
+
+/// Who keeps the time for whom (RFC 5905).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timekeeping {
+    /// Asked or told.
+    pub step: TimeStep,
+    /// How far the sender is from a reference clock; 0 where it says nothing of that.
+    pub stratum: u8,
+    /// Whether the sender says that its clock is set.
+    pub is_set: bool,
+    /// Where the sender has its time from: a clock's name, an address, or why it tells none (kiss code).
+    pub source: Option<Text>,
+    /// When it was sent by the sender's clock: seconds since 1900 in the upper, fraction in the lower 32 bits. 0 is
+    /// nothing, and of who asks it may be anything (RFC 8633, 3.3).
+    pub sent: u64,
+    /// The `sent` that is answered.
+    pub answers: u64,
+}
+
+/// A step of who keeps the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimeStep {
+    /// It asks its peer.
+    Asked,
+    /// It answers.
+    Answered,
+    /// It tells unasked: another server, or everybody.
+    Told,
+}
