@@ -83,6 +83,7 @@ impl Message {
             source: layers.ips.map(|(source, _)| source),
             destination: layers.ips.map(|(_, destination)| destination),
             is_cut: false,
+            is_stream: channel == Channel::Tcp,
         };
         let payload = transport.get(header..)?.to_vec();
         (!payload.is_empty()).then_some(Self { envelope, channel, payload })
