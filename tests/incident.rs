@@ -64,7 +64,8 @@ fn each_audience_has_its_own_order_and_depth() {
     assert!(place(&cameras, "WHAT HAPPENED") < place(&cameras, "NEXT STEP"));
     let security = told("security");
     assert!(place(&security, "WHAT SHOWS IT") < place(&security, "NEXT STEP"));
-    assert!(security.contains("sha256"));
+    assert!(security.contains("sha256 ") && !security.contains("sha256 not taken"));
+    assert!(incident(&id, &["--for=security", "--no-file-hash"]).text().contains("sha256 not taken"));
 }
 
 #[test]

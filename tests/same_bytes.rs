@@ -81,6 +81,37 @@ fn overlapping_captures_are_merged_alike() {
 }
 
 #[test]
+fn without_file_hashes_the_report_is_the_same_but_for_them() {
+    let scratch = Scratch::new("unhashed");
+    let sample = Site::sample();
+    let (one, two) = sample.frames.split_at(sample.frames.len() / 2);
+    let mut damaged = pcapng(two, &[9]);
+    damaged.truncate(damaged.len() - 5);
+    let parts = [pcapng(one, &[9]), damaged];
+    // Of one name: only what is in them tells which comes first, and no folder does.
+    let in_folders = |names: [&str; 2]| -> Vec<PathBuf> {
+        let paths = names.into_iter().zip(&parts).map(|(folder, bytes)| {
+            std::fs::create_dir_all(scratch.path().join(folder)).expect("a folder");
+            scratch.file(&format!("{folder}/part.pcapng"), bytes)
+        });
+        paths.collect()
+    };
+    let unhashed = ["--format=json", "--no-file-hash"];
+    let (mut paths, others) = (in_folders(["a", "b"]), in_folders(["d", "c"]));
+    let without = replayed("2", &unhashed, &paths);
+    let mut expected = replayed("1", &["--format=json"], &paths).report();
+    for input in expected["capture"]["inputs"].as_array_mut().expect("inputs") {
+        let hash = input.as_object_mut().expect("an input").remove("sha256").expect("a hash");
+        assert_eq!(hash.as_str().map(str::len), Some(64));
+    }
+    assert_eq!(without.report(), expected);
+    assert!(without.text().contains("input-damaged"), "a kind that tells of files");
+    paths.reverse();
+    assert_same(&without, &replayed("1", &unhashed, &paths), "arguments reversed");
+    assert_same(&without, &replayed("8", &unhashed, &others), "in other folders");
+}
+
+#[test]
 fn working_directory_and_name_of_the_folder_change_nothing() {
     let scratch = Scratch::new("directory");
     let sample = Site::sample().path;

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{frames} frames, {bytes} bytes");
     for report in reader.finish()? {
-        println!("{} {} {} {:?}", report.sha256, report.format, report.name, report.error);
+        println!("{:?} {} {} {:?}", report.sha256, report.format, report.name, report.error);
     }
     Ok(())
 }

@@ -17,8 +17,8 @@ use crate::stream::{Stream, Tap};
 pub struct InputReport {
     /// Its name relative to the argument it was found by; `-` for standard input.
     pub name: String,
-    /// SHA-256 of the file as given, in lower-case hexadecimal.
-    pub sha256: String,
+    /// SHA-256 of the file as given, in lower-case hexadecimal; `None` where none was to be taken.
+    pub sha256: Option<String>,
     /// Bytes of the file as given.
     pub bytes: u64,
     /// Frames in it, before any filter.
@@ -133,6 +133,11 @@ impl Input {
     /// Counts a frame that did not pass the filter.
     pub(crate) const fn count_filtered(&mut self) {
         self.filtered = self.filtered.saturating_add(1);
+    }
+
+    /// Takes no hash of it.
+    pub(crate) fn unhash(&mut self) {
+        self.window.source_mut().tap_mut().unhash();
     }
 
     /// Reports bytes read, those so far included.

@@ -75,7 +75,7 @@ pub(crate) struct Found {
     pub(crate) start: Option<Time>,
     pub(crate) size: Option<u64>,
     /// Of a file whose name is not its own alone.
-    sha256: String,
+    sha256: Option<String>,
 }
 
 /// Where an input comes from.
@@ -176,7 +176,7 @@ impl Found {
             start: input.next().map(|next| next.key),
             origin: Origin::Stream(Box::new(input)),
             size: None,
-            sha256: String::new(),
+            sha256: None,
         })
     }
 }
@@ -303,7 +303,7 @@ impl Search {
                     start: input.next().map(|next| next.key),
                     origin: Origin::File(path),
                     size: Some(size),
-                    sha256: String::new(),
+                    sha256: None,
                 }),
                 (Err(looks), Some(argument)) => {
                     return Err(OpenError::NotACapture { path: argument.display().to_string(), looks });

@@ -39,6 +39,7 @@ pub struct Reader {
     heads: BinaryHeap<Reverse<(Time, u32)>>,
     number: u64,
     filter: Option<Filter>,
+    is_hashing: bool,
     pool: Arc<Pool>,
     progress: Progress,
 }
@@ -110,6 +111,7 @@ impl Reader {
             heads: BinaryHeap::new(),
             number: 0,
             filter,
+            is_hashing: true,
             pool: Pool::new(size.clamp(BLOCK_MIN, BLOCK_MAX)),
             progress,
         };
@@ -123,6 +125,12 @@ impl Reader {
             |index: u32| matches!(reader.inputs.get(index as usize), Some(State::Waiting(Origin::Stream(_))));
         reader.waiting.sort_by_key(|(start, index)| Reverse((!is_stream(*index), *start, *index)));
         reader
+    }
+
+    /// The same, before anything is read, without a hash of each input: on large frames that is most of the work.
+    #[must_use]
+    pub fn without_hashes(self) -> Self {
+        Self { is_hashing: false, ..self }
     }
 
     /// The inputs' names; [`FrameHead::input`] is an index into them and into the reports.
@@ -229,6 +237,9 @@ impl Reader {
             }
             _ => return Ok(()),
         };
+        if !self.is_hashing {
+            input.unhash();
+        }
         input.report_to(&self.progress.read);
         match input.next().map(|next| next.key) {
             Some(key) => {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use spanwatch_capture::{Event, EventKind, Inputs, OPEN_MAX, ReadError, Reader};
 use spanwatch_parsers::Time;
 use support::forge::*;
-use support::{Everything, folder, read_all};
+use support::{Everything, folder, read_all, read_to_end};
 
 /// A capture with one frame at each of these seconds, holding `name`.
 fn capture(name: &str, seconds: &[u32]) -> Vec<u8> {
@@ -130,7 +130,13 @@ fn names_are_relative_to_the_argument_and_the_order_of_arguments_does_not_show()
     let names: Vec<_> = all.reports.iter().map(|report| report.name.as_str()).collect();
     assert_eq!(names, ["a.pcap", "b/x.pcap", "x.pcap", "x.pcap"]);
     assert!(all.reports[2].sha256 < all.reports[3].sha256);
-    assert_eq!(all, read(&[two, one, site]));
+    assert_eq!(all, read(&[two.clone(), one.clone(), site.clone()]));
+    let unhashed =
+        |paths: &[PathBuf]| read_to_end(Reader::new(Inputs::find(paths).unwrap(), None).without_hashes());
+    let mut expected = all;
+    expected.reports.iter_mut().for_each(|report| report.sha256 = None);
+    assert_eq!(expected, unhashed(&[one.clone(), two.clone(), site.clone()]));
+    assert_eq!(expected, unhashed(&[two, site, one]));
 }
 
 #[test]

@@ -63,10 +63,12 @@ def all_programs(binary, walker):
     as_whom = ["-Z", "root"] if os.geteuid() == 0 else []
     return [
         Program(ONE_THREAD, spanwatch(binary, 1)),
+        Program(UNHASHED, [*spanwatch(binary, 1), "--no-file-hash"]),
         Program("Spanwatch, two threads", spanwatch(binary, 2)),
         Program(READING, ["cat", "FILE"]),
         Program("SHA-256 alone", ["sha256sum", "FILE"]),
-        Program(HASH, ["openssl", "dgst", "-sha256", "FILE"]),
+        # By the processor's own instructions, as Spanwatch takes it.
+        Program("SHA-256 alone, as Spanwatch does", ["openssl", "dgst", "-sha256", "FILE"]),
         Program("headers and a flow table", [walker, "FILE"]),
         Program("tcpdump, copies", ["tcpdump", *as_whom, "-nn", "-r", "FILE", "-w", "/dev/null"]),
         Program("nDPI", ["ndpiReader", "-q", "-i", "FILE"]),
@@ -94,10 +96,7 @@ def versions():
     return ", ".join(told) + "."
 
 
-ONE_THREAD, READING = "Spanwatch, one thread", "cat"
-
-# By the processor's own instructions, as Spanwatch takes it.
-HASH = "SHA-256 alone, as Spanwatch does"
+ONE_THREAD, UNHASHED, READING = "Spanwatch, one thread", "Spanwatch, one thread, no file hash", "cat"
 
 # tshark is slow, and its memory grows with what it reads: it gets a tenth.
 TENTH = 10

@@ -235,7 +235,7 @@ mod tests {
         let length = packed.len() as u64;
         let expected = tap::hex(&<sha2::Sha256 as sha2::Digest>::digest(&packed));
         let digest = stream(packed).finish();
-        assert_eq!((digest.bytes, digest.sha256), (length, expected));
+        assert_eq!((digest.bytes, digest.sha256), (length, Some(expected)));
     }
 
     #[test]

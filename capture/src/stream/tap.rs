@@ -1,4 +1,4 @@
-//! A file or pipe as given: [`Tap`] counts its bytes and hashes them on the way.
+//! A file or pipe as given: [`Tap`] counts its bytes and, where that is asked for, hashes them on the way.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -18,8 +18,8 @@ pub(crate) struct Tap {
 /// What an input is, once it was read to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Digest {
-    /// In lower-case hexadecimal; of no bytes where nothing was to be hashed.
-    pub(crate) sha256: String,
+    /// In lower-case hexadecimal; `None` where nothing was to be hashed.
+    pub(crate) sha256: Option<String>,
     pub(crate) bytes: u64,
 }
 
@@ -33,6 +33,11 @@ impl Tap {
     pub(crate) fn hashed(mut self) -> Self {
         self.hasher = Some(Sha256::new());
         self
+    }
+
+    /// Hashes no more, and forgets what was hashed.
+    pub(crate) fn unhash(&mut self) {
+        self.hasher = None;
     }
 
     /// Adds what is read, and what was read before, to `progress`.
@@ -56,7 +61,7 @@ impl Tap {
                 _ => {}
             }
         }
-        Digest { sha256: hex(&self.hasher.unwrap_or_default().finalize()), bytes: self.bytes }
+        Digest { sha256: self.hasher.map(|hasher| hex(&hasher.finalize())), bytes: self.bytes }
     }
 }
 

@@ -22,7 +22,11 @@ pub struct Everything {
 /// Reads `inputs` to their end.
 pub fn read_all(inputs: Inputs, filter: Option<&str>) -> Everything {
     let filter = filter.map(|filter| Filter::new(filter).unwrap());
-    let mut reader = Reader::new(inputs, filter);
+    read_to_end(Reader::new(inputs, filter))
+}
+
+/// Reads all that `reader` gives.
+pub fn read_to_end(mut reader: Reader) -> Everything {
     let mut batch = Batch::default();
     let mut all = Everything::default();
     while reader.fill(&mut batch).unwrap() {

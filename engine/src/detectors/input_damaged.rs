@@ -34,7 +34,7 @@ pub fn finding(index: u32, input: &Input) -> Option<Finding> {
     let at = input.last.unwrap_or_default();
     let frame = Cite { input: index, frame: input.packets };
     Some(Finding {
-        id: id(KIND.id, &format!("{}/{}", input.name, input.sha256), at),
+        id: id(KIND.id, &format!("{}/{}", input.name, input.bytes), at),
         kind: &KIND,
         severity: KIND.severity,
         confidence: 99,

@@ -276,7 +276,8 @@ impl Page<'_> {
         self.heading("Seen in")?;
         for input in report.capture.inputs.iter().take(INPUTS_MAX) {
             self.paragraph("- ", &format!("{}, {} packets", input.name, input.packets))?;
-            self.paragraph("  ", &format!("sha256 {}", input.sha256))?;
+            let sha256 = input.sha256.as_deref().unwrap_or("not taken");
+            self.paragraph("  ", &format!("sha256 {sha256}"))?;
         }
         let more = report.capture.inputs.len().saturating_sub(INPUTS_MAX);
         if more > 0 {

@@ -35,8 +35,8 @@ use crate::ledger::device::Role;
 pub struct Input {
     /// Relative to the argument it came from.
     pub name: String,
-    /// Of the file as given, in hex.
-    pub sha256: String,
+    /// Of the file as given, in hex; `None` where none was to be taken.
+    pub sha256: Option<String>,
     /// Of the file as given.
     pub bytes: u64,
     /// Packets in it, before any filter.
@@ -174,7 +174,8 @@ pub struct Capture {
 #[allow(missing_docs)]
 pub struct CaptureInput {
     pub name: String,
-    pub sha256: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     pub bytes: u64,
     pub packets: u64,
     pub format: String,

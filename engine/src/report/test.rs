@@ -133,7 +133,7 @@ fn device(id: &str, name: &str) -> Device {
 fn capture() -> Capture {
     let input = CaptureInput {
         name: "a.pcap".into(),
-        sha256: "00".into(),
+        sha256: Some("00".into()),
         bytes: 1,
         packets: 1,
         format: "pcap".into(),
