@@ -38,6 +38,8 @@ pub struct View {
     /// By source and SSRC.
     reports: BTreeMap<(Number, u32), Report>,
     faults: Vec<Fault>,
+    /// Devices that turned out to be others, which the conversations have not been told of.
+    renamed: BTreeMap<Number, Number>,
     /// Conversations that were not weighed: a sample is as good.
     pub unweighed: u64,
     /// Faults that were not kept.
@@ -193,16 +195,35 @@ impl View {
     pub fn unwatched(&mut self) {
         self.began = None;
         self.talks.clear();
+        self.renamed.clear();
         self.reports.clear();
     }
 
     /// Says that one device turned out to be another.
     pub fn renumber(&mut self, gone: Number, kept: Number) {
-        for side in self.talks.values_mut().flat_map(|talk| &mut talk.sides) {
-            fault::rename(&mut side.who, gone, kept);
+        self.renamed.insert(gone, kept);
+        if self.renamed.len() >= RENAMED_MAX {
+            self.rename();
         }
-        self.reports.retain(|(source, _), _| *source != gone);
+        while let Some((key, _)) = self.reports.range((gone, 0)..=(gone, u32::MAX)).next() {
+            let key = *key;
+            self.reports.remove(&key);
+        }
         self.faults.iter_mut().for_each(|fault| fault.renumber(gone, kept));
+    }
+
+    /// Tells the conversations who turned out to be another: all at once, for they are many and do not ask before they
+    /// are weighed.
+    fn rename(&mut self) {
+        let renamed = std::mem::take(&mut self.renamed);
+        if renamed.is_empty() {
+            return;
+        }
+        // Numbers are never given again, so that nobody becomes who he was.
+        let last = |first| std::iter::successors(Some(first), |number| renamed.get(number).copied()).last();
+        for side in self.talks.values_mut().flat_map(|talk| &mut talk.sides) {
+            side.who = side.who.and_then(last);
+        }
     }
 
     /// All faults, in the order in which they were detected.
@@ -217,6 +238,7 @@ impl View {
     }
 
     fn weigh(&mut self, tick: Time) -> Weighed {
+        self.rename();
         let mut weighed = Weighed::default();
         for (((low, _), (high, _)), talk) in &mut self.talks {
             let [one, other] = talk.sides;
@@ -449,6 +471,9 @@ const FORGET: Span = Span::seconds(60);
 /// Conversations weighed at once, and sources that are reported on.
 const TALKS_MAX: usize = 16_384;
 const REPORTS_MAX: usize = 16_384;
+
+/// Devices that turn out to be others before the conversations are told.
+const RENAMED_MAX: usize = 1_024;
 
 /// Faults kept.
 const FAULTS_MAX: usize = 64;

@@ -155,7 +155,7 @@ impl Fault {
 }
 
 /// Gives the kept number where the other stood.
-pub(super) fn rename(who: &mut Option<Number>, gone: Number, kept: Number) {
+fn rename(who: &mut Option<Number>, gone: Number, kept: Number) {
     if *who == Some(gone) {
         *who = Some(kept);
     }

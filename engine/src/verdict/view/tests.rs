@@ -305,3 +305,26 @@ fn conversations_and_reports_are_bounded() {
     }
     assert_eq!((site.view.talks.len(), site.view.unweighed), (TALKS_MAX, 9));
 }
+
+#[test]
+fn conversations_know_who_turned_out_to_be_another_when_they_are_weighed() {
+    let mut site = Site::default();
+    site.runs(0, 5, &[1, 2], &[1, 2]);
+    let (one, two) = (site.number(1), site.number(2));
+    let (other, third) = (Number(900), Number(901));
+    site.view.renumber(one, other);
+    site.view.renumber(other, third);
+    site.tick(20);
+    let named: BTreeSet<Number> =
+        site.view.talks.values().flat_map(|talk| &talk.sides).filter_map(|side| side.who).collect();
+    assert_eq!(named, BTreeSet::from([site.number(RECORDER), two, third]));
+}
+
+#[test]
+fn who_turned_out_to_be_another_is_remembered_for_some_alone() {
+    let mut view = View::default();
+    for n in 0..10 * RENAMED_MAX {
+        view.renumber(Number(u32::try_from(n).unwrap() + 1), Number(0));
+        assert!(view.renamed.len() < RENAMED_MAX);
+    }
+}
