@@ -37,19 +37,24 @@ pub struct Session {
 /// All sessions, [`SESSIONS_MAX`] at most: further ones are counted, not kept.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    sessions: BTreeMap<Key, Session>,
-    /// By client, server and protocol.
-    talks: BTreeMap<(IpAddr, IpAddr, &'static str), Talk>,
+    talks: BTreeMap<Ends, Talk>,
+    /// By the number of their talk and what was asked for.
+    sessions: BTreeMap<(u32, Option<Text>), Session>,
     logins: usize,
     /// What was not kept.
     pub refused: Refusals,
 }
 
+/// Client, server and protocol.
+type Ends = (IpAddr, IpAddr, &'static str);
+
 /// All that two say in one protocol.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Talk {
+    /// Talks are numbered as they begin, and none ever goes.
+    number: u32,
     /// It comes beside the exchange that it allows.
-    login: Option<Login>,
+    login: Option<Box<Login>>,
     /// What was asked for last, where something was.
     latest: Option<Option<Text>>,
 }
@@ -57,12 +62,18 @@ struct Talk {
 impl Sessions {
     /// Takes an exchange.
     pub fn exchanged(&mut self, key: Key, at: Time) {
-        if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&key) {
-            self.refused.count("sessions in the report", SESSIONS_MAX);
-            return;
+        let Key { client, server, protocol, target } = key;
+        let ends = (client, server, protocol);
+        if self.sessions.len() >= SESSIONS_MAX {
+            let known = self.talks.get(&ends).map(|talk| (talk.number, target.clone()));
+            if known.is_none_or(|known| !self.sessions.contains_key(&known)) {
+                self.refused.count("sessions in the report", SESSIONS_MAX);
+                return;
+            }
         }
-        let talk = self.talks.entry((key.client, key.server, key.protocol)).or_default();
-        talk.latest = Some(key.target.clone());
+        let talk = self.talk(ends);
+        talk.latest = Some(target.clone());
+        let key = (talk.number, target);
         let begun = Session { bytes: 0, first_seen: at, last_seen: at };
         let session = self.sessions.entry(key).or_insert(begun);
         session.first_seen = session.first_seen.min(at);
@@ -74,8 +85,7 @@ impl Sessions {
         let (one, other) = ends;
         for (client, server) in [(one, other), (other, one)] {
             let talk = self.talks.get(&(client, server, protocol));
-            let Some(target) = talk.and_then(|talk| talk.latest.clone()) else { continue };
-            let key = Key { client, server, protocol, target };
+            let Some(key) = talk.and_then(|talk| Some((talk.number, talk.latest.clone()?))) else { continue };
             if let Some(session) = self.sessions.get_mut(&key) {
                 session.bytes = session.bytes.saturating_add(bytes);
             }
@@ -85,8 +95,8 @@ impl Sessions {
 
     /// Takes a login of `client` at `server`; an accepted one is not displaced by one without answer.
     pub fn logged_in(&mut self, client: IpAddr, server: IpAddr, protocol: &'static str, login: &Login) {
-        let who = (client, server, protocol);
-        let known = self.talks.get(&who).and_then(|talk| talk.login.as_ref());
+        let ends = (client, server, protocol);
+        let known = self.talks.get(&ends).and_then(|talk| talk.login.as_ref());
         let is_accepted = known.is_some_and(|known| known.outcome == Outcome::Accepted);
         if is_accepted && login.outcome == Outcome::Unknown {
             return;
@@ -98,20 +108,30 @@ impl Sessions {
             }
             self.logins = self.logins.saturating_add(1);
         }
-        self.talks.entry(who).or_default().login = Some(login.clone());
+        self.talk(ends).login = Some(Box::new(login.clone()));
     }
 
     /// Every session in the order of its key, with the last login.
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Session, Option<&Login>)> {
-        self.sessions.iter().map(|(key, session)| {
-            let talk = self.talks.get(&(key.client, key.server, key.protocol));
-            (key, session, talk.and_then(|talk| talk.login.as_ref()))
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &Session, Option<&Login>)> {
+        self.talks.iter().flat_map(|((client, server, protocol), talk)| {
+            let sessions = self.sessions.range((talk.number, None)..);
+            let own = sessions.take_while(|((number, _), _)| *number == talk.number);
+            own.map(|((_, target), session)| {
+                let key = Key { client: *client, server: *server, protocol, target: target.clone() };
+                (key, session, talk.login.as_deref())
+            })
         })
+    }
+
+    /// The talk of these two, begun where there is none.
+    fn talk(&mut self, ends: Ends) -> &mut Talk {
+        let number = u32::try_from(self.talks.len()).unwrap_or(u32::MAX);
+        self.talks.entry(ends).or_insert(Talk { number, login: None, latest: None })
     }
 }
 
-/// Sessions kept.
-pub const SESSIONS_MAX: usize = 65_536;
+/// Sessions kept: two of each device of a site of 50,000 and more.
+pub const SESSIONS_MAX: usize = 131_072;
 
 #[cfg(test)]
 mod tests {
