@@ -44,9 +44,26 @@ pub struct Expiring<K, V> {
 struct Slot<K, V> {
     entry: Option<(K, V)>,
     used: Time,
-    queued: Time,
+    /// The next older one; with [`USED`] where this was used since it took its place.
     older: u32,
     newer: u32,
+}
+
+impl<K, V> Slot<K, V> {
+    const fn older(&self) -> u32 {
+        self.older & NONE
+    }
+
+    const fn was_used(&self) -> bool {
+        self.older & USED != 0
+    }
+
+    fn touch(&mut self, now: Time) {
+        if now > self.used {
+            self.used = now;
+            self.older |= USED;
+        }
+    }
 }
 
 impl<K: Hash + Eq, V> Expiring<K, V> {
@@ -114,7 +131,7 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
     /// The entry in a slot, used at `now`.
     pub fn touch(&mut self, slot: usize, now: Time) -> Option<&mut V> {
         let slot = self.slots.get_mut(slot)?;
-        slot.used = slot.used.max(now);
+        slot.touch(now);
         slot.entry.as_mut().map(|(_, value)| value)
     }
 
@@ -135,7 +152,7 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
             None => None,
         };
         let hash = self.keyed.of(&key);
-        let slot = Slot { entry: Some((key, value)), used: now, queued: now, older: NONE, newer: NONE };
+        let slot = Slot { entry: Some((key, value)), used: now, older: NONE, newer: NONE };
         let number = match self.free.pop() {
             Some(number) => {
                 if let Some(place) = self.slots.get_mut(number as usize) {
@@ -194,11 +211,9 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
     fn pass_used(&mut self) {
         for _ in 0..self.len() {
             let number = self.oldest;
-            let Some(oldest) = self.slots.get_mut(number as usize) else { return };
-            if oldest.used <= oldest.queued {
+            if !self.slots.get(number as usize).is_some_and(Slot::was_used) {
                 return;
             }
-            oldest.queued = oldest.used;
             self.unqueue(number);
             self.queue(number);
         }
@@ -217,13 +232,13 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
 
     fn unqueue(&mut self, number: u32) {
         let Some(slot) = self.slots.get(number as usize) else { return };
-        let (older, newer) = (slot.older, slot.newer);
+        let (older, newer) = (slot.older(), slot.newer);
         match self.slots.get_mut(older as usize) {
             Some(slot) => slot.newer = newer,
             None => self.oldest = newer,
         }
         match self.slots.get_mut(newer as usize) {
-            Some(slot) => slot.older = older,
+            Some(slot) => slot.older = older | slot.older & USED,
             None => self.newest = older,
         }
     }
@@ -234,7 +249,10 @@ fn slot_key<K, V>(slots: &Slots<Slot<K, V>>, number: u32) -> Option<&K> {
 }
 
 /// No slot: the end of the line.
-const NONE: u32 = u32::MAX;
+const NONE: u32 = u32::MAX >> 1;
+
+/// A mark beside a slot's number.
+const USED: u32 = !NONE;
 
 #[cfg(test)]
 mod tests {
