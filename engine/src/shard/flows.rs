@@ -364,6 +364,9 @@ impl Active {
 
 /// Adds a review; where there are too many the first comes due at once.
 fn push(reviews: &mut VecDeque<Review>, review: Review) {
+    if reviews.len() == reviews.capacity() {
+        reviews.reserve_exact(REVIEWS_MORE);
+    }
     reviews.push_back(review);
     if reviews.len() > REVIEWS_MAX
         && let Some(first) = reviews.front_mut()
@@ -405,6 +408,9 @@ const EMBRYONIC_FOR: Span = Span::seconds(65);
 
 /// Reviews in waiting: each connection may have ended and begun anew.
 const REVIEWS_MAX: usize = 4 * CONNECTIONS_MAX;
+
+/// Room for so many is made at a time.
+const REVIEWS_MORE: usize = 512;
 
 /// Segments with bytes in one second that are told of: of a few nothing can be learned.
 const CARRYING_MIN: u64 = 8;

@@ -45,7 +45,9 @@ pub struct Ask {
 /// The latest asks to one device, in watched time.
 #[derive(Debug, Default)]
 pub struct Asks {
-    latest: VecDeque<(Time, Ask)>,
+    /// In a box: of most devices nobody asks.
+    #[allow(clippy::box_collection)]
+    latest: Option<Box<VecDeque<(Time, Ask)>>>,
     /// Who received its media, and when he last sent it anything.
     clients: FewBy<Number, Time>,
 }
@@ -75,19 +77,21 @@ impl Asks {
         if ask.how != How::HostUnreachable && !self.clients.contains_key(&ask.by) {
             return false;
         }
-        if self.latest.len() >= ASKS_MAX {
-            self.latest.pop_front();
+        let latest = self.latest.get_or_insert_default();
+        if latest.len() >= ASKS_MAX {
+            latest.pop_front();
         }
-        self.latest.push_back((at, ask));
+        latest.push_back((at, ask));
         true
     }
 
     /// Takes over the asks to a device that turned out to be this one.
     pub fn absorb(&mut self, other: Self) {
-        let mut all: Vec<(Time, Ask)> = self.latest.drain(..).chain(other.latest).collect();
+        let mut all: Vec<(Time, Ask)> = self.latest().chain(other.latest()).copied().collect();
         all.sort_by_key(|(at, ask)| (*at, ask.cite));
         let surplus = all.len().saturating_sub(ASKS_MAX);
-        self.latest = all.into_iter().skip(surplus).collect();
+        let latest: VecDeque<_> = all.into_iter().skip(surplus).collect();
+        self.latest = (!latest.is_empty()).then(|| Box::new(latest));
         for (client, last) in other.clients {
             self.known(Some(client));
             self.addressed(client, last);
@@ -97,7 +101,7 @@ impl Asks {
     /// When it was asked next after `at`.
     #[must_use]
     pub fn next_after(&self, at: Time) -> Option<Time> {
-        self.latest.iter().map(|(asked, _)| *asked).filter(|asked| *asked > at).min()
+        self.latest().map(|(asked, _)| *asked).filter(|asked| *asked > at).min()
     }
 
     /// The asks after `since` and until `until` that prove a refusal: for each way of asking
@@ -105,7 +109,7 @@ impl Asks {
     #[must_use]
     pub fn refused(&self, since: Time, until: Time) -> Vec<Ask> {
         let is_in_time = |at: Time| at > since && at <= until;
-        let in_time: Vec<&(Time, Ask)> = self.latest.iter().filter(|(at, _)| is_in_time(*at)).collect();
+        let in_time: Vec<&(Time, Ask)> = self.latest().filter(|(at, _)| is_in_time(*at)).collect();
         let mut refused = Vec::new();
         for how in [How::Resolve, How::Connect, How::Resend, How::HostUnreachable] {
             let mut ways: Vec<(Time, Ask)> =
@@ -116,6 +120,10 @@ impl Asks {
             }
         }
         refused
+    }
+
+    fn latest(&self) -> impl Iterator<Item = &(Time, Ask)> {
+        self.latest.iter().flat_map(|latest| latest.iter())
     }
 
     /// Whether these asks by one asker, in order, show that he was not answered.
@@ -218,6 +226,6 @@ mod tests {
         let mut asks =
             asks(&[1].repeat(1_000).iter().map(|s| ask(*s, 1, How::Connect, 1)).collect::<Vec<_>>());
         (0..1_000).for_each(|client| asks.known(Some(Number(client))));
-        assert_eq!((asks.latest.len(), asks.clients.len()), (ASKS_MAX, CLIENTS_MAX));
+        assert_eq!((asks.latest().count(), asks.clients.len()), (ASKS_MAX, CLIENTS_MAX));
     }
 }

@@ -284,6 +284,9 @@ impl Track {
     /// Ends a second.
     pub fn end(&mut self, tick: Time) {
         if let Some(bin) = self.now.take() {
+            if self.bins.len() == self.bins.capacity() {
+                self.bins.reserve_exact(BINS_MORE);
+            }
             self.bins.push_back(Bin { tick, ..bin });
         }
         while self.bins.front().is_some_and(|bin| tick - bin.tick > KEPT) {
@@ -461,6 +464,8 @@ const fn is_loss(lost: u64, expected: u64) -> bool {
 pub const WINDOW: Span = Span::seconds(60);
 /// What is kept: a report's interval may have begun before.
 const KEPT: Span = Span::seconds(70);
+/// Room for so many seconds is made at a time: doubled, it would end at nearly twice what is kept.
+const BINS_MORE: usize = 8;
 /// Losses so near to one another have one beginning: of ten packets a second one in thirty is missing each 3 s.
 const ROW: Span = Span::seconds(15);
 /// A stream that was silent for so long was interrupted (facts: offline and switch, section 1: RTP video).
