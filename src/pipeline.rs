@@ -437,7 +437,7 @@ impl Books {
 }
 
 const fn cite(head: &FrameHead) -> Cite {
-    Cite { input: head.input, frame: head.frame }
+    Cite::new(head.input, head.frame)
 }
 
 /// Rounds on their way between two threads; one is a quarter of a megabyte.

@@ -398,7 +398,7 @@ impl Face {
         let [source, destination] = [layers.source_mac, layers.destination_mac].map(mac_word);
         let macs = fold(source ^ WAY, destination ^ WAY.rotate_left(32));
         let direction = layers.direction.map_or(0, |direction| 1 + direction as u64);
-        let way = u64::from(arrival.cite.input) << 40
+        let way = u64::from(arrival.cite.input()) << 40
             ^ u64::from(arrival.interface) << 16
             ^ u64::from(layers.hop_limit) << 8
             ^ direction;

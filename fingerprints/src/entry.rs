@@ -28,7 +28,7 @@ use crate::identifiers::Identifiers;
 #[derive(Debug)]
 pub struct Entry {
     /// Its id, for ever.
-    pub id: &'static str,
+    pub id: &'static &'static str,
     /// The file that it stands in.
     pub file: String,
     /// Its pattern.
@@ -170,7 +170,7 @@ impl Entry {
             return Err(problems);
         }
         Ok(Self {
-            id: Box::leak(said.id.into_boxed_str()),
+            id: Box::leak(Box::new(&*Box::leak(said.id.into_boxed_str()))),
             file: file.to_owned(),
             pattern: said.pattern,
             templates,

@@ -181,7 +181,7 @@ impl Fingerprints {
     /// The entry of this id, for a person to read.
     #[must_use]
     pub fn entry(&self, id: &str) -> Option<Shown<'_>> {
-        let entry = self.entries().find(|entry| entry.id == id)?;
+        let entry = self.entries().find(|entry| *entry.id == id)?;
         Some(Shown {
             file: &entry.file,
             pattern: &entry.pattern,

@@ -123,7 +123,7 @@ fn first_entry_that_matches_speaks_alone() {
     let fingerprints = read(&format!("{ACME}{general}")).unwrap();
     let mut labels: Vec<Label> = Vec::new();
     fingerprints.labels(Key::RtspServer, "AcmeRTSP/2.4", &mut labels);
-    assert!(labels.iter().all(|label| label.entry == "acme-camera"));
+    assert!(labels.iter().all(|label| *label.entry == "acme-camera"));
     assert_eq!(labels.len(), 3);
 }
 

@@ -25,7 +25,7 @@ fn label_carries_strength_key_and_entry() {
     let labels = labels(Key::RtspRealm, "AXIS_B8A44F000000");
     let label = labels.first().unwrap();
     assert_eq!((label.attribute, label.value.as_str()), (Concluded::Vendor, "Axis"));
-    assert_eq!((label.strength, label.key, label.entry), (90, Key::RtspRealm, "rtsp-realm-axis"));
+    assert_eq!((label.strength, label.key, *label.entry), (90, Key::RtspRealm, "rtsp-realm-axis"));
 }
 
 #[test]

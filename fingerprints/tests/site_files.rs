@@ -26,7 +26,7 @@ examples = ["Dahua Rtsp Server"]
 fn labels(fingerprints: &Fingerprints, key: Key, value: &str) -> Vec<(&'static str, String)> {
     let mut labels: Vec<Label> = Vec::new();
     fingerprints.labels(key, value, &mut labels);
-    labels.into_iter().map(|label| (label.entry, label.value.as_str().to_owned())).collect()
+    labels.into_iter().map(|label| (*label.entry, label.value.as_str().to_owned())).collect()
 }
 
 #[test]

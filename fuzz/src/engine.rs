@@ -64,7 +64,7 @@ fn steps(frames: &[Frame<'_>], seed: u64) -> (Vec<Step>, Option<Time>) {
         }
         steps.extend(moments.drain(..).map(Step::Said));
         let peeled = peeler.peel(frame.link, frame.at, frame.bytes, frame.wire_length);
-        let cite = Cite { input: 0, frame: number };
+        let cite = Cite::new(0, number);
         let place =
             FrameIn { at: frame.at, frame: number, cite, interface: 0, wire_length: frame.wire_length };
         shard.frame(&place, &peeled, frame.bytes, &mut seen);

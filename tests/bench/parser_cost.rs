@@ -151,7 +151,7 @@ fn walk(mut reader: Reader, registry: &'static [&'static Parser]) -> Result<u64,
             let frame = FrameIn {
                 at: head.at,
                 frame: head.number,
-                cite: Cite { input: head.input, frame: head.frame },
+                cite: Cite::new(head.input, head.frame),
                 interface: head.interface,
                 wire_length: head.wire_length,
             };

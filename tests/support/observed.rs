@@ -122,7 +122,7 @@ impl Observed {
                     self.ledger.gap(from, to, why);
                 }
                 Moment::Leap { from, to } => {
-                    self.ledger.leap(from, to, Cite { input: 0, frame: self.frame });
+                    self.ledger.leap(from, to, Cite::new(0, self.frame));
                 }
             }
         }
@@ -170,7 +170,7 @@ impl Observed {
     /// Adds copies of a second, as of a mirror that makes them without any difference.
     fn count(&mut self, sight: &Sight, copied: &Copied) {
         let Copied { again, alike, most } = *copied;
-        let (at, cite) = (Time(sight.at), Cite { input: 0, frame: self.frame });
+        let (at, cite) = (Time(sight.at), Cite::new(0, self.frame));
         let (first, _) = self.counts.copies.made.unwrap_or(((at, cite), at));
         self.counts.packets += again;
         self.counts.copies.merge(&duplicate::Counts {
@@ -242,7 +242,7 @@ impl Observed {
         Observation {
             place: Place { frame: self.frame, shard: 0, index: FIRST_OF_FRAME + index },
             at,
-            cite: Cite { input: 0, frame: self.frame },
+            cite: Cite::new(0, self.frame),
             subject: party(&sight.from),
             peer: party(&sight.to),
             transport: sight.protocol,

@@ -52,7 +52,7 @@ impl Bench {
         };
         let is_of_ports = subject.port > 0 && peer.port > 0;
         self.ledger.observe(&Observation {
-            place: Place { frame: cite(at).frame, ..Place::default() },
+            place: Place { frame: cite(at).frame(), ..Place::default() },
             at,
             cite: cite(at),
             subject,
@@ -173,7 +173,7 @@ pub fn activity(at: Time, packets: u64) -> Activity {
         flow: 1,
         protocol: Some("udp"),
         first: at,
-        first_frame: (0, cite(at).frame),
+        first_frame: (0, cite(at).frame()),
         last: at,
         packets,
         bytes: packets * 100,
@@ -196,7 +196,7 @@ pub const fn mac(last: u8) -> Mac {
 
 /// The frame of a moment.
 pub fn cite(at: Time) -> Cite {
-    Cite { input: 0, frame: at.0.unsigned_abs() / 1_000_000 + 1 }
+    Cite::new(0, at.0.unsigned_abs() / 1_000_000 + 1)
 }
 
 pub const fn s(s: i64) -> Time {

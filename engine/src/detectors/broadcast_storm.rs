@@ -190,10 +190,7 @@ impl Detector for Storms {
             Fact::Activity(activity) if is_to_all(seen, activity.protocol) => {
                 let tally = Tally {
                     frames: activity.packets,
-                    first: (
-                        activity.first,
-                        Cite { input: activity.first_frame.0, frame: activity.first_frame.1 },
-                    ),
+                    first: (activity.first, Cite::new(activity.first_frame.0, activity.first_frame.1)),
                     last: (activity.last, seen.cite),
                     vlan: seen.subject.vlan,
                 };

@@ -193,7 +193,7 @@ mod tests {
     /// Sees one port's word.
     fn sees(ends: &mut Ends, at: i64, port: u8, fact: Fact) -> Option<News> {
         ends.observe(&Observation {
-            place: Place { frame: cite(s(at)).frame, ..Place::default() },
+            place: Place { frame: cite(s(at)).frame(), ..Place::default() },
             at: s(at),
             cite: cite(s(at)),
             subject: from(port),

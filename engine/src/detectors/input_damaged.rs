@@ -32,7 +32,7 @@ pub const KIND: Kind = Kind {
 pub fn finding(index: u32, input: &Input) -> Option<Finding> {
     let error = input.error.as_ref()?;
     let at = input.last.unwrap_or_default();
-    let frame = Cite { input: index, frame: input.packets };
+    let frame = Cite::new(index, input.packets);
     Some(Finding {
         id: id(KIND.id, &format!("{}/{}", input.name, input.bytes), at),
         kind: &KIND,

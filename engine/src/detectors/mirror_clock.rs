@@ -35,7 +35,7 @@ pub const KIND: Kind = Kind {
 pub fn finding(from: Time, to: Time, cite: Cite) -> Finding {
     let (before, after) = (rfc3339(from), rfc3339(to));
     Finding {
-        id: id(KIND.id, &cite.frame.to_string(), from),
+        id: id(KIND.id, &cite.frame().to_string(), from),
         kind: &KIND,
         severity: KIND.severity,
         confidence: 95,

@@ -177,7 +177,7 @@ impl Recordings {
             }
         }
         if let Some(stop) = camera.told.take().and_then(|index| self.stops.get_mut(index)) {
-            let cite = Cite { input: second.first_frame.0, frame: second.first_frame.1 };
+            let cite = Cite::new(second.first_frame.0, second.first_frame.1);
             stop.ended = stop.ended.or(Some((second.first, cite)));
         }
         if first - camera.last > camera.patience() {

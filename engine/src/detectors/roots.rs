@@ -230,7 +230,7 @@ pub mod tests {
 
     fn seen(at: Time, by: u8, fact: Fact) -> Observation {
         Observation {
-            place: Place { frame: cite(at).frame, ..Place::default() },
+            place: Place { frame: cite(at).frame(), ..Place::default() },
             at,
             cite: cite(at),
             subject: from(by),

@@ -138,7 +138,7 @@ impl Services {
         }
         service.served = (activity.last, seen.cite);
         (service.count, service.refusals) = (0, Vec::new());
-        let first = Cite { input: activity.first_frame.0, frame: activity.first_frame.1 };
+        let first = Cite::new(activity.first_frame.0, activity.first_frame.1);
         if let Some(failure) = service.failure.take().and_then(|index| self.failures.get_mut(index)) {
             failure.ended = Some((activity.first.max(failure.last), first));
         }

@@ -204,7 +204,7 @@ impl Stalls {
                 media.went_on = went_on;
             }
         }
-        let first_frame = Cite { input: second.first_frame.0, frame: second.first_frame.1 };
+        let first_frame = Cite::new(second.first_frame.0, second.first_frame.1);
         for index in ended {
             if let Some(stall) = self.stalls.get_mut(index)
                 && stall.ended.is_none()

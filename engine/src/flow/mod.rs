@@ -233,7 +233,7 @@ impl Sum {
             flow,
             protocol,
             first: self.first,
-            first_frame: (self.first_cite.input, self.first_cite.frame),
+            first_frame: (self.first_cite.input(), self.first_cite.frame()),
             last: self.last,
             packets: self.packets,
             bytes: self.bytes,

@@ -106,7 +106,7 @@ pub struct Sight {
     /// In which frame.
     pub cite: Cite,
     /// The fingerprint that concluded it; `None` where it was said outright.
-    pub entry: Option<&'static str>,
+    pub entry: Option<&'static &'static str>,
 }
 
 impl Sight {
@@ -339,7 +339,7 @@ mod tests {
     }
 
     fn seen(attribute: Attribute, value: Text, (source, strength): (&'static str, u8)) -> Sight {
-        let cite = Cite { input: 0, frame: 5 };
+        let cite = Cite::new(0, 5);
         Sight { attribute, value, source, strength, at: Time(5), cite, entry: None }
     }
 }

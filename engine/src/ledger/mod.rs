@@ -419,7 +419,7 @@ impl Ledger {
             self.bind(mac, ip, BindingBy::LinkScope, seen);
         }
         let Some(number) = self.device_of(&seen.subject, seen) else { return };
-        let first = Cite { input: activity.first_frame.0, frame: activity.first_frame.1 };
+        let first = Cite::new(activity.first_frame.0, activity.first_frame.1);
         self.directory.heard(number, (activity.first, activity.last));
         let mut receives_media = false;
         if let Some(device) = self.directory.device_mut(number) {
@@ -472,7 +472,7 @@ impl Ledger {
         if let Some(device) = self.directory.device_mut(number) {
             device.sends_media = true;
         }
-        let cite = Cite { input: second.first_frame.0, frame: second.first_frame.1 };
+        let cite = Cite::new(second.first_frame.0, second.first_frame.1);
         let client = self.directory.find_ip(second.destination, seen.subject.vlan);
         if let Some(device) = client.and_then(|client| self.directory.device_mut(client)) {
             device.receives_media = true;

@@ -221,13 +221,13 @@ fn device(
             .sights()
             .map(|sight| Identity {
                 attribute: sight.attribute.name(),
-                value: sight.value.as_str().to_owned(),
+                value: sight.value.clone(),
                 confidence: Decimal::confidence(sight.strength),
                 source: sight.source,
-                entry: sight.entry,
+                entry: sight.entry.copied(),
                 time: Stamp(sight.at),
-                input: sight.cite.input,
-                frame: sight.cite.frame,
+                input: sight.cite.input(),
+                frame: sight.cite.frame(),
             })
             .collect(),
         services: device
@@ -435,8 +435,8 @@ fn finding(claim: &finding::Finding, ids: &BTreeMap<Number, String>) -> Finding 
             .iter()
             .map(|it| Evidence {
                 time: rfc3339(it.at),
-                input: it.cite.map(|cite| cite.input),
-                frame: it.cite.map(|cite| cite.frame),
+                input: it.cite.map(|cite| cite.input()),
+                frame: it.cite.map(|cite| cite.frame()),
                 protocol: it.protocol,
                 text: it.text.clone(),
             })

@@ -78,7 +78,9 @@ pub fn write(
             if let Some(role) = device.role.filter(|role| attribute == KIND && role.kind == value) {
                 writeln!(out, "  {}  what it does: {}", Decimal::confidence(role.strength), role.because)?;
             }
-            for said in device.identity.iter().filter(|it| it.attribute == attribute && it.value == value) {
+            for said in
+                device.identity.iter().filter(|it| it.attribute == attribute && it.value.as_str() == value)
+            {
                 witness(report, said, out)?;
             }
         }
@@ -98,7 +100,8 @@ fn values<'a>(device: &'a Device, attribute: &str) -> Vec<(&'a str, u8)> {
     }
     let chosen = |value: &str| attribute == KIND && value == device.kind;
     let sure = |value: &str| {
-        let said = device.identity.iter().filter(|it| it.attribute == attribute && it.value == value);
+        let said =
+            device.identity.iter().filter(|it| it.attribute == attribute && it.value.as_str() == value);
         let does = role.filter(|role| role.kind == value).map(|role| role.strength);
         confidence(said.map(|it| it.confidence.percent()).chain(does))
     };

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use serde_json::value::RawValue;
-use spanwatch_parsers::Time;
+use spanwatch_parsers::{Text, Time};
 use time::Stamp;
 
 use crate::duplicate;
@@ -256,7 +256,9 @@ pub struct Device {
 #[allow(missing_docs)]
 pub struct Identity {
     pub attribute: &'static str,
-    pub value: String,
+    /// The ledger's own: a large site's report has half a million.
+    #[serde(serialize_with = "as_str")]
+    pub value: Text,
     pub confidence: Decimal,
     pub source: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -540,6 +542,10 @@ impl std::fmt::Display for Decimal {
         let unit = 10_u64.pow(u32::try_from(self.decimals).unwrap_or(0));
         write!(f, "{}.{:0width$}", self.scaled / unit, self.scaled % unit, width = self.decimals)
     }
+}
+
+fn as_str<S: serde::Serializer>(text: &Text, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text.as_str())
 }
 
 impl Serialize for Decimal {

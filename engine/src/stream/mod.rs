@@ -281,7 +281,7 @@ impl Stream {
             ssrc: self.ssrc,
             payload_type: self.payload_type,
             first: self.sum.first,
-            first_frame: (self.sum.first_cite.input, self.sum.first_cite.frame),
+            first_frame: (self.sum.first_cite.input(), self.sum.first_cite.frame()),
             last: self.sum.last,
             packets: self.sum.packets,
             bytes: self.sum.bytes,
@@ -331,7 +331,7 @@ mod tests {
 
     fn send(streams: &mut Streams, n: u16, channel: Option<u8>, is_expected: bool) {
         let at = Time(i64::from(n) * 20_000_000);
-        let counted = Counted { at, cite: Cite { input: 0, frame: u64::from(n) + 1 }, bytes: 0, stamp: None };
+        let counted = Counted { at, cite: Cite::new(0, u64::from(n) + 1), bytes: 0, stamp: None };
         let found =
             Found { flow: (1, Way::Orig), talk: &talk(), frame: (u64::from(n) + 1, counted), is_expected };
         let media = Media {

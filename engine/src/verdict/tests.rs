@@ -10,7 +10,7 @@ fn s(s: i64) -> Time {
 }
 
 fn cite(frame: u64) -> Cite {
-    Cite { input: 0, frame }
+    Cite::new(0, frame)
 }
 
 /// One second of media, as a shard sums it up.

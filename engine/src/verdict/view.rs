@@ -111,7 +111,7 @@ impl View {
         from: Option<Number>,
         to: Option<Number>,
     ) {
-        let first = (activity.first, Cite { input: activity.first_frame.0, frame: activity.first_frame.1 });
+        let first = (activity.first, Cite::new(activity.first_frame.0, activity.first_frame.1));
         let (Some(own), Some(other)) = (end(&seen.subject), end(&seen.peer)) else { return };
         if seen.transport != Some(TCP) {
             return;

@@ -103,7 +103,7 @@ impl Lower {
         let frame = FrameIn {
             at: head.at,
             frame: head.number,
-            cite: Cite { input: head.input, frame: head.frame },
+            cite: Cite::new(head.input, head.frame),
             interface: head.interface,
             wire_length: head.wire_length,
         };

@@ -164,8 +164,8 @@ pub struct Label {
     pub strength: u8,
     /// Which raw attribute it was drawn from.
     pub key: Key,
-    /// The fingerprint's id.
-    pub entry: &'static str,
+    /// The fingerprint's id; by a thin pointer, as a large site's ledger keeps half a million.
+    pub entry: &'static &'static str,
 }
 
 /// The attributes that a fingerprint can conclude.

@@ -78,7 +78,7 @@ impl Site {
         Observation {
             place: Position::default(),
             at: s(self.second),
-            cite: Cite { input: 0, frame: self.second.unsigned_abs() },
+            cite: Cite::new(0, self.second.unsigned_abs()),
             subject: party(from),
             peer: party(to),
             transport: Some(17),

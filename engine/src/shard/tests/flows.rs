@@ -16,7 +16,7 @@ fn activity_is_summed_by_flow_and_side() {
         .iter()
         .filter_map(|seen| match seen.fact {
             Fact::Activity(sum) => {
-                Some((sum.flow, sum.packets, sum.longest_gap, seen.subject.port, seen.cite.frame))
+                Some((sum.flow, sum.packets, sum.longest_gap, seen.subject.port, seen.cite.frame()))
             }
             _ => None,
         })
@@ -137,7 +137,7 @@ fn a_broadcast_that_circles_is_said_with_its_sender() {
     let said: Vec<_> = bench.out.iter().filter(|seen| matches!(seen.fact, Fact::Returning(_))).collect();
     let [said] = said[..] else { panic!("{said:?}") };
     let Fact::Returning(returning) = said.fact else { panic!("{said:?}") };
-    assert_eq!((returning.most, returning.last, said.cite.frame), (499, Time(499 * 400_000), 500));
+    assert_eq!((returning.most, returning.last, said.cite.frame()), (499, Time(499 * 400_000), 500));
     assert_eq!(said.subject.mac, Some(Mac([2, 0, 0, 0, 0, 9])));
     bench.tick(ms(2_000));
     assert_eq!(bench.out.iter().filter(|seen| matches!(seen.fact, Fact::Returning(_))).count(), 1);

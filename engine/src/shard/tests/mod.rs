@@ -151,7 +151,7 @@ impl Bench {
         self.frame += 1;
         let length = bytes.len() as u32;
         let peeled = self.peeler.peel(LinkType::ETHERNET, at, bytes, length);
-        let cite = Cite { input: 0, frame: self.frame };
+        let cite = Cite::new(0, self.frame);
         let frame = FrameIn { at, frame: self.frame, cite, interface: 0, wire_length: length };
         self.shard.frame(&frame, &peeled, bytes, &mut self.out);
     }

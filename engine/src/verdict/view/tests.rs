@@ -18,7 +18,7 @@ fn party(host: u8, port: u16) -> Party {
 }
 
 fn cite(at: Time) -> Cite {
-    Cite { input: 0, frame: at.0.unsigned_abs() / 1_000_000_000 }
+    Cite::new(0, at.0.unsigned_abs() / 1_000_000_000)
 }
 
 /// A view with the directory that it looks at.
