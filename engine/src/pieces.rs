@@ -16,52 +16,56 @@
 
 use std::collections::BTreeMap;
 
-/// Stretches of bytes by their offset.
+/// Stretches of bytes by their offset. Most connections never wait for one: those hold nothing but the place for it.
 #[derive(Debug, Default)]
-pub struct Pieces {
+pub struct Pieces(Option<Box<Held>>);
+
+#[derive(Debug, Default)]
+struct Held {
     pieces: BTreeMap<u64, Box<[u8]>>,
-    held: usize,
+    bytes: usize,
 }
 
 impl Pieces {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.len() == 0
     }
 
     /// How many stretches there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.pieces.len()
+        self.0.as_ref().map_or(0, |held| held.pieces.len())
     }
 
     /// The memory in use, the book-keeping included.
     #[must_use]
-    pub const fn held(&self) -> usize {
-        self.held
+    pub fn held(&self) -> usize {
+        self.0.as_ref().map_or(0, |held| held.bytes)
     }
 
     /// The first offset.
     #[must_use]
     pub fn first(&self) -> Option<u64> {
-        self.pieces.keys().next().copied()
+        self.0.as_ref()?.pieces.keys().next().copied()
     }
 
     /// The offset behind the last byte.
     #[must_use]
     pub fn end(&self) -> Option<u64> {
-        self.pieces.iter().next_back().map(|(at, piece)| at.saturating_add(piece.len() as u64))
+        let (at, piece) = self.0.as_ref()?.pieces.last_key_value()?;
+        Some(at.saturating_add(piece.len() as u64))
     }
 
     /// Whether everything from 0 up to `length` is here.
     #[must_use]
     pub fn reaches(&self, length: u64) -> bool {
-        if (self.held as u64) < length {
+        if (self.held() as u64) < length {
             return false;
         }
         let mut reached = 0;
-        for (at, piece) in &self.pieces {
+        for (at, piece) in self.0.iter().flat_map(|held| &held.pieces) {
             if *at > reached {
                 break;
             }
@@ -72,13 +76,23 @@ impl Pieces {
 
     /// Takes out the first stretch.
     pub fn pop_first(&mut self) -> Option<(u64, Box<[u8]>)> {
-        let (at, piece) = self.pieces.pop_first()?;
-        self.held = self.held.saturating_sub(cost(piece.len()));
+        let held = self.0.as_mut()?;
+        let (at, piece) = held.pieces.pop_first()?;
+        held.bytes = held.bytes.saturating_sub(cost(piece.len()));
+        if held.pieces.is_empty() {
+            self.0 = None;
+        }
         Some((at, piece))
     }
 
     /// Adds what is new of `bytes`, which begin at `at`.
     pub fn add(&mut self, at: u64, bytes: &[u8]) {
+        self.0.get_or_insert_default().add(at, bytes);
+    }
+}
+
+impl Held {
+    fn add(&mut self, at: u64, bytes: &[u8]) {
         let end = at.saturating_add(bytes.len() as u64);
         let mut from = match self.pieces.range(..=at).next_back() {
             Some((before, piece)) => before.saturating_add(piece.len() as u64).max(at),
@@ -100,7 +114,7 @@ impl Pieces {
     fn keep(&mut self, at: u64, bytes: &[u8], (from, to): (u64, u64)) {
         let part = usize::try_from(from).ok().zip(usize::try_from(to).ok());
         if let Some(part) = part.and_then(|(from, to)| bytes.get(from..to)) {
-            self.held = self.held.saturating_add(cost(part.len()));
+            self.bytes = self.bytes.saturating_add(cost(part.len()));
             self.pieces.insert(at, part.into());
         }
     }

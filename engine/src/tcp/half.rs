@@ -108,7 +108,7 @@ impl Half {
 
     /// The memory in use.
     #[must_use]
-    pub const fn held(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.pieces.held()
     }
 
