@@ -36,7 +36,7 @@ pub fn hold(input: &[u8]) {
     }
     if let Some(clock) = clock {
         ledger.complete(clock);
-        hold_report(&ledger, clock);
+        hold_report(ledger, clock);
     }
 }
 
@@ -95,7 +95,7 @@ fn hold_order(steps: &[Step]) {
 }
 
 /// The report can be written in every form, and nothing in it does harm to a terminal.
-fn hold_report(ledger: &Ledger, clock: Time) {
+fn hold_report(ledger: Ledger, clock: Time) {
     let run = Run { clock: Some(clock), ..Run::default() };
     let report = report(ledger, &run);
     let style = table::Style { width: 120, is_coloured: false };

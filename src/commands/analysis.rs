@@ -83,7 +83,7 @@ pub fn analysed(inputs: Inputs, options: &Options, data: &Data) -> Result<(Repor
         until: options.until.filter(|until| Some(*until) > analysis.clock),
         clock: analysis.clock,
     };
-    Ok((report(&analysis.ledger, &run), run.counts))
+    Ok((report(analysis.ledger, &run), run.counts))
 }
 
 /// What an analysis goes by beside the packets.

@@ -79,7 +79,7 @@ impl Observed {
         if let Some(end) = clock {
             self.ledger.complete(end);
         }
-        report(&self.ledger, &Run { clock, counts: self.counts, ..Run::default() })
+        report(self.ledger, &Run { clock, counts: self.counts, ..Run::default() })
     }
 
     fn end_second(&mut self) {

@@ -378,6 +378,12 @@ impl Ledger {
         findings
     }
 
+    /// Lets go of what nothing but findings is made of, once they were told, to make room for the report.
+    pub fn let_go(&mut self) {
+        self.detectors = Vec::new();
+        (self.losses, self.view) = (Losses::default(), View::default());
+    }
+
     /// Of how many devices of the site we see what they send and what is sent to them, of how many only
     /// what they send to groups, and of how many only one side.
     #[must_use]

@@ -18,6 +18,8 @@ use crate::finding::{self, Severity};
 use crate::ledger::Ledger;
 use crate::ledger::directory::Number;
 use crate::ledger::identity::Attribute;
+use crate::ledger::session::Sessions;
+use crate::ledger::stream::Streams;
 use crate::verdict::State;
 
 /// What the report says of the run beside what the ledger knows.
@@ -39,9 +41,9 @@ pub struct Run {
     pub clock: Option<Time>,
 }
 
-/// Builds the report.
+/// Builds the report. It takes the place of the ledger, part by part: of a large site both are hundreds of megabytes.
 #[must_use]
-pub fn report(ledger: &Ledger, run: &Run) -> Report {
+pub fn report(mut ledger: Ledger, run: &Run) -> Report {
     let first = run.inputs.iter().filter_map(|input| input.first).min();
     let last = run.inputs.iter().filter_map(|input| input.last).max();
     let now = run.until.or(run.clock).or(last).unwrap_or_default();
@@ -53,12 +55,16 @@ pub fn report(ledger: &Ledger, run: &Run) -> Report {
     claims.extend((0..).zip(&run.inputs).filter_map(|(index, input)| input_damaged::finding(index, input)));
     claims.sort_by(|a, b| (a.severity, a.first_seen, &a.id).cmp(&(b.severity, b.first_seen, &b.id)));
 
-    let ids = ids(ledger);
+    let capture = capture(&ledger, run, first, last);
+    ledger.let_go();
+    let ids = ids(&ledger);
+    let (streams, sessions) = (streams(&ledger, &ids), sessions(&ledger));
+    (ledger.streams, ledger.sessions) = (Streams::default(), Sessions::default());
     #[allow(clippy::vec_box)]
     let mut devices: Vec<Box<Device>> = ledger
         .directory
         .devices()
-        .map(|(number, device)| Box::new(self::device(ledger, &claims, number, device, &ids, now)))
+        .map(|(number, device)| Box::new(self::device(&ledger, &claims, number, device, &ids, now)))
         .collect();
     devices.sort_by(|a, b| a.id.cmp(&b.id));
     let summary = summary(&devices, &claims);
@@ -81,11 +87,11 @@ pub fn report(ledger: &Ledger, run: &Run) -> Report {
                 (name.clone(), DataList { date: date.clone(), sha256: sha256(content) })
             })
             .collect(),
-        capture: capture(ledger, run, first, last),
+        capture,
         devices,
-        switches: switches(ledger, &ids),
-        streams: streams(ledger, &ids),
-        sessions: sessions(ledger),
+        switches: switches(&ledger, &ids),
+        streams,
+        sessions,
         findings: claims.iter().map(|claim| finding(claim, &ids)).collect(),
         summary,
     }

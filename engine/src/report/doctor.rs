@@ -216,7 +216,7 @@ mod tests {
 
     fn of(counts: CaptureCounts, family: Option<&Family>) -> Letter {
         let run = Run { counts, ..Run::default() };
-        letter(&report(&Ledger::new(Fingerprints::builtin()), &run), &run.counts, family)
+        letter(&report(Ledger::new(Fingerprints::builtin()), &run), &run.counts, family)
     }
 
     fn whole() -> CaptureCounts {
