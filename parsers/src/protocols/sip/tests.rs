@@ -232,6 +232,10 @@ fn probe_knows_messages_alone() {
         assert_eq!(probe(&stream, bytes), answer, "{}", bytes.escape_ascii());
     }
     assert_eq!(probe(&Envelope::default(), b"REGIS"), Probe::No);
+    // At home a method that nobody knows may become a message, however it is cut.
+    let at_home = Envelope { destination_port: PORT, ..stream };
+    assert_eq!(probe(&at_home, b"XYZ"), Probe::Maybe);
+    assert_eq!(probe(&at_home, b"XYZ sip:door"), Probe::Yes);
 }
 
 #[test]
