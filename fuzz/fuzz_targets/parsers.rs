@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| spanwatch_fuzz::parsers::hold(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    spanwatch_fuzz::parsers::hold(bytes);
+});

@@ -50,17 +50,17 @@ pub struct Chunk<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Holds one input to the laws.
+/// Holds one input to the laws, and tells how many facts and media packets it gave.
 ///
 /// # Panics
 /// Where a law is broken.
-pub fn hold(input: &[u8]) {
+pub fn hold(input: &[u8]) -> usize {
     let case = Case::read(input);
-    let Some(parser) = ALL.get(usize::from(case.parser) % ALL.len()) else { return };
+    let Some(parser) = ALL.get(usize::from(case.parser) % ALL.len()) else { return 0 };
     hold_text(case.rest);
     match parser.start {
         Start::Datagram(read) => {
-            for is_cut in [case.envelope.is_cut, true] {
+            let said = [case.envelope.is_cut, true].map(|is_cut| {
                 let envelope = Envelope { is_cut, ..case.envelope };
                 (parser.probe)(&envelope, case.rest);
                 let mut sink = Sink::default();
@@ -68,17 +68,22 @@ pub fn hold(input: &[u8]) {
                     assert!(!fault.field().is_empty(), "a fault names its field");
                 }
                 hold_sink(&sink);
-            }
+                let said = sink.facts.len() + sink.media.len();
+                hold_said(said, case.rest.len());
+                said
+            });
+            said[0]
         }
         Start::Session(start) => {
             let chunks = Chunk::read_all(case.rest);
             let is_stream = is_stream(parser, &case);
-            let start = || start(&Envelope { is_stream, ..case.envelope });
+            let envelope = Envelope { is_stream, ..case.envelope };
+            let start = || start(&envelope);
             if is_stream {
-                hold_probe(parser, &case.envelope, &chunks);
-                hold_stream(&start, &joined(&chunks, case.stream_max));
+                hold_probe(parser, &envelope, &chunks);
+                hold_stream(&start, &joined(&chunks, case.stream_max))
             } else {
-                hold_datagrams(parser, &case.envelope, &mut *start(), &chunks);
+                hold_datagrams(parser, &envelope, &mut *start(), &chunks)
             }
         }
     }
@@ -99,6 +104,10 @@ struct Heard {
 }
 
 impl Heard {
+    fn len(&self) -> usize {
+        self.facts.len() + self.media.len()
+    }
+
     fn take(&mut self, way: Way, sink: &mut Sink) {
         hold_sink(sink);
         self.refused = self.refused.saturating_add(sink.refused);
@@ -116,6 +125,8 @@ struct Connection<'a> {
     /// How many bytes of each way were consumed before they came.
     ahead: [usize; 2],
     is_done: bool,
+    /// Bytes that came so far.
+    fed: usize,
     sink: Sink,
     heard: Heard,
 }
@@ -123,7 +134,7 @@ struct Connection<'a> {
 impl<'a> Connection<'a> {
     fn new(session: &'a mut dyn Session) -> Self {
         let (sink, heard) = (Sink::default(), Heard::default());
-        Self { session, kept: Default::default(), ahead: [0; 2], is_done: false, sink, heard }
+        Self { session, kept: Default::default(), ahead: [0; 2], is_done: false, fed: 0, sink, heard }
     }
 
     fn gap(&mut self, way: Way, missing: Option<u64>) {
@@ -137,6 +148,7 @@ impl<'a> Connection<'a> {
     }
 
     fn data(&mut self, way: Way, bytes: &[u8]) {
+        self.fed += bytes.len();
         let skipped = self.ahead[side(way)].min(bytes.len());
         self.ahead[side(way)] -= skipped;
         let mut kept = std::mem::take(&mut self.kept[side(way)]);
@@ -160,17 +172,20 @@ impl<'a> Connection<'a> {
         }
         kept.drain(..at);
         self.kept[side(way)] = kept;
+        let held = self.session.held();
+        assert!(held <= HELD_MIN + 2 * self.fed, "of {} bytes that came, {held} are held", self.fed);
     }
 
     fn end(mut self) -> Heard {
         self.session.end(&mut self.sink);
         self.heard.take(Way::Orig, &mut self.sink);
+        hold_said(self.heard.len(), self.fed);
         self.heard
     }
 }
 
 /// What a stream says does not depend on how TCP cut it.
-fn hold_stream(start: &dyn Fn() -> Box<dyn Session>, blocks: &[Block]) {
+fn hold_stream(start: &dyn Fn() -> Box<dyn Session>, blocks: &[Block]) -> usize {
     let bytes: usize = blocks.iter().map(|block| block.bytes.len()).sum();
     let piece = if bytes <= BYTE_BY_BYTE_MAX { 1 } else { bytes.div_ceil(PIECES) };
     let [whole, pieces] = [usize::MAX, piece].map(|piece| {
@@ -192,6 +207,7 @@ fn hold_stream(start: &dyn Fn() -> Box<dyn Session>, blocks: &[Block]) {
             "what a stream says does not depend on its cuts (left: whole, right: pieces)"
         );
     }
+    whole.len()
 }
 
 /// A sure answer is the same whatever follows. On a foreign port a few bytes are no ground for patience: there
@@ -215,7 +231,13 @@ fn hold_probe(parser: &Parser, envelope: &Envelope, chunks: &[Chunk<'_>]) {
 }
 
 /// Each datagram is consumed as it comes.
-fn hold_datagrams(parser: &Parser, envelope: &Envelope, session: &mut dyn Session, chunks: &[Chunk<'_>]) {
+fn hold_datagrams(
+    parser: &Parser,
+    envelope: &Envelope,
+    session: &mut dyn Session,
+    chunks: &[Chunk<'_>],
+) -> usize {
+    let mut fed = 0;
     let (mut sink, mut heard) = (Sink::default(), Heard::default());
     let mut left = DATAGRAMS_MAX;
     'flow: for chunk in chunks {
@@ -226,6 +248,7 @@ fn hold_datagrams(parser: &Parser, envelope: &Envelope, session: &mut dyn Sessio
             (parser.probe)(envelope, chunk.bytes);
             let progress = session.data(chunk.way, chunk.bytes, &mut sink);
             heard.take(chunk.way, &mut sink);
+            fed += chunk.bytes.len();
             left -= 1;
             match progress {
                 Progress::Consumed(n) => {
@@ -241,6 +264,13 @@ fn hold_datagrams(parser: &Parser, envelope: &Envelope, session: &mut dyn Sessio
     }
     session.end(&mut sink);
     heard.take(Way::Orig, &mut sink);
+    hold_said(heard.len(), fed);
+    heard.len()
+}
+
+/// Work is bounded by what came: nobody makes much of little.
+fn hold_said(said: usize, fed: usize) {
+    assert!(said <= SAID_MIN + fed, "{said} facts of {fed} bytes");
 }
 
 /// The sink is bounded, and so is each fact; no text can do harm to who reads it.
@@ -305,7 +335,8 @@ struct Block {
 fn joined(chunks: &[Chunk<'_>], mut left: usize) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     for chunk in chunks {
-        let bytes = chunk.bytes.repeat(1 << chunk.doublings);
+        let times = (1 << chunk.doublings).min(left.div_ceil(chunk.bytes.len().max(1)));
+        let bytes = chunk.bytes.repeat(times);
         let bytes = &bytes[..bytes.len().min(left)];
         left -= bytes.len();
         match blocks.last_mut() {
@@ -427,6 +458,12 @@ const GAP_KNOWN: u8 = 4;
 /// A session that waits for more than this would wait for ever: a frame inside RTSP has 64 KiB,
 /// and what must follow it to be believed some more.
 const KEPT_MAX: usize = 80 << 10;
+
+/// So many bytes may be set aside besides twice those that came: memory grows by doubling.
+const HELD_MIN: usize = 1 << 10;
+
+/// So much may be said of a message besides as much as it has bytes.
+const SAID_MIN: usize = 16;
 
 /// No protocol has a fact that takes more room on a screen.
 const FACT_MAX: usize = 8 << 10;

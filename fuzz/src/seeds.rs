@@ -1,46 +1,13 @@
 //! First inputs for the fuzzers, cut from captures of our own.
 
+mod captured;
 mod files;
 mod messages;
 mod wrapped;
 
-use std::path::PathBuf;
+use captured::spread;
 
-use spanwatch_capture::{Batch, Inputs, Reader};
-use spanwatch_parsers::LinkType;
-
+pub use captured::{Captured, captured};
 pub use files::{pcap, pcapng};
 pub use messages::parsers;
 pub use wrapped::frames;
-
-/// A frame of a capture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Captured {
-    /// Its link type.
-    pub link: LinkType,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
-
-/// Reads captures, one after the other.
-///
-/// # Errors
-/// Where one cannot be read.
-pub fn captured(paths: &[PathBuf]) -> Result<Vec<Captured>, Box<dyn std::error::Error>> {
-    let mut frames = Vec::new();
-    for path in paths {
-        let mut reader = Reader::new(Inputs::find(&[path])?, None);
-        let mut batch = Batch::default();
-        while reader.fill(&mut batch)? {
-            let of_batch = batch.frames();
-            frames.extend(of_batch.map(|(head, bytes)| Captured { link: head.link, bytes: bytes.to_vec() }));
-        }
-    }
-    Ok(frames)
-}
-
-/// At most `most` of them, from all over.
-fn spread<T>(all: Vec<T>, most: usize) -> Vec<T> {
-    let step = all.len().div_ceil(most).max(1);
-    all.into_iter().step_by(step).collect()
-}

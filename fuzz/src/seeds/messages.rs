@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use spanwatch_engine::peel::{Layers, Network, Peeler};
 use spanwatch_parsers::{ALL, Envelope, On, Parser, Probe, Start, Time, Way};
 
+use super::captured::{Captured, spread};
 use crate::parsers::{Case, Chunk, STREAM_SHORT};
-use crate::seeds::{Captured, spread};
 
 /// Inputs for every parser that the frames have something for.
 #[must_use]
