@@ -13,10 +13,9 @@ use std::path::Path;
 
 use spanwatch_parsers::protocols::http::HTTP;
 use spanwatch_parsers::protocols::http::head::{Head, Start, head_length};
-use spanwatch_parsers::{
-    Envelope, Fact, Key, Outcome, Probe, Progress, Session, Sink, Start as How, Text, Way,
-};
-use wire::{Ordered, Packet, Piece};
+use spanwatch_parsers::{Fact, Key, Outcome, Text};
+use wire::Packet;
+use wire::connections::{Begin, Direction, Heard, connections};
 
 /// Captures in which the two differ, and why.
 const DIFFERENT: &[(&str, &str)] = &[
@@ -45,8 +44,6 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("vlan-collisions.pcap", "one connection in two VLANs, which the walk of these tests takes for one"),
 ];
 
-type Direction = ((IpAddr, u16), (IpAddr, u16));
-
 /// What one direction carries.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Carried {
@@ -54,105 +51,6 @@ struct Carried {
     codes: Vec<String>,
     servers: Vec<String>,
     agents: Vec<String>,
-}
-
-/// One connection as it was heard.
-#[derive(Default)]
-struct Heard {
-    session: Option<Box<dyn Session>>,
-    is_done: bool,
-    carried: [Carried; 2],
-    facts: Vec<Fact>,
-    media: Vec<[i64; 3]>,
-    kept: [Vec<u8>; 2],
-    ahead: [usize; 2],
-    ordered: [Ordered; 2],
-}
-
-impl Heard {
-    fn add(&mut self, way: Way, packet: &Packet) {
-        let mut pieces = Vec::new();
-        self.ordered[way as usize].add(packet, &mut pieces);
-        self.take(way, pieces, (packet.from.1, packet.to.1));
-    }
-
-    fn take(&mut self, way: Way, pieces: Vec<Piece>, ports: (u16, u16)) {
-        let side = way as usize;
-        for piece in pieces {
-            match piece {
-                Piece::Bytes { bytes, .. } => {
-                    let skipped = self.ahead[side].min(bytes.len());
-                    self.ahead[side] -= skipped;
-                    self.kept[side].extend(&bytes[skipped..]);
-                    self.read(way, ports);
-                }
-                Piece::Gap { missing } if missing as usize <= self.ahead[side] => {
-                    self.ahead[side] -= missing as usize;
-                }
-                Piece::Gap { missing } => {
-                    self.ahead[side] = 0;
-                    self.kept[side].clear();
-                    if let Some(session) = &mut self.session {
-                        session.gap(way, Some(missing), &mut Sink::default());
-                    }
-                }
-            }
-        }
-    }
-
-    fn read(&mut self, way: Way, (source_port, destination_port): (u16, u16)) {
-        let side = way as usize;
-        if self.session.is_none() {
-            let envelope = Envelope { source_port, destination_port, ..Envelope::default() };
-            match (HTTP.probe)(&envelope, &self.kept[side]) {
-                Probe::Maybe => return,
-                Probe::No => return self.kept[side].clear(),
-                Probe::Yes => {
-                    let How::Session(start) = HTTP.start else { unreachable!() };
-                    self.session = Some(start(&envelope));
-                }
-            }
-        }
-        while !self.kept[side].is_empty() && !self.is_done {
-            let mut sink = Sink::default();
-            let progress = self.session.as_mut().unwrap().data(way, &self.kept[side], &mut sink);
-            self.note(sink);
-            let Progress::Consumed(count) = progress else {
-                self.is_done = progress == Progress::Done;
-                break;
-            };
-            if head_length(&self.kept[side]) == Some(count)
-                && let Ok(head) = Head::parse(&self.kept[side][..count])
-            {
-                self.carried[side].note(&head);
-            }
-            let here = count.min(self.kept[side].len());
-            self.kept[side].drain(..here);
-            self.ahead[side] = count - here;
-        }
-    }
-}
-
-impl Heard {
-    fn note(&mut self, sink: Sink) {
-        self.facts.extend(sink.facts.into_iter().map(|(_, fact)| fact));
-        let media = sink.media.iter();
-        self.media.extend(media.map(|it| [it.ssrc.into(), it.sequence.into(), it.timestamp.into()]));
-    }
-
-    fn end(&mut self, ends: Direction) {
-        let (from, to) = ends;
-        for (way, ports) in [(Way::Orig, (from.1, to.1)), (Way::Resp, (to.1, from.1))] {
-            let mut pieces = Vec::new();
-            self.ordered[way as usize].finish(&mut pieces);
-            self.take(way, pieces, ports);
-        }
-        let mut sink = Sink::default();
-        if let Some(session) = &mut self.session {
-            session.end(&mut sink);
-        }
-        self.note(sink);
-    }
 }
 
 impl Carried {
@@ -176,45 +74,23 @@ fn shown(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
-/// Every connection, by the direction of its originator.
-fn heard(packets: &[Packet]) -> Vec<(Direction, Heard)> {
-    let mut open: BTreeMap<Direction, usize> = BTreeMap::new();
-    let mut all: Vec<(Direction, Heard)> = Vec::new();
-    for packet in packets {
-        let Some((_, flags)) = packet.tcp else { continue };
-        let (there, back) = ((packet.from, packet.to), (packet.to, packet.from));
-        if flags & 0x12 == 0x02 && packet.payload.is_empty() {
-            let is_again = open.get(&there).is_some_and(|at| all[*at].1.session.is_none());
-            if !is_again {
-                open.remove(&there);
-                open.remove(&back);
-            }
-        }
-        let (at, way) = match (open.get(&there), open.get(&back)) {
-            (Some(at), _) => (*at, Way::Orig),
-            (_, Some(at)) => (*at, Way::Resp),
-            _ => {
-                all.push((there, Heard::default()));
-                open.insert(there, all.len() - 1);
-                (all.len() - 1, Way::Orig)
-            }
-        };
-        all[at].1.add(way, packet);
-    }
-    all.iter_mut().for_each(|(ends, heard)| heard.end(*ends));
-    all
+fn heard(packets: &[Packet]) -> Vec<Heard> {
+    connections(&HTTP, Begin::ProbedAgain, packets)
+}
+
+fn facts(packets: &[Packet]) -> Vec<Fact> {
+    heard(packets).into_iter().flat_map(|heard| heard.facts).map(|(_, _, fact)| fact).collect()
 }
 
 fn ours(packets: &[Packet]) -> BTreeMap<Direction, Carried> {
     let mut carried: BTreeMap<Direction, Carried> = BTreeMap::new();
-    for ((from, to), heard) in heard(packets) {
-        let [orig, resp] = heard.carried;
-        for (direction, new) in [((from, to), orig), ((to, from), resp)] {
-            let known = carried.entry(direction).or_default();
-            known.requests.extend(new.requests);
-            known.codes.extend(new.codes);
-            known.servers.extend(new.servers);
-            known.agents.extend(new.agents);
+    for heard in heard(packets) {
+        for (way, bytes) in &heard.taken {
+            if head_length(bytes) == Some(bytes.len())
+                && let Ok(head) = Head::parse(bytes)
+            {
+                carried.entry(heard.along(*way)).or_default().note(&head);
+            }
         }
     }
     carried.retain(|_, carried| *carried != Carried::default());
@@ -327,8 +203,7 @@ fn device_says_of_itself_what_tshark_reads() {
         return;
     }
     let path = wire::own_capture("http-dialogues.pcap");
-    let facts: Vec<Fact> =
-        heard(&wire::packets(&path)).into_iter().flat_map(|(_, heard)| heard.facts).collect();
+    let facts = facts(&wire::packets(&path));
     let said = |wanted: &[Key]| -> Vec<String> {
         let values = facts.iter().filter_map(|fact| match fact {
             Fact::Attribute { key, value } if wanted.contains(key) => Some(value.to_string()),
@@ -359,7 +234,7 @@ fn device_says_of_itself_what_tshark_reads() {
 fn logins_are_judged_as_they_went() {
     let packets = wire::packets(&wire::own_capture("http-dialogues.pcap"));
     let mut logins = Vec::new();
-    for fact in heard(&packets).into_iter().flat_map(|(_, heard)| heard.facts) {
+    for fact in facts(&packets) {
         if let Fact::Login(login) = fact {
             assert_eq!(login.account.as_ref().map(Text::as_str), Some("operator"));
             logins.push((login.scheme, login.outcome));
@@ -385,8 +260,9 @@ fn media_in_the_tunnel_is_what_tshark_reads() {
         return;
     }
     let path = wire::own_capture("http-dialogues.pcap");
+    let media = heard(&wire::packets(&path)).into_iter().flat_map(|heard| heard.media);
     let ours: Vec<[i64; 3]> =
-        heard(&wire::packets(&path)).into_iter().flat_map(|(_, heard)| heard.media).collect();
+        media.map(|(_, it)| [it.ssrc.into(), it.sequence.into(), it.timestamp.into()]).collect();
     let fields = ["rtp.ssrc", "rtp.seq", "rtp.timestamp"];
     let rows = wire::tshark_fields(&path, "rtp && !tcp.analysis.retransmission", &[], &fields);
     let expected = rows.iter().flat_map(|row| {
@@ -400,7 +276,9 @@ fn media_in_the_tunnel_is_what_tshark_reads() {
 fn dialogues_say_the_same_byte_by_byte() {
     let packets = wire::packets(&wire::own_capture("http-dialogues.pcap"));
     let cut: Vec<Packet> = packets.iter().flat_map(wire::byte_by_byte).collect();
-    for ((ends, whole), (_, cut)) in heard(&packets).iter().zip(&heard(&cut)) {
-        assert_eq!((&whole.facts, &whole.media), (&cut.facts, &cut.media), "{ends:?}");
+    let (whole, cut) = (heard(&packets), heard(&cut));
+    assert_eq!(whole.len(), cut.len());
+    for (whole, cut) in whole.iter().zip(&cut) {
+        assert_eq!((&whole.facts, &whole.media), (&cut.facts, &cut.media), "{:?}", whole.direction);
     }
 }

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 
 use spanwatch_parsers::protocols::rtsp::RTSP;
 use spanwatch_parsers::protocols::rtsp::message::{Message, Start, head_length};
-use spanwatch_parsers::{
-    About, Ended, Envelope, Fact, Outcome, Progress, Session, Sink, Start as How, StreamTransport, Text, Way,
-};
-use wire::{Ordered, Packet, Piece, number};
+use spanwatch_parsers::{Ended, Fact, Outcome, StreamTransport, Text, Way};
+use wire::connections::{Begin, Direction, Heard, connections};
+use wire::{Packet, number};
 
 const CAPTURES: &[&str] = &[
     "own/rtsp-dialogues.pcap",
@@ -22,121 +21,24 @@ const CAPTURES: &[&str] = &[
     "ntop__nDPI/tests/cfgs/default/pcap/rtsp_setup_http.pcapng",
 ];
 
-/// One direction of a connection.
-type Direction = ((IpAddr, u16), (IpAddr, u16));
-
-/// One connection as it was heard.
-#[derive(Default)]
-struct Heard {
-    session: Option<Box<dyn Session>>,
-    /// Messages as lines, and media as numbers, by the way they went.
-    messages: [Vec<Vec<String>>; 2],
-    media: [Vec<[i64; 5]>; 2],
-    facts: Vec<(Way, About, Fact)>,
-    kept: [Vec<u8>; 2],
-    ahead: [usize; 2],
-    ordered: [Ordered; 2],
+fn heard(packets: &[Packet]) -> Vec<Heard> {
+    connections(&RTSP, Begin::AtOnce, packets)
 }
 
-impl Heard {
-    fn add(&mut self, way: Way, packet: &Packet) {
-        let mut pieces = Vec::new();
-        self.ordered[way as usize].add(packet, &mut pieces);
-        self.take(way, pieces);
-    }
-
-    fn take(&mut self, way: Way, pieces: Vec<Piece>) {
-        let side = way as usize;
-        for piece in pieces {
-            match piece {
-                Piece::Bytes { bytes, .. } => {
-                    let skipped = self.ahead[side].min(bytes.len());
-                    self.ahead[side] -= skipped;
-                    self.kept[side].extend(&bytes[skipped..]);
-                    self.read(way);
-                }
-                // What would be thrown away anyway is not missed.
-                Piece::Gap { missing } if missing as usize <= self.ahead[side] => {
-                    self.ahead[side] -= missing as usize
-                }
-                Piece::Gap { missing } => {
-                    self.ahead[side] = 0;
-                    self.kept[side].clear();
-                    self.session.as_mut().unwrap().gap(way, Some(missing), &mut Sink::default());
-                }
-            }
-        }
-    }
-
-    fn read(&mut self, way: Way) {
-        let side = way as usize;
-        while !self.kept[side].is_empty() {
-            let mut sink = Sink::default();
-            let progress = self.session.as_mut().unwrap().data(way, &self.kept[side], &mut sink);
-            self.facts.extend(sink.facts.into_iter().map(|(about, fact)| (way, about, fact)));
-            self.media[side].extend(sink.media.iter().map(|media| {
-                let marker = i64::from(media.marker);
-                [
-                    media.ssrc.into(),
-                    media.sequence.into(),
-                    media.timestamp.into(),
-                    media.payload_type.into(),
-                    marker,
-                ]
-            }));
-            let Progress::Consumed(count) = progress else { break };
-            let head = head_length(&self.kept[side]).filter(|length| *length <= count);
-            let message = head.and_then(|length| Message::parse(&self.kept[side], length).ok());
-            self.messages[side].extend(message.map(|message| lines(&message)));
-            let here = count.min(self.kept[side].len());
-            self.kept[side].drain(..here);
-            self.ahead[side] = count - here;
-        }
-    }
-
-    fn end(&mut self) {
-        for way in [Way::Orig, Way::Resp] {
-            let mut pieces = Vec::new();
-            self.ordered[way as usize].finish(&mut pieces);
-            self.take(way, pieces);
-        }
-        let mut sink = Sink::default();
-        self.session.as_mut().unwrap().end(&mut sink);
-        self.facts.extend(sink.facts.into_iter().map(|(about, fact)| (Way::Orig, about, fact)));
-    }
+/// The messages of a connection, as lines, each with the way it went.
+fn messages(heard: &Heard) -> impl Iterator<Item = (Way, Vec<String>)> {
+    heard.taken.iter().filter_map(|(way, bytes)| {
+        let message = Message::parse(bytes, head_length(bytes)?).ok()?;
+        Some((*way, lines(&message)))
+    })
 }
 
-/// Every connection that the probe takes, by the direction of its originator.
-fn heard(packets: &[Packet]) -> Vec<(Direction, Heard)> {
-    let mut open: BTreeMap<Direction, usize> = BTreeMap::new();
-    let mut all: Vec<(Direction, Heard)> = Vec::new();
-    let How::Session(start) = RTSP.start else { unreachable!() };
-    for packet in packets.iter() {
-        let Some((_, flags)) = packet.tcp else { continue };
-        let (there, back) = ((packet.from, packet.to), (packet.to, packet.from));
-        if flags & 0x12 == 0x02 {
-            open.remove(&there);
-            open.remove(&back);
-        }
-        let (at, way) = match (open.get(&there), open.get(&back)) {
-            (Some(at), _) => (*at, Way::Orig),
-            (_, Some(at)) => (*at, Way::Resp),
-            _ => {
-                let envelope = Envelope {
-                    source_port: packet.from.1,
-                    destination_port: packet.to.1,
-                    ..Envelope::default()
-                };
-                all.push((there, Heard { session: Some(start(&envelope)), ..Heard::default() }));
-                open.insert(there, all.len() - 1);
-                (all.len() - 1, Way::Orig)
-            }
-        };
-        all[at].1.add(way, packet);
-    }
-    all.iter_mut().for_each(|(_, heard)| heard.end());
-    all.retain(|(_, heard)| !heard.facts.is_empty() || heard.media.iter().any(|media| !media.is_empty()));
-    all
+/// The media of a connection, as numbers, each with the way it went.
+fn media(heard: &Heard) -> impl Iterator<Item = (Way, [i64; 5])> {
+    heard.media.iter().map(|(way, it)| {
+        let marker = i64::from(it.marker);
+        (*way, [it.ssrc.into(), it.sequence.into(), it.timestamp.into(), it.payload_type.into(), marker])
+    })
 }
 
 /// A message as tshark shows it: the start line, then `name: value` with the name in lower case.
@@ -190,21 +92,18 @@ fn path_of(folder: &Path, name: &str) -> PathBuf {
 #[test]
 fn messages_are_what_tshark_reads() {
     let Some(folder) = wire::shared_captures() else { return };
-    let mut messages = 0;
+    let mut count = 0;
     for name in CAPTURES {
         let path = path_of(&folder, name);
         let mut ours: BTreeMap<Direction, Vec<Vec<String>>> = BTreeMap::new();
-        for ((from, to), heard) in heard(&wire::packets(&path)) {
-            let [orig, resp] = heard.messages;
-            ours.entry((from, to)).or_default().extend(orig);
-            ours.entry((to, from)).or_default().extend(resp);
+        for heard in heard(&wire::packets(&path)) {
+            messages(&heard).for_each(|(way, it)| ours.entry(heard.along(way)).or_default().push(it));
         }
-        ours.retain(|_, messages| !messages.is_empty());
         let expected = expected_messages(&path);
         assert_eq!(ours, expected, "{name}");
-        messages += ours.values().map(Vec::len).sum::<usize>();
+        count += ours.values().map(Vec::len).sum::<usize>();
     }
-    assert!(messages > 300, "{messages} messages");
+    assert!(count > 300, "{count} messages");
 }
 
 #[test]
@@ -225,12 +124,9 @@ fn interleaved_media_is_what_tshark_reads() {
     for name in CAPTURES {
         let path = path_of(&folder, name);
         let mut ours: BTreeMap<Direction, Vec<[i64; 5]>> = BTreeMap::new();
-        for ((from, to), heard) in heard(&wire::packets(&path)) {
-            let [orig, resp] = heard.media;
-            ours.entry((from, to)).or_default().extend(orig);
-            ours.entry((to, from)).or_default().extend(resp);
+        for heard in heard(&wire::packets(&path)) {
+            media(&heard).for_each(|(way, it)| ours.entry(heard.along(way)).or_default().push(it));
         }
-        ours.retain(|_, media| !media.is_empty());
         let mut expected: BTreeMap<Direction, Vec<[i64; 5]>> = BTreeMap::new();
         for row in wire::tshark_fields(&path, "tcp && rtp && !tcp.analysis.retransmission", &[], &fields) {
             let media = expected.entry(direction_of(&row)).or_default();
@@ -264,11 +160,10 @@ fn interleaved_reports_are_what_tshark_reads() {
     for name in CAPTURES {
         let path = path_of(&folder, name);
         let mut ours: BTreeMap<Direction, [Vec<Vec<i64>>; 2]> = BTreeMap::new();
-        for ((from, to), heard) in heard(&wire::packets(&path)) {
+        for heard in heard(&wire::packets(&path)) {
             for (way, _, fact) in &heard.facts {
-                let direction = if *way == Way::Orig { (from, to) } else { (to, from) };
                 if let Some((kind, numbers)) = numbers(fact) {
-                    ours.entry(direction).or_default()[kind].push(numbers);
+                    ours.entry(heard.along(*way)).or_default()[kind].push(numbers);
                 }
             }
         }
@@ -314,7 +209,7 @@ fn dialogues_give_their_logins_and_streams() {
     let mut logins = Vec::new();
     let mut streams = Vec::new();
     let mut ended = 0;
-    for (_, _, fact) in heard.iter().flat_map(|(_, heard)| &heard.facts) {
+    for (_, _, fact) in heard.iter().flat_map(|heard| &heard.facts) {
         match fact {
             Fact::Login(login) => {
                 assert_eq!(login.account.as_ref().map(Text::as_str), Some("operator"));
@@ -356,9 +251,8 @@ fn dialogues_say_the_same_however_they_are_cut() {
     let whole = heard(&packets);
     let cut = heard(&packets.iter().flat_map(wire::byte_by_byte).collect::<Vec<_>>());
     assert_eq!(whole.len(), cut.len());
-    for ((direction, whole), (_, cut)) in whole.iter().zip(&cut) {
-        assert_eq!(whole.facts, cut.facts, "{direction:?}");
-        assert_eq!(whole.media, cut.media, "{direction:?}");
+    for (whole, cut) in whole.iter().zip(&cut) {
+        assert_eq!((&whole.facts, &whole.media), (&cut.facts, &cut.media), "{:?}", whole.direction);
     }
 }
 
@@ -373,14 +267,12 @@ fn loss_makes_up_nothing_and_costs_little() {
             packets.iter().filter(with_data).map(|packet| packet.frame).step_by(17).collect();
         let kept: Vec<_> = packets.iter().filter(|packet| !lost.contains(&packet.frame)).cloned().collect();
         let after = heard(&kept);
-        let media = |all: &[(Direction, Heard)]| -> Vec<[i64; 5]> {
-            all.iter().flat_map(|(_, heard)| heard.media.iter().flatten().copied()).collect()
-        };
-        let (before, after_media) = (media(&whole), media(&after));
+        let all = |heard: &[Heard]| heard.iter().flat_map(media).map(|(_, it)| it).collect::<Vec<_>>();
+        let (before, after_media) = (all(&whole), all(&after));
         assert!(after_media.iter().all(|packet| before.contains(packet)), "{name}");
         let share = after_media.len() * 100 / before.len();
         assert!(share >= 90, "{name}: {share} % of {}", before.len());
-        for (_, _, fact) in after.iter().flat_map(|(_, heard)| &heard.facts) {
+        for (_, _, fact) in after.iter().flat_map(|heard| &heard.facts) {
             assert!(!matches!(fact, Fact::Malformed(_)), "{name}: {fact:?}");
         }
     }

@@ -15,7 +15,7 @@ use spanwatch_parsers::{
     About, Envelope, Exchange, Fact, Key, Parser, Probe, Session, Sink, Start as How, Text, Way,
 };
 use wire::Packet;
-use wire::connections::{Direction, connections};
+use wire::connections::{Begin, Direction, connections};
 
 type Known = BTreeSet<(String, String)>;
 
@@ -81,7 +81,7 @@ fn ssh_is_identified_as_tshark_identifies_it() {
     for capture in captures(&folder, "ssh") {
         let path = folder.join(&capture);
         let mut ours = BTreeSet::new();
-        for heard in connections(&SSH, &wire::packets(&path)) {
+        for heard in connections(&SSH, Begin::Probed, &wire::packets(&path)) {
             for (way, about, fact) in &heard.facts {
                 if let Fact::Attribute { key: Key::SshIdentification, value } = fact {
                     ours.insert((heard.ends(*way, *about), value.to_string()));
@@ -232,7 +232,7 @@ fn no_sip_capture_shows_a_secret() {
     let mut count = 0;
     for capture in captures(&folder, "sip") {
         let packets = wire::packets(&folder.join(&capture));
-        let over_tcp = connections(&SIP, &packets);
+        let over_tcp = connections(&SIP, Begin::Probed, &packets);
         let over_tcp = over_tcp.iter().flat_map(|heard| &heard.facts).map(|(_, _, fact)| format!("{fact:?}"));
         let over_udp = flows(&SIP, &packets).into_iter().map(|(_, _, _, fact)| format!("{fact:?}"));
         for fact in over_udp.chain(over_tcp) {

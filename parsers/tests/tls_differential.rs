@@ -13,7 +13,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use spanwatch_parsers::protocols::tls::TLS;
 use spanwatch_parsers::{Certificate, Fact, Text, TlsRole, TlsSide};
-use wire::connections::{Direction, connections};
+use wire::connections::{Begin, Direction, connections};
 
 /// A column, and the value of each connection: sender's and receiver's end.
 type Columns = BTreeMap<&'static str, BTreeSet<(Direction, String)>>;
@@ -113,7 +113,7 @@ fn captures(folder: &Path) -> Vec<String> {
 
 fn sides(path: &Path) -> Vec<(Direction, TlsSide)> {
     let mut sides = Vec::new();
-    for heard in connections(&TLS, &wire::packets(path)) {
+    for heard in connections(&TLS, Begin::Probed, &wire::packets(path)) {
         for (way, about, fact) in &heard.facts {
             if let Fact::Tls(side) = fact {
                 sides.push((heard.ends(*way, *about), (**side).clone()));

@@ -1,19 +1,33 @@
-//! TCP connections and UDP flows of a capture, fed to the sessions of a parser.
+//! TCP connections of a capture, fed to the sessions of a parser.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use spanwatch_parsers::{About, Envelope, Fact, Parser, Probe, Progress, Session, Sink, Start, Way};
+use spanwatch_parsers::{About, Envelope, Fact, Media, Parser, Probe, Progress, Session, Sink, Start, Way};
 
 use super::{Ordered, Packet, Piece, SYN};
 
 /// Address and port of one who sends, and of one who receives.
 pub type Direction = ((IpAddr, u16), (IpAddr, u16));
 
+/// Where a connection becomes a session of the parser.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// With its first bytes, whatever they are.
+    AtOnce,
+    /// Where the probe takes what a side says first.
+    Probed,
+    /// Where the probe takes what a side says, whatever it said before.
+    ProbedAgain,
+}
+
 /// What was heard of a connection, and who sent its first packet.
 pub struct Heard {
     pub direction: Direction,
     pub facts: Vec<(Way, About, Fact)>,
+    pub media: Vec<(Way, Media)>,
+    /// What the session took at once, as far as it was there.
+    pub taken: Vec<(Way, Vec<u8>)>,
 }
 
 impl Heard {
@@ -22,6 +36,11 @@ impl Heard {
         let (orig, resp) = self.direction;
         let is_orig = (way == Way::Orig) == (about == About::Sender);
         if is_orig { (orig, resp) } else { (resp, orig) }
+    }
+
+    /// Who sends on this way, and to whom.
+    pub fn along(&self, way: Way) -> Direction {
+        self.ends(way, About::Sender)
     }
 }
 
@@ -34,14 +53,15 @@ struct Open {
     heard: Heard,
 }
 
-/// Every connection that the parser's probe takes.
-pub fn connections(parser: &'static Parser, packets: &[Packet]) -> Vec<Heard> {
+/// Every connection in which something was said.
+pub fn connections(parser: &'static Parser, begin: Begin, packets: &[Packet]) -> Vec<Heard> {
     let mut open: BTreeMap<Direction, usize> = BTreeMap::new();
     let mut all: Vec<Open> = Vec::new();
     for packet in packets {
         let Some((_, flags)) = packet.tcp else { continue };
         let (there, back) = ((packet.from, packet.to), (packet.to, packet.from));
-        if flags & (SYN | ACK) == SYN {
+        let is_again = open.get(&there).is_some_and(|at| all[*at].is_silent());
+        if flags & (SYN | ACK) == SYN && packet.payload.is_empty() && !is_again {
             open.remove(&there);
             open.remove(&back);
         }
@@ -56,9 +76,10 @@ pub fn connections(parser: &'static Parser, packets: &[Packet]) -> Vec<Heard> {
         };
         let mut pieces = Vec::new();
         all[at].ordered[way as usize].add(packet, &mut pieces);
-        all[at].take(parser, way, pieces);
+        all[at].take((parser, begin), way, pieces);
     }
-    all.into_iter().map(|open| open.end(parser)).filter(|heard| !heard.facts.is_empty()).collect()
+    let heard = all.into_iter().map(|open| open.end((parser, begin)));
+    heard.filter(|it| !(it.facts.is_empty() && it.media.is_empty() && it.taken.is_empty())).collect()
 }
 
 impl Open {
@@ -68,11 +89,16 @@ impl Open {
             kept: Default::default(),
             ahead: [0; 2],
             ordered: Default::default(),
-            heard: Heard { direction, facts: Vec::new() },
+            heard: Heard { direction, facts: Vec::new(), media: Vec::new(), taken: Vec::new() },
         }
     }
 
-    fn take(&mut self, parser: &'static Parser, way: Way, pieces: Vec<Piece>) {
+    /// Whether nothing was said yet that anybody knows of.
+    fn is_silent(&self) -> bool {
+        self.session.is_none() && self.kept.iter().all(Vec::is_empty)
+    }
+
+    fn take(&mut self, how: (&'static Parser, Begin), way: Way, pieces: Vec<Piece>) {
         let side = way as usize;
         for piece in pieces {
             match piece {
@@ -80,7 +106,7 @@ impl Open {
                     let skipped = self.ahead[side].min(bytes.len());
                     self.ahead[side] -= skipped;
                     self.kept[side].extend(&bytes[skipped..]);
-                    self.find(parser, way);
+                    self.find(how, way);
                     self.read(way);
                 }
                 Piece::Gap { missing } if missing as usize <= self.ahead[side] => {
@@ -95,9 +121,11 @@ impl Open {
         }
     }
 
-    fn find(&mut self, parser: &'static Parser, way: Way) {
-        let (orig, resp) = self.heard.direction;
-        let (from, to) = if way == Way::Orig { (orig, resp) } else { (resp, orig) };
+    fn find(&mut self, (parser, begin): (&'static Parser, Begin), way: Way) {
+        if self.session.is_some() {
+            return;
+        }
+        let (from, to) = self.heard.along(if begin == Begin::AtOnce { Way::Orig } else { way });
         let envelope = Envelope {
             source_port: from.1,
             destination_port: to.1,
@@ -107,9 +135,12 @@ impl Open {
             ..Envelope::default()
         };
         let Start::Session(start) = parser.start else { unreachable!("a parser of streams") };
-        if self.session.is_none() && (parser.probe)(&envelope, &self.kept[way as usize]) == Probe::Yes {
+        let probed = (parser.probe)(&envelope, &self.kept[way as usize]);
+        if begin == Begin::AtOnce || probed == Probe::Yes {
             self.session = Some(start(&envelope));
             self.read(way.other());
+        } else if begin == Begin::ProbedAgain && probed == Probe::No {
+            self.kept[way as usize].clear();
         }
     }
 
@@ -123,7 +154,7 @@ impl Open {
             match progress {
                 Progress::Consumed(count) => {
                     let here = count.min(self.kept[side].len());
-                    self.kept[side].drain(..here);
+                    self.heard.taken.push((way, self.kept[side].drain(..here).collect()));
                     self.ahead[side] = count - here;
                 }
                 Progress::NeedMore => break,
@@ -140,13 +171,14 @@ impl Open {
         let mut sink = Sink::default();
         call(session.as_mut(), &mut sink);
         self.heard.facts.extend(sink.facts.into_iter().map(|(about, fact)| (way, about, fact)));
+        self.heard.media.extend(sink.media.into_iter().map(|media| (way, media)));
     }
 
-    fn end(mut self, parser: &'static Parser) -> Heard {
+    fn end(mut self, how: (&'static Parser, Begin)) -> Heard {
         for way in [Way::Orig, Way::Resp] {
             let mut pieces = Vec::new();
             self.ordered[way as usize].finish(&mut pieces);
-            self.take(parser, way, pieces);
+            self.take(how, way, pieces);
         }
         self.say(Way::Orig, |session, sink| session.end(sink));
         self.heard
