@@ -331,12 +331,17 @@ impl Learned {
 
     fn place_of(&self, answer: &Answer) -> Option<usize> {
         let is_same_mac = |mac: Option<Mac>| mac.is_some() && mac == answer.mac;
-        self.servers.iter().position(|it| it.ip == answer.server || is_same_mac(it.mac))
+        let by_mac = || self.servers.iter().position(|it| is_same_mac(it.mac));
+        self.place_by_ip(answer).or_else(by_mac)
     }
 
-    /// Takes an answer of one of its servers, which may be new.
+    fn place_by_ip(&self, answer: &Answer) -> Option<usize> {
+        self.servers.iter().position(|it| it.ip == answer.server)
+    }
+
+    /// Takes an answer of one of its servers, which may be new, or have another address in another network.
     fn serves(&mut self, answer: &Answer, recent: &[Answer]) {
-        let place = match self.place_of(answer) {
+        let place = match self.place_by_ip(answer) {
             Some(place) => place,
             None if self.servers.len() < SERVERS_MAX => {
                 self.servers.push(Server {
@@ -684,6 +689,21 @@ mod tests {
         assert_eq!(finding.confidence, ONE_WITNESS, "without a tag it may be another VLAN's");
         assert!(finding.detail.contains("203.0.113.9") && finding.summary.contains(&mac(66).to_string()));
         assert_eq!(finding.evidence.last().unwrap().cite, Some(cite(s(900))));
+    }
+
+    #[test]
+    fn a_server_that_has_an_address_in_each_network_is_known_by_all() {
+        let of_another_network = |is_learned: bool| {
+            let mut bench = Bench::new();
+            gives(&mut bench, 0, SERVER, 7, "192.0.2.7");
+            if is_learned {
+                gives(&mut bench, 5, (SERVER.0, ROGUE.1), 9, "203.0.113.9");
+            }
+            // The client names the server that it chose; whose MAC that is nobody said.
+            bench.lease(s(300), mac(9), 3, Some((mac(9), ROGUE.1)), Some("203.0.113.9"));
+            bench.of(&KIND).len()
+        };
+        assert_eq!([true, false].map(of_another_network), [0, 1]);
     }
 
     #[test]
