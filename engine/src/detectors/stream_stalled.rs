@@ -98,6 +98,8 @@ struct Media {
     agreed: Option<Agreed>,
     /// Whether the client, tired of waiting, ended it: only if he asks anew is anything to be expected.
     was_ended: bool,
+    /// When somebody last ended what he had of the device, be it of this group.
+    left: Option<Time>,
     entered: Option<Time>,
     /// Index of the stall that lasts.
     stall: Option<usize>,
@@ -132,9 +134,10 @@ impl Media {
         self.went_on.is_some_and(|at| self.last - at < OCCASIONAL)
     }
 
-    /// Whether it ran for so long that it is expected to go on.
+    /// Whether it ran for so long that it is expected to go on. What goes to a group ends when the last of it leaves.
     fn is_learned(&self) -> bool {
-        self.last - self.first >= LEARNED && !self.is_occasional()
+        let was_left = self.left.is_some_and(|left| self.last - left <= IMPATIENCE);
+        self.last - self.first >= LEARNED && !self.is_occasional() && !was_left
     }
 
     fn patience(&self) -> Span {
@@ -169,6 +172,7 @@ impl Stalls {
                 went_on: None,
                 agreed: None,
                 was_ended: false,
+                left: None,
                 entered: None,
                 stall: None,
             })
@@ -244,6 +248,9 @@ impl Stalls {
             let is_meant = ssrc == Some(key.2) || (ssrc.is_none() && Some(key.1) == client);
             let patience = media.longest_gap.times(PATIENCE_GAPS).max(IMPATIENCE);
             let is_tired = ssrc.is_none() && at - media.last >= patience;
+            if ssrc.is_none() && !is_tired && key.1.is_multicast() {
+                media.left = Some(at);
+            }
             match (is_meant && media.stall.is_none(), is_tired) {
                 (true, true) => (media.was_ended, media.agreed) = (true, None),
                 (true, false) => over.push(*key),
@@ -505,7 +512,11 @@ mod tests {
 
     /// A second of media, of which so many packets are lost from its start.
     fn lossy(bench: &mut Bench, from: Party, ssrc: u32, at: Time, lost: u64) {
-        let second = StreamActivity {
+        bench.sees(at, from, recorder(), Fact::Stream(Box::new(second(ssrc, at, lost))));
+    }
+
+    fn second(ssrc: u32, at: Time, lost: u64) -> StreamActivity {
+        StreamActivity {
             stream: (u64::from(ssrc), 0),
             transport: StreamTransport::Udp,
             destination: recorder().ip.unwrap(),
@@ -523,8 +534,7 @@ mod tests {
             duplicates: 0,
             jitter_16ticks: 0,
             longest_gap: Span::millis(100),
-        };
-        bench.sees(at, from, recorder(), Fact::Stream(Box::new(second)));
+        }
     }
 
     fn answers(bench: &mut Bench, from: Party, method: &str, at: Time) {
@@ -543,6 +553,29 @@ mod tests {
             bench.tick(ms(s * 1_000));
         }
         bench
+    }
+
+    #[test]
+    fn what_went_to_a_group_ended_when_the_last_of_it_left() {
+        let stalls = |leaves: bool| {
+            let mut bench = Bench::new();
+            let group =
+                || StreamActivity { destination: "239.0.0.1".parse().unwrap(), ..second(0, ms(0), 0) };
+            for at in -50..20 {
+                let at = ms(at * 1_000);
+                let media = StreamActivity { first: at, last: at, ..group() };
+                bench.sees(at, camera(0), recorder(), Fact::Stream(Box::new(media)));
+                bench.tick(at);
+            }
+            if leaves {
+                let ended = Fact::StreamEnded { ssrc: None, by: Ended::Teardown };
+                bench.sees(ms(19_500), camera(0), recorder(), ended);
+            }
+            answers(&mut bench, camera(0), "PLAY", ms(60_000));
+            bench.tick(ms(90_000));
+            bench.of(&KIND).len()
+        };
+        assert_eq!((stalls(true), stalls(false)), (0, 1));
     }
 
     #[test]
