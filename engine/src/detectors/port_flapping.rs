@@ -10,7 +10,7 @@
 //! port is bad, and the camera is fine.
 //!
 //! ## Where it is wrong
-//! What falls into an outage after which a device started anew is left out: there the device restarts, and the
+//! Twice down and up within an outage after which a device started anew is left out: there the device restarts, and the
 //! port only follows. So is a port that somebody shuts. SNMP can be forged. Without traps the
 //! mirror seldom shows it. Which device hangs on the port is told where one alone was silent with it, three times and three of four.
 //!
@@ -48,18 +48,18 @@ const FAST_FRAMES: u32 = 3;
 const PAUSE: Span = Span::seconds(4);
 /// Nothing restarts in less (facts, offline_and_switch 4: 20 to 90 s).
 const RESTARTS: Span = Span::seconds(20);
-/// Around an outage that ends with a start.
+/// Around an outage that ends with a start, in which the port goes down and up once, and once more as the device boots.
 const AROUND: (Span, Span) = (Span::seconds(15), Span::seconds(5));
 /// A port that told of it was without link for so long at least, and a device fell silent and spoke again so near to that:
 /// the sums of a second are taken a second later, and TCP waits before it sends again (RFC 6298, 2).
 const SILENT: Span = Span::millis(1_200);
 const FELL_SILENT: Span = Span::seconds(1);
 const SPOKE_AGAIN: Span = Span::seconds(10);
-/// Who is heard so long after the link went down was heard without it.
+/// Who is heard so long after the link went down, and before it came up, was heard without it.
 const MIDST: Span = Span::millis(300);
 /// A port that is down for longer does not flap.
 const DOWN_MAX: Span = Span::seconds(60);
-/// Devices heard meanwhile; beyond, nobody can be told apart.
+/// Devices heard while a port was down, by port; beyond, nobody can be told apart.
 const HEARD_MAX: usize = 16_384;
 /// Times without link that are remembered for that.
 const OUTAGES_MAX: usize = 64;
@@ -153,8 +153,8 @@ pub struct Flapping {
     ports: Expiring<Place, Port>,
     /// Ports that are down, and since when.
     downs: BTreeMap<Place, Time>,
-    /// Who was last heard when, while some port was down.
-    heard: BTreeMap<Number, Time>,
+    /// Who was heard while which port was down, and since when it was.
+    heard: BTreeSet<(Time, Place, Number)>,
     /// The last times without link: which port, from when to when.
     outages: VecDeque<(Place, Time, Time)>,
     /// How often whom was silent with which port.
@@ -167,7 +167,7 @@ impl Flapping {
         Self {
             ports: Expiring::new(PORTS_MAX, WITHIN, SEED),
             downs: BTreeMap::new(),
-            heard: BTreeMap::new(),
+            heard: BTreeSet::new(),
             outages: VecDeque::new(),
             suspects: Expiring::new(PORTS_MAX, WITHIN, SEED),
             flaps: Vec::new(),
@@ -193,28 +193,33 @@ impl Flapping {
     /// A device was heard; after a pause, where that is as long as a port was down.
     fn heard(&mut self, it: &Activity, seen: &Observation, known: &Known<'_>) {
         let Some(number) = known.directory.find(&seen.subject) else { return };
+        let before = self.downs.len() + self.outages.len();
         self.downs.retain(|_, down| it.last - *down <= DOWN_MAX);
         self.outages.retain(|(_, _, up)| it.last - *up <= SPOKE_AGAIN + SPOKE_AGAIN);
+        let downs = self.downs.iter().map(|(place, down)| (*place, *down, Time::MAX));
+        let all: Vec<(Place, Time, Time)> = downs.chain(self.outages.iter().copied()).collect();
+        if all.len() < before {
+            self.heard.retain(|(at, place, _)| all.iter().any(|(it, down, _)| it == place && down == at));
+        }
+        for (place, down, up) in all {
+            let is_midst = |at: Time| at > down + MIDST && at < up - MIDST;
+            if (is_midst(it.first) || is_midst(it.last)) && self.heard.len() < HEARD_MAX {
+                self.heard.insert((down, place, number));
+            }
+        }
         if it.longest_gap >= SILENT {
             self.paused((it.first - it.longest_gap, it.first), (number, it.flow), seen.at);
-        } else if !self.downs.is_empty() && (self.heard.len() < HEARD_MAX || self.heard.contains_key(&number))
-        {
-            self.heard.insert(number, it.last);
-        }
-        if self.downs.is_empty() && self.outages.is_empty() {
-            self.heard.clear();
         }
     }
 
     /// A device spoke in a flow after a pause. Who was heard in it by others is only somebody's peer.
     fn paused(&mut self, (from, to): (Time, Time), flow: (Number, u64), at: Time) {
-        let was_heard = |down: Time, up: Time| {
-            let last = self.heard.get(&flow.0);
-            self.heard.len() >= HEARD_MAX || last.is_some_and(|at| *at > down + MIDST && *at < up)
+        let was_heard = |place: Place, down: Time| {
+            self.heard.len() >= HEARD_MAX || self.heard.contains(&(down, place, flow.0))
         };
-        let is_with = |(_, down, up): &&(Place, Time, Time)| {
+        let is_with = |(place, down, up): &&(Place, Time, Time)| {
             let is_near = from - *down <= FELL_SILENT && *down - from <= FELL_SILENT;
-            is_near && to >= *up - FELL_SILENT && to - *up <= SPOKE_AGAIN && !was_heard(*down, *up)
+            is_near && to >= *up - FELL_SILENT && to - *up <= SPOKE_AGAIN && !was_heard(*place, *down)
         };
         let places: BTreeSet<Place> = self.outages.iter().map(|(place, ..)| *place).collect();
         for place in places {
@@ -389,6 +394,7 @@ impl Detector for Flapping {
         self.ports = Expiring::new(PORTS_MAX, WITHIN, SEED);
         self.outages.clear();
         self.downs.clear();
+        self.heard.clear();
         for it in self.flaps.iter_mut().filter(|it| it.ended.is_none()) {
             it.quiet_from = it.quiet_from + (to - from);
         }
@@ -422,10 +428,19 @@ impl Port {
     }
 }
 
+/// The signs of a port that do not follow from a device's restart.
+fn own<'a>(signs: &'a [Sight], restarts: &[(Time, Time)]) -> Vec<&'a Sight> {
+    let within = |sight: &Sight, (from, to): &(Time, Time)| (*from..=*to).contains(&sight.0);
+    let follows = |restart: &&(Time, Time)| {
+        most(signs.iter().filter(|sight| within(sight, restart)).map(|it| it.2)) < TIMES
+    };
+    let restarts: Vec<&(Time, Time)> = restarts.iter().filter(follows).collect();
+    signs.iter().filter(|sight| !restarts.iter().any(|restart| within(sight, restart))).collect()
+}
+
 impl Flap {
     fn finding(&self, restarts: &[(Time, Time)], known: &Known<'_>) -> Option<Finding> {
-        let is_own = |sight: &&Sight| !restarts.iter().any(|(from, to)| (*from..=*to).contains(&sight.0));
-        let signs: Vec<&Sight> = self.signs.iter().filter(is_own).collect();
+        let signs = own(&self.signs, restarts);
         let own = most(signs.iter().map(|it| it.2));
         let detected = nth(&signs)?;
         let first = signs.first()?.0;
@@ -640,6 +655,15 @@ mod tests {
         }
         let title = &bench.of(&KIND)[0].title;
         assert!(title.starts_with("The link at port Gi1/0/7"), "{title}");
+    }
+
+    #[test]
+    fn a_restart_explains_its_port_twice_down_and_not_a_third_time() {
+        let left = |downs: &[i64]| {
+            let signs: Vec<Sight> = downs.iter().map(|at| (s(*at), Cite::default(), Sign::Down)).collect();
+            own(&signs, &[(s(100), s(200))]).len()
+        };
+        assert_eq!([&[110, 150][..], &[110, 150, 190], &[110, 150, 300]].map(left), [0, 3, 1]);
     }
 
     #[test]
