@@ -190,15 +190,22 @@ impl Known<'_> {
 
 /// Around the beginning of an outage (facts, offline_and_switch 9.4, N8), as STP needs its time (802.1D-2004, table 17-1).
 const AROUND_LOSS: (Span, Span) = (Span::seconds(5), Span::seconds(50));
-/// Around its end: a switch forwards minutes before what it feeds has started, and what is heard at a port before that
-/// forwards is heard twice 15 s before the tree changes.
+/// Around its end, but not before its beginning: a switch forwards minutes before what it feeds has started, and what is
+/// heard at a port before that forwards is heard twice 15 s before the tree changes.
 const AROUND_RETURN: (Span, Span) = (Span::seconds(150), Span::seconds(35));
 
 /// When the tree changes because of an outage: around its beginning and its end.
 fn outages(known: &Known<'_>) -> Vec<(Time, Time)> {
+    around_outages(known.absences)
+}
+
+fn around_outages(absences: &[Absence]) -> Vec<(Time, Time)> {
     let around = |at: Time, (before, after): (Span, Span)| (at - before, at + after);
-    let losses = known.absences.iter().map(|it| around(it.since, AROUND_LOSS));
-    let returns = known.absences.iter().filter_map(|it| it.ended).map(|(at, _)| around(at, AROUND_RETURN));
+    let losses = absences.iter().map(|it| around(it.since, AROUND_LOSS));
+    let returns = absences.iter().filter_map(|it| {
+        let (from, to) = around(it.ended?.0, AROUND_RETURN);
+        Some((from.max(it.since - AROUND_LOSS.0), to))
+    });
     joined(losses.chain(returns).collect())
 }
 

@@ -651,6 +651,17 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_explains_nothing_before_its_beginning() {
+        let spans = |ended: i64| {
+            let mut outage = crate::verdict::Absence::for_test(Number(1), s(300), s(305));
+            outage.ended = Some((s(ended), Cite::default()));
+            super::super::around_outages(&[outage])
+        };
+        assert_eq!(spans(350), [(s(295), s(385))]);
+        assert_eq!(spans(900), [(s(295), s(350)), (s(750), s(935))]);
+    }
+
+    #[test]
     fn one_long_jump_says_the_same_as_many_ticks() {
         let (mut jump, mut ticks) = (site(200, &[100, 110]), site(200, &[100, 110]));
         jump.tick(s(1_000));
