@@ -3,7 +3,8 @@
 //! ## What it says
 //! A server told the site's devices the time (NTP) at least twice. Then for a minute eight questions in a row and more, those of
 //! one device at least 16 s apart, got no answer within 4 s, or only the answer that its own clock is not set. An answer
-//! would have been seen: the server sent other things to one of them meanwhile; or an ICMP error says that
+//! would have been seen: the server sent other things to one of them meanwhile; or to anybody, where those who ask had
+//! their answers from it before and it is on their link; or an ICMP error says that
 //! nobody takes the questions; or one of them looked for the server on its link three times within 10 s, in vain. Devices that
 //! have the time from somebody else meanwhile do not count. It ends with the next answer that tells the time.
 //!
@@ -118,12 +119,16 @@ struct Proof {
     refused: Option<Sight>,
     /// It sent something else to one of those who ask it.
     speaks: Option<Sight>,
+    /// It sent something to somebody.
+    lives: Option<Sight>,
     /// It is not found on the link.
     missing: Option<Sight>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Client {
+    /// Whether it was ever told the time by this server.
+    was_told: bool,
     /// Its last question that counts.
     asked: Sight,
     is_waiting: bool,
@@ -176,7 +181,7 @@ impl TimeSources {
         }
         let sight = (seen.at, seen.cite);
         let Some(of) = self.server(server, seen.peer, seen.at) else { return };
-        let fresh = Client { asked: sight, is_waiting: true, unanswered: 0, first: sight };
+        let fresh = Client { was_told: false, asked: sight, is_waiting: true, unanswered: 0, first: sight };
         let has_room = of.clients.len() < CLIENTS_MAX;
         match of.clients.get_mut(&client) {
             Some(known) if seen.at - known.asked.0 < APART => return,
@@ -208,6 +213,7 @@ impl TimeSources {
         for (ip, other) in &mut of.clients {
             other.unanswered = 0;
             other.is_waiting &= *ip != client;
+            other.was_told |= *ip == client;
         }
         if let Some(lost) = of.lost.take().and_then(|index| self.lost.get_mut(index)) {
             lost.ended = Some(at);
@@ -222,15 +228,16 @@ impl TimeSources {
     /// Somebody sends something to somebody: it may be a server, to one who waits for its answer.
     fn speaks(&mut self, seen: &Observation) {
         let (mac, ip) = (seen.subject.mac, seen.subject.ip);
-        let Some(client) = seen.peer.ip else { return };
         let is_of =
             |(server, own): &(&IpAddr, &Option<Mac>)| Some(**server) == ip || (mac.is_some() && **own == mac);
         for (server, _) in self.suspects.iter().filter(is_of) {
             let Some((_, of)) = self.servers.find(server).and_then(|slot| self.servers.at(slot)) else {
                 continue;
             };
-            if of.clients.contains_key(&client) {
-                of.proof.speaks = Some((seen.at, seen.cite));
+            let sight = Some((seen.at, seen.cite));
+            of.proof.lives = sight;
+            if seen.peer.ip.is_some_and(|client| of.clients.contains_key(&client)) {
+                of.proof.speaks = sight;
             }
         }
     }
@@ -269,7 +276,7 @@ impl TimeSources {
             (it.unanswered, it.first) = (0, it.asked);
         }
         it.unanswered = it.unanswered.saturating_add(1);
-        if of.told >= TOLD && self.suspects.len() < SUSPECTS_MAX {
+        if of.told > 0 && self.suspects.len() < SUSPECTS_MAX {
             self.suspects.insert(server, of.mac);
         }
         let open = of.lost.and_then(|index| self.lost.get_mut(index));
@@ -281,19 +288,50 @@ impl TimeSources {
             }
             return;
         }
-        let fed = &self.fed;
+        // A router tells the time in each of its networks, by an address of its own.
+        let owner = known.directory.find_ip(server, of.vlan).and_then(|it| known.directory.device(it));
+        let ips: BTreeSet<IpAddr> =
+            owner.into_iter().flat_map(|it| it.ips.iter().copied()).chain([server]).collect();
+        let servers = ips.iter().filter_map(|ip| Some((*ip, self.servers.peek(ip)?)));
+        let all: Vec<(IpAddr, &Server)> = servers.filter(|(_, it)| it.lost.is_none()).collect();
+        let lacking: Vec<(IpAddr, Vec<(IpAddr, Client)>)> =
+            all.iter().map(|(ip, it)| (*ip, self.hungry(it))).collect();
+        let hungry = || lacking.iter().flat_map(|(_, clients)| clients);
+        let questions = hungry().fold(0_u64, |sum, (_, it)| sum.saturating_add(it.unanswered));
+        let since = hungry().map(|(_, it)| it.first.0).min().unwrap_or(due);
+        let told = all.iter().fold(0_u64, |sum, (_, it)| sum.saturating_add(it.told));
+        let is_proved = all.iter().any(|(_, it)| it.proof.after(since).is_some());
+        // Its answers to those who ask now were seen before, and its frames are still.
+        let on_link = |mac: Option<Mac>| mac.zip(owner).is_some_and(|(mac, owner)| owner.macs.contains(&mac));
+        let lives =
+            all.iter().any(|(_, it)| on_link(it.mac) && it.proof.lives.is_some_and(|(at, _)| at >= since));
+        let of_told = hungry()
+            .filter(|(_, it)| it.was_told)
+            .fold(0_u64, |sum, (_, it)| sum.saturating_add(it.unanswered));
+        let is_proved = is_proved || (lives && of_told >= UNANSWERED);
+        let is_blind = known.faults.iter().any(|it| it.ended.is_none_or(|(ended, _)| ended >= since));
+        let is_enough = questions >= UNANSWERED && due - since >= LASTS && told >= TOLD;
+        if !is_enough || is_blind || !is_proved {
+            return;
+        }
+        for (ip, clients) in lacking.into_iter().filter(|(_, clients)| !clients.is_empty()) {
+            self.lose(ip, clients, due);
+        }
+    }
+
+    /// Who of a server's clients asked it in vain, and has the time from nobody since.
+    fn hungry(&self, of: &Server) -> Vec<(IpAddr, Client)> {
         let is_hungry = |(ip, it): &(&IpAddr, &Client)| {
             it.unanswered > 0
-                && it.first.0 >= watched_since
-                && fed.peek(ip).is_none_or(|fed| *fed < it.first.0)
+                && it.first.0 >= self.watched_since
+                && self.fed.peek(ip).is_none_or(|fed| *fed < it.first.0)
         };
-        let hungry: Vec<(IpAddr, Client)> =
-            of.clients.iter().filter(is_hungry).map(|(ip, it)| (*ip, *it)).collect();
-        let questions = hungry.iter().fold(0_u64, |sum, (_, it)| sum.saturating_add(it.unanswered));
-        let since = hungry.iter().map(|(_, it)| it.first.0).min().unwrap_or(due);
-        let is_blind = known.faults.iter().any(|it| it.ended.is_none_or(|(ended, _)| ended >= since));
-        let is_enough = questions >= UNANSWERED && due - since >= LASTS && of.told >= TOLD;
-        if !is_enough || is_blind || of.proof.after(since).is_none() || self.lost.len() >= LOST_MAX {
+        of.clients.iter().filter(is_hungry).map(|(ip, it)| (*ip, *it)).collect()
+    }
+
+    fn lose(&mut self, server: IpAddr, hungry: Vec<(IpAddr, Client)>, due: Time) {
+        let Some((_, of)) = self.servers.find(&server).and_then(|slot| self.servers.at(slot)) else { return };
+        if self.lost.len() >= LOST_MAX {
             return;
         }
         of.lost = Some(self.lost.len());
@@ -303,9 +341,9 @@ impl TimeSources {
             mac: of.mac,
             last_told: of.last_told,
             proof: of.proof.clone(),
+            questions: hungry.iter().fold(0, |sum, (_, it)| it.unanswered.saturating_add(sum)),
+            since: hungry.iter().map(|(_, it)| it.first.0).min().unwrap_or(due),
             clients: hungry.into_iter().map(|(ip, it)| (ip, it.first)).collect(),
-            questions,
-            since,
             detected: due,
             last: due,
             ended: None,
@@ -409,6 +447,7 @@ impl Lost {
         self.proof.unset = self.proof.unset.take().or_else(|| other.proof.unset.clone());
         self.proof.refused = self.proof.refused.or(other.proof.refused);
         self.proof.speaks = self.proof.speaks.or(other.proof.speaks);
+        self.proof.lives = self.proof.lives.or(other.proof.lives);
         self.proof.missing = self.proof.missing.or(other.proof.missing);
     }
 
@@ -436,10 +475,16 @@ impl Lost {
             Some(Shown::Missing) => {
                 (Cause::Device, Cause::NetworkPath, "It is not found on its link.".to_owned())
             }
-            Some(Shown::Speaks) | None => (
+            Some(Shown::Speaks) => (
                 Cause::Service,
                 Cause::NetworkPath,
                 "It sends other things to them, and answers no question for the time.".to_owned(),
+            ),
+            None => (
+                Cause::Service,
+                Cause::NetworkPath,
+                "It answered them before and is still heard, and answers no question for the time."
+                    .to_owned(),
             ),
         };
         let (since, many) = (clock_time(self.since), clients.len());
@@ -506,6 +551,10 @@ impl Lost {
             protocol: None,
             text: format!("{server} sends something else to one of those who wait for its answer"),
         }));
+        if let (None, Some((at, cite))) = (self.proof.after(self.since), self.proof.lives) {
+            let text = format!("{server} is still heard");
+            evidence.push(Evidence { at, cite: Some(cite), protocol: None, text });
+        }
         if let Some(sight) = self.proof.missing {
             evidence.push(said(sight, "arp", format!("{server} is looked for on the link, again and again")));
         }
@@ -610,6 +659,38 @@ mod tests {
         assert_eq!((finding.first_seen, finding.detected, finding.count), (s(208), s(324), 8));
         assert_eq!((finding.devices.len(), finding.cause), (5, Some(Cause::Service)));
         assert_eq!(finding.evidence[0].cite, Some(cite(s(192))));
+    }
+
+    /// A router has an address in each of two networks, each with two devices that ask it every 64 s. After second 200 it
+    /// answers nobody, and sends something to device 30.
+    fn router(is_one: bool, is_heard: bool) -> usize {
+        let mut bench = Bench::new();
+        (10..14).chain([30]).for_each(|n| bench.claims(s(0), mac(n), &format!("192.0.2.{n}"), None));
+        bench.claims(s(0), mac(1), SERVER.1, None);
+        bench.claims(s(0), mac(if is_one { 1 } else { 2 }), OTHER.1, None);
+        for at in 1..340 {
+            let client = 10 + (at % 64 / 16) as u8;
+            let server = match (client < 12, is_one) {
+                (true, _) => SERVER,
+                (false, true) => (1, OTHER.1),
+                (false, false) => OTHER,
+            };
+            if at % 16 == 0 {
+                asks(&mut bench, at, client, server);
+                if at < 200 {
+                    answers(&mut bench, at, client, server, true, "192.0.2.123");
+                } else if is_heard {
+                    speaks(&mut bench, at + 1, 30);
+                }
+            }
+            bench.tick(s(at + 1));
+        }
+        bench.of(&KIND).len()
+    }
+
+    #[test]
+    fn a_router_that_is_heard_and_answers_in_none_of_its_networks_is_lost() {
+        assert_eq!([router(true, true), router(true, false), router(false, true)], [1, 0, 0]);
     }
 
     #[test]
