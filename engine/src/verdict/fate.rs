@@ -15,7 +15,7 @@
 //! Who is heard now and then while nobody reaches him is cut off. Several who are cut off at the same time share the cut,
 //! though the one fell silent later than the other: a sender of TCP goes on for a while.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use spanwatch_parsers::{Span, Text, Time};
 
@@ -179,8 +179,11 @@ fn cut_off(fates: Vec<Fate>, absences: &[Absence], hangs_on: &impl Fn(Number) ->
 /// Fates of those who may have been cut off at the same time.
 struct Cut {
     since: Time,
+    /// When the first of them was back, and the last.
+    back: Time,
     ended: Time,
     switch: Option<Text>,
+    devices: BTreeSet<Number>,
     members: Vec<usize>,
     fates: Vec<Fate>,
     /// Whether one of them was heard while nobody reached him.
@@ -193,10 +196,13 @@ impl Cut {
     fn of(fate: Fate, absences: &[Absence], hangs_on: &impl Fn(Number) -> Option<Text>) -> Self {
         let all: Vec<&Absence> = fate.members.iter().filter_map(|index| absences.get(*index)).collect();
         let own = if let [only] = all[..] { hangs_on(only.device) } else { None };
+        let ended = || all.iter().map(|it| it.ended.map_or(Time::MAX, |(at, _)| at));
         Self {
             since: all.iter().map(|it| it.since).min().unwrap_or(Time::MIN),
-            ended: all.iter().map(|it| it.ended.map_or(Time::MAX, |(at, _)| at)).max().unwrap_or(Time::MAX),
+            back: ended().min().unwrap_or(Time::MAX),
+            ended: ended().max().unwrap_or(Time::MAX),
             switch: fate.switch.clone().or(own),
+            devices: all.iter().map(|it| it.device).collect(),
             members: fate.members.clone(),
             is_seen: all.iter().any(|it| !it.glimpses.is_empty()),
             ran: all.iter().any(|it| it.lived().is_some()),
@@ -207,16 +213,20 @@ impl Cut {
     fn is_near(&self, other: &Self) -> bool {
         let is_one = self.switch.is_none() || other.switch.is_none() || self.switch == other.switch;
         let begun = Span((self.since - other.since).0.saturating_abs());
-        is_one && begun <= CUT && self.since <= other.ended && other.since <= self.ended
+        // Who was heard meanwhile, for too long to be a moment, is cut off as before.
+        let is_again = !self.devices.is_disjoint(&other.devices);
+        is_one && (begun <= CUT || is_again) && self.since <= other.ended && other.since <= self.ended
     }
 
     fn is_back_with(&self, other: &Self) -> bool {
-        self.ended < Time::MAX && Span((self.ended - other.ended).0.saturating_abs()) <= TOGETHER
+        other.ended < Time::MAX && (self.back - TOGETHER..=self.ended + TOGETHER).contains(&other.ended)
     }
 
     fn join(&mut self, other: Self) {
         (self.since, self.ended) = (self.since.min(other.since), self.ended.max(other.ended));
+        self.back = self.back.min(other.back);
         self.switch = self.switch.take().or(other.switch);
+        self.devices.extend(other.devices);
         self.members.extend(other.members);
         self.fates.extend(other.fates);
     }
@@ -391,6 +401,28 @@ mod tests {
         assert_eq!(sorted(&cut, Some("a")), 2);
         cut[0].ended = Some((Time(20_000 * 1_000_000), Cite::default()));
         assert_eq!(sorted(&cut, Some("a")), 3);
+    }
+
+    /// Three of one switch that are back after 80, 90 and 100 s, and one more.
+    fn cut(device: u32, since_ms: i64, ended_s: i64) -> usize {
+        let mut cut = absences(&[0, 300, 500, since_ms]);
+        cut[3].device = Number(device);
+        for (absence, ended) in cut.iter_mut().zip([80, 90, 100, ended_s]) {
+            absence.ended = Some((Time(ended * 1_000_000_000), Cite::default()));
+            absence.ran_on = absence.ended;
+        }
+        incidents(&cut, |_| Some(Text::from("a")), |_| false).len()
+    }
+
+    #[test]
+    fn who_is_back_while_they_come_back_was_cut_off_with_them() {
+        assert_eq!([76, 80, 104].map(|ended| cut(3, 12_000, ended)), [1, 1, 1]);
+        assert_eq!([60, 120].map(|ended| cut(3, 12_000, ended)), [2, 2]);
+    }
+
+    #[test]
+    fn who_is_gone_again_before_the_cut_is_mended_is_of_it() {
+        assert_eq!([cut(1, 50_000, 90), cut(3, 50_000, 90)], [1, 2]);
     }
 
     #[test]
