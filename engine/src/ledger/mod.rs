@@ -192,7 +192,10 @@ impl Ledger {
             Fact::Retried { target, attempt } => {
                 self.view.resent(seen);
                 self.asked(seen, (*target, seen.peer.mac), How::Resend, *attempt);
-                if let Some(device) = self.directory.find(&seen.subject) {
+                // Who sends for the third time was heard when he sent for the second: his way is open.
+                if *attempt == 1
+                    && let Some(device) = self.directory.find(&seen.subject)
+                {
                     self.verdict.resent(device, seen.at, seen.cite);
                 }
             }

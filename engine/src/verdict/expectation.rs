@@ -37,6 +37,7 @@ struct Pace {
     lost: u64,
     /// Seconds in which it was heard.
     seconds: u32,
+    packets: u64,
 }
 
 impl Default for Expectation {
@@ -46,8 +47,8 @@ impl Default for Expectation {
 }
 
 impl Expectation {
-    /// Takes one second of media; `offset` is packet time less watched time.
-    pub fn media(&mut self, second: &StreamActivity, offset: Span) {
+    /// Takes one second of media, and whether its way was cut in it; `offset` is packet time less watched time.
+    pub fn media(&mut self, second: &StreamActivity, is_cut: bool, offset: Span) {
         let (first, last) = (second.first - offset, second.last - offset);
         if self.sources.len() >= SOURCES_MAX
             && !self.sources.contains_key(&second.ssrc)
@@ -65,6 +66,7 @@ impl Expectation {
             longest_gap: Span::ZERO,
             lost: second.lost,
             seconds: 1,
+            packets: second.packets,
         };
         let Some(pace) = self.sources.or_insert(second.ssrc, begun) else { return };
         let before = pace.expected(Pace::has_run, newest);
@@ -73,11 +75,12 @@ impl Expectation {
             *pace = begun;
         } else {
             // A pause in which something was lost is not the sender's own.
-            if second.lost <= pace.lost {
+            if second.lost <= pace.lost && !is_cut {
                 pace.went_on(second.longest_gap, (first, last));
             }
             pace.lost = second.lost;
             pace.last = pace.last.max(last);
+            pace.packets = pace.packets.saturating_add(second.packets);
         }
         let newest = newest.max(pace.last);
         let after = pace.expected(Pace::has_run, newest);
@@ -85,8 +88,8 @@ impl Expectation {
     }
 
     /// Takes one second of a flow to `to` that the device serves or by which it receives media; whether it is steady
-    /// enough to be expected to go on. `offset` is packet time less watched time.
-    pub fn sign(&mut self, second: &Activity, to: IpAddr, offset: Span) -> bool {
+    /// enough to be expected to go on. Whether its way was cut in it; `offset` is packet time less watched time.
+    pub fn sign(&mut self, second: &Activity, (to, is_cut): (IpAddr, bool), offset: Span) -> bool {
         let (first, last) = (second.first - offset, second.last - offset);
         if self.signs.len() >= SOURCES_MAX
             && !self.signs.contains_key(&second.flow)
@@ -97,13 +100,16 @@ impl Expectation {
             self.learn();
         }
         let newest = self.newest;
-        let begun = Pace { to, first, last, longest_gap: Span::ZERO, lost: 0, seconds: 1 };
+        let begun =
+            Pace { to, first, last, longest_gap: Span::ZERO, lost: 0, seconds: 1, packets: second.packets };
         let Some(pace) = self.signs.or_insert(second.flow, begun) else { return false };
         let before = pace.expected(Pace::is_steady, newest);
         if first - pace.last > PAUSE {
             *pace = begun;
         } else {
-            pace.went_on(second.longest_gap, (first, last));
+            if !is_cut {
+                pace.went_on(second.longest_gap, (first, last));
+            }
             pace.last = pace.last.max(last);
         }
         let newest = newest.max(pace.last);
@@ -123,6 +129,19 @@ impl Expectation {
     #[must_use]
     pub fn has_source(&self, ssrc: u32) -> bool {
         self.sources.get(&ssrc).is_some_and(Pace::has_run)
+    }
+
+    /// Whether this second of a source, the first after a pause that began by `from`, makes up for most of what it
+    /// would have sent in the pause: it was made then, and waited. `offset` is packet time less watched time.
+    #[must_use]
+    pub fn makes_up(&self, second: &StreamActivity, from: Time, offset: Span) -> bool {
+        let Some(pace) = self.sources.get(&second.ssrc).filter(|pace| pace.has_run()) else { return false };
+        let is_its_pause = from - (pace.last + offset) <= TURN;
+        let ran = i128::from((pace.last - pace.first).0);
+        let due = |span: Span| i128::from(span.0) * i128::from(pace.packets) / ran.max(1);
+        // Half of the pause, and what is due since.
+        let since = (second.first - from).0 / 2 + (second.last - second.first).0;
+        is_its_pause && i128::from(second.packets) >= due(Span(since))
     }
 
     /// Packets lost so far of a source.
@@ -242,6 +261,9 @@ const BEATS: u32 = 6;
 /// ... and never paused for longer: polls of door controllers and reports of receivers come every few seconds.
 const STEADY_GAP: Span = Span::seconds(10);
 
+/// Of all that a device sends, media is sent last within this time.
+const TURN: Span = Span::millis(500);
+
 /// A source silent for longer than this has paused.
 const PAUSE: Span = Span::seconds(30);
 
@@ -267,7 +289,7 @@ mod tests {
 
     fn media(expectation: &mut Expectation, ssrc: u32, first: Time, last: Time, longest_gap: Span) {
         let second = super::super::tests::second(ssrc, first, last, longest_gap);
-        expectation.media(&second, Span::ZERO);
+        expectation.media(&second, false, Span::ZERO);
     }
 
     #[test]
@@ -296,7 +318,7 @@ mod tests {
             before = Some(s(*at));
             let second =
                 Activity { first: s(*at), longest_gap: gap, ..crate::detectors::bench::activity(s(*at), 1) };
-            expectation.sign(&second, to, Span::ZERO);
+            expectation.sign(&second, (to, false), Span::ZERO);
         }
         expectation.is_learned()
     }

@@ -188,6 +188,10 @@ struct Watch {
     was_absent: Option<usize>,
     /// The last silence that was strange and may turn out to be a [`Hole`].
     silence: Option<Box<[(Time, Cite); 2]>>,
+    /// When it last sent again what nobody had acknowledged.
+    resent: Option<(Time, Cite)>,
+    /// When its last [`Hole`] was over.
+    cut: Option<Time>,
     /// A start that only an announcement shows: it counts once the clock shows it too.
     announced: Option<Box<Restart>>,
     /// The first start of one of whom nothing was expected and whose kind was not known.
@@ -241,7 +245,11 @@ impl Verdict {
         let silence = first.0 - self.offset - watch.last.0;
         if silence >= HOLE_MIN && watch.absent.is_none() && watch.expectation.is_strange(silence) {
             watch.silence = Some(Box::new([(watch.last.1, watch.last.2), first]));
+        } else if let Some([from, to]) = watch.silence.as_deref_mut() {
+            // Nor is what ends a silence in order of time.
+            *to = if first > *from { first.min(*to) } else { *to };
         }
+        let hole = watch.resent.and_then(|(at, cite)| watch.hole(device, at, cite));
         if watched >= watch.last.0 {
             watch.last = (watched, last.0, last.1);
         }
@@ -263,6 +271,7 @@ impl Verdict {
         watch.blinds = self.blinds.len();
         watch.enter(first.0, State::Online, &mut self.history_refused);
         watch.rearm(watch.due(), device, &mut self.deadlines);
+        self.keep_hole(hole);
     }
 
     /// Takes one second of a device's media, `cite` its first frame, `client` who receives it.
@@ -281,11 +290,14 @@ impl Verdict {
                 && second.lost > watch.expectation.lost(second.ssrc);
         }
         let is_of_before = watch.expectation.has_source(second.ssrc);
-        let hole = watch
-            .hole(device, second.last, cite)
-            .filter(|_| second.lost > watch.expectation.lost(second.ssrc) && is_of_before);
+        let lost = second.lost > watch.expectation.lost(second.ssrc) && is_of_before;
+        let hole = watch.hole(device, second.last, cite).filter(|hole| {
+            let is_kept = second.transport == StreamTransport::Interleaved;
+            lost || (is_kept && watch.expectation.makes_up(second, hole.from.0, offset))
+        });
         watch.sent_media = watch.sent_media.max(Some(second.last));
-        watch.expectation.media(second, offset);
+        let is_cut = hole.is_some() || watch.was_cut((second.first, second.last), second.longest_gap);
+        watch.expectation.media(second, is_cut, offset);
         watch.was_expected |= watch.expectation.is_learned();
         watch.asks.known(client);
         watch.rearm(watch.due(), device, &mut self.deadlines);
@@ -296,7 +308,8 @@ impl Verdict {
     pub fn signed(&mut self, device: Number, second: &Activity, to: IpAddr, peer: Option<Number>) {
         let offset = self.offset;
         let Some(watch) = self.watches.get_mut(device) else { return };
-        if watch.expectation.sign(second, to, offset) {
+        let is_cut = watch.was_cut((second.first, second.last), second.longest_gap);
+        if watch.expectation.sign(second, (to, is_cut), offset) {
             watch.was_expected = true;
             watch.asks.known(peer);
             watch.rearm(watch.due(), device, &mut self.deadlines);
@@ -614,6 +627,8 @@ impl Watch {
             absent: None,
             was_absent: None,
             silence: None,
+            resent: None,
+            cut: None,
             announced: None,
             unnamed: None,
             restart: None,

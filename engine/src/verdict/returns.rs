@@ -92,14 +92,16 @@ impl Start {
 impl Verdict {
     /// Says that a device sent again what was not acknowledged.
     pub fn resent(&mut self, device: Number, at: Time, cite: Cite) {
-        let hole = self.watches.get_mut(device).and_then(|watch| watch.hole(device, at, cite));
+        let Some(watch) = self.watches.get_mut(device) else { return };
+        watch.resent = Some((at, cite));
+        let hole = watch.hole(device, at, cite);
         self.keep_hole(hole);
     }
 
     pub(super) fn keep_hole(&mut self, hole: Option<Hole>) {
         let Some(hole) = hole else { return };
         if let Some(watch) = self.watches.get_mut(hole.device) {
-            watch.silence = None;
+            (watch.silence, watch.cut) = (None, Some(hole.to.0));
         }
         if self.holes.len() < HOLES_MAX {
             self.holes.push(hole);
@@ -254,6 +256,11 @@ impl Watch {
     pub(super) fn hole(&self, device: Number, at: Time, lost: Cite) -> Option<Hole> {
         let [from, to] = *self.silence.as_deref()?;
         (at >= to.0 && at - to.0 <= LOSS_SHOWS).then_some(Hole { device, from, to, lost })
+    }
+
+    /// Whether the longest pause of a flow, summed from `first` to `last`, may be that of its last short cut.
+    pub(super) fn was_cut(&self, (first, last): (Time, Time), longest_gap: Span) -> bool {
+        longest_gap >= HOLE_MIN && self.cut.is_some_and(|to| first - longest_gap <= to && to <= last)
     }
 }
 

@@ -344,3 +344,41 @@ fn who_just_came_back_himself_may_be_heard_by_nobody() {
     };
     assert_eq!([told(101), told(140)], [1, 2]);
 }
+
+/// Short cuts of a camera that is pulled over TCP and thrice sends nothing for 3 s, and in the first second after so many packets.
+fn cuts(packets_after: u64, is_heard_meanwhile: bool) -> usize {
+    let mut verdict = Verdict::default();
+    for at in 0..=70 {
+        let turn = if at > 30 { at % 15 } else { 0 };
+        let is_silent = turn == 1 || turn == 2;
+        if !is_silent || is_heard_meanwhile {
+            verdict.heard(CAMERA, (s(at), cite(0)), (s(at), cite(0)));
+        }
+        if !is_silent {
+            let (packets, gap) = if turn == 3 { (packets_after, 3_000) } else { (5, 200) };
+            let transport = StreamTransport::Interleaved;
+            let media = StreamActivity { packets, transport, ..second(7, s(at), s(at), Span::millis(gap)) };
+            verdict.streamed(CAMERA, &media, Some(RECORDER), cite(0));
+        }
+        verdict.advance(s(at));
+    }
+    verdict.holes().len()
+}
+
+#[test]
+fn who_makes_up_for_a_pause_of_all_that_it_sends_was_cut_off() {
+    assert_eq!(cuts(15, false), 3);
+    assert_eq!(cuts(5, false), 0, "what it would have sent was never made");
+    assert_eq!(cuts(15, true), 0, "it was heard meanwhile");
+}
+
+#[test]
+fn bytes_sent_again_end_a_cut_though_its_second_is_summed_later() {
+    let cut = |again: i64| {
+        let mut verdict = streaming(60);
+        verdict.resent(CAMERA, s(again), cite(630));
+        verdict.heard(CAMERA, (s(63), cite(630)), (s(63), cite(631)));
+        verdict.holes().len()
+    };
+    assert_eq!([cut(63), cut(60)], [1, 0]);
+}
