@@ -173,6 +173,9 @@ impl State {
 struct Watch {
     /// Its last frame: in watched time, as stamped, and where.
     last: (Time, Time, Cite),
+    /// Its first frame, in watched time; and the last one of before that, where only later it turned out to be of this device.
+    begun: Time,
+    before: Option<Box<(Time, Time, Cite)>>,
     expectation: Expectation,
     asks: Asks,
     /// Whom it asked last for something, and when in watched time.
@@ -618,6 +621,8 @@ impl Watch {
     fn new(first: (Time, Cite), offset: Span, blinds: usize) -> Self {
         Self {
             last: (first.0 - offset, first.0, first.1),
+            begun: first.0 - offset,
+            before: None,
             expectation: Expectation::default(),
             asks: Asks::default(),
             asked: None,
@@ -657,6 +662,12 @@ impl Watch {
         deadlines.insert((due, device));
     }
 
+    /// The last frame before `at`, in watched time.
+    fn last_before(&self, at: Time) -> (Time, Time, Cite) {
+        let before = self.before.as_deref().filter(|before| before.0 < at && self.last.0 >= at);
+        before.copied().unwrap_or(self.last)
+    }
+
     fn patience(&self) -> Span {
         if self.expectation.is_learned() { self.expectation.patience() } else { FRESH }
     }
@@ -679,8 +690,15 @@ impl Watch {
     }
 
     fn absorb(&mut self, other: Self, refused: &mut u64) {
-        if other.last.0 > self.last.0 {
-            self.last = other.last;
+        let (one, other_last) = (self.last, other.last);
+        if one.0 < other.begun {
+            self.before = Some(Box::new(one));
+        } else if other_last.0 < self.begun {
+            self.before = Some(Box::new(other_last));
+        }
+        self.begun = self.begun.min(other.begun);
+        if other_last.0 > one.0 {
+            self.last = other_last;
         }
         if !self.expectation.is_learned() {
             self.expectation = other.expectation;

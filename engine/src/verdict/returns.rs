@@ -158,7 +158,9 @@ impl Verdict {
             return;
         }
         let counts_for = if how == Start::Announcement { FIRST_WORD } else { START_SIGNS };
-        let silence = at - self.offset - watch.last.0;
+        // What was heard since its start may have been known by its MAC alone, and what was before by its address.
+        let last = watch.last_before(at - self.offset);
+        let silence = at - self.offset - last.0;
         // Who had begun to work, and is silent again, starts once more.
         let worked = watch.sent_media.filter(|_| silence >= RESTART_MIN);
         let is_of = |start: Time| at - start <= START_SIGNS && worked.is_none_or(|worked| worked < start);
@@ -191,7 +193,7 @@ impl Verdict {
             Some(announced) => Restart { sign, ..*announced },
             None if silence < RESTART_MIN => return,
             None => {
-                let since = (watch.last.1, watch.last.2);
+                let since = (last.1, last.2);
                 let was_expected = watch.expectation.is_strange(silence);
                 Restart { device, since, sign, was_expected, is_denied: false }
             }

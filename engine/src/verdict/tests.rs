@@ -382,3 +382,17 @@ fn bytes_sent_again_end_a_cut_though_its_second_is_summed_later() {
     };
     assert_eq!([cut(63), cut(60)], [1, 0]);
 }
+
+#[test]
+fn a_start_that_only_a_mac_shows_is_that_of_whose_address_it_turns_out_to_hold() {
+    let started = |last_by_address: i64| {
+        let by_mac = Number(5);
+        let mut verdict = Verdict::default();
+        verdict.heard(CAMERA, (s(last_by_address), cite(0)), (s(last_by_address), cite(0)));
+        verdict.heard(by_mac, (s(50), cite(500)), (s(51), cite(510)));
+        verdict.renumber(CAMERA, by_mac);
+        verdict.started(by_mac, (s(50), cite(500)), Start::Lease, true);
+        verdict.restarts().count()
+    };
+    assert_eq!([started(10), started(48)], [1, 0]);
+}
