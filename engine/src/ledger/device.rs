@@ -34,6 +34,8 @@ pub struct Device {
     pub is_bridge: bool,
     /// Whether it was seen sending media.
     pub sends_media: bool,
+    /// Whether it says that it is a device of network video (WS-Discovery; ONVIF Core Specification, 7.3.1).
+    pub is_of_video: bool,
     /// Whether media was seen going to it.
     pub receives_media: bool,
     /// Whether it was seen sending to one receiver, and not to groups alone.
@@ -118,6 +120,7 @@ impl Device {
             is_router: false,
             is_bridge: false,
             sends_media: false,
+            is_of_video: false,
             receives_media: false,
             speaks: false,
             is_spoken_to: false,
@@ -244,6 +247,7 @@ impl Device {
         self.lost = self.lost.or(other.lost);
         self.answers_for_others |= other.answers_for_others;
         self.sends_media |= other.sends_media;
+        self.is_of_video |= other.is_of_video;
         self.receives_media |= other.receives_media;
         self.is_router |= other.is_router;
         self.is_bridge |= other.is_bridge;
@@ -291,7 +295,7 @@ impl Device {
     /// Whether it belongs to the site's physical security, as far as is known.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
-        self.offers_media() || GUARDED.contains(&self.kind().0)
+        self.offers_media() || self.is_of_video || GUARDED.contains(&self.kind().0)
     }
 
     /// Adds a service that it answered as: transport, port and protocol.

@@ -640,6 +640,9 @@ impl Ledger {
             if key == Key::Vendor { self.fingerprints.vendor_named(value.as_str()) } else { None };
         let value = canonical.map_or_else(|| value.clone(), Text::from);
         let source = if key.is_outright() { seen.source } else { key.name() };
+        if key == Key::WsdType && value.as_str().starts_with(OF_VIDEO) {
+            self.with_subject(seen, |device, _| device.is_of_video = true);
+        }
         if let Some(number) = self.site_device_of(seen)
             && let Some(sight) = Sight::said(key, value, source, (seen.at, seen.cite))
         {
@@ -859,6 +862,8 @@ const HOP_LIMIT_OF_THE_LINK: u8 = 255;
 /// Enabled capabilities of IEEE 802.1AB-2016, table 8-4.
 const LLDP_BRIDGE: u16 = 1 << 2;
 const LLDP_ROUTER: u16 = 1 << 4;
+/// What all device types of network video begin with (ONVIF Core Specification, 7.3.1).
+const OF_VIDEO: &str = "NetworkVideo";
 /// A MAC that sends for so many addresses that are not its own forwards for them.
 const CARRIES_MANY: usize = 3;
 /// MACs watched for that at once.

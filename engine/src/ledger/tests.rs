@@ -133,3 +133,22 @@ fn who_counts_his_starts_restarted_where_the_number_is_another() {
     }
     assert_eq!(restarts, [0, 0, 1, 2]);
 }
+
+#[test]
+fn who_says_that_it_is_a_device_of_network_video_is_told_of_when_it_starts() {
+    let starts = |kind: &str| {
+        let mut ledger = ledger();
+        let subject = || Party { mac: Some(CAMERA), ip: Some(IP), ..Party::default() };
+        ledger.observe(&claimed(second(1), CAMERA));
+        for (at, number) in [(2, 7), (100, 8)] {
+            let start = Fact::Instance { number: Some(number), is_announced: true };
+            ledger.observe(&said(second(at), subject(), start));
+            let said_kind = Fact::Attribute { key: Key::WsdType, value: kind.into() };
+            ledger.observe(&said(second(at), subject(), said_kind));
+            ledger.observe(&heard(second(at), CAMERA, IP));
+            ledger.complete(second(at + 1));
+        }
+        ledger.findings(second(110)).iter().filter(|it| it.kind.id == "device-restarted").count()
+    };
+    assert_eq!([starts("NetworkVideoTransmitter"), starts("Computer")], [1, 0]);
+}
