@@ -155,6 +155,8 @@ pub enum Says {
     Agrees(&'static str),
     /// The sender says hello to all, and which of its starts it is (WS-Discovery).
     Hello(u32),
+    /// The sender says goodbye to all, and since which of its starts it ran (WS-Discovery).
+    Goodbye(u32),
     /// The sender tells how the receiver's media arrives (RTCP).
     Reported {
         /// Which.

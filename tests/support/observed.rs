@@ -364,6 +364,12 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
         }
         Says::Hello(instance) => {
             let fact = Fact::Instance { number: Some(*instance), is_announced: true };
+            // Every hello of the simulator's names this type.
+            let kind = labelled(Key::WsdType, "NetworkVideoTransmitter");
+            std::iter::once(fact).chain(kind).map(|fact| (None, "ws-discovery", fact)).collect()
+        }
+        Says::Goodbye(instance) => {
+            let fact = Fact::Instance { number: Some(*instance), is_announced: false };
             vec![(None, "ws-discovery", fact)]
         }
         Says::Tree(bpdu) => tree(bpdu).into_iter().map(|fact| (None, "stp", fact)).collect(),

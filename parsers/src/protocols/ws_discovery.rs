@@ -125,7 +125,8 @@ fn observe(envelope: &Envelope, datagram: &[u8], sink: &mut Sink) -> Result<(), 
     let message = Message::parse(datagram)?;
     let is_answer = matches!(message.action, Some(Action::ProbeMatches | Action::ResolveMatches));
     let is_hello = message.action == Some(Action::Hello);
-    if message.devices > 1 || !(is_answer || is_hello) {
+    let is_bye = message.action == Some(Action::Bye);
+    if message.devices > 1 || !(is_answer || is_hello || is_bye) {
         return Ok(());
     }
     if is_answer && envelope.source_port == PORT {
@@ -134,6 +135,9 @@ fn observe(envelope: &Envelope, datagram: &[u8], sink: &mut Sink) -> Result<(), 
     // Where the body begins, the header has told all that it has.
     if message.devices > 0 {
         sink.fact(About::Sender, Fact::Instance { number: message.instance, is_announced: is_hello });
+    }
+    if is_bye {
+        return Ok(());
     }
     for kind in message.types {
         sink.attribute(About::Sender, Key::WsdType, kind.as_str().as_bytes());
@@ -202,8 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_or_leaves_says_nothing_of_itself() {
-        for action in ["Probe", "Resolve", "Bye", "SomethingElse"] {
+    fn goodbye_says_since_which_start_and_no_more() {
+        let bye = message("Bye", &format!("<d:Bye>{DEVICE}</d:Bye>"));
+        assert_eq!(said(bye.as_bytes(), 3_702), [Fact::Instance { number: Some(7), is_announced: false }]);
+    }
+
+    #[test]
+    fn who_asks_says_nothing_of_itself() {
+        for action in ["Probe", "Resolve", "SomethingElse"] {
             let body = format!("<d:{action}>{DEVICE}</d:{action}>");
             assert_eq!(said(message(action, &body).as_bytes(), 3_702), []);
         }

@@ -131,7 +131,8 @@ impl World<'_> {
     /// Says goodbye before it shuts down on purpose.
     pub(super) fn say_bye(&mut self, at: i64, host: HostId) {
         let bytes = self.discovery(host, wsd::bye);
-        self.multicast(at, host, WS_DISCOVERY, 1, Self::datagram((3_702, 3_702), bytes), &[]);
+        let says = [Says::Goodbye(self.instance(host))];
+        self.multicast(at, host, WS_DISCOVERY, 1, Self::datagram((3_702, 3_702), bytes), &says);
     }
 
     fn discovery(&self, host: HostId, make: impl Fn(&wsd::Device, wsd::Message) -> String) -> Vec<u8> {
