@@ -277,6 +277,20 @@ impl<'a> Scene<'a> {
             .collect()
     }
 
+    /// The switches that a switch's way to the core leads over when the network is changed.
+    pub(super) fn way_over(&self, switch: SwitchId, change: impl FnOnce(&mut Fabric)) -> Vec<SwitchId> {
+        let mut fabric = self.fabric.borrow().clone();
+        change(&mut fabric);
+        fabric.converge();
+        let way = fabric.way(switch, 0).unwrap_or_default();
+        let mut switches: Vec<SwitchId> =
+            way.iter().flat_map(|id| fabric.trunks[*id].ends.map(|plug| plug.switch)).collect();
+        switches.retain(|other| *other != switch && *other != 0);
+        switches.sort_unstable();
+        switches.dedup();
+        switches
+    }
+
     /// Whose way to the core leads over a switch.
     #[must_use]
     pub fn over(&self, switch: SwitchId) -> Vec<HostId> {

@@ -174,9 +174,12 @@ pub(super) const UPLINK_FAILOVER: Kind = Kind {
         let Some(trunk) = scene.uplink(switch) else { return Draft::default() };
         let members: Vec<HostId> = scene.site.behind(switch).collect();
         let own = scene.site.switches[switch].host;
+        // Who is on the new way passes on that it changed, and may be all that the mirror shows of it.
+        let others = scene.way_over(switch, |fabric| fabric.trunks[trunk].is_up = false);
         let mut draft = Draft {
             changes: vec![(case.at, Change::Trunk(trunk, false)), (case.end, Change::Trunk(trunk, true))],
             ended: Some(case.end),
+            others: others.into_iter().map(Subject::Switch).collect(),
             what: format!("One uplink of {} fails, and the other takes over.", scene.name(case.subject)),
             expected: vec![
                 Expected::new("stp-topology-change", "uplink", vec![own], (case.at, case.end))

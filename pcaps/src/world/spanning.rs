@@ -24,6 +24,8 @@ pub(super) struct Bridge {
     pub booted: i64,
     /// Until when its messages say that the topology changes.
     changes_until: i64,
+    /// And that towards the root too.
+    rises_until: i64,
     /// Ports with cables to other switches.
     trunks: Vec<u16>,
     random: Random,
@@ -44,6 +46,7 @@ impl Bridge {
             epoch: 0,
             booted: 0,
             changes_until: 0,
+            rises_until: 0,
             trunks,
             random: Random::of(seed, "bridge", id as u64),
         }
@@ -117,8 +120,8 @@ impl World<'_> {
         let is_changing = at < self.bridges[switch].changes_until;
         for port in self.bridges[switch].trunks.clone() {
             let is_root_port = root_port.is_some_and(|plug| plug.port == port);
-            // A root port answers only while it has something to say: that the topology changes.
-            if is_root_port && !is_changing {
+            // A root port answers only while it has something to say: that the topology changes behind it.
+            if is_root_port && at >= self.bridges[switch].rises_until {
                 continue;
             }
             let plan = &self.site.switches[switch];
@@ -152,13 +155,20 @@ impl World<'_> {
         self.tap.copy(Passing { host, at, vlan: 0 }, &journey.copies, frame, says);
     }
 
-    /// Says on all cables that the topology changed, for a hello and a second (802.1D-2004, 17.21.7).
+    /// Says on all cables that the topology changed, for a hello and a second (802.1D-2004, 17.21.7); towards the root only
+    /// whose way leads over them, for nobody sends it back where it came from (17.21.18).
     pub(super) fn say_change(&mut self, at: i64, switch: SwitchId) {
+        let way =
+            self.fabric.way(switch, self.root).or_else(|| self.fabric.way(switch, 0)).unwrap_or_default();
         for id in 0..self.bridges.len() {
             if self.bridges[id].is_up
                 && self.fabric.reaches(self.site.switches[switch].host, self.site.switches[id].host)
             {
-                self.bridges[id].changes_until = at + HELLO + SECOND;
+                let until = at + HELLO + SECOND;
+                self.bridges[id].changes_until = until;
+                if id == switch || way.iter().any(|trunk| self.fabric.trunks[*trunk].end(id).is_some()) {
+                    self.bridges[id].rises_until = until;
+                }
                 self.say_hello_of(at + 10 * MILLISECOND * id as i64, id);
             }
         }
