@@ -31,7 +31,9 @@ pub(super) const STREAM_STALL: Kind = Kind {
             touches: vec![host],
             ..Draft::default()
         };
-        if scene.askers(host).iter().any(|asker| scene.shows(host, *asker)) {
+        // What ran for less than a minute may be sent on motion, and is over.
+        let has_run = case.at - scene.options.start > STEADY;
+        if has_run && scene.askers(host).iter().any(|asker| scene.shows(host, *asker)) {
             draft.visible.push(Visible::new(case.at, "device").or(&["service"]));
         }
         draft
@@ -216,6 +218,8 @@ fn is_lossy(scene: &Scene, host: HostId) -> bool {
     scene.is_steady(host) && media.is_some_and(|media| media.transport != Transport::Interleaved)
 }
 
+/// Recordings on motion are mostly shorter than this.
+const STEADY: i64 = 60 * SECOND;
 /// Frames lost, in a million.
 const LOSS: u32 = 30_000;
 /// Of a full uplink's, in a million.
