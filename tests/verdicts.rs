@@ -2,8 +2,8 @@
 //!
 //! The small form is part of `make test`. `make verdicts` is the whole: `SPANWATCH_ALL=1`, and numbers of one's own
 //! by `SPANWATCH_SITES` (second depth), `SPANWATCH_PACKET_SITES`, `SPANWATCH_DAYS` (healthy device-days, second
-//! depth), `SPANWATCH_PACKET_DAYS`. `SPANWATCH_RESERVED=1` takes the seeds that nothing was tuned on, and shows sums
-//! alone. `docs/verdicts.md` says what is measured.
+//! depth), `SPANWATCH_PACKET_DAYS`; `SPANWATCH_FROM` is the first seed. `SPANWATCH_RESERVED=1` takes the seeds that
+//! nothing was tuned on, and shows sums alone. `docs/verdicts.md` says what is measured.
 
 mod support;
 
@@ -114,7 +114,7 @@ fn judged(orders: &[Options], depth: Depth) -> Tally {
 /// The seeds of this run, from the first.
 fn seeds() -> impl Iterator<Item = u64> {
     let reserved = is_asked_for("SPANWATCH_RESERVED");
-    (1..).filter(move |seed| is_reserved(*seed) == reserved)
+    (number("SPANWATCH_FROM", 1, 1)..).filter(move |seed| is_reserved(*seed) == reserved)
 }
 
 /// A number given by the environment, else one for the small form and one for the whole.
