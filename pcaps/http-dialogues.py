@@ -9,12 +9,11 @@ gir1.2-gst-rtsp-server-1.0 and python3-gi; and PYTHON, an interpreter with ipyca
 
 import os
 import signal
-import subprocess
 import sys
-import time
 import types
 
-SERVER, CLIENT = "192.0.2.7", "192.0.2.9"
+from dialogue import SERVER, record
+
 CURL = "curl -s -o /dev/null"
 DIALOGUES = [
     f"{CURL} http://{SERVER}/ http://{SERVER}/index.html",
@@ -109,41 +108,10 @@ def pull():
     GLib.MainLoop().run()
 
 
-def run(command, **options):
-    return subprocess.run(command.split(), check=True, **options)
-
-
 def main(out, python):
-    mark = os.getpid()
-    ends = ((f"spana{mark}", f"va{mark}", SERVER), (f"spanb{mark}", f"vb{mark}", CLIENT))
-    started = []
-    run(f"ip link add {ends[0][1]} type veth peer name {ends[1][1]}")
-    try:
-        for space, link, address in ends:
-            run(f"ip netns add {space}")
-            run(f"ip link set {link} netns {space}")
-            run(f"ip -n {space} addr add {address}/24 dev {link}")
-            run(f"ip -n {space} link set {link} up")
-            run(f"ip netns exec {space} ethtool -K {link} tx off rx off tso off gso off gro off", capture_output=True)
-        server, client = (f"ip netns exec {space} " for space, _, _ in ends)
-        started.append(subprocess.Popen(f"{server}{python} {__file__} --onvif".split()))
-        started.append(subprocess.Popen(f"{server}{sys.executable} {__file__} --rtsp".split()))
-        started.append(subprocess.Popen(f"{client}tcpdump -q -i {ends[1][1]} -U -w {out} tcp or udp".split()))
-        time.sleep(4)
-        for dialogue in DIALOGUES:
-            running = subprocess.Popen((client + dialogue.replace("PYTHON", python)).split(), stdout=subprocess.DEVNULL)
-            try:
-                running.wait(20 if "PYTHON" in dialogue else 4)
-            except subprocess.TimeoutExpired:
-                running.send_signal(signal.SIGTERM)
-                running.wait(5)
-        time.sleep(1)
-    finally:
-        for process in started:
-            process.terminate()
-            process.wait()
-        for space, _, _ in ends:
-            subprocess.run(["ip", "netns", "del", space], check=False)
+    servers = [f"{python} {__file__} --onvif", f"{sys.executable} {__file__} --rtsp"]
+    dialogues = [(it.replace("PYTHON", python), 20 if "PYTHON" in it else 4) for it in DIALOGUES]
+    record(out, servers, dialogues, signal.SIGTERM)
 
 
 if __name__ == "__main__":

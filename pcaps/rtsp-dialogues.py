@@ -7,13 +7,11 @@ Needs iproute2, ethtool, tcpdump, ffmpeg, gstreamer1.0-tools, -plugins-good, -pl
 -plugins-ugly, -libav, gir1.2-gst-rtsp-server-1.0 and python3-gi.
 """
 
-import os
 import signal
-import subprocess
 import sys
-import time
 
-SERVER, CLIENT = "192.0.2.7", "192.0.2.9"
+from dialogue import SERVER, record
+
 DIGEST = f"rtsp://operator:hidden@{SERVER}:8554/cam"
 WRONG = f"rtsp://operator:wrong@{SERVER}:8554/cam"
 BASIC = f"rtsp://operator:visible@{SERVER}:554/basic"
@@ -90,41 +88,8 @@ def serve():
     GLib.MainLoop().run()
 
 
-def run(command, **options):
-    return subprocess.run(command.split(), check=True, **options)
-
-
 def main(out):
-    mark = os.getpid()
-    ends = ((f"spana{mark}", f"va{mark}", SERVER), (f"spanb{mark}", f"vb{mark}", CLIENT))
-    started = []
-    run(f"ip link add {ends[0][1]} type veth peer name {ends[1][1]}")
-    try:
-        for space, link, address in ends:
-            run(f"ip netns add {space}")
-            run(f"ip link set {link} netns {space}")
-            run(f"ip -n {space} addr add {address}/24 dev {link}")
-            run(f"ip -n {space} link set {link} up")
-            run(f"ip -n {space} route add 239.0.0.0/8 dev {link}")
-            run(f"ip netns exec {space} ethtool -K {link} tx off rx off tso off gso off gro off", capture_output=True)
-        server, client = (f"ip netns exec {space} " for space, _, _ in ends)
-        started.append(subprocess.Popen(f"{server}{sys.executable} {__file__} --serve".split()))
-        started.append(subprocess.Popen(f"{client}tcpdump -q -i {ends[1][1]} -U -w {out} tcp or udp".split()))
-        time.sleep(3)
-        for player in PLAYERS:
-            playing = subprocess.Popen((client + player).split(), stdout=subprocess.DEVNULL)
-            try:
-                playing.wait(3)
-            except subprocess.TimeoutExpired:
-                playing.send_signal(signal.SIGINT)
-                playing.wait(5)
-        time.sleep(1)
-    finally:
-        for process in started:
-            process.terminate()
-            process.wait()
-        for space, _, _ in ends:
-            subprocess.run(["ip", "netns", "del", space], check=False)
+    record(out, [f"{sys.executable} {__file__} --serve"], [(player, 3) for player in PLAYERS], signal.SIGINT)
 
 
 if __name__ == "__main__":
