@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 use support::run::{Outcome, Scratch, spanwatch};
-use support::shared_captures;
 use support::site::text;
 use support::story::list;
+use support::{project, shared_captures};
 
 /// The report on each capture of a folder, as its lines by the capture's name.
 #[derive(Debug)]
@@ -102,6 +102,30 @@ fn no_parser_panics_and_no_cap_is_reached_without_reason() {
             capture["undecodable"].as_object().expect("counts").values().filter_map(Value::as_u64).sum();
         assert!(undecodable <= capture["packets"].as_u64().expect("a count"), "{name}: {capture}");
     }
+}
+
+/// What the crash corpus holds that cannot be read, and how often that is counted; a change is to be explained.
+#[test]
+fn crash_corpus_is_counted_field_by_field() {
+    let (Some(all), Some(folder)) = (&*ALL, shared_captures()) else { return };
+    let index = std::fs::read_to_string(folder.join("INDEX.tsv")).expect("the index is text");
+    let rows = index.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let broken = rows.filter(|row| row[6].split(',').any(|topic| topic == "malformed"));
+    let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+    let mut captures = 0;
+    for capture in broken.map(|row| all.capture(row[0])) {
+        captures += 1;
+        for counter in ["undecodable", "malformed"] {
+            for (what, count) in capture[counter].as_object().into_iter().flatten() {
+                *counted.entry(format!("{counter}\t{what}")).or_default() += count.as_u64().expect("a count");
+            }
+        }
+    }
+    let shown: String = counted.iter().map(|(what, count)| format!("{what}\t{count}\n")).collect();
+    let expected = std::fs::read_to_string(project("tests/crash_corpus.tsv")).expect("the counts are there");
+    let expected: Vec<&str> = expected.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(shown.lines().collect::<Vec<_>>(), expected, "of {captures} captures:\n{shown}");
+    assert!(captures > 200, "{captures}");
 }
 
 #[test]
