@@ -2,7 +2,7 @@
 //!
 //! ## What it says
 //! Three times within an hour of one another a device was gone and back: called offline, or cut off for more than a
-//! second and a half in which media or bytes of it were lost, while nobody else was cut off with it. A device that showed
+//! second and a half in which media or bytes of it were lost, or waited and came at once, while nobody else was cut off with it. A device that showed
 //! each time that it ran on has a bad cable, plug or port. It is over when it has held for twice its longest pause.
 //!
 //! ## Why it matters

@@ -3,7 +3,7 @@
 //! ```text
 //!            ┌─ what one does after a start ──► it started anew, unless its clock says otherwise
 //!  silence ──┼─ its clock as it should be ────► it ran all the time
-//!            └─ too short to be missed, and something was lost in it ──► a short cut
+//!            └─ too short to be missed, and something was lost in it or waited ──► a short cut
 //! ```
 
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use super::{Verdict, Watch};
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
 
-/// A silence too short to be an absence, in which something was lost: the way was cut for a moment.
+/// A silence too short to be an absence, in which something was lost or had to wait: the way was cut for a moment.
 #[derive(Debug, Clone)]
 pub struct Hole {
     /// Who.
@@ -24,7 +24,7 @@ pub struct Hole {
     pub from: (Time, Cite),
     /// Its first frame after.
     pub to: (Time, Cite),
-    /// The frame that shows what was lost: media with a gap in its numbers, or bytes sent again.
+    /// The frame that shows it: media with a gap in its numbers, bytes sent again, or media that makes up for the silence.
     pub lost: Cite,
 }
 
