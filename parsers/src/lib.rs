@@ -50,6 +50,7 @@ pub const ALL: &[&Parser] = &[
     &protocols::ntp::NTP,
     &protocols::ws_discovery::WS_DISCOVERY,
     &protocols::dns::DNS,
+    &protocols::dns::DNS_STREAM,
     &protocols::dns::MDNS,
     &protocols::dns::LLMNR,
     &protocols::ssdp::SSDP,

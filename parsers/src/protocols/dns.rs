@@ -16,14 +16,15 @@
 //! 33 SRV: | priority 2 | weight 2 | port 2 | name |
 //! ```
 //!
-//! all numbers big-endian; names are drawn in [`name`](crate::name).
+//! all numbers big-endian; names are drawn in [`name`](crate::name). Over TCP each message comes behind its length.
 //!
 //! Source: RFC 1035, 4.1; RFC 3596 (AAAA), RFC 2782 (SRV), RFC 2136 (update), RFC 6762 (mDNS), RFC 6763
 //! (services), RFC 4795 (LLMNR). Checked against tshark.
-//! Left out: DNS over TCP, which bears large answers between servers; other types of record are kept as bytes.
+//! Left out: other types of record are kept as bytes.
 //! What a server answers about third parties gives no fact: it may be old, or about nobody on the site.
 
 mod facts;
+mod stream;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -41,6 +42,16 @@ pub const DNS: Parser = Parser {
     on: &[On::Udp(53)],
     probe,
     start: Start::Datagram(facts::of_dns),
+};
+
+/// What the engine knows of DNS over TCP.
+pub const DNS_STREAM: Parser = Parser {
+    name: "dns",
+    about: "the same over TCP, as large answers come",
+    source: "RFC 1035, RFC 7766",
+    on: &[On::Tcp(53)],
+    probe: stream::probe,
+    start: Start::Session(stream::start),
 };
 
 /// What the engine knows of multicast DNS.

@@ -86,26 +86,39 @@ fn record_said(record: &Record<'_>, said: &mut Said) {
             ("dns.srv.target", shown(target)),
         ]),
         // tshark gives the types that exist the name of the record's own.
-        Data::Other if record.kind == 47 => {
-            said.extend(existing(record.bytes).into_iter().map(|kind| ("dns.resp.type", number(kind))));
+        Data::Other if matches!(record.kind, 47 | 50) => {
+            let existing = if record.kind == 47 { existing(record.bytes) } else { hashed(record.bytes) };
+            said.extend(existing.into_iter().map(|kind| ("dns.resp.type", number(kind))));
         }
         Data::Other => {}
     }
 }
 
-/// The types of an NSEC record (RFC 4034, 4.1): behind a name, `(window 1, length 1, bits)*`.
+/// The types of an NSEC record (RFC 4034, 4.1), which stand behind a name.
 fn existing(bytes: &[u8]) -> Vec<u16> {
     let mut at = 0;
     while bytes.get(at).is_some_and(|length| (1..64).contains(length)) {
         at += 1 + usize::from(bytes[at]);
     }
     at += if bytes.get(at).is_some_and(|length| *length >= 64) { 2 } else { 1 };
+    kinds(bytes.get(at..).unwrap_or_default())
+}
+
+/// The types of an NSEC3 record (RFC 5155, 3.2), behind `algorithm 1, flags 1, iterations 2, length 1, salt, length 1,
+/// hash`.
+fn hashed(bytes: &[u8]) -> Vec<u16> {
+    let after = |at: usize| bytes.get(at).map_or(bytes.len(), |length| at + 1 + usize::from(*length));
+    kinds(bytes.get(after(after(4))..).unwrap_or_default())
+}
+
+/// `(window 1, length 1, bits)*`.
+fn kinds(mut rest: &[u8]) -> Vec<u16> {
     let mut kinds = Vec::new();
-    while let Some(&[window, length]) = bytes.get(at..at + 2) {
-        let bits = &bytes[at + 2..at + 2 + usize::from(length)];
+    while let [window, length, after @ ..] = rest {
+        let (bits, after) = after.split_at(usize::from(*length));
         let bits = (0..).zip(bits.iter().flat_map(|byte| (0..8).map(move |bit| byte << bit & 0x80 != 0)));
-        kinds.extend(bits.filter(|(_, set)| *set).map(|(bit, _)| u16::from(window) * 256 + bit));
-        at += 2 + usize::from(length);
+        kinds.extend(bits.filter(|(_, set)| *set).map(|(bit, _)| u16::from(*window) * 256 + bit));
+        rest = after;
     }
     kinds
 }
