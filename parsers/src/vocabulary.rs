@@ -24,7 +24,8 @@ pub use fact::{About, BindingBy, Fact};
 pub use key::{Concluded, Key, Label};
 pub use media::{Clock, Ended, Media, ReceiverReport, StreamActivity, StreamAnnounced, StreamTransport};
 pub use network::{
-    Admission, Attached, Lease, LinkPower, MembershipChange, MembershipQuery, Neighbor, RouterAnnounced,
+    Admission, Attached, Interface, Lease, LinkPower, MembershipChange, MembershipQuery, Neighbor,
+    RouterAnnounced,
 };
 pub use notice::{Notice, NoticeKind};
 pub use parser::{Envelope, Malformed, On, Parser, Probe, Progress, Session, Sink, Start, Way};

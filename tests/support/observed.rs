@@ -419,11 +419,9 @@ fn notice(trap: Trap) -> Notice {
     };
     Notice {
         kind,
-        identity: Text::default(),
         interface: interface.map(u32::from),
-        port: None,
         is_enabled: interface.map(|_| true),
-        power_port: None,
+        ..Notice::default()
     }
 }
 

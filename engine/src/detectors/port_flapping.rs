@@ -566,11 +566,10 @@ mod tests {
     fn tells_one(bench: &mut Bench, at: i64, is_enabled: bool, kind: NoticeKind) {
         let notice = Notice {
             kind,
-            identity: Text::default(),
             interface: Some(7),
             port: Some("Gi1/0/7".into()),
             is_enabled: Some(is_enabled),
-            power_port: None,
+            ..Notice::default()
         };
         for copy in 0..2 {
             let fact = Fact::Notice(Box::new(notice.clone()));

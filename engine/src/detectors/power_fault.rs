@@ -454,14 +454,7 @@ mod tests {
 
     fn tells(bench: &mut Bench, at: i64, kind: NoticeKind, identity: &str, power_port: Option<(u32, u32)>) {
         bench.claims(s(at), mac(7), "192.0.2.7", None);
-        let notice = Notice {
-            kind,
-            identity: identity.into(),
-            interface: None,
-            port: None,
-            is_enabled: None,
-            power_port,
-        };
+        let notice = Notice { kind, identity: identity.into(), power_port, ..Notice::default() };
         bench.sees(s(at), party(mac(7), "192.0.2.7", None), Party::default(), Fact::Notice(Box::new(notice)));
     }
 

@@ -575,10 +575,7 @@ mod tests {
             Fact::Notice(Box::new(spanwatch_parsers::Notice {
                 kind: NoticeKind::TopologyChange,
                 identity: "1.3.6.1.2.1.17.0.2".into(),
-                interface: None,
-                port: None,
-                is_enabled: None,
-                power_port: None,
+                ..spanwatch_parsers::Notice::default()
             }))
         };
         let mut bench = site(100, &[]);

@@ -285,6 +285,7 @@ impl Ledger {
             | Fact::ClearSecret { .. }
             | Fact::Clock(_)
             | Fact::TimeOfDay { .. }
+            | Fact::Interfaces(_)
             | Fact::MediaProved { .. }
             | Fact::Tunnel { .. } => {}
         }

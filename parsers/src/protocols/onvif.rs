@@ -10,11 +10,16 @@
 //! is told by a namespace of www.onvif.org somewhere in the message. Password, nonce and digest are passed over.
 //!
 //! Source: ONVIF Core Specification 23.12, 5.9.4 (who may ask what), 7.3.2 (scopes), 8; ONVIF Media Service Specification, 5.15;
-//! OASIS WSS UsernameToken Profile 1.1. Left out: events, capabilities, profiles, and what is set rather than told.
+//! OASIS WSS UsernameToken Profile 1.1; topics: ONVIF Imaging Service Specification, 6, and the fact base, protocols 1.
+//! Left out: profiles, which tell how media is encoded and nothing of their device; what else devices notify of, as motion;
+//! and what is set rather than told.
+
+mod interface;
+mod notice;
 
 use crate::protocols::rtsp::{Credentials, url};
 use crate::time::Time;
-use crate::vocabulary::{Key, Text};
+use crate::vocabulary::{Interface, Key, Notice, Text};
 use crate::xml::{self, Path, Piece};
 
 /// What a client asks for, and as whom.
@@ -24,6 +29,8 @@ pub struct Request {
     pub operation: Text,
     /// Who asks: `wsse-digest` or `wsse-text`.
     pub credentials: Option<Credentials>,
+    /// What a device notifies of who waits for that (`Notify`).
+    pub notices: Vec<Notice>,
 }
 
 /// What a device answers.
@@ -33,6 +40,10 @@ pub struct Answer {
     pub attributes: Vec<(Key, Text)>,
     /// Its clock, where it tells it.
     pub clock: Option<Clock>,
+    /// Its network interfaces, where it tells them.
+    pub interfaces: Vec<Interface>,
+    /// What it notifies of who asks for that (`PullMessages`).
+    pub notices: Vec<Notice>,
     /// Whether it refuses for want of a right login.
     pub is_refused: bool,
 }
@@ -56,7 +67,9 @@ impl Request {
         let mut operation = None;
         let mut account = None;
         let mut scheme = None;
+        let mut notices = notice::Reader::default();
         xml::walk(envelope, |path, piece| match piece {
+            piece if path.at(2) == "Notify" && path.depth() > 3 => notices.take(path, &piece),
             Piece::Open(_) if operation.is_none() && is_operation(path) => {
                 operation = Some(Text::from(path.name()));
             }
@@ -70,7 +83,7 @@ impl Request {
             _ => {}
         });
         let credentials = scheme.map(|scheme| Credentials { account, scheme });
-        Some(Self { operation: operation?, credentials })
+        Some(Self { operation: operation?, credentials, notices: notices.notices })
     }
 
     /// Whether a device answers this only to who has logged in.
@@ -89,21 +102,25 @@ impl Answer {
             return None;
         }
         let mut answer = Self::default();
+        let mut interfaces = interface::Reader::default();
+        let mut notices = notice::Reader::default();
         let mut is_envelope = false;
-        xml::walk(envelope, |path, piece| match piece {
-            Piece::Open(_) => is_envelope |= path.depth() == 1 && path.name() == "Envelope",
-            Piece::Text(text) if is_envelope => answer.take(path, text),
-            Piece::Text(_) => {}
+        xml::walk(envelope, |path, piece| {
+            is_envelope |= path.depth() == 1 && path.name() == "Envelope";
+            match (path.at(2), piece) {
+                _ if !is_envelope || path.at(1) != "Body" => {}
+                ("GetNetworkInterfacesResponse", piece) => interfaces.take(path, &piece),
+                ("PullMessagesResponse", piece) => notices.take(path, &piece),
+                (_, Piece::Text(text)) => answer.take(path, text),
+                (_, Piece::Open(_)) => {}
+            }
         });
+        (answer.interfaces, answer.notices) = (interfaces.end(), notices.notices);
         is_envelope.then_some(answer)
     }
 
     fn take(&mut self, path: &Path, text: &str) {
-        if path.at(1) != "Body" {
-            return;
-        }
-        let operation = path.at(2);
-        match (operation, path.name()) {
+        match (path.at(2), path.name()) {
             ("Fault", _) => self.is_refused |= text.contains("NotAuthorized"),
             ("GetDeviceInformationResponse", name) => {
                 let key = match name {
@@ -121,6 +138,13 @@ impl Answer {
                 scope(text).into_iter().for_each(|(key, value)| self.push(key, value));
             }
             ("GetServicesResponse", "Namespace") => self.say(Key::OnvifService, text.as_bytes()),
+            ("GetCapabilitiesResponse", "XAddr") => {
+                let category = path.at(path.depth().saturating_sub(2));
+                let service = SERVICES.iter().find(|(name, _)| *name == category);
+                service
+                    .into_iter()
+                    .for_each(|(_, namespace)| self.say(Key::OnvifService, namespace.as_bytes()));
+            }
             ("GetStreamUriResponse", "Uri") => {
                 let uri = url::without_secrets(text.as_bytes());
                 self.say(Key::RtspPath, url::path(&uri));
@@ -257,6 +281,23 @@ const FOR_ANYBODY: &[&str] = &[
     "GetRelayOutputOptions",
 ];
 
+/// The namespace of a service by its category in GetCapabilities (ONVIF Core Specification, 8.1.2.3).
+const SERVICES: &[(&str, &str)] = &[
+    ("Analytics", "http://www.onvif.org/ver20/analytics/wsdl"),
+    ("AnalyticsDevice", "http://www.onvif.org/ver10/analyticsdevice/wsdl"),
+    ("Device", "http://www.onvif.org/ver10/device/wsdl"),
+    ("DeviceIO", "http://www.onvif.org/ver10/deviceIO/wsdl"),
+    ("Display", "http://www.onvif.org/ver10/display/wsdl"),
+    ("Events", "http://www.onvif.org/ver10/events/wsdl"),
+    ("Imaging", "http://www.onvif.org/ver20/imaging/wsdl"),
+    ("Media", "http://www.onvif.org/ver10/media/wsdl"),
+    ("PTZ", "http://www.onvif.org/ver20/ptz/wsdl"),
+    ("Receiver", "http://www.onvif.org/ver10/receiver/wsdl"),
+    ("Recording", "http://www.onvif.org/ver10/recording/wsdl"),
+    ("Replay", "http://www.onvif.org/ver10/replay/wsdl"),
+    ("Search", "http://www.onvif.org/ver10/search/wsdl"),
+];
+
 /// From the day before 0000-03-01 to 1970-01-01, in the Gregorian calendar.
 const EPOCH_DAYS: i64 = 719_469;
 
@@ -270,6 +311,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::vocabulary::NoticeKind;
 
     fn answer(body: &str) -> Answer {
         let envelope = format!(
@@ -325,6 +367,94 @@ mod tests {
                 (Key::OnvifScope, "onvif://www.onvif.org/hardware/X%2"),
             ]
         );
+    }
+
+    #[test]
+    fn capabilities_say_the_services_that_are_there() {
+        let answer = answer(
+            "<GetCapabilitiesResponse><Capabilities><Device><XAddr>http://192.0.2.7/onvif/device_service</XAddr>\
+             <System><FirmwareUpgrade>true</FirmwareUpgrade></System></Device><Extension><Display>\
+             <XAddr>http://192.0.2.7/onvif/display</XAddr></Display><Telepathy><XAddr>http://x</XAddr></Telepathy>",
+        );
+        assert_eq!(
+            said(&answer),
+            [
+                (Key::OnvifService, "http://www.onvif.org/ver10/device/wsdl"),
+                (Key::OnvifService, "http://www.onvif.org/ver10/display/wsdl"),
+            ]
+        );
+    }
+
+    #[test]
+    fn interfaces_say_which_address_is_whose() {
+        let body = "<GetNetworkInterfacesResponse>\
+            <NetworkInterfaces token='eth0'><Enabled>true</Enabled><Info><Name>eth0</Name>\
+            <HwAddress>02:00:00:00:00:07</HwAddress></Info><IPv4><Enabled>true</Enabled><Config>\
+            <Manual><Address>192.0.2.70</Address><PrefixLength>24</PrefixLength></Manual>\
+            <FromDHCP><Address>192.0.2.7</Address><PrefixLength>24</PrefixLength></FromDHCP></Config></IPv4>\
+            <IPv6><Enabled>false</Enabled><Config><LinkLocal><Address>fe80::7</Address></LinkLocal></Config></IPv6>\
+            </NetworkInterfaces><NetworkInterfaces token='wlan0'><Enabled>false</Enabled><Info>\
+            <HwAddress>02-00-00-00-00-08</HwAddress></Info></NetworkInterfaces>";
+        let ips = |ips: &[&str]| ips.iter().map(|ip| ip.parse().unwrap()).collect();
+        let interface = |last, ips| Interface { mac: crate::vocabulary::Mac([2, 0, 0, 0, 0, last]), ips };
+        assert_eq!(
+            answer(body).interfaces,
+            [interface(7, ips(&["192.0.2.70", "192.0.2.7"])), interface(8, ips(&[]))]
+        );
+        let cut = &body[..body.find("</FromDHCP>").unwrap()];
+        assert_eq!(answer(cut).interfaces, [interface(7, ips(&["192.0.2.70", "192.0.2.7"]))]);
+    }
+
+    /// What a device notifies of: its topic, and whether it lasts.
+    fn message(topic: &str, item: &str) -> String {
+        format!(
+            "<wsnt:NotificationMessage><wsnt:Topic Dialect='x'>{topic}</wsnt:Topic><wsnt:Message>\
+             <tt:Message UtcTime='2026-01-02T03:04:05Z' PropertyOperation='Changed'><tt:Source>\
+             <tt:SimpleItem Name='VideoSourceToken' Value='source_1'/></tt:Source><tt:Data>{item}</tt:Data>\
+             </tt:Message></wsnt:Message></wsnt:NotificationMessage>"
+        )
+    }
+
+    fn noted(notices: &[Notice]) -> Vec<(NoticeKind, &str, Option<&str>, Option<bool>)> {
+        notices
+            .iter()
+            .map(|it| (it.kind, it.identity.as_str(), it.port.as_ref().map(Text::as_str), it.lasts))
+            .collect()
+    }
+
+    #[test]
+    fn what_a_device_notifies_of_is_said_where_it_is_a_fault_of_its_own() {
+        let item = |name, value| format!("<tt:SimpleItem Name='{name}' Value='{value}'/>");
+        let body = [
+            message("tns1:VideoSource/SignalLoss", &item("State", "true")),
+            message("tns1:RuleEngine/CellMotionDetector/Motion", &item("IsMotion", "true")),
+            message("tns1:VideoSource/GlobalSceneChange/ImagingService", &item("State", "1")),
+            message("t:Device/t:HardwareFailure/t:StorageFailure", &item("Failed", "false")),
+            message("tns1:RuleEngine/TamperDetector/Tamper", &item("Score", "7")),
+        ];
+        let expected = [
+            (NoticeKind::VideoSignalLost, "VideoSource/SignalLoss", Some("source_1"), Some(true)),
+            (
+                NoticeKind::Tampering,
+                "VideoSource/GlobalSceneChange/ImagingService",
+                Some("source_1"),
+                Some(true),
+            ),
+            (
+                NoticeKind::StorageFault,
+                "Device/HardwareFailure/StorageFailure",
+                Some("source_1"),
+                Some(false),
+            ),
+        ];
+        let pulled = answer(&format!("<tev:PullMessagesResponse>{}", body.concat()));
+        assert_eq!(noted(&pulled.notices), expected);
+        let pushed = format!(
+            "<Envelope xmlns:tns1='http://www.onvif.org/ver10/topics'><Body><wsnt:Notify>{}</wsnt:Notify>",
+            body.concat()
+        );
+        let pushed = Request::read(pushed.as_bytes()).unwrap();
+        assert_eq!((pushed.operation.as_str(), noted(&pushed.notices)), ("Notify", expected.to_vec()));
     }
 
     #[test]

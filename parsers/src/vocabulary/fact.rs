@@ -14,6 +14,8 @@ use crate::time::{Span, Time};
 pub enum Fact {
     /// `mac` holds `ip`.
     Binding { mac: Mac, ip: IpAddr, by: BindingBy },
+    /// The subject tells its network interfaces, all of them.
+    Interfaces(Box<[Interface]>),
     /// The subject asked who holds `target` (an ARP request, a neighbour solicitation): the whole link, or only `of`,
     /// who is thought to hold it.
     Asked { target: IpAddr, of: Option<Mac> },

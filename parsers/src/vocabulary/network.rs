@@ -22,6 +22,15 @@ pub struct Lease {
     pub transaction: u32,
 }
 
+/// A network interface, as its device tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// Its hardware address.
+    pub mac: Mac,
+    /// The addresses that were configured or given.
+    pub ips: Vec<IpAddr>,
+}
+
 /// What an IPv6 router announces.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RouterAnnounced {

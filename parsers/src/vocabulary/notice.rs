@@ -3,16 +3,18 @@
 use super::Text;
 
 /// What a device tells its manager unasked; it can be forged, as it is not signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notice {
     /// What happened.
     pub kind: NoticeKind,
-    /// Which notice it is, as its protocol names it: of SNMP an object identifier with dots.
+    /// Which notice it is, as its protocol names it: of SNMP an object identifier with dots, of ONVIF a topic.
     pub identity: Text,
     /// The interface by number (`ifIndex`).
     pub interface: Option<u32>,
-    /// The interface by name.
+    /// The interface by name; of ONVIF the video source or the disk.
     pub port: Option<Text>,
+    /// Whether it lasts or is over, where it is a state.
+    pub lasts: Option<bool>,
     /// Whether the interface is meant to work; somebody shut it where it is not.
     pub is_enabled: Option<bool>,
     /// Group and port in the numbers of Power over Ethernet (RFC 3621), which are not those of the interface.
@@ -20,7 +22,7 @@ pub struct Notice {
 }
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NoticeKind {
     /// The device started; its settings may have changed.
     ColdStart,
@@ -40,6 +42,13 @@ pub enum NoticeKind {
     NewRoot,
     /// A port of a spanning tree began to forward, or to block.
     TopologyChange,
+    /// No video signal comes from a sensor or an input.
+    VideoSignalLost,
+    /// Somebody seems to have covered or moved the camera.
+    Tampering,
+    /// A disk or card fails.
+    StorageFault,
     /// Something else.
+    #[default]
     Other,
 }

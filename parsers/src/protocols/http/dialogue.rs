@@ -10,6 +10,8 @@
 //! | Exchange | server | a request is answered, or never was when the flow ends |
 //! | Login | server | a request with `Authorization` or a UsernameToken is answered |
 //! | TimeOfDay | server | it tells its clock (ONVIF GetSystemDateAndTime) |
+//! | Interfaces | server | it tells them (ONVIF GetNetworkInterfaces) |
+//! | Notice | who notifies | a fault of its own is pulled from it (ONVIF PullMessages), or it posts it (Notify) |
 //!
 //! A login counts as accepted where the server was seen to ask for one, or had to: Digest answers a challenge. A name
 //! and password that nobody asked for may be right or wrong.
@@ -26,7 +28,7 @@ use super::{maker, page};
 use crate::protocols::onvif;
 use crate::protocols::rtsp::{Challenge, Credentials, url};
 use crate::protocols::upnp;
-use crate::vocabulary::{About, Exchange, Fact, Key, Outcome, Sink, Text};
+use crate::vocabulary::{About, Exchange, Fact, Key, Notice, Outcome, Sink, Text};
 use crate::xml;
 
 /// One connection's.
@@ -152,6 +154,8 @@ impl Dialogue {
                 let waiting = self.waiting.iter_mut().find(|asked| asked.number == number);
                 if let (Some(asked), true) = (waiting, xml::is_xml(&bytes)) {
                     asked.onvif = onvif::Request::read(&bytes);
+                    let said = asked.onvif.as_mut().map(|request| std::mem::take(&mut request.notices));
+                    notify(said.unwrap_or_default(), about, sink);
                 }
             }
             Kind::Answered(Answered { asked, status }) => {
@@ -193,6 +197,10 @@ impl Dialogue {
         if let Some(utc) = answer.clock.and_then(|clock| clock.time()) {
             sink.fact(about, Fact::TimeOfDay { utc });
         }
+        if !answer.interfaces.is_empty() {
+            sink.fact(about, Fact::Interfaces(answer.interfaces.into()));
+        }
+        notify(answer.notices, about, sink);
         let Some(asked) = asked else { return };
         let outcome = match (answer.is_refused || status == 401, is_success(status)) {
             (true, _) => Outcome::Rejected,
@@ -277,6 +285,10 @@ impl Asked {
             credentials.say(Outcome::Unknown, about, sink);
         }
     }
+}
+
+fn notify(notices: Vec<Notice>, about: About, sink: &mut Sink) {
+    notices.into_iter().for_each(|notice| sink.fact(about, Fact::Notice(Box::new(notice))));
 }
 
 /// Whether a body is neither compressed nor otherwise wrapped.

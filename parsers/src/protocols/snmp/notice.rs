@@ -19,14 +19,8 @@ use crate::vocabulary::{Notice, NoticeKind, Text};
 #[must_use]
 pub fn notice(pdu: &Pdu<'_>) -> Option<Notice> {
     let identity = identity(pdu)?;
-    let mut notice = Notice {
-        kind: kind(&identity),
-        identity: identity.as_str().into(),
-        interface: None,
-        port: None,
-        is_enabled: None,
-        power_port: None,
-    };
+    let mut notice =
+        Notice { kind: kind(&identity), identity: identity.as_str().into(), ..Notice::default() };
     let mut description = None;
     let mut supplies = None;
     for Binding { name, value } in &pdu.bindings {
@@ -132,7 +126,7 @@ mod tests {
             interface: Some(10_107),
             port: Some("Gi1/0/7".into()),
             is_enabled: Some(true),
-            power_port: None,
+            ..Notice::default()
         };
         let bindings: [(&[u8], Vec<u8>); 4] = [
             (b"\x2b\x06\x01\x02\x01\x02\x02\x01\x01\xce\x7b", b"\x02\x02\x27\x7b".to_vec()),
