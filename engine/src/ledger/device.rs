@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use spanwatch_parsers::{Mac, Text, Time};
 
+use super::binding::{Bond, Witness};
 use super::identity::{Attribute, Identity};
 use super::inventory::{self, Importance, Row};
 use super::refusals::Refusals;
@@ -20,6 +21,8 @@ pub struct Device {
     pub ips: Few<IpAddr>,
     /// Addresses that it held and another holds now.
     pub former_ips: Few<IpAddr>,
+    /// Who says that it has its addresses, and its MACs but the first: of all that it has, by whoever first said so.
+    pub bonds: FewBy<Bond, Witness>,
     /// The one of them that it lost last.
     pub lost: Option<IpAddr>,
     /// What it claimed over ARP and holds, in the order of the first claims.
@@ -113,6 +116,7 @@ impl Device {
             macs: Vec::new(),
             ips: Few::default(),
             former_ips: Few::default(),
+            bonds: FewBy::default(),
             lost: None,
             claims: Vec::new(),
             answers_for_others: false,
@@ -243,6 +247,9 @@ impl Device {
         for ((transport, port, protocol), (first, last)) in other.services {
             self.serves((transport, port, protocol), first, refused);
             self.serves((transport, port, protocol), last, refused);
+        }
+        for (bond, witness) in other.bonds {
+            self.bonds.or_insert(bond, witness);
         }
         self.lost = self.lost.or(other.lost);
         self.answers_for_others |= other.answers_for_others;

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use spanwatch_parsers::{Mac, Span, Text, Time};
 
+use super::binding::Bond;
 use super::device::{Claim, Device};
 use super::identity::{IDENTITY_BYTES_MAX, Sight};
 use super::inventory::Inventory;
@@ -289,6 +290,7 @@ impl Directory {
             return;
         }
         device.ips.remove(&ip);
+        device.bonds.remove(&Bond::Ip(ip));
         self.unlink(ip, number);
         self.relist(number);
     }
@@ -445,6 +447,7 @@ impl Directory {
         for number in gone {
             if let Some(device) = self.devices.get_mut(number) {
                 device.ips.remove(&ip);
+                device.bonds.remove(&Bond::Ip(ip));
                 device.claims.retain(|claim| claim.ip != ip);
                 device.lost = Some(ip);
             }

@@ -4,6 +4,7 @@
 //! and is one thread's work: joins across address pairs happen here alone.
 //! Nothing learned here flows back into a shard.
 
+pub mod binding;
 pub mod device;
 pub mod directory;
 pub mod identity;
@@ -38,7 +39,7 @@ use crate::verdict::Verdict;
 use crate::verdict::view::View;
 use crate::verdict::witness::{Ask, How};
 use device::{Attachment, Device};
-use directory::{Bound, Directory, Number, is_device_address, is_site_address};
+use directory::{Directory, Number, is_device_address, is_site_address};
 use identity::{Attribute, Sight};
 use inventory::Inventory;
 use loss::Losses;
@@ -180,6 +181,7 @@ impl Ledger {
             Fact::Activity(activity) => self.activity(seen, activity),
             Fact::Stream(stream) => self.stream(seen, stream),
             Fact::Binding { mac, ip, by } => self.bind(*mac, *ip, *by, seen),
+            Fact::Interfaces(interfaces) => self.interfaces(interfaces, seen),
             Fact::Asked { target, of } => {
                 self.asked(seen, (*target, *of), How::Resolve, 1);
                 self.probed(seen);
@@ -285,7 +287,6 @@ impl Ledger {
             | Fact::ClearSecret { .. }
             | Fact::Clock(_)
             | Fact::TimeOfDay { .. }
-            | Fact::Interfaces(_)
             | Fact::MediaProved { .. }
             | Fact::Tunnel { .. } => {}
         }
@@ -504,91 +505,8 @@ impl Ledger {
         is_remote(seen.subject.ip) && is_local(seen.peer.ip) && self.directory.find(&seen.subject).is_none()
     }
 
-    fn bind(&mut self, mac: Mac, ip: IpAddr, by: BindingBy, seen: &Observation) {
-        if by == BindingBy::LinkScope && self.directory.find_mac(mac).is_some_and(|n| self.forwards(n)) {
-            return;
-        }
-        let is_new = self.directory.find_mac(mac).is_none();
-        self.join_management(mac, ip, by, seen);
-        let is_arp = by == BindingBy::Claim && ip.is_ipv4();
-        let bound = if is_arp {
-            self.directory.claim(mac, ip, seen.subject.vlan, seen.at)
-        } else {
-            self.directory.bind(mac, ip, seen.subject.vlan, seen.at)
-        };
-        self.merged(bound);
-        if is_new && bound.is_some() {
-            self.name_by_oui(mac, seen);
-        }
-    }
-
-    /// Learns routers: a MAC with an address of its own that also sends for many others.
-    fn carried(&mut self, party: &Party) {
-        let (Some(mac), Some(ip)) = (party.mac, party.ip) else { return };
-        let Some(number) = self.directory.find_mac(mac) else { return };
-        let Some(device) = self.directory.device(number).filter(|device| !device.is_router) else { return };
-        if !is_device_address(ip) || device.ips.is_empty() || device.ips.contains(&ip) {
-            return;
-        }
-        if self.carried.len() >= CARRIERS_MAX && !self.carried.contains_key(&mac) {
-            self.refused.count("MACs that may forward", CARRIERS_MAX);
-            return;
-        }
-        let carried = self.carried.entry(mac).or_default();
-        carried.insert(ip);
-        if carried.len() >= CARRIES_MANY {
-            self.carried.remove(&mac);
-            if let Some(device) = self.directory.device_mut(number) {
-                device.is_router = true;
-            }
-        }
-    }
-
-    /// A switch names its management address from any port, and answers for it from one MAC:
-    /// that MAC is the switch's too, whichever of the two is heard first.
-    fn join_management(&mut self, mac: Mac, ip: IpAddr, by: BindingBy, seen: &Observation) {
-        let Some(holder) = self.directory.find_ip(ip, seen.subject.vlan) else {
-            if by == BindingBy::Management {
-                self.manages(mac, ip, seen);
-            }
-            return;
-        };
-        let bound = if by == BindingBy::Management {
-            let owner = self.manages(mac, ip, seen);
-            let macs = self.directory.device(holder).map_or_else(Vec::new, |device| device.macs.clone());
-            let is_other = owner != holder && self.is_bridge(owner);
-            macs.first().filter(|_| is_other).and_then(|mac| self.directory.join(owner, *mac))
-        } else {
-            let is_named =
-                self.directory.device(holder).is_some_and(|device| device.management.contains(&ip));
-            if is_named && self.is_bridge(holder) { self.directory.join(holder, mac) } else { None }
-        };
-        self.merged(bound);
-    }
-
-    fn manages(&mut self, mac: Mac, ip: IpAddr, seen: &Observation) -> Number {
-        let number = self.directory.mac_or_add(mac, seen.at);
-        if let Some(device) = self.directory.device_mut(number) {
-            device.manages(ip, &mut self.refused);
-        }
-        number
-    }
-
     fn is_bridge(&self, number: Number) -> bool {
         self.directory.device(number).is_some_and(|device| device.is_bridge)
-    }
-
-    /// Tells the other rooms that two devices turned out to be one.
-    fn merged(&mut self, bound: Option<Bound>) {
-        if let Some(Bound::Merged { kept, gone }) = bound {
-            self.verdict.renumber(gone, kept);
-            self.view.renumber(gone, kept);
-            self.streams.renumber(gone, kept);
-            self.losses.renumber(gone, kept);
-            self.handshakes.renumber(gone, kept);
-            self.switches.renumber(gone, kept);
-            self.each_detector(|detector, _| detector.renumber(gone, kept));
-        }
     }
 
     /// A router that says so itself, or one whose address DHCP names: that one may yet have to be heard.
@@ -696,8 +614,7 @@ impl Ledger {
             } else {
                 self.refused.count("bridges by name", CHASSIS_MAX);
             }
-            let bound = self.directory.join(number, port);
-            self.merged(bound);
+            self.join(number, port, seen);
         }
     }
 
@@ -739,10 +656,7 @@ impl Ledger {
                 self.directory.named(number, seen.at);
                 return Some(number);
             }
-            if let (Some(mac), Some(ip)) = (party.mac, party.ip) {
-                let bound = self.directory.bind(mac, ip, party.vlan, seen.at);
-                self.merged(bound);
-            }
+            self.take_back(party, seen);
         }
         match party.ip.filter(|ip| is_device_address(*ip)) {
             Some(_) => self.directory.party_or_add(party, seen.at),
@@ -865,10 +779,6 @@ const LLDP_BRIDGE: u16 = 1 << 2;
 const LLDP_ROUTER: u16 = 1 << 4;
 /// What all device types of network video begin with (ONVIF Core Specification, 7.3.1).
 const OF_VIDEO: &str = "NetworkVideo";
-/// A MAC that sends for so many addresses that are not its own forwards for them.
-const CARRIES_MANY: usize = 3;
-/// MACs watched for that at once.
-const CARRIERS_MAX: usize = 4_096;
 /// Senders in one second that are told apart: enough for [`mirror_lost`].
 const SENDERS_COUNTED: usize = 8;
 /// Routers that DHCP names.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
-use spanwatch_parsers::{Outcome, StreamTransport, Time, TlsRole};
+use spanwatch_parsers::{Outcome, StreamTransport, Text, Time, TlsRole};
 
 use super::time::{Stamp, rfc3339, rfc3339_of_seconds};
 use super::{
@@ -16,6 +16,7 @@ use crate::clock::GapReason;
 use crate::detectors::{input_damaged, mirror_duplicates, mirror_truncated};
 use crate::finding::{self, Severity};
 use crate::ledger::Ledger;
+use crate::ledger::binding::{Bond, Witness};
 use crate::ledger::directory::Number;
 use crate::ledger::identity::Attribute;
 use crate::ledger::session::Sessions;
@@ -235,6 +236,7 @@ fn device(
                 input: sight.cite.input(),
                 frame: sight.cite.frame(),
             })
+            .chain(device.bonds.iter().map(|(bond, witness)| bonded(bond, witness)))
             .collect(),
         services: device
             .services
@@ -265,6 +267,23 @@ fn device(
         last_seen: Stamp(device.last_seen),
         packets: device.packets,
         bytes: device.bytes,
+    }
+}
+
+fn bonded(bond: &Bond, witness: &Witness) -> Identity {
+    let (attribute, value) = match bond {
+        Bond::Mac(mac) => ("mac", mac.to_string()),
+        Bond::Ip(ip) => ("ip", ip.to_string()),
+    };
+    Identity {
+        attribute,
+        value: Text::from(value.as_str()),
+        confidence: Decimal::confidence(witness.strength),
+        source: witness.source,
+        entry: None,
+        time: Stamp(witness.at),
+        input: witness.cite.input(),
+        frame: witness.cite.frame(),
     }
 }
 

@@ -73,7 +73,7 @@ pub fn write(
             continue;
         };
         for (value, sure) in values {
-            let word = if value == best { "" } else { "against it: " };
+            let word = if value == best || OF_SEVERAL.contains(&attribute) { "" } else { "against it: " };
             writeln!(out, "{attribute:<ATTRIBUTE$}{word}{value} ({})", Decimal::confidence(sure))?;
             if let Some(role) = device.role.filter(|role| attribute == KIND && role.kind == value) {
                 writeln!(out, "  {}  what it does: {}", Decimal::confidence(role.strength), role.because)?;
@@ -171,8 +171,13 @@ fn concluded(attribute: &str) -> Option<Concluded> {
 const KIND: &str = "kind";
 
 /// What is explained, in this order.
-const ATTRIBUTES: [&str; 10] =
-    [KIND, "vendor", "model", "firmware", "hardware", "serial", "name", "hostname", "location", "asset"];
+const ATTRIBUTES: [&str; 12] = [
+    KIND, "vendor", "model", "firmware", "hardware", "serial", "name", "hostname", "location", "asset",
+    "mac", "ip",
+];
+
+/// Of which a device has several.
+const OF_SEVERAL: [&str; 2] = ["mac", "ip"];
 
 /// Columns of an attribute's name.
 const ATTRIBUTE: usize = 10;
