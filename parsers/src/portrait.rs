@@ -16,6 +16,8 @@ pub struct Portrait<'a> {
     pub mac: Option<Mac>,
     /// Its address.
     pub ip: Option<IpAddr>,
+    /// Whether somebody gave it a password, where it says so.
+    pub is_activated: Option<bool>,
     /// Everything else.
     pub attributes: Vec<(Key, Cow<'a, [u8]>)>,
 }
@@ -46,6 +48,9 @@ impl<'a> Portrait<'a> {
             && (Some(mac), Some(ip)) == (envelope.source_mac, envelope.source)
         {
             sink.fact(About::Sender, Fact::Binding { mac, ip, by: BindingBy::LinkScope });
+        }
+        if let Some(is_activated) = self.is_activated {
+            sink.fact(About::Sender, Fact::Activation { is_activated });
         }
         for (key, value) in &self.attributes {
             sink.attribute(About::Sender, *key, value);

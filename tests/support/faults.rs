@@ -314,6 +314,32 @@ pub fn time_source_lost(is_real: bool) -> Vec<Frame> {
     wire.frames()
 }
 
+/// A camera that answers its maker's search before anybody gave it a password; nearby it has one, and a recorder
+/// passes on what another tells.
+pub fn not_activated(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(100);
+    let group =
+        End { mac: [1, 0, 0x5e, 0x7f, 0xff, 0xfa], ip: Ipv4Addr::new(239, 255, 255, 250), port: 37_020 };
+    let answer = |of: u8, is_activated: bool| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ProbeMatch><Uuid>1</Uuid><Types>inquiry</Types>\
+             <DeviceDescription>DS-2CD2042WD-I</DeviceDescription><MAC>{}</MAC><IPv4Address>{}</IPv4Address>\
+             <Activated>{is_activated}</Activated></ProbeMatch>",
+            spanwatch_parsers::Mac(host(of).mac),
+            host(of).ip
+        )
+    };
+    for (n, second) in (1_u16..).zip((10..100).step_by(30)) {
+        let camera = End { port: 37_020, ..host(7) };
+        let recorder = End { port: 37_020, ..host(8) };
+        wire.at(second * SECOND + 3 * MS, wire::udp(camera, group, n, answer(7, !is_real).as_bytes()));
+        if !is_real {
+            wire.at(second * SECOND + 5 * MS, wire::udp(recorder, group, n, answer(9, false).as_bytes()));
+        }
+    }
+    wire.frames()
+}
+
 /// One camera loses three packets in a hundred, and its receiver reports it; nearby it loses one in 300, once many
 /// at once, and once it is cut off for twelve seconds.
 pub fn stream_loss(is_real: bool) -> Vec<Frame> {

@@ -27,6 +27,7 @@ pub mod mirror_one_way;
 pub mod mirror_partial;
 pub mod mirror_truncated;
 pub mod neighbor_changed;
+pub mod not_activated;
 pub mod not_recorded;
 pub mod path_congestion;
 mod paths;
@@ -291,6 +292,7 @@ pub const ALL: &[&Kind] = &[
     &querier_missing::KIND,
     &wrong_segment::KIND,
     &time_source_lost::KIND,
+    &not_activated::KIND,
     &mirror_lost::KIND,
     &mirror_partial::KIND,
     &mirror_one_way::KIND,

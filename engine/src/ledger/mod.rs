@@ -270,7 +270,8 @@ impl Ledger {
             Fact::Bridge(_) | Fact::TopologyChange { .. } => {
                 self.words_of_switches.1 = self.words_of_switches.1.saturating_add(1);
             }
-            Fact::LinkPower(_)
+            Fact::Activation { .. }
+            | Fact::LinkPower(_)
             | Fact::Duplex { .. }
             | Fact::LinkSpeed { .. }
             | Fact::Admission(_)

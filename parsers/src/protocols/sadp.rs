@@ -7,7 +7,7 @@
 //! <Probe><Uuid>…</Uuid><Types>inquiry</Types></Probe>
 //! <ProbeMatch><Uuid>…</Uuid><Types>inquiry</Types><DeviceDescription>DS-2CD1</DeviceDescription>
 //!   <DeviceSN>…</DeviceSN><MAC>02-00-00-00-00-5a</MAC><IPv4Address>192.0.2.7</IPv4Address>
-//!   <SoftwareVersion>V5.7.3build 220112</SoftwareVersion> … </ProbeMatch>
+//!   <SoftwareVersion>V5.7.3build 220112</SoftwareVersion><Activated>true</Activated> … </ProbeMatch>
 //! ```
 //!
 //! Source: no public text; `Hikvision.derived.pcap` of UniversalScanner and the facts beside the project. Left
@@ -20,7 +20,7 @@ use crate::xml::{self, Piece};
 /// What the engine knows of this protocol.
 pub const SADP: Parser = Parser {
     name: "sadp",
-    about: "Hikvision's search: model, firmware, serial number",
+    about: "Hikvision's search: model, firmware, serial number, whether it has a password",
     source: "UniversalScanner",
     on: &[On::Udp(37_020)],
     probe: |_, bytes| if xml::is_xml(bytes) { Probe::Yes } else { Probe::No },
@@ -49,6 +49,7 @@ pub fn portrait(bytes: &[u8]) -> Option<Portrait<'static>> {
             }
             "devicesn" => portrait.says(Key::Serial, value()),
             "softwareversion" => portrait.says(Key::Firmware, value()),
+            "activated" => portrait.is_activated = text.to_ascii_lowercase().parse().ok(),
             _ => {}
         }
     });
@@ -86,6 +87,20 @@ mod tests {
             "firmware V5.7.3build 220112",
         ];
         assert_eq!(told_by(observe, ANSWER.as_bytes()), (expected.map(str::to_owned).to_vec(), Ok(())));
+    }
+
+    #[test]
+    fn answer_tells_whether_the_device_has_a_password() {
+        for (said, is_activated) in [("true", Some(true)), ("False", Some(false)), ("flase", None)] {
+            let answer =
+                ANSWER.replace("</ProbeMatch>", &format!("<Activated>{said}</Activated></ProbeMatch>"));
+            assert_eq!(portrait(answer.as_bytes()).unwrap().is_activated, is_activated);
+        }
+        let (told, _) = told_by(
+            observe,
+            ANSWER.replace("</ProbeMatch>", "<Activated>false</Activated></ProbeMatch>").as_bytes(),
+        );
+        assert_eq!(told[2], "(Sender, Activation { is_activated: false })");
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub enum Fact {
     Instance { number: Option<u32>, is_announced: bool },
     /// The subject tells what time it is by its own clock, in whole seconds.
     TimeOfDay { utc: Time },
+    /// The subject tells whether somebody gave it a password since it left the factory or was reset.
+    Activation { is_activated: bool },
     /// The subject shows its secret to everybody on the way; `is_default` says that manuals name it.
     ClearSecret { is_default: bool },
     /// The subject is in a multicast group, or no more.
