@@ -22,7 +22,9 @@ pub use bridge::{Bridge, BridgeId, Instance, PortFlags, TreeRegion};
 pub use conversation::{Exchange, Login, Outcome, TimeStep, Timekeeping};
 pub use fact::{About, BindingBy, Fact};
 pub use key::{Concluded, Key, Label};
-pub use media::{Clock, Ended, Media, ReceiverReport, StreamActivity, StreamAnnounced, StreamTransport};
+pub use media::{
+    Clock, Ended, Media, Origin, ReceiverReport, StreamActivity, StreamAnnounced, StreamTransport,
+};
 pub use network::{
     Admission, Attached, Interface, Lease, LinkPower, MembershipChange, MembershipQuery, Neighbor,
     RouterAnnounced,

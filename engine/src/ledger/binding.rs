@@ -33,6 +33,13 @@ pub struct Witness {
     pub cite: Cite,
 }
 
+impl Witness {
+    fn of(seen: &Observation, strength: u8) -> Self {
+        let source = if seen.source == FLOW { ITS_PACKETS } else { seen.source };
+        Self { source, strength, at: seen.at, cite: seen.cite }
+    }
+}
+
 impl Ledger {
     /// Takes a witnessed binding.
     pub(super) fn bind(&mut self, mac: Mac, ip: IpAddr, by: BindingBy, seen: &Observation) {
@@ -75,7 +82,7 @@ impl Ledger {
         if !is_on_link {
             let is_known = |device: &super::Device| !device.macs.is_empty() || !device.bonds.is_empty();
             if !self.directory.device(number).is_some_and(is_known) {
-                self.vouch(number, Bond::Mac(own.mac), BY_INTERFACES, seen);
+                self.vouch(number, Bond::Mac(own.mac), Witness::of(seen, BY_INTERFACES));
             }
             return;
         }
@@ -134,7 +141,7 @@ impl Ledger {
         let bound = self.directory.join(number, mac);
         if bound.is_some() {
             self.merged(bound);
-            self.vouch(number, Bond::Mac(mac), BY_ITSELF, seen);
+            self.vouch(number, Bond::Mac(mac), Witness::of(seen, BY_ITSELF));
         }
     }
 
@@ -174,16 +181,14 @@ impl Ledger {
     fn witnessed(&mut self, mac: Mac, ip: IpAddr, strength: u8, seen: &Observation) {
         let Some(number) = self.directory.find_mac(mac) else { return };
         if self.directory.device(number).is_some_and(|device| device.ips.contains(&ip)) {
-            self.vouch(number, Bond::Ip(ip), strength, seen);
+            self.vouch(number, Bond::Ip(ip), Witness::of(seen, strength));
         }
     }
 
     /// Notes who first said that a device has something.
-    fn vouch(&mut self, number: Number, bond: Bond, strength: u8, seen: &Observation) {
-        let Some(device) = self.directory.device_mut(number) else { return };
-        if !device.bonds.contains_key(&bond) {
-            let source = if seen.source == FLOW { ITS_PACKETS } else { seen.source };
-            device.bonds.or_insert(bond, Witness { source, strength, at: seen.at, cite: seen.cite });
+    pub(super) fn vouch(&mut self, number: Number, bond: Bond, witness: Witness) {
+        if let Some(device) = self.directory.device_mut(number) {
+            device.bonds.or_insert(bond, witness);
         }
     }
 

@@ -67,6 +67,8 @@ pub struct Device {
     pub services: FewBy<(&'static str, u16, &'static str), (Time, Time)>,
     /// Servers from which it pulled media.
     pub pulled_from: Few<IpAddr>,
+    /// Addresses of others that it names as the origin of media that it serves.
+    pub origins: Few<IpAddr>,
     /// Where it hangs.
     pub attachment: Option<Box<Attachment>>,
     /// Its row in the site's own list.
@@ -139,6 +141,7 @@ impl Device {
             identity: Identity::default(),
             services: FewBy::default(),
             pulled_from: Few::default(),
+            origins: Few::default(),
             attachment: None,
             listing: None,
         }
@@ -244,6 +247,9 @@ impl Device {
         for server in other.pulled_from {
             self.pulls_from(server, refused);
         }
+        for ip in other.origins {
+            self.names_origin(ip, refused);
+        }
         for ((transport, port, protocol), (first, last)) in other.services {
             self.serves((transport, port, protocol), first, refused);
             self.serves((transport, port, protocol), last, refused);
@@ -290,6 +296,13 @@ impl Device {
     pub fn pulls_from(&mut self, server: IpAddr, refused: &mut Refusals) {
         if !add(&mut self.pulled_from, server, PULLED_MAX) {
             refused.count("media servers of one device", PULLED_MAX);
+        }
+    }
+
+    /// Adds an origin of media that it serves.
+    pub fn names_origin(&mut self, ip: IpAddr, refused: &mut Refusals) {
+        if !add(&mut self.origins, ip, ORIGINS_MAX) {
+            refused.count("origins of one device's media", ORIGINS_MAX);
         }
     }
 
@@ -343,6 +356,9 @@ const MANAGEMENT_MAX: usize = 16;
 /// Servers remembered of one client; a recorder has up to a few hundred channels.
 const PULLED_MAX: usize = 1_024;
 
+/// Origins remembered of one server; the largest recorders have 256 channels.
+const ORIGINS_MAX: usize = 256;
+
 /// Kinds of devices that physical security looks after.
 const GUARDED: &[&str] = &[
     "camera",
@@ -378,10 +394,11 @@ mod tests {
             device.in_vlan(Some(n), &mut refused);
             device.pulls_from(IpAddr::from(n_to_v4(n)), &mut refused);
             device.manages(IpAddr::from(n_to_v4(n)), &mut refused);
+            device.names_origin(IpAddr::from(n_to_v4(n)), &mut refused);
         }
         device.in_vlan(Some(1), &mut refused);
         let counted: Vec<_> = refused.take().map(|(_, cap, count)| cap + count).collect();
-        assert_eq!(counted, [2_000; 4]);
+        assert_eq!(counted, [2_000; 5]);
     }
 
     fn n_to_v4(n: u16) -> [u8; 4] {

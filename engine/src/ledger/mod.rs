@@ -11,6 +11,7 @@ pub mod identity;
 mod incidents;
 pub mod inventory;
 pub mod loss;
+mod origins;
 pub mod refusals;
 pub mod session;
 mod starts;
@@ -247,6 +248,7 @@ impl Ledger {
                     self.streams.announced(server, client, announced);
                 }
             }
+            Fact::Origin(origin) => self.origin(origin, seen),
             Fact::Segments(segments) => {
                 let number = self.directory.find(&seen.subject);
                 self.losses.carried(number, *segments, seen);

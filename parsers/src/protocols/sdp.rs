@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! v=0                                        lines `x=value`, CR LF or LF at their end
+//! o=- 1 1 IN IP4 192.0.2.7                   whose it is: a name, two numbers, an address or a host name
 //! s=name
 //! c=IN IP4 239.0.0.1/16
 //! a=name or a=name:value
@@ -15,7 +16,7 @@
 //!
 //! Source: RFC 8866 and RFC 4566; `control` from RFC 2326, C.1.1; keys, which are
 //! cut out, from RFC 4567, RFC 4568 and RFC 8839.
-//! Left out: times, bandwidths, e-mail and phone, the origin.
+//! Left out: times, bandwidths, e-mail and phone.
 
 use std::net::IpAddr;
 
@@ -26,6 +27,8 @@ use crate::vocabulary::{Key, Malformed};
 /// A description, borrowed from the body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description<'a> {
+    /// The address in `o=`, where there is one: many write 0.0.0.0, a host name or nonsense there.
+    pub origin: Option<IpAddr>,
     /// `s=`.
     pub name: Option<&'a [u8]>,
     /// The address of the session's `c=`.
@@ -95,6 +98,7 @@ impl<'a> Description<'a> {
             return Err(Malformed::Invalid { field: "v=" });
         }
         match kind {
+            b'o' => self.origin = self.origin.or_else(|| address_after(value, ORIGIN_FIELDS)),
             b's' if self.name.is_none() => self.name = Some(value),
             b'c' => {
                 let address = address(value).ok_or(Malformed::Invalid { field: "c=" })?;
@@ -239,7 +243,12 @@ fn rtpmap(value: &[u8]) -> Option<(u32, &[u8], u32)> {
 
 /// The address of `IN IP4 address/ttl/count`.
 fn address(value: &[u8]) -> Option<IpAddr> {
-    let field = value.split(|&byte| byte == b' ').filter(|field| !field.is_empty()).nth(2)?;
+    address_after(value, CONNECTION_FIELDS)
+}
+
+/// The address behind so many fields.
+fn address_after(value: &[u8], fields: usize) -> Option<IpAddr> {
+    let field = value.split(|&byte| byte == b' ').filter(|field| !field.is_empty()).nth(fields)?;
     let address = field.split(|&byte| byte == b'/').next()?;
     std::str::from_utf8(address).ok()?.trim().parse().ok()
 }
@@ -251,6 +260,10 @@ pub(crate) fn number(digits: &[u8]) -> Option<u32> {
     }
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
+
+/// Before the address stand network and address type; in an origin name, id and version before those.
+const CONNECTION_FIELDS: usize = 2;
+const ORIGIN_FIELDS: usize = 5;
 
 /// Media sections of one description that are kept; a recorder's largest have about ten.
 pub const SECTIONS_MAX: usize = 32;

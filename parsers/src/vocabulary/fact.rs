@@ -74,6 +74,8 @@ pub enum Fact {
     Tls(Box<TlsSide>),
     /// The subject, which is the sender, will send this media.
     StreamAnnounced(Box<StreamAnnounced>),
+    /// The subject serves media, and says that it comes from somebody: from himself, as a rule.
+    Origin(Box<Origin>),
     /// The subject, which receives media, tells how it arrives.
     ReceiverReport(ReceiverReport),
     /// The subject tells its own clock.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Text;
+use super::{Key, Text};
 use crate::time::{Span, Time};
 
 /// Media that was agreed on (RTSP SETUP with its SDP).
@@ -28,6 +28,17 @@ pub struct StreamAnnounced {
     pub clock_hz: Option<u32>,
     /// Whether the profile is SAVP or SAVPF.
     pub is_encrypted: bool,
+}
+
+/// Who a server says that media comes from which it passes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// His address.
+    pub ip: IpAddr,
+    /// What is said of him beside that.
+    pub attributes: Vec<(Key, Text)>,
+    /// Where it is said: `sdp.origin`, `isapi.channels`, `dahua.channels`.
+    pub by: &'static str,
 }
 
 /// How media travels.

@@ -11,6 +11,7 @@
 //! | Login | server | a request with `Authorization` or a UsernameToken is answered |
 //! | TimeOfDay | server | it tells its clock (ONVIF GetSystemDateAndTime) |
 //! | Interfaces | server | it tells them (ONVIF GetNetworkInterfaces) |
+//! | Origin | server | a recorder lists its channels |
 //! | Notice | who notifies | a fault of its own is pulled from it (ONVIF PullMessages), or it posts it (Notify) |
 //!
 //! A login counts as accepted where the server was seen to ask for one, or had to: Digest answers a challenge. A name
@@ -24,7 +25,7 @@ use std::collections::VecDeque;
 
 use super::body::{Content, Kind};
 use super::head::{Head, Start};
-use super::{maker, page};
+use super::{channels, maker, page};
 use crate::protocols::onvif;
 use crate::protocols::rtsp::{Challenge, Credentials, url};
 use crate::protocols::upnp;
@@ -135,7 +136,7 @@ impl Dialogue {
             _ if !is_own || !is_plain(head) => None,
             kind if is_page(kind) => is_success(status).then_some(Kind::Page),
             kind if is_xml(kind) || kind.is_empty() => Some(Kind::Answered(Answered { asked, status })),
-            _ if is_success(status) && asked.as_ref().is_some_and(|asked| maker::is_known(&asked.target)) => {
+            _ if is_success(status) && asked.as_ref().is_some_and(Asked::is_of_maker) => {
                 Some(Kind::Answered(Answered { asked, status }))
             }
             _ => None,
@@ -164,11 +165,17 @@ impl Dialogue {
                         self.answer(asked.and_then(|asked| asked.onvif), status, answer, (about, sink))
                     }
                     None if is_success(status) => {
+                        let is_list = asked.as_ref().is_some_and(|asked| channels::is_known(&asked.target));
                         let mut said =
                             asked.map_or_else(Vec::new, |asked| maker::answer(&asked.target, &bytes));
+                        let mut origins = if is_list { channels::in_lines(&bytes) } else { Vec::new() };
                         if xml::is_xml(&bytes) {
                             said.extend(upnp::description(&bytes));
                             said.extend(maker::device_info(&bytes));
+                            origins.extend(channels::in_xml(&bytes));
+                        }
+                        for origin in origins {
+                            sink.fact(about, Fact::Origin(Box::new(origin)));
                         }
                         for (key, value) in said {
                             self.say(about, key, Some(value.as_str().as_bytes()), sink);
@@ -256,6 +263,11 @@ impl Dialogue {
 }
 
 impl Asked {
+    /// Whether its answer is read though it is no XML.
+    fn is_of_maker(&self) -> bool {
+        maker::is_known(&self.target) || channels::is_known(&self.target)
+    }
+
     /// Whether a whole URL is asked for, as of a proxy.
     fn is_for_a_proxy(&self) -> bool {
         self.method.as_str() == "CONNECT" || !matches!(self.target.first(), Some(b'/' | b'*') | None)

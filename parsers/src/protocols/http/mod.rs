@@ -23,6 +23,7 @@
 //! Left out: bodies in parts and compressed ones; what a proxy passes on says nothing of the proxy.
 
 mod body;
+mod channels;
 mod dialogue;
 pub mod head;
 mod maker;

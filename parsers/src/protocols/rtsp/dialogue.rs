@@ -11,6 +11,7 @@
 //! | Exchange | server | a client's request is answered, or never was when the flow ends |
 //! | Login | server | a request with `Authorization` is answered |
 //! | StreamAnnounced | who will send the media | SETUP is answered with 2xx |
+//! | Origin | server | its description names an address as the origin |
 //! | StreamEnded | who sent it | TEARDOWN is answered with 2xx |
 //!
 //! A 401 to a request without `Authorization` is a challenge and no failed login;
@@ -29,7 +30,7 @@ use crate::protocols::rtsp::tracks::Tracks;
 use crate::protocols::rtsp::transport::Transport;
 use crate::protocols::rtsp::url;
 use crate::protocols::sdp::Description;
-use crate::vocabulary::{About, Ended, Exchange, Fact, Key, Outcome, Sink, Text, Way};
+use crate::vocabulary::{About, Ended, Exchange, Fact, Key, Origin, Outcome, Sink, Text, Way};
 
 /// One connection's.
 #[derive(Debug, Default)]
@@ -184,6 +185,10 @@ impl Dialogue {
         let base = base.map_or_else(|| url.to_vec(), url::without_secrets);
         self.tracks.describe(&base, &description, self.has_back_channel);
         description.properties(|key, value| self.say(About::Sender, key, Some(value), sink));
+        if let Some(ip) = description.origin.filter(|ip| !ip.is_unspecified() && !ip.is_loopback()) {
+            let origin = Origin { ip, attributes: Vec::new(), by: "sdp.origin" };
+            sink.fact(About::Sender, Fact::Origin(Box::new(origin)));
+        }
         if let Some(fault) = description.fault {
             sink.fact(About::Sender, Fact::Malformed(fault));
         }
