@@ -127,9 +127,9 @@ const ONE_SIDED: &[(&str, &str)] = &[
     ("V7", "media inside TLS is not measured"),
     ("N4", "bundles of links are not read (LACP)"),
     ("N6", "virtual routers are not followed"),
-    ("T5", "there is no clock-wrong"),
-    ("T6", "there is no clock-wrong"),
-    ("T7", "there is no clock-wrong"),
+    ("T5", "what RTCP tells of clocks is not judged"),
+    ("T6", "what RTCP tells of clocks is not judged"),
+    ("T7", "what RTCP tells of clocks is not judged"),
     ("T9", "there is no firmware-changed"),
 ];
 

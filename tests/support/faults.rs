@@ -340,6 +340,47 @@ pub fn not_activated(is_real: bool) -> Vec<Frame> {
     wire.frames()
 }
 
+/// Two cameras that are asked for their time each 20 s; one is 400 s ahead. Nearby both are, for it is our own clock.
+pub fn clock_wrong(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(200);
+    let client = End { port: 40_000, ..host(20) };
+    for (n, camera) in (0..).zip([7, 8]) {
+        let server = End { port: 80, ..host(camera) };
+        let ahead = if camera == 8 || !is_real { 400 } else { 0 };
+        let (mut asked, mut answered) = (1_000_u32, 5_000_u32);
+        for second in (10..200).step_by(20) {
+            let at = second * SECOND + n * MS;
+            let ask = soap("POST /onvif/device_service HTTP/1.1", "<tds:GetSystemDateAndTime/>");
+            wire.at(at + 3 * MS, wire::tcp(client, server, 0x18, [asked, answered], &ask));
+            asked += ask.len() as u32;
+            let [hour, minute, second] = [3_600, 60, 1].map(|unit| (second + ahead) / unit % 60);
+            let told = format!(
+                "<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime><tt:UTCDateTime><tt:Time><tt:Hour>{hour}</tt:Hour>\
+                 <tt:Minute>{minute}</tt:Minute><tt:Second>{second}</tt:Second></tt:Time><tt:Date><tt:Year>1970</tt:Year>\
+                 <tt:Month>1</tt:Month><tt:Day>1</tt:Day></tt:Date></tt:UTCDateTime></tds:SystemDateAndTime>\
+                 </tds:GetSystemDateAndTimeResponse>"
+            );
+            let answer = soap("HTTP/1.1 200 OK", &told);
+            wire.at(at + 4 * MS, wire::tcp(server, client, 0x18, [answered, asked], &answer));
+            answered += answer.len() as u32;
+        }
+    }
+    wire.frames()
+}
+
+/// A message of ONVIF with this in its body.
+fn soap(start: &str, body: &str) -> Vec<u8> {
+    let envelope = format!(
+        "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" xmlns:tds=\"http://www.onvif.org/ver10/device/wsdl\" \
+         xmlns:tt=\"http://www.onvif.org/ver10/schema\"><s:Body>{body}</s:Body></s:Envelope>"
+    );
+    let head = format!(
+        "{start}\r\nContent-Type: application/soap+xml\r\nContent-Length: {}\r\n\r\n",
+        envelope.len()
+    );
+    (head + &envelope).into_bytes()
+}
+
 /// One camera loses three packets in a hundred, and its receiver reports it; nearby it loses one in 300, once many
 /// at once, and once it is cut off for twelve seconds.
 pub fn stream_loss(is_real: bool) -> Vec<Frame> {

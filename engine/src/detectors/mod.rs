@@ -6,6 +6,7 @@ pub mod admission_refused;
 pub(crate) mod bench;
 pub mod boot_loop;
 pub mod broadcast_storm;
+pub mod clock_wrong;
 pub mod device_flapping;
 pub mod device_offline;
 pub mod device_restarted;
@@ -293,6 +294,7 @@ pub const ALL: &[&Kind] = &[
     &wrong_segment::KIND,
     &time_source_lost::KIND,
     &not_activated::KIND,
+    &clock_wrong::KIND,
     &mirror_lost::KIND,
     &mirror_partial::KIND,
     &mirror_one_way::KIND,

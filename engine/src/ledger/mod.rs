@@ -273,6 +273,7 @@ impl Ledger {
                 self.words_of_switches.1 = self.words_of_switches.1.saturating_add(1);
             }
             Fact::Activation { .. }
+            | Fact::TimeOfDay { .. }
             | Fact::LinkPower(_)
             | Fact::Duplex { .. }
             | Fact::LinkSpeed { .. }
@@ -289,7 +290,6 @@ impl Ledger {
             Fact::Uptime { .. }
             | Fact::ClearSecret { .. }
             | Fact::Clock(_)
-            | Fact::TimeOfDay { .. }
             | Fact::MediaProved { .. }
             | Fact::Tunnel { .. } => {}
         }

@@ -1,0 +1,261 @@
+//! `clock-wrong`: a device's clock is off by more than a minute.
+//!
+//! ## What it says
+//! A device told its time over ONVIF, twice and a minute apart at least, and was off by the same amount, more than `LIMIT`, while another
+//! device's clock was right. An offset of whole quarters of an hour is told as a wrong time zone. It ends when the device tells the right time.
+//!
+//! ## Why it matters
+//! Pictures bear the wrong time, and what happened cannot be put in order; as evidence they are worth little. Logins that carry
+//! a time fail, and certificates are taken for expired.
+//!
+//! ## Where it is wrong
+//! The clock that it is held against is the capture's. Where that was wrong itself all devices seem to be off by as much: then no other is right, and
+//! nothing is told.
+//!
+//! ## State
+//! `DEVICES_MAX` devices that told their time.
+
+use std::collections::BTreeMap;
+
+use spanwatch_parsers::{Fact, Span, Time};
+
+use super::{Detector, Known};
+use crate::finding::{Cause, Evidence, Finding, Kind, Severity};
+use crate::ledger::device::Device;
+use crate::ledger::directory::Number;
+use crate::observation::{Cite, Observation};
+use crate::report::time::{clock_time, day_time, length};
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    id: "clock-wrong",
+    category: "behavior",
+    severity: Severity::Low,
+    source: include_str!("clock_wrong.rs"),
+    start: Some(|| Box::new(Clocks::default())),
+};
+
+/// What cameras' logins still allow, and what witnesses of an incident do not notice.
+const LIMIT: Span = Span::seconds(60);
+/// Told twice so far apart, it is no answer that came late.
+const AGAIN: Span = Span::seconds(60);
+/// Offsets that differ by less are one: the answer takes its time, and the clock is told in whole seconds.
+const STEADY: Span = Span::seconds(5);
+/// Zones differ by quarters of an hour, by 14 hours at most; so near is one (facts, offline_and_switch 9.5, T5).
+const ZONE: Span = Span::seconds(900);
+const ZONE_MAX: Span = Span::seconds(14 * 3_600);
+const ZONE_NEAR: Span = Span::seconds(2);
+/// Devices that told their time.
+const DEVICES_MAX: usize = 4_096;
+/// It says so itself, against the capture's clock, in per cent.
+const SAID: u8 = 85;
+
+/// A time that was told.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    at: Time,
+    cite: Cite,
+    utc: Time,
+}
+
+/// A device that tells its time.
+#[derive(Debug)]
+struct Clock {
+    /// What it was called at first.
+    id: String,
+    source: &'static str,
+    /// Since when it is off by what it is off by, and when it last told so.
+    since: Told,
+    last: Told,
+    wrong: Option<Wrong>,
+}
+
+/// When it was wrong, the first and the second time that it told so.
+#[derive(Debug, Clone, Copy)]
+struct Wrong {
+    told: [Told; 2],
+    last: Time,
+    ended: Option<Told>,
+}
+
+/// All devices that tell their time.
+#[derive(Debug, Default)]
+pub struct Clocks {
+    devices: BTreeMap<Number, Clock>,
+    refused: u64,
+}
+
+impl Told {
+    fn offset(self) -> Span {
+        self.utc - self.at
+    }
+
+    fn is_right(self) -> bool {
+        is_within(self.offset(), LIMIT)
+    }
+}
+
+impl Clocks {
+    fn told(&mut self, number: Number, told: Told, source: &'static str, known: &Known<'_>) {
+        let mut others = self.devices.iter().filter(|(other, _)| **other != number);
+        let is_other_right = others.any(|(_, clock)| clock.last.is_right());
+        if !self.devices.contains_key(&number) && self.devices.len() >= DEVICES_MAX {
+            self.refused = self.refused.saturating_add(1);
+            return;
+        }
+        let clock = self.devices.entry(number).or_insert_with(|| Clock {
+            id: known.id_of(number),
+            source,
+            since: told,
+            last: told,
+            wrong: None,
+        });
+        if !is_within(Span(told.offset().0.saturating_sub(clock.since.offset().0)), STEADY) {
+            clock.since = told;
+        }
+        clock.last = told;
+        match &mut clock.wrong {
+            Some(wrong) if told.is_right() => wrong.ended = wrong.ended.or(Some(told)),
+            Some(wrong) if wrong.ended.is_none() => wrong.last = told.at,
+            _ if !told.is_right() && told.at - clock.since.at >= AGAIN && is_other_right => {
+                clock.wrong = Some(Wrong { told: [clock.since, told], last: told.at, ended: None });
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Clock {
+    fn finding(&self, number: Number, wrong: Wrong, known: &Known<'_>) -> Finding {
+        let called = known.directory.device(number).map_or_else(|| self.id.clone(), Device::title);
+        let [first, second] = wrong.told;
+        let offset = second.offset();
+        let by = length(Span(offset.0.saturating_abs()));
+        let way = if offset.0 > 0 { "ahead" } else { "behind" };
+        let (title, why) = if is_zone(offset) {
+            let title = format!("{called} has the wrong time zone: its clock is {by} {way}");
+            (title, "It seems to show local time as if it were UTC, or daylight saving is set wrong.")
+        } else {
+            (format!("The clock of {called} is {by} {way}"), "It seems that nobody sets its clock.")
+        };
+        let is_over = wrong.ended.map_or("", |_| " It is right again.");
+        let evidence = |told: &Told| Evidence {
+            at: told.at,
+            cite: Some(told.cite),
+            protocol: Some(self.source),
+            text: format!("{called} tells {} UTC at {} UTC", day_time(told.utc), day_time(told.at)),
+        };
+        Finding {
+            confidence: SAID,
+            owner: Cause::Device.owner(),
+            cause: Some(Cause::Device),
+            devices: vec![number],
+            switch: known.switch_of(number),
+            title,
+            summary: format!(
+                "The clock of {called} is {by} {way}, so what it records bears the wrong time. {why}{is_over}"
+            ),
+            detail: format!(
+                "Over ONVIF (GetSystemDateAndTime) {called} has told a time {by} {way} of the capture's since {} UTC; another device's clock is right within {}.",
+                clock_time(first.at),
+                length(LIMIT)
+            ),
+            remedy: "Set time zone and time server (NTP) of the device, best to the same server as the recorder's, and check that it reaches that server.".to_owned(),
+            verify: "The device tells the right time when it is asked next; then this finding gets an end.".to_owned(),
+            evidence: wrong.told.iter().chain(&wrong.ended).map(evidence).collect(),
+            last_seen: wrong.ended.map_or(wrong.last, |told| told.at),
+            ended: wrong.ended.map(|told| told.at),
+            ..Finding::of_network(&KIND, &self.id, first.at, second.at)
+        }
+    }
+}
+
+impl Detector for Clocks {
+    fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
+        let Fact::TimeOfDay { utc } = seen.fact else { return };
+        if let Some(number) = known.directory.find(&seen.subject) {
+            self.told(number, Told { at: seen.at, cite: seen.cite, utc }, seen.source, known);
+        }
+    }
+
+    fn renumber(&mut self, gone: Number, kept: Number) {
+        if let Some(clock) = self.devices.remove(&gone) {
+            self.devices.entry(kept).or_insert(clock);
+        }
+    }
+
+    fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
+        let wrong = self.devices.iter().filter_map(|(number, clock)| Some((*number, clock, clock.wrong?)));
+        wrong.map(|(number, clock, wrong)| clock.finding(number, wrong, known)).collect()
+    }
+
+    fn limits(&self) -> Vec<(&'static str, usize, u64)> {
+        vec![("devices that tell their time", DEVICES_MAX, self.refused)]
+    }
+}
+
+fn is_within(offset: Span, limit: Span) -> bool {
+    offset.0.saturating_abs() <= limit.0
+}
+
+fn is_zone(offset: Span) -> bool {
+    let beyond = Span(offset.0.saturating_abs() % ZONE.0);
+    let is_near = beyond <= ZONE_NEAR || beyond >= Span(ZONE.0 - ZONE_NEAR.0);
+    is_near && is_within(offset, Span(ZONE_MAX.0 + ZONE_NEAR.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bench::{Bench, cite, mac, party, s};
+    use super::*;
+    use crate::observation::Party;
+
+    const CAMERA: u8 = 7;
+    const OTHER: u8 = 8;
+
+    /// A device tells a time that is off by so many seconds.
+    fn tells(bench: &mut Bench, at: i64, device: u8, off: i64) {
+        let ip = format!("192.0.2.{device}");
+        bench.claims(s(at), mac(device), &ip, None);
+        let fact = Fact::TimeOfDay { utc: s(at + off) };
+        bench.sees(s(at), party(mac(device), &ip, None), Party::default(), fact);
+    }
+
+    /// What is found after a camera told times that are off by these seconds, every 40 s, beside one that is off by `other`.
+    fn after(off: &[i64], other: i64) -> Vec<Finding> {
+        let mut bench = Bench::new();
+        for (at, off) in (1_000..).step_by(40).zip(off) {
+            tells(&mut bench, at, OTHER, other);
+            tells(&mut bench, at, CAMERA, *off);
+        }
+        bench.of(&KIND)
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_told_until_it_is_right() {
+        let found = after(&[-400, -401, -400, -400], 1);
+        let [finding] = &found[..] else { panic!("one finding: {found:?}") };
+        assert_eq!((finding.first_seen, finding.detected, finding.ended), (s(1_000), s(1_080), None));
+        assert_eq!((finding.cause, finding.evidence[0].cite), (Some(Cause::Device), Some(cite(s(1_000)))));
+        assert!(finding.title.contains("behind"), "{}", finding.title);
+        assert_eq!(after(&[-400, -401, -400, 0], 1)[0].ended, Some(s(1_120)));
+    }
+
+    #[test]
+    fn whole_hours_are_a_zone() {
+        assert!(after(&[7_200, 7_201, 7_200], 0)[0].title.contains("time zone"));
+        assert!(!after(&[7_210, 7_211, 7_210], 0)[0].title.contains("time zone"));
+    }
+
+    #[test]
+    fn a_capture_whose_own_clock_is_wrong_makes_nobody_wrong() {
+        assert!(after(&[-400; 4], -400).is_empty());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_in_between_or_told_once_is_none() {
+        assert!(after(&[-400, 0, -400], 0).is_empty());
+        assert!(after(&[-400, -400], 0).is_empty());
+        assert!(after(&[-50, 50, -50, 50], 0).is_empty());
+    }
+}
