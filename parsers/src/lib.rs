@@ -64,6 +64,7 @@ pub const ALL: &[&Parser] = &[
     &protocols::hid::HID,
     &protocols::sony::SONY,
     &protocols::sadp::SADP,
+    &protocols::eaton::EATON,
     &protocols::bosch::BOSCH,
     &protocols::rtcp::RTCP,
     &protocols::rtp::RTP,

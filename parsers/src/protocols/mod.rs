@@ -8,6 +8,7 @@ pub mod dhcpv6;
 pub mod dhip;
 pub mod dns;
 pub mod eapol;
+pub mod eaton;
 pub mod hanwha;
 pub mod hid;
 pub mod http;
