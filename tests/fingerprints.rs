@@ -99,6 +99,9 @@ fn a_device_is_explained_by_every_witness_with_its_packet() {
         let is_cited =
             |line: &str| line.starts_with("  0.85  dhcp.vendor-class (dhcp-class-axis-camera), packet ");
         assert!(text.lines().any(is_cited), "{text}");
+        let address = text.lines().position(|line| line.starts_with("ip        192.0.2.51 (0."));
+        let witness = address.and_then(|at| text.lines().nth(at + 1)).unwrap_or_default();
+        assert!(witness.contains(", packet "), "{text}");
     }
 }
 

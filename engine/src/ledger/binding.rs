@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use spanwatch_parsers::{BindingBy, Interface, Mac, Time};
+use spanwatch_parsers::{BindingBy, Fact, Interface, Mac, Time};
 
 use super::Ledger;
 use super::directory::{Bound, Number, is_device_address};
@@ -35,8 +35,11 @@ pub struct Witness {
 
 impl Witness {
     fn of(seen: &Observation, strength: u8) -> Self {
-        let source = if seen.source == FLOW { ITS_PACKETS } else { seen.source };
-        Self { source, strength, at: seen.at, cite: seen.cite }
+        let (source, at) = match &seen.fact {
+            Fact::Activity(activity) => (ITS_PACKETS, activity.last),
+            _ => (seen.source, seen.at),
+        };
+        Self { source, strength, at, cite: seen.cite }
     }
 }
 
@@ -220,8 +223,7 @@ const fn strength_of(by: BindingBy) -> u8 {
 const BY_ITSELF: u8 = 85;
 /// Its own word on its interfaces: makers fill them in with care for the first alone.
 const BY_INTERFACES: u8 = 75;
-/// What the engine calls what it sums up of flows, and what people call that.
-const FLOW: &str = "flow";
+/// Hop limit 255, or a MAC that was known as the address's.
 const ITS_PACKETS: &str = "packets that no router touched";
 /// A MAC that sends for so many addresses that are not its own forwards for them.
 const CARRIES_MANY: usize = 3;

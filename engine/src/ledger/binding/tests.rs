@@ -1,7 +1,6 @@
 //! Who has what, who said so, and what becomes of that when another says otherwise.
 
 use spanwatch_fingerprints::Fingerprints;
-use spanwatch_parsers::Fact;
 
 use super::*;
 use crate::observation::Place;
