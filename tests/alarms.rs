@@ -183,14 +183,15 @@ fn a_near_miss_of_a_kind_raises_nothing() {
 }
 
 #[test]
-fn a_fault_of_the_network_or_the_mirror_raises_its_own_kind_alone_and_cites_frames() {
+fn a_fault_raises_its_own_kind_alone_says_whose_it_is_and_cites_frames() {
     let (site, scratch) = (Site::sample(), Scratch::new("faults"));
     for (kind, capture) in RINGING.iter().filter(|(kind, _)| NEARLY.iter().any(|(near, _)| near == kind)) {
         let report = replay(&scratch.file(&format!("{kind}.pcap"), &capture(&site)));
         let kinds: Vec<_> = list(&report, "findings").map(|finding| &finding["kind"]).collect();
         assert_eq!(kinds, [kind], "{report:#}");
         let finding = &report["findings"][0];
-        assert_eq!(finding["owner"], "it", "{finding:#}");
+        let is_of_device = matches!(finding["category"].as_str(), Some("weakness" | "behavior"));
+        assert_eq!(finding["owner"], if is_of_device { "physical-security" } else { "it" }, "{finding:#}");
         let cited = list(finding, "evidence").filter(|it| it["frame"].is_u64()).count();
         // Packets that are cut are counted before anybody knows where they lie.
         assert!(cited > 0 || *kind == "mirror-truncated", "{finding:#}");
