@@ -1,7 +1,8 @@
 //! Devices whose vendor, model, firmware and kind somebody else wrote down, held against what a replay says.
 //!
 //! Of vendor and kind nothing may be wrong, and nobody who is no camera may be called one: precision comes before
-//! recall. How much is right stands as a table in `docs/identity.md`, which must be what a run gives.
+//! recall. How much is right, and how often a claim of which confidence is, stands as two tables in `docs/identity.md`,
+//! which must be what a run gives.
 
 mod support;
 
@@ -33,6 +34,16 @@ struct Score {
     unknown: usize,
 }
 
+/// Claims of one confidence.
+#[derive(Default, Clone, Copy)]
+struct Claims {
+    right: usize,
+    wrong: usize,
+}
+
+/// The lowest confidence of each row, in per cent.
+const LEVELS: [u8; 6] = [1, 40, 55, 70, 85, 95];
+
 #[test]
 fn labelled_devices_are_told_rightly_or_not_at_all() {
     let Some(shared) = shared_captures() else { return };
@@ -41,6 +52,7 @@ fn labelled_devices_are_told_rightly_or_not_at_all() {
         text.lines().filter(|line| !line.starts_with('#')).map(|line| labelled(line, &shared)).collect();
     let mut scores: BTreeMap<(&str, usize), Score> = BTreeMap::new();
     let mut wrong = Vec::new();
+    let mut claims: BTreeMap<u8, [Claims; 2]> = BTreeMap::new();
     let mut reports: BTreeMap<PathBuf, Value> = BTreeMap::new();
     for label in &labels {
         for path in captures(&label.path) {
@@ -52,6 +64,8 @@ fn labelled_devices_are_told_rightly_or_not_at_all() {
                     continue;
                 }
                 let said = device.and_then(|device| said(device, attribute, label.source));
+                let witnesses = device.map_or_else(Vec::new, |it| witnesses(it, attribute, label.source));
+                count(&mut claims, &witnesses, said, truth);
                 let score = scores.entry((label.source, column)).or_default();
                 match said {
                     // What is no kind of ours is rightly unknown.
@@ -72,13 +86,14 @@ fn labelled_devices_are_told_rightly_or_not_at_all() {
             }
         }
     }
+    let calibration = calibration(&claims);
     let is_grave = |line: &&String| line.contains(": vendor ") || line.contains(": kind ");
     assert_eq!(wrong.iter().filter(is_grave).collect::<Vec<_>>(), Vec::<&String>::new());
     let table = table(&scores);
     let page = std::fs::read_to_string(project("docs/identity.md")).expect("the page is there");
     assert!(
-        page.contains(&table),
-        "docs/identity.md has another table; it is now\n\n{table}\nwrong: {wrong:#?}"
+        page.contains(&table) && page.contains(&calibration),
+        "docs/identity.md has other tables; they are now\n\n{table}\n{calibration}\nwrong: {wrong:#?}"
     );
 }
 
@@ -119,6 +134,55 @@ fn said<'a>(device: &'a Value, attribute: &str, source: &str) -> Option<&'a str>
     let mut witnesses =
         list(device, "identity").filter(|it| it["attribute"] == attribute && it["value"] == said);
     (!is_made_up || witnesses.any(|it| it["source"] != "mac.oui")).then_some(said)
+}
+
+/// Each value of an attribute with each witness's confidence in per cent.
+fn witnesses<'a>(device: &'a Value, attribute: &str, source: &str) -> Vec<(&'a str, u8)> {
+    let counts = |it: &&Value| {
+        it["attribute"] == attribute && !(source == "UniversalScanner" && it["source"] == "mac.oui")
+    };
+    let percent = |it: &Value| (it["confidence"].as_f64().expect("a number") * 100.0).round() as u8;
+    let said = list(device, "identity").filter(counts);
+    said.map(|it| (it["value"].as_str().expect("a value"), percent(it))).collect()
+}
+
+/// Counts what each witness said, and what was shown of all together, by how sure it was.
+fn count(claims: &mut BTreeMap<u8, [Claims; 2]>, witnesses: &[(&str, u8)], shown: Option<&str>, truth: &str) {
+    let mut add = |percent: u8, which: usize, said: &str| {
+        let level = LEVELS.into_iter().rfind(|level| *level <= percent).unwrap_or(LEVELS[0]);
+        let claims = &mut claims.entry(level).or_default()[which];
+        let is_right = truth.split('|').any(|it| it.eq_ignore_ascii_case(said));
+        *(if is_right { &mut claims.right } else { &mut claims.wrong }) += 1;
+    };
+    witnesses.iter().for_each(|(said, percent)| add(*percent, 0, said));
+    let Some(shown) = shown else { return };
+    let of_shown = witnesses.iter().filter(|(said, _)| *said == shown).map(|(_, percent)| *percent);
+    // What a device does is no witness in the report.
+    let together = spanwatch_engine::ledger::identity::confidence(of_shown);
+    if together > 0 {
+        add(together, 1, shown);
+    }
+}
+
+fn calibration(claims: &BTreeMap<u8, [Claims; 2]>) -> String {
+    let mut table = String::from(
+        "| confidence | one witness: right | wrong | share right | all together: right | wrong | share right |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    for (place, level) in LEVELS.into_iter().enumerate() {
+        let end = LEVELS.get(place + 1).map_or(99, |next| next - 1);
+        let _ = write!(table, "| 0.{level:02}–0.{end:02} |");
+        for Claims { right, wrong } in claims.get(&level).copied().unwrap_or_default() {
+            let share = if right + wrong == 0 {
+                "–".to_owned()
+            } else {
+                format!("{:.2}", right as f64 / (right + wrong) as f64)
+            };
+            let _ = write!(table, " {right} | {wrong} | {share} |");
+        }
+        table.push('\n');
+    }
+    table
 }
 
 fn table(scores: &BTreeMap<(&str, usize), Score>) -> String {
