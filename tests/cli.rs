@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use spanwatch_parsers::ALL;
 use support::run::{Outcome, SPANWATCH, Scratch, piped, replay, replayed, sample, spanwatch};
 
 /// The sentence on standard error of a run that must fail so.
@@ -230,15 +231,13 @@ fn doctor_says_what_the_mirror_shows() {
 #[test]
 fn protocols_and_kinds_are_listed() {
     let protocols = spanwatch(["protocols"]);
-    for name in [
-        "arp", "nd", "igmp", "mld", "dhcp", "lldp", "cdp", "stp", "eapol", "snmp", "ntp", "rtsp", "rtp",
-        "rtcp",
-    ] {
-        assert!(
-            protocols.text().lines().any(|line| line.split(' ').next() == Some(name)),
-            "{name}: {}",
-            protocols.text()
-        );
+    assert_eq!(protocols.text().lines().count(), ALL.len());
+    for (line, parser) in protocols.text().lines().zip(ALL) {
+        let (name, rest) = line.split_once("  ").expect("columns");
+        assert_eq!(name, parser.name);
+        let ends = format!("  {} ({})", parser.about, parser.source);
+        let places = rest.trim_start().strip_suffix(&ends).expect("what is read, and by which documents");
+        assert_eq!(places.trim_end().split(", ").count(), parser.on.len(), "{line}");
     }
     let kinds = spanwatch(["kinds"]);
     for name in kinds.text().lines().filter_map(|line| line.split(' ').next()) {
