@@ -29,6 +29,7 @@ CAPTURES = [
 WORDS = {"SMALL": "--from-boot --bit-rate 20000 --frame-rate 5", "CONTROL": "135s"}
 CALM = "--devices 50 --bit-rate 30000 --frame-rate 5 --seed 22"
 SHORT_MIN, LONG_MIN = 5, 50
+OWN = Path(__file__).parents[2] / "pcaps"
 PUBLIC = Path(__file__).parents[3] / "shared" / "pcaps"
 REPORT_SHARE, MEMORY_SLACK_MB = 2, 6  # Each reported byte may be held in two forms; threads meet differently.
 
@@ -48,7 +49,7 @@ def main():
                 packets, devices = simulate(options.binary, capture, order)
                 measure(options, (name, about), capture, (packets, devices))
                 if name == "control":
-                    parsers(options, [capture, PUBLIC] if PUBLIC.is_dir() else [capture])
+                    parsers(options, [capture, OWN, *([PUBLIC] if PUBLIC.is_dir() else [])])
         if not options.only:
             compare_memory(options, Path(folder) / "calm.pcapng")
 
@@ -94,8 +95,8 @@ def measure(options, title, capture, counts):
 
 
 def parsers(options, captures):
-    """What each parser costs, over the capture just made and the public ones where they are."""
-    names = " and ".join("the public captures" if it == PUBLIC else "control" for it in captures)
+    """What each parser costs, over the capture just made, those of the project and the public ones where they are."""
+    names = ", ".join({OWN: "our captures", PUBLIC: "the public captures"}.get(it, "control") for it in captures)
     print()
     print(f"**parsers**, each call of each timed, over {names}.")
     print(flush=True)

@@ -176,9 +176,6 @@ fn print(packets: u64, whole_ns: f64, clock_ns: f64) {
             [(probing, probes), (reading, pieces)].map(|(ns, calls)| (ns - calls * clock_ns).max(0.0));
         parsing_ns += probing + reading;
         let each = |sum: f64, count: f64| if count == 0.0 { 0.0 } else { sum / count };
-        if probes == 0.0 {
-            continue;
-        }
         println!(
             "| {} | {probes} | {:.0} | {pieces} | {:.0} | {:.0} |",
             parser.name,
