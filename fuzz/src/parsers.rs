@@ -537,6 +537,26 @@ mod tests {
         fn gap(&mut self, _: Way, _: Option<u64>, _: &mut Sink) {}
     }
 
+    /// Says much of little, and keeps it.
+    struct Talkative {
+        held: usize,
+    }
+
+    impl Session for Talkative {
+        fn data(&mut self, _: Way, bytes: &[u8], sink: &mut Sink) -> Progress {
+            for _ in 0..100 {
+                sink.fact(About::Sender, Fact::Announced);
+            }
+            Progress::Consumed(bytes.len())
+        }
+
+        fn gap(&mut self, _: Way, _: Option<u64>, _: &mut Sink) {}
+
+        fn held(&self) -> usize {
+            self.held
+        }
+    }
+
     fn block(length: usize) -> [Block; 1] {
         [Block { way: Way::Orig, gap: None, bytes: vec![7; length] }]
     }
@@ -551,6 +571,18 @@ mod tests {
     #[should_panic = "no message needs more than"]
     fn session_that_waits_for_ever_is_found() {
         hold_stream(&|| Box::new(Insatiable), &block(KEPT_MAX + 1));
+    }
+
+    #[test]
+    #[should_panic = "100 facts of 20 bytes"]
+    fn session_that_makes_much_of_little_is_found() {
+        hold_stream(&|| Box::new(Talkative { held: 0 }), &block(20));
+    }
+
+    #[test]
+    #[should_panic = "of 20 bytes that came, 5000 are held"]
+    fn session_that_keeps_more_than_came_is_found() {
+        hold_stream(&|| Box::new(Talkative { held: 5_000 }), &block(20));
     }
 
     #[test]
