@@ -35,8 +35,11 @@ fn interfaces(of: &[(Mac, &[IpAddr])]) -> Fact {
     Fact::Interfaces(of.iter().map(|(mac, ips)| Interface { mac: *mac, ips: ips.to_vec() }).collect())
 }
 
-/// Id, addresses, and by whom each thing is witnessed in which frame.
-fn known(ledger: &Ledger, mac: Mac) -> (String, Vec<IpAddr>, Vec<(Bond, &'static str, u64)>) {
+/// What a device has, by whom that is witnessed, and in which frame.
+type Bonds = Vec<(Bond, &'static str, u64)>;
+
+/// Id, addresses, and what is witnessed.
+fn known(ledger: &Ledger, mac: Mac) -> (String, Vec<IpAddr>, Bonds) {
     let device = ledger.directory.device(ledger.directory.find_mac(mac).unwrap()).unwrap();
     let bonds = device.bonds.iter().map(|(bond, witness)| (*bond, witness.source, witness.cite.frame()));
     (device.id(), device.ips.iter().copied().collect(), bonds.collect())

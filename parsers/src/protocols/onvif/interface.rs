@@ -35,10 +35,10 @@ impl Reader {
                 self.is_off = matches!(*text, "false" | "0");
             }
             (Piece::Text(text), "HwAddress") => self.mac = Mac::from_text(text.as_bytes()),
-            (Piece::Text(text), "Address") if path.contains("Config") && !self.is_off => {
-                if self.ips.len() < IPS_MAX {
-                    self.ips.extend(text.parse::<IpAddr>().ok().filter(|ip| !ip.is_unspecified()));
-                }
+            (Piece::Text(text), "Address")
+                if path.contains("Config") && !self.is_off && self.ips.len() < IPS_MAX =>
+            {
+                self.ips.extend(text.parse::<IpAddr>().ok().filter(|ip| !ip.is_unspecified()));
             }
             _ => {}
         }
