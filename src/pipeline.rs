@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use spanwatch_capture::{Batch, EventKind, FrameHead, InputReport, Item, ReadError, Reader};
+use spanwatch_capture::{Batch, Event, EventKind, FrameHead, InputReport, Item, ReadError, Source};
 use spanwatch_engine::clock::{Clock, Moment};
 use spanwatch_engine::duplicate::Identity;
 use spanwatch_engine::ledger::Ledger;
@@ -60,11 +60,12 @@ struct Round {
     marks: Vec<Mark>,
 }
 
-/// What the clock says before the frame at `before`.
+/// What the clock says before the frame at `before`, which may be the next round's first.
 struct Mark {
     before: usize,
-    /// That frame's global number and place in its input.
+    /// That frame's global number.
     frame: u64,
+    /// Its place in its input; where it has not come yet, that of the last one.
     cite: Cite,
     moments: Vec<Moment>,
 }
@@ -91,25 +92,37 @@ impl Knowledge {
     }
 }
 
-/// Analyses all that `reader` gives, with `threads` workers, until `until` where that is later than
-/// the last frame.
+/// Who looks at the ledger each time that the clock says something.
+pub type Watcher<'a> = &'a mut dyn FnMut(&Ledger, &Moment);
+
+/// Analyses all that `source` gives, with `threads` workers, until `until` where that is later than
+/// the last frame; `watcher` sees how it goes.
 ///
 /// # Errors
-/// Those of the reader; a dead thread.
+/// Those of the source; a dead thread.
 pub fn analyse(
-    reader: Reader,
+    source: Box<dyn Source>,
     threads: usize,
     known: &Knowledge,
     until: Option<Time>,
+    watcher: Watcher<'_>,
 ) -> Result<Analysis, Stopped> {
     let workers = threads.clamp(1, SHARDS);
-    if workers == 1 { alone(reader, known, until) } else { together(reader, workers, known, until) }
+    let (reading, books) = (Reading::new(source), Books { ledger: known.ledger(), watcher });
+    if workers == 1 {
+        alone(reading, books, known, until)
+    } else {
+        together(reading, books, (known, workers), until)
+    }
 }
 
-fn alone(reader: Reader, known: &Knowledge, until: Option<Time>) -> Result<Analysis, Stopped> {
-    let mut source = Source::new(reader);
+fn alone(
+    mut source: Reading,
+    mut books: Books<'_>,
+    known: &Knowledge,
+    until: Option<Time>,
+) -> Result<Analysis, Stopped> {
     let mut worker = Worker::new(0, 1, known.fingerprints);
-    let mut books = Books { ledger: known.ledger() };
     let mut spare = Batch::default();
     while let Some(round) = source.next(spare)? {
         worker.tell(&round, &mut books);
@@ -123,9 +136,9 @@ fn alone(reader: Reader, known: &Knowledge, until: Option<Time>) -> Result<Analy
 }
 
 fn together(
-    reader: Reader,
-    workers: usize,
-    known: &Knowledge,
+    mut source: Reading,
+    mut books: Books<'_>,
+    (known, workers): (&Knowledge, usize),
     until: Option<Time>,
 ) -> Result<Analysis, Stopped> {
     let fingerprints = known.fingerprints;
@@ -134,7 +147,6 @@ fn together(
             (0..workers).map(|_| bounded(ROUNDS)).unzip();
         let (to_books, all_rounds) = bounded::<Arc<Round>>(ROUNDS);
         let reading = scope.spawn(move || {
-            let mut source = Source::new(reader);
             while let Some(round) = source.next(Batch::default())? {
                 let round = Arc::new(round);
                 // A channel is closed only where a thread died; joining it tells.
@@ -161,7 +173,6 @@ fn together(
                 worker
             }));
         }
-        let mut books = Books { ledger: known.ledger() };
         for round in all_rounds {
             let seen: Result<Vec<Seen>, _> = seen_by.iter().map(Receiver::recv).collect();
             let Ok(seen) = seen else { break };
@@ -184,58 +195,86 @@ fn together(
 }
 
 /// The reader's side: batches, peeled, with the clock's marks.
-struct Source {
-    reader: Reader,
+struct Reading {
+    source: Box<dyn Source>,
     peeler: Peeler,
     clock: Clock,
     last_frame: u64,
+    last_cite: Cite,
+    /// What was dropped since the clock last said something.
+    dropped: Option<Moment>,
 }
 
-impl Source {
-    fn new(reader: Reader) -> Self {
-        let clock = Clock::new(reader.is_filtered());
-        Self { reader, peeler: Peeler::new(), clock, last_frame: 0 }
+impl Reading {
+    fn new(source: Box<dyn Source>) -> Self {
+        let clock = Clock::new(source.is_filtered());
+        Self {
+            source,
+            peeler: Peeler::new(),
+            clock,
+            last_frame: 0,
+            last_cite: Cite::default(),
+            dropped: None,
+        }
     }
 
     fn next(&mut self, mut batch: Batch) -> Result<Option<Round>, ReadError> {
         batch.clear();
-        if !self.reader.fill(&mut batch)? {
+        if !self.source.fill(&mut batch)? {
             return Ok(None);
         }
         let mut peeled = Vec::with_capacity(batch.len());
         let mut marks = Vec::new();
         let mut moments = Vec::new();
         for item in batch.items() {
-            match item {
-                Item::Event(event) => match event.kind {
-                    EventKind::Opened => self.clock.input_opened(event.input),
-                    EventKind::Damaged { .. } => self.clock.input_damaged(event.input),
-                    EventKind::Ended => self.clock.input_ended(event.input),
-                },
-                Item::Frame(head, bytes) => {
-                    self.clock.frame(head.at, head.input, &mut moments);
-                    if !moments.is_empty() {
-                        let moments = std::mem::take(&mut moments);
-                        marks.push(Mark {
-                            before: peeled.len(),
-                            frame: head.number,
-                            cite: cite(head),
-                            moments,
-                        });
-                    }
-                    peeled.push(self.peeler.peel(head.link, head.at, bytes, head.wire_length));
-                    self.last_frame = head.number;
+            let (frame, cite) = match item {
+                Item::Event(event) => {
+                    self.heed(event, &mut moments);
+                    (self.last_frame.saturating_add(1), self.last_cite)
                 }
+                Item::Frame(head, _) => {
+                    self.clock.frame(head.at, head.input, &mut moments);
+                    (head.number, cite(head))
+                }
+            };
+            if !moments.is_empty() {
+                moments.extend(self.dropped.take());
+                let moments = std::mem::take(&mut moments);
+                marks.push(Mark { before: peeled.len(), frame, cite, moments });
+            }
+            if let Item::Frame(head, bytes) = item {
+                peeled.push(self.peeler.peel(head.link, head.at, bytes, head.wire_length));
+                (self.last_frame, self.last_cite) = (frame, cite);
             }
         }
         Ok(Some(Round { batch, peeled, marks }))
     }
 
-    fn finish(self, ledger: Ledger, shards: ShardCounts) -> Result<Analysis, Stopped> {
+    fn heed(&mut self, event: &Event, moments: &mut Vec<Moment>) {
+        match event.kind {
+            EventKind::Opened => self.clock.input_opened(event.input),
+            EventKind::Damaged { .. } => self.clock.input_damaged(event.input),
+            EventKind::Ended => self.clock.input_ended(event.input),
+            EventKind::Down => self.clock.input_down(event.input),
+            EventKind::Passed => self.clock.passed(event.at, moments),
+            EventKind::ClockSet { by } => self.clock.stepped(by, moments),
+            EventKind::Dropped { from, per_cent } => {
+                let (from, per_cent) = match self.dropped {
+                    Some(Moment::Dropped { from: since, per_cent: before, .. }) => {
+                        (since, before.max(per_cent))
+                    }
+                    _ => (from, per_cent),
+                };
+                self.dropped = Some(Moment::Dropped { from, to: event.at, per_cent });
+            }
+        }
+    }
+
+    fn finish(mut self, ledger: Ledger, shards: ShardCounts) -> Result<Analysis, Stopped> {
         let clock = self.clock.now();
         let peeled = self.peeler.counts().clone();
-        let filter_refusals = self.reader.filter_refusals();
-        Ok(Analysis { ledger, inputs: self.reader.finish()?, filter_refusals, peeled, shards, clock })
+        let filter_refusals = self.source.filter_refusals();
+        Ok(Analysis { ledger, inputs: self.source.finish()?, filter_refusals, peeled, shards, clock })
     }
 }
 
@@ -264,40 +303,50 @@ impl Worker {
         let mut marks = round.marks.iter().peekable();
         self.expect(round);
         for (index, frame) in round.batch.frames().zip(&round.peeled).enumerate() {
-            if let Some(mark) = marks.next_if(|mark| mark.before == index) {
-                let mut flushed = Vec::new();
-                for shard in self.shards.iter_mut().flatten() {
-                    shard.tick(mark.at(), mark.frame, &mut flushed);
-                }
-                seen.flushed.push(flushed);
+            while let Some(mark) = marks.next_if(|mark| mark.before == index) {
+                seen.flushed.push(self.flush(mark));
             }
             self.take(index, frame, &mut seen.own);
         }
+        seen.flushed.extend(marks.map(|mark| self.flush(mark)));
         seen
+    }
+
+    fn flush(&mut self, mark: &Mark) -> Vec<Observation> {
+        let mut flushed = Vec::new();
+        for shard in self.shards.iter_mut().flatten() {
+            shard.tick(mark.at(), mark.frame, &mut flushed);
+        }
+        flushed
     }
 
     /// Sees a round and tells the ledger at once, which keeps no second's sums of all shards together.
     /// Frames come in order, and at a mark the shards do, so that nothing has to be sorted.
-    fn tell(&mut self, round: &Round, books: &mut Books) {
+    fn tell(&mut self, round: &Round, books: &mut Books<'_>) {
         let mut seen = Vec::new();
         let mut marks = round.marks.iter().peekable();
         self.expect(round);
         for (index, frame) in round.batch.frames().zip(&round.peeled).enumerate() {
-            if let Some(mark) = marks.next_if(|mark| mark.before == index) {
-                books.observe(&mut seen);
-                for shard in self.shards.iter_mut().flatten() {
-                    shard.tick(mark.at(), mark.frame, &mut seen);
-                    books.observe(&mut seen);
-                }
-                books.mark(mark);
+            while let Some(mark) = marks.next_if(|mark| mark.before == index) {
+                self.tell_mark(mark, &mut seen, books);
             }
             self.take(index, frame, &mut seen);
         }
+        marks.for_each(|mark| self.tell_mark(mark, &mut seen, books));
         books.observe(&mut seen);
     }
 
+    fn tell_mark(&mut self, mark: &Mark, seen: &mut Vec<Observation>, books: &mut Books<'_>) {
+        books.observe(seen);
+        for shard in self.shards.iter_mut().flatten() {
+            shard.tick(mark.at(), mark.frame, seen);
+            books.observe(seen);
+        }
+        books.mark(mark);
+    }
+
     /// Ends all shards, one after the other, and tells the ledger what each still held.
-    fn finish_telling(self, at: Time, frame: u64, books: &mut Books) -> ShardCounts {
+    fn finish_telling(self, at: Time, frame: u64, books: &mut Books<'_>) -> ShardCounts {
         let mut counts = ShardCounts::default();
         let mut seen = Vec::new();
         for shard in self.shards.into_iter().flatten() {
@@ -376,17 +425,20 @@ impl Mark {
         match self.moments.first() {
             Some(Moment::Tick(at)) => *at,
             Some(Moment::Gap { from, .. } | Moment::Leap { from, .. }) => *from,
+            Some(Moment::Blind { since, .. }) => *since,
+            Some(Moment::Dropped { to, .. }) => *to,
             None => Time::MIN,
         }
     }
 }
 
 /// The ledger's side: rounds in order.
-struct Books {
+struct Books<'a> {
     ledger: Ledger,
+    watcher: Watcher<'a>,
 }
 
-impl Books {
+impl Books<'_> {
     fn enter(&mut self, round: &Round, seen: Vec<Seen>) {
         let mut own = Vec::new();
         let mut flushed: Vec<Vec<Observation>> = round.marks.iter().map(|_| Vec::new()).collect();
@@ -421,7 +473,10 @@ impl Books {
                 Moment::Tick(at) => self.ledger.complete(at),
                 Moment::Gap { from, to, why } => self.ledger.gap(from, to, why),
                 Moment::Leap { from, to } => self.ledger.leap(from, to, mark.cite),
+                Moment::Blind { since, at, why } => self.ledger.blind_since(since, at, why),
+                Moment::Dropped { from, to, per_cent } => self.ledger.dropped(from, to, per_cent),
             }
+            (self.watcher)(&self.ledger, moment);
         }
     }
 

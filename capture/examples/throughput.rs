@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::fs::File;
 
-use spanwatch_capture::{Batch, Inputs, Reader, fuzz};
+use spanwatch_capture::{Batch, Inputs, Reader, Source, fuzz};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();

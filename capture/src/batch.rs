@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use spanwatch_parsers::{LinkType, Time};
+use spanwatch_parsers::{LinkType, Span, Time};
 
 use crate::block::Block;
 
@@ -33,7 +33,7 @@ pub struct Event {
     pub input: u32,
     /// What happened.
     pub kind: EventKind,
-    /// When: the input's clock, which is the greatest time stamp it has shown so far.
+    /// When: the input's clock, which is the greatest time stamp it has shown so far; of a network port, the machine's.
     pub at: Time,
 }
 
@@ -53,6 +53,22 @@ pub enum EventKind {
     },
     /// Its last frame was the one before.
     Ended,
+    /// The port it comes from has no link, until it is [`EventKind::Opened`] again.
+    Down,
+    /// It is so late, and every frame of any port stamped before has been told.
+    Passed,
+    /// Since `from` so many of a hundred frames were lost on this machine.
+    Dropped {
+        /// When that was last looked at.
+        from: Time,
+        /// Rounded up.
+        per_cent: u8,
+    },
+    /// The clock of this machine was set, so far forwards.
+    ClockSet {
+        /// Negative where it was set back.
+        by: Span,
+    },
 }
 
 /// One thing in a batch.

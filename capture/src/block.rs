@@ -27,7 +27,7 @@ impl Pool {
     }
 
     /// Takes a block of the pool's size, or of `least` bytes where that is more.
-    fn take(self: &Arc<Self>, least: usize) -> Block {
+    pub(crate) fn take(self: &Arc<Self>, least: usize) -> Block {
         let recycled =
             if least <= self.size { self.free.lock().ok().and_then(|mut f| f.pop()) } else { None };
         let bytes = recycled.unwrap_or_else(|| vec![0; least.max(self.size)]);
@@ -57,6 +57,13 @@ impl Block {
     /// The bytes from `start`, `length` of them; empty where the block is shorter.
     pub(crate) fn slice(&self, start: usize, length: usize) -> &[u8] {
         start.checked_add(length).and_then(|end| self.bytes.get(start..end)).unwrap_or_default()
+    }
+}
+
+impl Block {
+    /// The bytes from `start` to the end, to be filled while nobody else sees them.
+    pub(crate) fn room(&mut self, start: usize) -> &mut [u8] {
+        self.bytes.get_mut(start..).unwrap_or_default()
     }
 }
 

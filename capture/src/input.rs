@@ -17,15 +17,15 @@ use crate::stream::{Stream, Tap};
 pub struct InputReport {
     /// Its name relative to the argument it was found by; `-` for standard input.
     pub name: String,
-    /// SHA-256 of the file as given, in lower-case hexadecimal; `None` where none was to be taken.
+    /// SHA-256 of the file as given, in lower-case hexadecimal; `None` of a network port, and where none was to be taken.
     pub sha256: Option<String>,
-    /// Bytes of the file as given.
+    /// Bytes of the file as given; of a network port, bytes captured.
     pub bytes: u64,
     /// Frames in it, before any filter.
     pub packets: u64,
     /// Frames that did not pass the filter.
     pub filtered: u64,
-    /// `pcap`, `pcap-ns` or `pcapng`, with `+gzip` and `+zstd` for what packs it.
+    /// `pcap`, `pcap-ns`, `pcapng`, or `live` of a network port; with `+gzip` and `+zstd` for what packs it.
     pub format: String,
     /// The names of its link types, joined by commas.
     pub link_type: String,
@@ -37,6 +37,17 @@ pub struct InputReport {
     pub dropped: Option<u64>,
     /// How it is damaged or cut.
     pub error: Option<Damage>,
+    /// Of a network port.
+    pub port: Option<PortReport>,
+}
+
+/// What is told of a network port alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortReport {
+    /// Frames that it transmitted while we listened; 0 where it is silent.
+    pub sent: u64,
+    /// Frames longer than its cable carries: joined by the port (GRO, LRO).
+    pub joined: u64,
 }
 
 /// An input that is being read, one frame ahead.
@@ -232,6 +243,7 @@ impl Input {
             last: self.last,
             dropped: self.format.dropped(),
             error: self.harm.damage(self.damaged_at_packed),
+            port: None,
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::block::Pool;
 use crate::filter::Filter;
 use crate::input::{Input, InputReport};
 use crate::inputs::{Found, Inputs, Origin};
+use crate::source::Source;
 use crate::stream::Tap;
 
 /// Reads inputs as one capture.
@@ -145,62 +146,6 @@ impl Reader {
         self.progress.clone()
     }
 
-    /// Fills a batch; `false` where there is nothing more.
-    ///
-    /// # Errors
-    /// `TooMany` where more inputs than can be merged at once cover the same
-    /// time; `Gone` where a file vanished. Damage is no error, but stands in the report.
-    pub fn fill(&mut self, batch: &mut Batch) -> Result<bool, ReadError> {
-        batch.clear();
-        while !batch.is_full() {
-            self.open_due()?;
-            let Some(mut head) = self.heads.peek_mut() else { break };
-            let Reverse((_, index)) = *head;
-            let Some(State::Open(input)) = self.inputs.get_mut(index as usize) else {
-                PeekMut::pop(head);
-                continue;
-            };
-            self.number = self.number.saturating_add(1);
-            deliver(input, index, self.number, self.filter.as_mut(), batch);
-            if let Some(next) = input.next() {
-                *head = Reverse((next.key, index));
-            } else {
-                PeekMut::pop(head);
-                batch.push_event(Event { input: index, kind: EventKind::Ended, at: input.clock() });
-                if let State::Open(input) = self.take(index) {
-                    self.close(index, *input);
-                }
-            }
-        }
-        Ok(!batch.is_empty())
-    }
-
-    /// Whether a filter may leave frames out.
-    #[must_use]
-    pub const fn is_filtered(&self) -> bool {
-        self.filter.is_some()
-    }
-
-    /// Why frames of some link types could not pass the filter: one sentence each.
-    #[must_use]
-    pub fn filter_refusals(&self) -> Vec<String> {
-        self.filter.iter().flat_map(Filter::refusals).collect()
-    }
-
-    /// Reports on every input, in the order of [`Reader::names`], once [`Reader::fill`] said `false`.
-    ///
-    /// # Errors
-    /// Before that it reads on, and fails as [`Reader::fill`] does.
-    pub fn finish(mut self) -> Result<Vec<InputReport>, ReadError> {
-        let mut rest = Batch::default();
-        while self.fill(&mut rest)? {}
-        let done = self.inputs.into_iter().filter_map(|state| match state {
-            State::Done(report) => Some(*report),
-            _ => None,
-        });
-        Ok(done.collect())
-    }
-
     /// Opens the inputs whose time has come.
     fn open_due(&mut self) -> Result<(), ReadError> {
         while let Some((start, index)) = self.waiting.last().copied() {
@@ -268,6 +213,62 @@ impl Reader {
 
     fn name(&self, index: u32) -> String {
         self.names.get(index as usize).cloned().unwrap_or_default()
+    }
+}
+
+impl Source for Reader {
+    /// Fills a batch; `false` where there is nothing more.
+    ///
+    /// # Errors
+    /// `TooMany` where more inputs than can be merged at once cover the same
+    /// time; `Gone` where a file vanished. Damage is no error, but stands in the report.
+    fn fill(&mut self, batch: &mut Batch) -> Result<bool, ReadError> {
+        batch.clear();
+        while !batch.is_full() {
+            self.open_due()?;
+            let Some(mut head) = self.heads.peek_mut() else { break };
+            let Reverse((_, index)) = *head;
+            let Some(State::Open(input)) = self.inputs.get_mut(index as usize) else {
+                PeekMut::pop(head);
+                continue;
+            };
+            self.number = self.number.saturating_add(1);
+            deliver(input, index, self.number, self.filter.as_mut(), batch);
+            if let Some(next) = input.next() {
+                *head = Reverse((next.key, index));
+            } else {
+                PeekMut::pop(head);
+                batch.push_event(Event { input: index, kind: EventKind::Ended, at: input.clock() });
+                if let State::Open(input) = self.take(index) {
+                    self.close(index, *input);
+                }
+            }
+        }
+        Ok(!batch.is_empty())
+    }
+
+    /// Whether a filter may leave frames out.
+    fn is_filtered(&self) -> bool {
+        self.filter.is_some()
+    }
+
+    /// Why frames of some link types could not pass the filter: one sentence each.
+    fn filter_refusals(&self) -> Vec<String> {
+        self.filter.iter().flat_map(Filter::refusals).collect()
+    }
+
+    /// Reports on every input, in the order of [`Reader::names`], once [`Source::fill`] said `false`.
+    ///
+    /// # Errors
+    /// Before that it reads on, and fails as that does.
+    fn finish(&mut self) -> Result<Vec<InputReport>, ReadError> {
+        let mut rest = Batch::default();
+        while self.fill(&mut rest)? {}
+        let done = std::mem::take(&mut self.inputs).into_iter().filter_map(|state| match state {
+            State::Done(report) => Some(*report),
+            _ => None,
+        });
+        Ok(done.collect())
     }
 }
 

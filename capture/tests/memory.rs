@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::io::Read;
 
-use spanwatch_capture::{Batch, Inputs, Reader};
+use spanwatch_capture::{Batch, Inputs, Reader, Source};
 use support::forge::*;
 
 /// A capture that is made as it is read, `left` records long.

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use spanwatch_capture::{Event, EventKind, Inputs, OPEN_MAX, ReadError, Reader};
+use spanwatch_capture::{Event, EventKind, Inputs, OPEN_MAX, ReadError, Reader, Source};
 use spanwatch_parsers::Time;
 use support::forge::*;
 use support::{Everything, folder, read_all, read_to_end};
@@ -43,6 +43,7 @@ fn events(all: &Everything) -> String {
             EventKind::Opened => "+",
             EventKind::Ended => "-",
             EventKind::Damaged { .. } => "!",
+            other => panic!("no file says {other:?}"),
         };
         let name = &all.reports[*input as usize].name;
         format!("{before}:{name}{kind}{}", at.0.div_euclid(1_000_000_000))
@@ -212,7 +213,7 @@ fn progress_reaches_the_total() {
     write(&folder, "b", &gzip(&capture("b", &[10, 20])));
     let inputs = Inputs::find(&[&folder]).unwrap();
     let total = inputs.total_bytes().unwrap();
-    let reader = Reader::new(inputs, None);
+    let mut reader = Reader::new(inputs, None);
     let progress = reader.progress();
     assert_eq!((progress.read(), progress.total()), (0, Some(total)));
     reader.finish().unwrap();

@@ -24,6 +24,10 @@ pub enum Moment {
     Gap { from: Time, to: Time, why: GapReason },
     /// A whole second of the clock is over: every frame before it has been seen.
     Tick(Time),
+    /// It is `at` where we listen, and nothing has been captured since `since`. Said while it lasts, by a live capture alone.
+    Blind { since: Time, at: Time, why: GapReason },
+    /// Between the two the capturing machine dropped frames: so many in a hundred.
+    Dropped { from: Time, to: Time, per_cent: u8 },
 }
 
 /// Why nothing was captured.
@@ -33,6 +37,10 @@ pub enum GapReason {
     BetweenInputs,
     /// An input covers it, and nothing arrived from any source.
     Silence,
+    /// No port that we listen on had a link.
+    PortDown,
+    /// The capturing machine dropped too much of what arrived.
+    Dropped,
 }
 
 /// Packet time over all inputs.
@@ -45,6 +53,8 @@ pub struct Clock {
     open: Vec<bool>,
     /// Whether some input was open ever since the last frame.
     is_covered: bool,
+    /// Whether the last input that closed did so because its port went down.
+    is_port_down: bool,
     /// Whether a filter leaves frames out, so that silence says nothing.
     is_filtered: bool,
     /// Frames in a row whose stamps lie far behind the clock.
@@ -73,7 +83,14 @@ impl Clock {
         if let Some(open) = self.open.get_mut(input as usize) {
             *open = false;
         }
+        self.is_port_down = false;
         self.is_covered &= self.open.contains(&true);
+    }
+
+    /// Says that the port behind `input` has no link until it is opened again.
+    pub fn input_down(&mut self, input: u32) {
+        self.input_ended(input);
+        self.is_port_down = true;
     }
 
     /// Says that frames of `input` are missing before its next one: it is no witness of that time.
@@ -110,10 +127,7 @@ impl Clock {
             (self.now, self.is_covered, self.behind) = (Some(at), true, 0);
             return;
         }
-        let passed = at - now;
-        let (longest, why) =
-            if self.is_covered { (SILENCE, GapReason::Silence) } else { (HOLE, GapReason::BetweenInputs) };
-        if passed > longest && !(self.is_filtered && why == GapReason::Silence) {
+        if let Some(why) = self.blindness(at - now) {
             moments.push(Moment::Gap { from: now, to: at, why });
         }
         if at.floor_second() > now.floor_second() {
@@ -121,6 +135,38 @@ impl Clock {
         }
         self.now = Some(now.max(at));
         self.is_covered = true;
+    }
+
+    /// Says that it is `at` where we listen, and that every frame stamped before has been told.
+    ///
+    /// Time goes on only with frames: who is absent while nothing comes from anybody is nobody's to say. Of a capture
+    /// that is filtered it goes on, for there silence is the filter's.
+    pub fn passed(&mut self, at: Time, moments: &mut Vec<Moment>) {
+        let Some(now) = self.now else { return };
+        if let Some(why) = self.blindness(at - now) {
+            moments.push(Moment::Blind { since: now, at, why });
+        } else if self.is_filtered && self.is_covered && at.floor_second() > now.floor_second() {
+            moments.push(Moment::Tick(at.floor_second()));
+            self.now = Some(at.floor_second());
+        }
+    }
+
+    /// Says that the clock of the machine we listen on was set, and how far.
+    pub fn stepped(&mut self, by: Span, moments: &mut Vec<Moment>) {
+        let Some(now) = self.now else { return };
+        let to = now + by;
+        moments.push(Moment::Leap { from: now, to });
+        (self.now, self.behind) = (Some(to), 0);
+        self.last_of_input.fill(None);
+    }
+
+    /// Why nobody watched, where nothing was captured for so long that it must be said.
+    fn blindness(&self, passed: Span) -> Option<GapReason> {
+        match (self.is_covered, self.is_port_down) {
+            (true, _) => (passed > SILENCE && !self.is_filtered).then_some(GapReason::Silence),
+            (false, true) => (passed > HOLE).then_some(GapReason::PortDown),
+            (false, false) => (passed > HOLE).then_some(GapReason::BetweenInputs),
+        }
     }
 
     /// The running maximum; `None` before the first frame.
@@ -252,6 +298,54 @@ mod tests {
         assert!(matches!(out[0], Moment::Gap { .. }));
         assert_eq!(out[2], Moment::Leap { from: ms(22 * hour), to: ms(1_600) });
         assert_eq!(out[3], Moment::Tick(ms(2_000)));
+    }
+
+    #[test]
+    fn silence_is_said_while_it_lasts_and_moves_nothing() {
+        let (mut clock, mut out) = (Clock::new(false), Vec::new());
+        clock.frame(ms(1_000), 0, &mut out);
+        clock.passed(ms(11_000), &mut out);
+        assert_eq!(out, []);
+        clock.passed(ms(12_000), &mut out);
+        clock.frame(ms(13_500), 0, &mut out);
+        let blind = Moment::Blind { since: ms(1_000), at: ms(12_000), why: GapReason::Silence };
+        let gap = Moment::Gap { from: ms(1_000), to: ms(13_500), why: GapReason::Silence };
+        assert_eq!(out, [blind, gap, Moment::Tick(ms(13_000))]);
+    }
+
+    #[test]
+    fn behind_a_filter_time_goes_on_without_frames() {
+        let (mut clock, mut out) = (Clock::new(true), Vec::new());
+        clock.frame(ms(1_200), 0, &mut out);
+        clock.passed(ms(30_100), &mut out);
+        clock.frame(ms(30_050), 0, &mut out);
+        assert_eq!(out, [Moment::Tick(ms(30_000))]);
+    }
+
+    #[test]
+    fn a_port_without_a_link_covers_no_time() {
+        let (mut clock, mut out) = (Clock::new(false), Vec::new());
+        clock.frame(ms(1_000), 0, &mut out);
+        clock.input_down(0);
+        clock.passed(ms(3_000), &mut out);
+        clock.input_opened(0);
+        clock.frame(ms(5_500), 0, &mut out);
+        let why = GapReason::PortDown;
+        let blind = Moment::Blind { since: ms(1_000), at: ms(3_000), why };
+        let gap = Moment::Gap { from: ms(1_000), to: ms(5_500), why };
+        assert_eq!(out, [blind, gap, Moment::Tick(ms(5_000))]);
+    }
+
+    #[test]
+    fn a_clock_that_is_known_to_be_set_leaps_once_and_no_silence_comes_of_it() {
+        for by in [-3_600_000, 7_200_000] {
+            let (mut clock, mut out) = (Clock::new(false), Vec::new());
+            let start = 4_000_000;
+            clock.frame(ms(start), 0, &mut out);
+            clock.stepped(Span(by * 1_000_000), &mut out);
+            (1..20).for_each(|n| clock.frame(ms(start + by + n), 0, &mut out));
+            assert_eq!(out, [Moment::Leap { from: ms(start), to: ms(start + by) }]);
+        }
     }
 
     #[test]

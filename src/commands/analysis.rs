@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use spanwatch_capture::{Filter, FilterError, InputReport, Inputs, Reader};
+use spanwatch_capture::{Filter, FilterError, InputReport, Inputs, Reader, Source};
 use spanwatch_engine::report::build::{Run, report};
 use spanwatch_engine::report::{self, CaptureCounts, Input, Report};
 use spanwatch_fingerprints::Fingerprints;
@@ -11,15 +11,15 @@ use spanwatch_parsers::Time;
 
 use super::Failure;
 use super::list::List;
-use crate::pipeline::{Analysis, Knowledge, analyse};
+use crate::pipeline::{Analysis, Knowledge, Watcher, analyse};
 use crate::progress;
 
 /// Options of every analysis.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct Common {
     /// Analyse only packets that match this expression, as tcpdump's
     #[arg(long, value_name = "BPF", value_parser = expression)]
-    filter: Option<String>,
+    pub filter: Option<String>,
     /// The site's own list of devices: a CSV file whose first row names its columns: mac or ip, name, location,
     /// switch, port, importance
     #[arg(long, value_name = "FILE.csv")]
@@ -33,6 +33,13 @@ pub struct Options {
     /// The site's name, for the report
     #[arg(long, value_name = "NAME")]
     site: Option<String>,
+}
+
+/// Options of every analysis of captures.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    pub common: Common,
     /// Let time go on until then if the capture ends before, as 2026-11-22T09:14:03Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Time>,
@@ -50,40 +57,56 @@ pub struct Options {
 /// # Errors
 /// Where reading has to stop.
 pub fn analysed(inputs: Inputs, options: &Options, data: &Data) -> Result<(Report, CaptureCounts), Failure> {
-    let list = &data.list;
-    let known = Knowledge { fingerprints: data.fingerprints, inventory: Arc::clone(&list.inventory) };
-    let filter = options.filter.as_deref().map(Filter::new).transpose()?;
+    let filter = options.common.filter.as_deref().map(Filter::new).transpose()?;
     let mut reader = Reader::new(inputs, filter);
     if options.no_file_hash {
         reader = reader.without_hashes();
     }
     let progress = reader.progress();
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = options.threads.map_or(processors, usize::from);
-    let analysis = progress::during(&progress, !options.no_progress, || {
-        analyse(reader, threads, &known, options.until)
-    })?;
-    for refusal in &analysis.filter_refusals {
-        eprintln!("spanwatch: {refusal}");
+    progress::during(&progress, !options.no_progress, || {
+        options.common.analysed(Box::new(reader), data, options.until, &mut |_, _| {})
+    })
+}
+
+impl Common {
+    /// Analyses what a source gives as one site, until `until` where that is later; `watcher` sees how it goes.
+    ///
+    /// # Errors
+    /// Where reading has to stop.
+    pub fn analysed(
+        &self,
+        source: Box<dyn Source>,
+        data: &Data,
+        until: Option<Time>,
+        watcher: Watcher<'_>,
+    ) -> Result<(Report, CaptureCounts), Failure> {
+        let list = &data.list;
+        let known = Knowledge { fingerprints: data.fingerprints, inventory: Arc::clone(&list.inventory) };
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = self.threads.map_or(processors, usize::from);
+        let analysis = analyse(source, threads, &known, until, watcher)?;
+        for refusal in &analysis.filter_refusals {
+            eprintln!("spanwatch: {refusal}");
+        }
+        let run = Run {
+            site: self.site.clone(),
+            options: vec![
+                ("filter", self.filter.clone().unwrap_or_default()),
+                ("until", until.map_or_else(String::new, report::time::rfc3339)),
+                ("inventory", list.sha256.clone()),
+            ],
+            lists: known
+                .fingerprints
+                .lists()
+                .map(|list| (list.name.to_owned(), list.date.to_owned(), list.bytes.to_vec()))
+                .collect(),
+            inputs: analysis.inputs.iter().map(input).collect(),
+            counts: counts(&analysis),
+            until: until.filter(|until| Some(*until) > analysis.clock),
+            clock: analysis.clock,
+        };
+        Ok((report(analysis.ledger, &run), run.counts))
     }
-    let run = Run {
-        site: options.site.clone(),
-        options: vec![
-            ("filter", options.filter.clone().unwrap_or_default()),
-            ("until", options.until.map_or_else(String::new, report::time::rfc3339)),
-            ("inventory", list.sha256.clone()),
-        ],
-        lists: known
-            .fingerprints
-            .lists()
-            .map(|list| (list.name.to_owned(), list.date.to_owned(), list.bytes.to_vec()))
-            .collect(),
-        inputs: analysis.inputs.iter().map(input).collect(),
-        counts: counts(&analysis),
-        until: options.until.filter(|until| Some(*until) > analysis.clock),
-        clock: analysis.clock,
-    };
-    Ok((report(analysis.ledger, &run), run.counts))
 }
 
 /// What an analysis goes by beside the packets.
@@ -95,7 +118,7 @@ pub struct Data {
     pub fingerprints: &'static Fingerprints,
 }
 
-impl Options {
+impl Common {
     /// Reads the site's own data, where some is given. What is read of fingerprints is kept for the life of the program.
     ///
     /// # Errors
@@ -134,6 +157,8 @@ fn input(report: &InputReport) -> Input {
         last: report.last,
         dropped: report.dropped,
         error: report.error.as_ref().map(ToString::to_string),
+        sent: report.port.map(|port| port.sent),
+        joined: report.port.map(|port| port.joined),
     }
 }
 

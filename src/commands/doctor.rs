@@ -54,7 +54,7 @@ impl Doctor {
     /// # Errors
     /// Where no input can be read, or the letter cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
-        let data = self.options.data()?;
+        let data = self.options.common.data()?;
         let inputs = Inputs::find(&self.paths)?;
         super::analysis::say_skipped(&inputs);
         let (report, counts) = analysed(inputs, &self.options, &data)?;

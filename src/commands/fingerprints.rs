@@ -97,7 +97,7 @@ impl Check {
 
 impl Explain {
     fn run(&self) -> Result<ExitCode, Failure> {
-        let data = self.options.data()?;
+        let data = self.options.common.data()?;
         let inputs = Inputs::find(&self.paths)?;
         say_skipped(&inputs);
         let (report, _) = analysed(inputs, &self.options, &data)?;

@@ -99,7 +99,7 @@ impl Replay {
             }
             _ => {}
         }
-        let data = self.options.data()?;
+        let data = self.options.common.data()?;
         let inputs = Inputs::find(&self.paths)?;
         super::analysis::say_skipped(&inputs);
         let parts = if self.each { inputs.each() } else { vec![inputs] };
@@ -247,7 +247,7 @@ fn unnamed(id: &str, why: &str, findings: &[&Finding]) -> String {
     text
 }
 
-fn style(is_shown: bool) -> table::Style {
+pub fn style(is_shown: bool) -> table::Style {
     let terminal = terminal_size::terminal_size().filter(|_| is_shown);
     let width = terminal.map_or(PLAIN_WIDTH, |(width, _)| width.0.max(WIDTH_MIN));
     let is_colour_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

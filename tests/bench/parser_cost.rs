@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use spanwatch_capture::{Batch, Inputs, Reader};
+use spanwatch_capture::{Batch, Inputs, Reader, Source};
 use spanwatch_engine::observation::Cite;
 use spanwatch_engine::peel::Peeler;
 use spanwatch_engine::shard::{FrameIn, Shard};

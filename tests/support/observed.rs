@@ -113,6 +113,7 @@ impl Observed {
         self.flush(match *first {
             Moment::Tick(at) => at,
             Moment::Gap { from, .. } | Moment::Leap { from, .. } => from,
+            Moment::Blind { .. } | Moment::Dropped { .. } => unreachable!("only a live capture says so"),
         });
         for moment in moments.drain(..) {
             match moment {
@@ -124,6 +125,7 @@ impl Observed {
                 Moment::Leap { from, to } => {
                     self.ledger.leap(from, to, Cite::new(0, self.frame));
                 }
+                Moment::Blind { .. } | Moment::Dropped { .. } => unreachable!("only a live capture says so"),
             }
         }
     }

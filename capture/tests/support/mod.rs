@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use spanwatch_capture::{Batch, Event, Filter, FrameHead, InputReport, Inputs, Item, Reader};
+use spanwatch_capture::{Batch, Event, Filter, FrameHead, InputReport, Inputs, Item, Reader, Source};
 
 /// All that a reader gave.
 #[derive(Debug, Default, PartialEq)]

@@ -2,8 +2,8 @@
 //!
 //! ## What it says
 //! Several devices were heard steadily for half a minute, and then nothing at all from any source, inside
-//! one input, for more than 10 s and three times the longest silence before. While it lasts
-//! nothing is called offline, and the availability of every device is unknown. The next frame ends it;
+//! one input, for more than 10 s and three times the longest silence before; or the port we listen on had no link.
+//! While it lasts nothing is called offline, and the availability of every device is unknown. The next frame ends it;
 //! silence that comes again is counted.
 //!
 //! ## Why it matters
@@ -45,6 +45,8 @@ pub struct Pulse {
     last: Cite,
     losses: Vec<Loss>,
     count: u64,
+    /// What goes on now.
+    open: Option<Loss>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -69,10 +71,8 @@ impl Pulse {
 
     /// Judges a time without any frame.
     pub fn silent(&mut self, from: Time, to: Time) {
-        let recent = self.seconds.iter().filter(|(second, _)| *second >= from - WINDOW);
-        let is_steady = recent.clone().count() >= BUSY_S;
-        let is_shared = recent.clone().any(|(_, senders)| *senders >= SENDERS_MIN);
-        if is_steady && is_shared && to - from > self.longest.times(LONGEST_TIMES) {
+        self.open = None;
+        if self.is_strange(from, to) {
             self.count = self.count.saturating_add(1);
             if self.losses.len() < LOSSES_SHOWN {
                 self.losses.push(Loss { from, to, last: self.last });
@@ -85,6 +85,18 @@ impl Pulse {
         self.seconds.clear();
     }
 
+    /// Judges a time without any frame that is not over.
+    pub fn silent_so_far(&mut self, from: Time, at: Time) {
+        self.open = self.is_strange(from, at).then_some(Loss { from, to: at, last: self.last });
+    }
+
+    fn is_strange(&self, from: Time, to: Time) -> bool {
+        let recent = self.seconds.iter().filter(|(second, _)| *second >= from - WINDOW);
+        let is_steady = recent.clone().count() >= BUSY_S;
+        let is_shared = recent.clone().any(|(_, senders)| *senders >= SENDERS_MIN);
+        is_steady && is_shared && to - from > self.longest.times(LONGEST_TIMES)
+    }
+
     /// Says that the clock leapt: what was before cannot be compared.
     pub fn restart(&mut self) {
         self.seconds.clear();
@@ -93,12 +105,36 @@ impl Pulse {
     /// What it amounts to.
     #[must_use]
     pub fn finding(&self) -> Option<Finding> {
-        let (first, last) = (self.losses.first()?, self.losses.last()?);
-        let (since, until) = (clock_time(first.from), clock_time(first.to));
-        let lasted = length(first.to - first.from);
-        let again = match self.count {
-            1 => String::new(),
-            count => format!(" It happened {count} times, the last time until {} UTC.", clock_time(last.to)),
+        let losses = || self.losses.iter().chain(&self.open);
+        let (first, last) = (losses().next()?, losses().last()?);
+        let count = self.count.saturating_add(u64::from(self.open.is_some()));
+        let since = clock_time(first.from);
+        let is_first_open = self.open.is_some() && count == 1;
+        let when = match is_first_open {
+            true => format!("since {since} UTC"),
+            false => format!("from {since} to {} UTC", clock_time(first.to)),
+        };
+        let again = match (count, self.open) {
+            (1, _) => String::new(),
+            (_, None) => {
+                format!(" It happened {count} times, the last time until {} UTC.", clock_time(last.to))
+            }
+            (_, Some(open)) => {
+                format!(" It happened {count} times; it is silent since {} UTC.", clock_time(open.from))
+            }
+        };
+        let lasted =
+            if is_first_open { String::new() } else { format!(" ({})", length(first.to - first.from)) };
+        let evidence = |loss: &Loss| {
+            let is_open = self.open.is_some_and(|open| open.from == loss.from);
+            let lasted =
+                if is_open { String::new() } else { format!(" for {}", length(loss.to - loss.from)) };
+            Evidence {
+                at: loss.from,
+                cite: Some(loss.last),
+                protocol: None,
+                text: format!("last frame before everything fell silent{lasted}"),
+            }
         };
         Some(Finding {
             id: id(KIND.id, "", first.from),
@@ -114,31 +150,24 @@ impl Pulse {
             alternatives: Vec::new(),
             revisions: Vec::new(),
             supersedes: Vec::new(),
-            title: format!("The mirror port was silent from {since} to {until} UTC"),
+            title: format!("The mirror port {} silent {when}", if is_first_open { "is" } else { "was" }),
             summary: format!(
-                "Spanwatch saw nothing at all from {since} to {until} UTC ({lasted}), most likely because its own connection failed: whether the cameras ran is unknown for that time.{again} It is IT's turn: check the mirror port."
+                "Spanwatch {} nothing at all {when}{lasted}, most likely because its own connection failed: whether the cameras ran is unknown for that time.{again} It is IT's turn: check the mirror port.",
+                if is_first_open { "sees" } else { "saw" }
             ),
             detail: format!(
-                "No frame from any source for {lasted}, after steady traffic. A removed SPAN session, the capture port's link, or the switch itself."
+                "No frame from any source {}, after steady traffic. A removed SPAN session, the capture port's link, or the switch itself.",
+                if is_first_open { when.clone() } else { format!("for {}", length(first.to - first.from)) }
             ),
             remedy: "Check the SPAN session and the capture port's link on the switch, and the capture host's log."
                 .to_owned(),
             verify: "Frames arrive again, and broadcast, unicast and both directions are among them.".to_owned(),
-            evidence: self
-                .losses
-                .iter()
-                .map(|loss| Evidence {
-                    at: loss.from,
-                    cite: Some(loss.last),
-                    protocol: None,
-                    text: format!("last frame before everything fell silent for {}", length(loss.to - loss.from)),
-                })
-                .collect(),
+            evidence: losses().map(evidence).collect(),
             first_seen: first.from,
             detected: first.from + SILENCE,
             last_seen: last.to,
-            ended: Some(last.to),
-            count: self.count,
+            ended: self.open.is_none().then_some(last.to),
+            count,
         })
     }
 }
@@ -191,6 +220,18 @@ mod tests {
         let mut pulse = pulse((1..=10).chain(16..=45), 5);
         pulse.silent(s(45), s(62));
         assert!(pulse.finding().is_none());
+    }
+
+    #[test]
+    fn silence_that_lasts_has_no_end_and_keeps_its_id_when_it_ends() {
+        let mut pulse = pulse(1..=40, 5);
+        pulse.silent_so_far(s(40), s(51));
+        let open = pulse.finding().unwrap();
+        assert_eq!((open.ended, open.title.as_str()), (None, "The mirror port is silent since 00:00:40 UTC"));
+        pulse.silent_so_far(s(40), s(52));
+        pulse.silent(s(40), s(100));
+        let ended = pulse.finding().unwrap();
+        assert_eq!((ended.id, ended.count, ended.ended), (open.id, 1, Some(s(100))));
     }
 
     #[test]

@@ -96,6 +96,8 @@ pub struct Ledger {
     pub view: View,
     /// When nobody watched.
     pub blind: Vec<Blind>,
+    /// Since when nothing has been captured, as long as that lasts.
+    blind_since: Option<Time>,
     /// Caps that were reached.
     pub limits: BTreeMap<&'static str, Limit>,
     /// Malformed messages by protocol and field.
@@ -144,6 +146,7 @@ impl Ledger {
             verdict: Verdict::default(),
             view: View::default(),
             blind: Vec::new(),
+            blind_since: None,
             limits: BTreeMap::new(),
             malformed: BTreeMap::new(),
             words_of_switches: (0, 0),
@@ -339,19 +342,51 @@ impl Ledger {
 
     /// Says that nothing was captured between the two; every shard has flushed.
     pub fn gap(&mut self, from: Time, to: Time, why: GapReason) {
-        self.complete(from);
-        if why == GapReason::Silence {
+        if self.blind_since.take() != Some(from) {
+            self.complete(from);
+        }
+        if why != GapReason::BetweenInputs {
             self.pulse.silent(from, to);
         }
+        self.note_blind(from, to, why);
+        self.verdict.unwatched(from, to);
+        self.losses.unwatched(from, to);
+        self.view.unwatched();
+        self.each_detector(|detector, _| detector.unwatched(from, to));
+    }
+
+    /// Says that nothing has been captured since `since`, and that it is `at`; every shard has flushed. A gap ends it.
+    pub fn blind_since(&mut self, since: Time, at: Time, why: GapReason) {
+        if self.blind_since != Some(since) {
+            self.complete(since);
+            self.blind_since = Some(since);
+        }
+        if why != GapReason::BetweenInputs {
+            self.pulse.silent_so_far(since, at);
+        }
+    }
+
+    /// Says that between the two the capturing machine itself dropped so many frames in a hundred: no loss is told of that
+    /// time, and where it was much, nobody was watched either.
+    pub fn dropped(&mut self, from: Time, to: Time, per_cent: u8) {
+        self.losses.dropped(from, to);
+        if per_cent < BLINDING_PER_CENT {
+            return;
+        }
+        match self.blind.last_mut() {
+            Some(last) if last.why == GapReason::Dropped && from <= last.to => last.to = last.to.max(to),
+            _ => self.note_blind(from, to, GapReason::Dropped),
+        }
+        self.verdict.unwatched(from, to);
+        self.view.unwatched();
+    }
+
+    fn note_blind(&mut self, from: Time, to: Time, why: GapReason) {
         if self.blind.len() < BLIND_MAX {
             self.blind.push(Blind { from, to, why });
         } else {
             self.limit("times without capture", BLIND_MAX as u64, 1, to);
         }
-        self.verdict.unwatched(from, to);
-        self.losses.unwatched(from, to);
-        self.view.unwatched();
-        self.each_detector(|detector, _| detector.unwatched(from, to));
     }
 
     /// Says that the stamps leapt, `cite` the first frame after; every shard has flushed.
@@ -790,6 +825,8 @@ const ROUTERS_MAX: usize = 1_024;
 const CHASSIS_MAX: usize = 8_192;
 const FINDINGS_MAX: usize = 16_384;
 const BLIND_MAX: usize = 4_096;
+/// With fewer of a hundred frames missing, three requests and all their answers do not go unseen.
+const BLINDING_PER_CENT: u8 = 10;
 
 #[cfg(test)]
 mod tests;

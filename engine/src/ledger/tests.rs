@@ -152,3 +152,36 @@ fn who_says_that_it_is_a_device_of_network_video_is_told_of_when_it_starts() {
     };
     assert_eq!([starts("NetworkVideoTransmitter"), starts("Computer")], [1, 0]);
 }
+
+#[test]
+fn time_in_which_this_machine_dropped_much_is_blind_and_adjoining_times_are_one() {
+    let mut ledger = ledger();
+    ledger.dropped(second(1), second(2), 9);
+    assert_eq!(ledger.blind, []);
+    ledger.dropped(second(5), second(6), 10);
+    ledger.dropped(second(6), second(7), 80);
+    let blind = Blind { from: second(5), to: second(7), why: GapReason::Dropped };
+    assert_eq!(ledger.blind, [blind]);
+}
+
+#[test]
+fn silence_told_while_it_lasts_leads_to_what_silence_told_in_the_end_does() {
+    let told = |so_far: &[i64]| {
+        let mut ledger = ledger();
+        for n in 1..=40 {
+            (1..=4).for_each(|host| {
+                let mac = Mac([2, 0, 0, 0, 0, host]);
+                ledger.observe(&heard(second(n), mac, IpAddr::from([192, 0, 2, host])));
+            });
+            ledger.complete(second(n + 1));
+        }
+        for at in so_far {
+            ledger.blind_since(second(41), second(*at), GapReason::Silence);
+        }
+        ledger.gap(second(41), second(90), GapReason::Silence);
+        format!("{:?}", ledger.findings(second(91)))
+    };
+    let at_the_end = told(&[]);
+    assert!(at_the_end.contains("The mirror port was silent"), "{at_the_end}");
+    assert_eq!(told(&[52, 53, 54]), at_the_end);
+}

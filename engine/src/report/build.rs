@@ -98,6 +98,16 @@ pub fn report(mut ledger: Ledger, run: &Run) -> Report {
     }
 }
 
+/// What the ledger finds as of `now`, in the report's words and order: all findings but those that the counts of a whole
+/// capture make.
+#[must_use]
+pub fn findings(ledger: &Ledger, now: Time) -> Vec<Finding> {
+    let mut claims = ledger.findings(now);
+    claims.sort_by(|a, b| (a.severity, a.first_seen, &a.id).cmp(&(b.severity, b.first_seen, &b.id)));
+    let ids = if claims.is_empty() { BTreeMap::new() } else { ids(ledger) };
+    claims.iter().map(|claim| finding(claim, &ids)).collect()
+}
+
 /// Public ids. Where two devices would bear the same, the later known bears its VLAN too.
 fn ids(ledger: &Ledger) -> BTreeMap<Number, String> {
     let mut taken = std::collections::BTreeSet::new();
@@ -145,6 +155,8 @@ fn capture(ledger: &Ledger, run: &Run, first: Option<Time>, last: Option<Time>) 
                 reason: match blind.why {
                     GapReason::BetweenInputs => "no input covers it",
                     GapReason::Silence => "nothing was heard from any source",
+                    GapReason::PortDown => "the port had no link",
+                    GapReason::Dropped => "this machine dropped too much",
                 },
             })
             .collect(),
@@ -172,6 +184,9 @@ fn capture_input(input: &Input) -> CaptureInput {
         first: input.first.map(rfc3339),
         last: input.last.map(rfc3339),
         error: input.error.clone(),
+        dropped: input.sent.and(input.dropped),
+        sent: input.sent,
+        joined: input.joined,
     }
 }
 

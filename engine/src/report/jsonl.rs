@@ -8,6 +8,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::Report;
+use super::changes::Change;
 
 #[derive(Serialize)]
 struct Line<'a, T: Serialize> {
@@ -15,9 +16,14 @@ struct Line<'a, T: Serialize> {
     /// The input a line is about, where each input is reported by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<&'a str>,
+    /// What became of a finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'a str>,
     #[serde(flatten)]
     record: &'a T,
 }
+
+type Nothing = serde_json::Map<String, serde_json::Value>;
 
 #[derive(Serialize)]
 struct Head<'a> {
@@ -51,6 +57,15 @@ pub fn write(report: &Report, of: Option<&str>, out: &mut dyn Write) -> std::io:
     line("summary", of, &report.summary, out)
 }
 
+/// Writes what became of a finding while a capture goes on: the finding's line with `change`.
+///
+/// # Errors
+/// Those of `out`.
+pub fn change(change: &Change, out: &mut dyn Write) -> std::io::Result<()> {
+    let head = Line { r#type: "finding", of: None, change: Some(change.change), record: &Nothing::new() };
+    write_line(&head, &change.finding, out)
+}
+
 fn lines<T: Serialize>(
     r#type: &'static str,
     of: Option<&str>,
@@ -66,9 +81,17 @@ fn line<T: Serialize>(
     record: &T,
     out: &mut dyn Write,
 ) -> std::io::Result<()> {
+    write_line(&Line { r#type, of, change: None, record: &Nothing::new() }, record, out)
+}
+
+fn write_line<T: Serialize>(
+    head: &Line<'_, Nothing>,
+    record: &T,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
     // Through a text: serde's flatten does not carry numbers of fixed decimals otherwise.
     let body = serde_json::to_string(record)?;
-    let head = serde_json::to_string(&Line { r#type, of, record: &serde_json::Map::new() })?;
+    let head = serde_json::to_string(head)?;
     let (head, body) = (head.trim_end_matches('}'), body.trim_start_matches('{'));
     let comma = if body == "}" { "" } else { "," };
     writeln!(out, "{head}{comma}{body}")

@@ -4,6 +4,7 @@
 //! from the ledger; the formats ([`json`], [`jsonl`], [`csv`], [`table`]) write it.
 
 pub mod build;
+pub mod changes;
 pub mod csv;
 pub mod doctor;
 pub mod explain;
@@ -53,6 +54,10 @@ pub struct Input {
     pub dropped: Option<u64>,
     /// What is wrong with it and where.
     pub error: Option<String>,
+    /// Packets that a network port transmitted while it was listened on.
+    pub sent: Option<u64>,
+    /// Packets that a network port joined from several.
+    pub joined: Option<u64>,
 }
 
 /// What the lower half counted over all inputs.
@@ -186,6 +191,15 @@ pub struct CaptureInput {
     pub last: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Of a network port: packets lost on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<u64>,
+    /// Of a network port: packets that it transmitted meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent: Option<u64>,
+    /// Of a network port: packets that it joined from several (GRO, LRO).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joined: Option<u64>,
 }
 
 /// One of `capture.blind`.
@@ -418,7 +432,7 @@ pub struct Session {
 }
 
 /// One of `findings`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct Finding {
     pub id: String,
@@ -457,7 +471,7 @@ pub struct Finding {
 }
 
 /// One of `alternatives`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct Alternative {
     pub cause: &'static str,
@@ -470,7 +484,7 @@ pub struct Alternative {
 }
 
 /// One of `revisions`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct Revision {
     pub time: String,
@@ -480,7 +494,7 @@ pub struct Revision {
 }
 
 /// One of `evidence`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct Evidence {
     pub time: String,
@@ -506,7 +520,7 @@ pub struct Summary {
 }
 
 /// A number with a fixed count of decimals, made of an integer, so that it is the same everywhere.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Decimal {
     scaled: u64,
     decimals: usize,

@@ -141,6 +141,9 @@ fn capture() -> Capture {
         first: None,
         last: None,
         error: None,
+        dropped: None,
+        sent: None,
+        joined: None,
     };
     Capture {
         inputs: vec![input],

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use spanwatch_capture::{Batch, EventKind, FrameHead, Inputs, Item, Reader};
+use spanwatch_capture::{Batch, EventKind, FrameHead, Inputs, Item, Reader, Source};
 use spanwatch_engine::clock::{Clock, Moment};
 use spanwatch_engine::observation::{Cite, Observation};
 use spanwatch_engine::peel::{Counts, Peeled, Peeler};
@@ -84,6 +84,7 @@ impl Lower {
                 EventKind::Opened => self.clock.input_opened(event.input),
                 EventKind::Damaged { .. } => self.clock.input_damaged(event.input),
                 EventKind::Ended => self.clock.input_ended(event.input),
+                other => panic!("no file says {other:?}"),
             },
             Item::Frame(head, bytes) => {
                 self.frame(head, bytes);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use spanwatch_capture::{Batch, Inputs, Reader};
+use spanwatch_capture::{Batch, Inputs, Reader, Source};
 use spanwatch_parsers::LinkType;
 
 /// A frame of a capture.

@@ -42,6 +42,8 @@ pub struct Losses {
     totals: VecDeque<(Time, u64, u64)>,
     swept: Option<Time>,
     episodes: Vec<Episode>,
+    /// When the capturing machine itself last dropped frames.
+    dropped: Option<(Time, Time)>,
     /// What was not kept.
     pub refused: Refusals,
 }
@@ -152,6 +154,17 @@ impl Losses {
         }
     }
 
+    /// Says that the capturing machine itself dropped frames between the two: what is missing then was lost by nobody else.
+    pub fn dropped(&mut self, from: Time, to: Time) {
+        self.dropped = match self.dropped {
+            Some((since, until)) if from - until <= BLURS => Some((since, until.max(to))),
+            _ => Some((from, to)),
+        };
+        self.tracks.values_mut().for_each(|track| track.forget());
+        self.suspects.clear();
+        self.totals.clear();
+    }
+
     /// Says that one device turned out to be another.
     pub fn renumber(&mut self, gone: Number, kept: Number) {
         let of_tracks = self.tracks.values_mut().map(|track| &mut track.source);
@@ -171,9 +184,12 @@ impl Losses {
     /// Whether the mirror dropped packets at `at`, and not only few: what was not seen then may have been there.
     #[must_use]
     pub fn mirror_drops_at(&self, at: Time) -> bool {
-        self.of(Place::Mirror)
-            .filter(|it| !it.is_slight)
-            .any(|it| it.since - BLURS <= at && it.ended.is_none_or(|ended| at <= ended + BLURS))
+        let by_us = self.dropped.is_some_and(|(since, until)| since - BLURS <= at && at <= until + BLURS);
+        by_us
+            || self
+                .of(Place::Mirror)
+                .filter(|it| !it.is_slight)
+                .any(|it| it.since - BLURS <= at && it.ended.is_none_or(|ended| at <= ended + BLURS))
     }
 
     /// Episodes that `episode` says anew.

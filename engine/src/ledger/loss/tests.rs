@@ -293,3 +293,24 @@ fn state_is_bounded() {
     assert_eq!((losses.tracks.len(), losses.by_ssrc.len()), (TRACKS_MAX, TRACKS_MAX));
     assert_eq!(losses.refused.take().next(), Some(("streams measured for loss", TRACKS_MAX as u64, 50)));
 }
+
+#[test]
+fn what_this_machine_dropped_itself_is_nobodys_loss() {
+    // A tenth of one camera's packets is missing, and its receiver reports as much.
+    let loses: Loses = |_, camera| if camera == 1 { (10, 10) } else { (0, 0) };
+    let episodes = |drops: bool| {
+        let mut site = Site::reporting();
+        for _ in 0..60 {
+            site.run(1, 4, loses);
+            if drops {
+                site.losses.dropped(s(site.second), s(site.second + 1));
+            }
+        }
+        let places = [Place::Device, Place::Path, Place::Receiver, Place::Mirror];
+        let all = places.into_iter().flat_map(|place| site.losses.of(place).collect::<Vec<_>>()).count();
+        (all, site.losses.mirror_drops_at(s(site.second)))
+    };
+    assert_eq!(episodes(true), (0, true));
+    let (found, is_ours) = episodes(false);
+    assert!(found > 0 && !is_ours, "{found} episodes");
+}
