@@ -1,6 +1,7 @@
 //! `spanwatch`: passive watch over cameras, recorders and door controllers.
 //!
-//! Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 a finding reached `--fail-on`.
+//! Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 a finding reached `--fail-on`, 4 a port that was listened on was
+//! removed.
 
 mod commands;
 mod pipeline;
@@ -21,6 +22,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(commands::replay::Replay),
+    Watch(commands::watch::Watch),
     Doctor(commands::doctor::Doctor),
     Simulate(commands::simulate::Simulate),
     Protocols(commands::protocols::Protocols),
@@ -31,6 +33,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Replay(replay) => replay.run(),
+        Command::Watch(watch) => watch.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Simulate(simulate) => simulate.run(),
         Command::Protocols(protocols) => protocols.run(),

@@ -114,7 +114,7 @@ fn every_subcommand_has_help_with_an_example() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
-    for command in ["replay", "doctor", "simulate", "protocols", "kinds", "fingerprints"] {
+    for command in ["replay", "watch", "doctor", "simulate", "protocols", "kinds", "fingerprints"] {
         assert!(listed.contains(&command), "{command} is not listed: {listed:?}");
     }
     let parts = ["fingerprints check", "fingerprints explain"];

@@ -1,19 +1,26 @@
-//! The lab: a site of real devices in network namespaces is built, a camera dies, and the report is the truth.
+//! The lab: a site of real devices in network namespaces is built, a camera dies, and the report is the truth. It is watched
+//! live meanwhile, and what is said then is what a replay of the capture says.
 //!
 //! Needs root and the programs that `tests/lab/lab.py doctor` asks for. `SPANWATCH_ALL=1` holds every
 //! capture that `make lab` left against its truth instead.
 
 mod support;
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use support::run::{Scratch, replay};
-use support::site::Site;
+use serde_json::Value;
+
+use support::capture::{self, Pcap};
+use support::run::{SPANWATCH, Scratch, replay};
+use support::site::{self, Site};
+use support::story::nanoseconds;
 use support::truth::{complaints, delays};
 use support::{is_asked_for, project, skipped};
 
-fn lab(arguments: &[&Path]) -> Output {
+fn lab<A: AsRef<OsStr>>(arguments: &[A]) -> Output {
     let output = Command::new("timeout")
         .args(["--signal=INT", "--kill-after=60", "300"])
         .arg(project("tests/lab/lab.py"))
@@ -45,17 +52,105 @@ fn a_camera_that_dies_in_the_lab_is_reported_as_it_was() {
     if is_asked_for("SPANWATCH_ALL") {
         return;
     }
-    let lacking = lab(&[Path::new("doctor")]);
+    let lacking = lab(&["doctor"]);
     if !lacking.status.success() {
         let what = String::from_utf8_lossy(&lacking.stdout);
         return skipped(&format!("the lab cannot run here: {}", what.trim().replace('\n', " ")));
     }
     let scratch = Scratch::new("lab");
     let (capture, truth) = (scratch.path().join("short.pcapng"), scratch.path().join("short.truth.json"));
-    let output = lab(&[Path::new("run"), Path::new("short"), &capture, &truth]);
+    let (live, lines) = (scratch.path().join("live.json"), scratch.path().join("lines.jsonl"));
+    let [run, site, between, shell] = ["run", "short", "--", "sh"].map(OsStr::new);
+    let watch =
+        format!("exec {SPANWATCH} watch -i span0 --format json -o {} > {}", live.display(), lines.display());
+    let beside = [between, shell, OsStr::new("-c"), watch.as_ref()];
+    let arguments = [&[run, site, capture.as_os_str(), truth.as_os_str()][..], &beside].concat();
+    let output = lab(&arguments);
     let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "the lab failed: {said}");
     assert_none(&judged(&capture));
+
+    let live: Value = serde_json::from_slice(&std::fs::read(live).expect("it was written")).expect("JSON");
+    assert_live_is_replay(&live, &capture, &scratch);
+    let lines = std::fs::read_to_string(lines).expect("it was written");
+    assert_lines_lead_to(&lines, &live);
+}
+
+/// What was said live is what a replay says of the frames of that time, as another program captured them beside it. Each
+/// program has a stamp of its own for a frame that the kernel had not stamped before, so that times differ by microseconds,
+/// and with them the ids of findings that begin then.
+fn assert_live_is_replay(live: &Value, beside: &Path, scratch: &Scratch) {
+    let port = &live["capture"]["inputs"][0];
+    assert_eq!([&port["sent"], &port["dropped"]], [0, 0], "{port}");
+    let mut frames = capture::read(beside);
+    let [first, last] = ["first", "last"].map(|key| nanoseconds(site::text(port, key)));
+    frames.retain(|frame| (first..=last).contains(&frame.at));
+    let nanoseconds = Pcap { is_nano: true, ..Pcap::PLAIN };
+    let replayed = replay(&scratch.file("beside.pcap", &nanoseconds.bytes(&frames)));
+    for key in ["findings", "devices", "switches", "summary"] {
+        let mut complaints = Vec::new();
+        differences(key, &live[key], &replayed[key], &mut complaints);
+        assert_none(&complaints);
+    }
+    assert_eq!(live["capture"]["packets"], replayed["capture"]["packets"]);
+    assert!(live["findings"].as_array().is_some_and(|findings| !findings.is_empty()));
+}
+
+/// Says where two values differ by more than a stamp does.
+fn differences(at: &str, one: &Value, other: &Value, out: &mut Vec<String>) {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    match (one, other) {
+        (Value::Array(ones), Value::Array(others)) if ones.len() == others.len() => {
+            let pairs = ones.iter().zip(others).enumerate();
+            pairs.for_each(|(index, (one, other))| differences(&format!("{at}[{index}]"), one, other, out));
+        }
+        (Value::Object(ones), Value::Object(others)) if ones.keys().eq(others.keys()) => {
+            let is_named_by_time =
+                |key: &str| at.starts_with("findings") && ["id", "supersedes"].contains(&key);
+            for (key, one) in ones.iter().filter(|(key, _)| !is_named_by_time(key)) {
+                differences(&format!("{at}.{key}"), one, &others[key], out);
+            }
+        }
+        _ => {
+            let times =
+                [text(one), text(other)].map(|it| it.filter(|it| is_time(it)).map(|it| nanoseconds(&it)));
+            let is_near = matches!(times, [Some(one), Some(other)] if one.abs_diff(other) < STAMPS_APART_NS);
+            if !is_near && one != other {
+                out.push(format!("{at}: live {one}, replayed {other}"));
+            }
+        }
+    }
+}
+
+fn is_time(text: &str) -> bool {
+    text.len() == "2026-11-22T09:14:03.000000000Z".len() && text.ends_with('Z') && text.contains('T')
+}
+
+/// Each finding of the report was told as it was made, and ended where it did; whatever else was made was withdrawn.
+fn assert_lines_lead_to(lines: &str, report: &Value) {
+    let mut told = BTreeMap::new();
+    let (mut made, mut ended) = (0, 0);
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).expect("each line is JSON");
+        assert_eq!(line["type"], "finding");
+        let id = site::text(&line, "id").to_owned();
+        match site::text(&line, "change") {
+            "made" => made += usize::from(told.insert(id, line["ended"].clone()).is_none()),
+            "withdrawn" => assert!(told.remove(&id).is_some(), "{line}"),
+            change => {
+                ended += usize::from(change == "ended");
+                assert!(told.insert(id, line["ended"].clone()).is_some(), "{line}");
+            }
+        }
+    }
+    let findings = listed(&report["findings"]);
+    let due = findings.iter().map(|finding| (site::text(finding, "id").to_owned(), finding["ended"].clone()));
+    assert_eq!(told, due.collect());
+    assert!(made > 0 && ended > 0, "{made} made, {ended} ended");
+}
+
+fn listed(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
 }
 
 #[test]
@@ -85,3 +180,6 @@ fn captures_with_truth(folder: &Path) -> Vec<PathBuf> {
     captures.sort();
     captures
 }
+
+/// Two programs that read the same port stamp a frame at most so far apart.
+const STAMPS_APART_NS: u64 = 1_000_000;

@@ -5,9 +5,11 @@ pub mod doctor;
 pub mod fingerprints;
 pub mod kinds;
 mod list;
+mod port;
 pub mod protocols;
 pub mod replay;
 pub mod simulate;
+pub mod watch;
 
 use std::io;
 
@@ -20,6 +22,9 @@ pub enum Failure {
     /// The site's own list.
     #[error(transparent)]
     List(#[from] list::ListError),
+    /// A network port.
+    #[error("{0}{remedy}", remedy = remedy(.0))]
+    Port(#[from] spanwatch_capture::PortError),
     /// The filter expression.
     #[error(transparent)]
     Filter(#[from] spanwatch_capture::FilterError),
@@ -47,6 +52,11 @@ pub enum Failure {
     /// The analysis could not go on.
     #[error(transparent)]
     Stopped(#[from] crate::pipeline::Stopped),
+}
+
+fn remedy(error: &spanwatch_capture::PortError) -> String {
+    let commands = error.remedy();
+    if commands.is_empty() { commands } else { format!("\nMake it so, as root:\n{}", commands.trim_end()) }
 }
 
 impl Failure {

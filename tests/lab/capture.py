@@ -1,4 +1,4 @@
-"""Capturing on the mirror port with dumpcap, into a pcapng that says nothing of this machine."""
+"""Capturing on the mirror port with dumpcap, into a pcapng that says nothing of this machine; another program beside it."""
 
 import re
 import signal
@@ -10,6 +10,7 @@ from pathlib import Path
 import net
 
 START_LIMIT_S = 10
+END_LIMIT_S = 60
 
 
 class Capture:
@@ -38,6 +39,23 @@ class Capture:
         to.write_bytes(without_machine(self.raw.read_bytes()))
         self.raw.unlink()
         return {"started": self.started, "ended": ended, "packets": int(counts[1]), "dropped": int(counts[2])}
+
+
+class Beside:
+    """Another program at the mirror port."""
+
+    def __init__(self, argv: list[str]) -> None:
+        self.process = net.start(net.TAP, argv, "beside.log")
+
+    def stop(self) -> None:
+        """Ends it as Ctrl-C does; raises LabError where it fails or does not end."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            code = self.process.wait(END_LIMIT_S)
+        except subprocess.TimeoutExpired as late:
+            raise net.LabError("the program beside does not end") from late
+        if code:
+            raise net.LabError(f"the program beside failed: {(net.RUN_DIR / 'beside.log').read_text().strip()}")
 
 
 def without_machine(pcapng: bytes) -> bytes:

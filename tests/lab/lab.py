@@ -4,7 +4,8 @@
     lab.py up                     build the site, boot it, leave it running
     lab.py down                   end and remove all of it
     lab.py sites                  say what sites there are
-    lab.py run SITE OUT TRUTH     what happens on a site, captured, and the truth about it
+    lab.py run SITE OUT TRUTH     what happens on a site, captured, and the truth about it; what stands behind `--` is a
+                                  program that runs beside it at the mirror port span0, and is ended by SIGINT
     lab.py all FOLDER [SITE ...]  all sites, or these, side by side
     lab.py check CAPTURE TRUTH    hold a capture against its truth, by tshark's reading
     lab.py doctor                 say what this machine lacks
@@ -83,6 +84,7 @@ def parse() -> argparse.Namespace:
     command.add_argument("site", choices=list(sites.SITES))
     command.add_argument("out", type=Path)
     command.add_argument("truth", type=Path)
+    command.add_argument("beside", nargs="*", metavar="-- PROGRAM")
     command = commands.add_parser("all")
     command.add_argument("folder", type=Path)
     command.add_argument("sites", nargs="*", metavar="SITE", help="which ones; without: all")
@@ -134,10 +136,13 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         come_up()
         mirror = capture.Capture()
+        beside = capture.Beside(arguments.beside) if arguments.beside else None
         story.phase("boot", time.time())
         boot.all_on()
         story.phase("all_streaming", time.time())
         live(site, story)
+        if beside:
+            beside.stop()
         story.captured(mirror.stop(arguments.out))
         story.write()
     finally:

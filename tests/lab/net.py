@@ -276,7 +276,7 @@ def add_mirror(core: plan.Switch) -> None:
     """The SPAN port: what comes in on each core port, and the core's own BPDUs and LLDP."""
     plug((core.name, plan.MIRROR_PORT, port_mac(core, plan.MIRROR_PORT)), (TAP, MIRROR, "02:00:00:00:00:01"))
     ip(core.name, f"link set {plan.MIRROR_PORT} up")
-    ip(TAP, f"link set {MIRROR} up promisc on")
+    ip(TAP, f"link set {MIRROR} up promisc on arp off")
     for port in ports(core):
         inside(core.name, "tc", "qdisc", "add", "dev", port, "clsact")
         mirror(port)

@@ -1,0 +1,63 @@
+//! What every command that listens on network ports does alike.
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use spanwatch_capture::{Control, Live, Settings, Source};
+use spanwatch_parsers::Span;
+
+use super::Failure;
+
+/// How to listen.
+#[derive(Debug, clap::Args)]
+pub struct Listening {
+    /// Keep only so many bytes of each packet
+    #[arg(short, long, value_name = "BYTES", default_value_t = spanwatch_capture::FRAME_MAX,
+        value_parser = clap::value_parser!(u32).range(SNAPLEN_MIN..=i64::from(spanwatch_capture::FRAME_MAX)))]
+    snaplen: u32,
+    /// Room for packets that wait to be analysed, in MiB for each port
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    buffer: u16,
+}
+
+impl Listening {
+    /// Begins to listen on ports, until a signal, or after `duration` seconds.
+    ///
+    /// # Errors
+    /// Where a port cannot be listened on.
+    pub fn open(
+        &self,
+        interfaces: &[String],
+        filter: Option<String>,
+        duration: Option<u32>,
+    ) -> Result<(Box<dyn Source>, Control), Failure> {
+        let settings = Settings {
+            snaplen: self.snaplen,
+            ring_bytes: u32::from(self.buffer) << 20,
+            filter,
+            duration: duration.map(|s| Span::seconds(s.into())),
+        };
+        let control = Control::default();
+        for signal in [SIGINT, SIGTERM] {
+            // Whoever asks a second time does not want to wait for the report.
+            flag::register_conditional_shutdown(signal, 1, control.flag())?;
+            flag::register(signal, control.flag())?;
+        }
+        let live = Live::open(
+            interfaces,
+            settings,
+            control.clone(),
+            Box::new(|port, word| match port {
+                "" => eprintln!("spanwatch: {word}"),
+                port => eprintln!("spanwatch: {port}: {word}"),
+            }),
+        )?;
+        let span = duration.map_or_else(String::new, |s| format!(" for {s} s"));
+        eprintln!("spanwatch: listening on {}{span}; transmitting nothing", interfaces.join(", "));
+        Ok((Box::new(live), control))
+    }
+}
+
+/// How a command ends where a port was removed: whoever starts it again finds the new one.
+pub const PORT_GONE: u8 = 4;
+/// Below that no header is whole.
+const SNAPLEN_MIN: i64 = 96;
