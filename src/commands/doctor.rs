@@ -1,4 +1,4 @@
-//! `spanwatch doctor`: is this mirror any good?
+//! `spanwatch doctor`: is this mirror any good? Of captures, or of two minutes at the port itself.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use spanwatch_engine::report::mirror_manuals::{FAMILIES, Family, named};
 
 use super::Failure;
 use super::analysis::{Options, analysed};
+use super::port::Listening;
 
 /// Say whether a mirror is any good, what it cannot show, and what to change on the switch
 ///
@@ -22,13 +23,23 @@ use super::analysis::{Options, analysed};
 /// Examples:
 ///   spanwatch doctor first-minute.pcapng
 ///   spanwatch doctor first-minute.pcapng --switch cisco-ios
+///   spanwatch doctor -i eth1
 ///   tcpdump -i eth1 -c 20000 -w - | spanwatch doctor -
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Doctor {
     /// Captures, folders of captures, or - for standard input
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "interfaces", value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Listen on a mirror port instead; on several as one site
+    #[arg(short, long = "interface", value_name = "IF", conflicts_with = "paths")]
+    interfaces: Vec<String>,
+    /// Listen for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..),
+        requires = "interfaces")]
+    duration: u32,
+    #[command(flatten)]
+    listening: Listening,
     /// How to write the letter [default: table on a terminal, json otherwise]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -52,12 +63,18 @@ impl Doctor {
     /// Does it.
     ///
     /// # Errors
-    /// Where no input can be read, or the letter cannot be written.
+    /// Where no input can be read, no port listened on, or the letter cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
-        let data = self.options.common.data()?;
-        let inputs = Inputs::find(&self.paths)?;
-        super::analysis::say_skipped(&inputs);
-        let (report, counts) = analysed(inputs, &self.options, &data)?;
+        let (options, data) = (&self.options, self.options.common.data()?);
+        let (report, counts) = if self.interfaces.is_empty() {
+            let inputs = Inputs::find(&self.paths)?;
+            super::analysis::say_skipped(&inputs);
+            analysed(inputs, options, &data)?
+        } else {
+            let (filter, duration) = (options.common.filter.clone(), Some(self.duration));
+            let (source, _) = self.listening.open(&self.interfaces, filter, duration)?;
+            options.common.analysed(source, &data, None, &mut |_, _| {})?
+        };
         let letter = letter(&report, &counts, self.switch);
         match &self.output {
             None => self.write(&letter, &mut BufWriter::new(io::stdout().lock()))?,

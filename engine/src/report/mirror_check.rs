@@ -52,7 +52,7 @@ pub fn remarks(report: &Report, counts: &CaptureCounts) -> Vec<Remark> {
         directions(counts),
         copies(counts),
         tags(counts),
-        cuts(counts),
+        cuts(report, counts),
         tunnels(counts),
         losses(report, counts),
         holes(report),
@@ -166,7 +166,7 @@ fn tags(counts: &CaptureCounts) -> Remark {
     remark("tags", Grade::Good, format!("VLANs {list}."), None)
 }
 
-fn cuts(counts: &CaptureCounts) -> Remark {
+fn cuts(report: &Report, counts: &CaptureCounts) -> Remark {
     if counts.cut_by_mirror > 0 {
         let text = format!("{} packets were cut by the mirror before they reached us.", counts.cut_by_mirror);
         return remark(
@@ -183,10 +183,11 @@ fn cuts(counts: &CaptureCounts) -> Remark {
         );
         return remark("cut packets", Grade::Bad, text, Some("Capture whole packets (tcpdump -s 0)."));
     }
-    if counts.oversized > 0 {
+    let by_ports: u64 = report.capture.inputs.iter().filter_map(|input| input.joined).sum();
+    let joined = counts.oversized.max(by_ports);
+    if joined > 0 {
         let text = format!(
-            "Packets are whole, but {} are larger than any cable carries: the capturing host joined them.",
-            counts.oversized
+            "Packets are whole, but {joined} are larger than any cable carries: the capturing host joined them."
         );
         return remark(
             "cut packets",
