@@ -32,6 +32,8 @@ pub fn hold(input: &[u8]) {
             Step::Said(Moment::Tick(at)) => ledger.complete(*at),
             Step::Said(Moment::Gap { from, to, why }) => ledger.gap(*from, *to, *why),
             Step::Said(Moment::Leap { from, to }) => ledger.leap(*from, *to, Cite::default()),
+            Step::Said(Moment::Blind { since, at, why }) => ledger.blind_since(*since, *at, *why),
+            Step::Said(Moment::Dropped { from, to, per_cent }) => ledger.dropped(*from, *to, *per_cent),
         }
     }
     if let Some(clock) = clock {
@@ -57,6 +59,8 @@ fn steps(frames: &[Frame<'_>], seed: u64) -> (Vec<Step>, Option<Time>) {
         let tick = moments.first().map(|moment| match moment {
             Moment::Tick(at) => *at,
             Moment::Gap { from, .. } | Moment::Leap { from, .. } => *from,
+            Moment::Blind { since, .. } => *since,
+            Moment::Dropped { to, .. } => *to,
         });
         if let Some(at) = tick {
             shard.tick(at, number, &mut seen);
