@@ -10,7 +10,8 @@ use support::capture::{Frame, Pcap, SECOND};
 use support::faults;
 use support::run::{Scratch, replay, spanwatch};
 use support::site::Site;
-use support::story::list;
+use support::story::{incidents, list};
+use support::weak;
 use support::wire::{self, BROADCAST, End};
 
 /// Makes a capture out of the sample.
@@ -18,6 +19,7 @@ type Make = fn(&Site) -> Vec<u8>;
 
 /// A capture that raises a kind, by the kind's name.
 const RINGING: &[(&str, Make)] = &[
+    ("snmp-default-community", |_| written(&weak::snmp_default_community(true))),
     ("device-offline", |site| written(&site.frames)),
     ("devices-offline-together", |site| written(&site.frames)),
     ("recorder-offline", |_| {
@@ -70,7 +72,6 @@ const RINGING: &[(&str, Make)] = &[
     ("path-congestion", |_| written(&faults::path_congestion(true))),
     ("querier-missing", |_| written(&faults::querier_missing(true))),
     ("time-source-lost", |_| written(&faults::time_source_lost(true))),
-    ("not-activated", |_| written(&faults::not_activated(true))),
     ("clock-wrong", |_| written(&faults::clock_wrong(true))),
     ("admission-refused", |_| written(&faults::admission_refused(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
@@ -108,7 +109,6 @@ const NEARLY: &[(&str, Make)] = &[
     ("path-congestion", |_| written(&faults::path_congestion(false))),
     ("querier-missing", |_| written(&faults::querier_missing(false))),
     ("time-source-lost", |_| written(&faults::time_source_lost(false))),
-    ("not-activated", |_| written(&faults::not_activated(false))),
     ("clock-wrong", |_| written(&faults::clock_wrong(false))),
     ("admission-refused", |_| written(&faults::admission_refused(false))),
     ("mirror-partial", |_| simulated(&eyes("--view uplink"))),
@@ -117,8 +117,30 @@ const NEARLY: &[(&str, Make)] = &[
     ("mirror-one-way", |_| simulated(&eyes("--transport multicast --mix video"))),
 ];
 
+/// Weaknesses: for each a capture that raises its kind alone, and with `false` a near miss that raises nothing.
+const WEAK: &[(&str, fn(bool) -> Vec<Frame>)] = &[
+    ("not-activated", faults::not_activated),
+    ("weak-tls-version", weak::weak_tls_version),
+    ("weak-tls-cipher", weak::weak_tls_cipher),
+    ("no-forward-secrecy", weak::no_forward_secrecy),
+    ("certificate-expired", weak::certificate_expired),
+    ("certificate-not-yet-valid", weak::certificate_not_yet_valid),
+    ("certificate-expiring", weak::certificate_expiring),
+    ("certificate-weak-key", weak::certificate_weak_key),
+    ("certificate-weak-signature", weak::certificate_weak_signature),
+    ("certificate-long-lived", weak::certificate_long_lived),
+    ("certificate-self-signed", weak::certificate_self_signed),
+    ("certificate-wrong-name", weak::certificate_wrong_name),
+    ("certificate-shared-key", weak::certificate_shared_key),
+    ("cleartext-login", weak::cleartext_login),
+    ("weak-authentication", weak::weak_authentication),
+    ("plaintext-token", weak::plaintext_token),
+    ("snmp-v1v2c", weak::snmp_v1v2c),
+];
+
 /// What resembles a kind and is told as what it is: the kind, what is said instead, and the capture.
 const RESEMBLING: &[(&str, &str, Make)] = &[
+    ("snmp-default-community", "snmp-v1v2c", |_| written(&weak::snmp_default_community(false))),
     ("boot-loop", "device-restarted", |_| {
         simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident camera-reboot@2m+6s")
     }),
@@ -177,7 +199,7 @@ fn a_near_miss_of_a_kind_raises_nothing() {
     let (site, scratch) = (Site::sample(), Scratch::new("near"));
     for (kind, capture) in NEARLY.iter().chain(HARMLESS) {
         let report = replay(&scratch.file(&format!("{kind}.pcap"), &capture(&site)));
-        let said: Vec<_> = list(&report, "findings").map(|finding| finding["title"].to_string()).collect();
+        let said: Vec<_> = incidents(&report).map(|finding| finding["title"].to_string()).collect();
         assert!(said.is_empty(), "nearly {kind}: {said:#?}");
     }
 }
@@ -187,10 +209,11 @@ fn a_fault_raises_its_own_kind_alone_says_whose_it_is_and_cites_frames() {
     let (site, scratch) = (Site::sample(), Scratch::new("faults"));
     for (kind, capture) in RINGING.iter().filter(|(kind, _)| NEARLY.iter().any(|(near, _)| near == kind)) {
         let report = replay(&scratch.file(&format!("{kind}.pcap"), &capture(&site)));
-        let kinds: Vec<_> = list(&report, "findings").map(|finding| &finding["kind"]).collect();
+        let found: Vec<&Value> = incidents(&report).collect();
+        let kinds: Vec<_> = found.iter().map(|finding| &finding["kind"]).collect();
         assert_eq!(kinds, [kind], "{report:#}");
-        let finding = &report["findings"][0];
-        let is_of_device = matches!(finding["category"].as_str(), Some("weakness" | "behavior"));
+        let finding = found[0];
+        let is_of_device = finding["category"] == "behavior";
         assert_eq!(finding["owner"], if is_of_device { "physical-security" } else { "it" }, "{finding:#}");
         let cited = list(finding, "evidence").filter(|it| it["frame"].is_u64()).count();
         // Packets that are cut are counted before anybody knows where they lie.
@@ -199,14 +222,46 @@ fn a_fault_raises_its_own_kind_alone_says_whose_it_is_and_cites_frames() {
 }
 
 #[test]
+fn a_weakness_raises_its_own_kind_alone_and_a_near_miss_of_it_nothing() {
+    let scratch = Scratch::new("weak");
+    for (kind, frames) in WEAK {
+        let report =
+            |is_real| replay(&scratch.file(&format!("{kind}-{is_real}.pcap"), &written(&frames(is_real))));
+        let kinds = |report: &Value| -> Vec<String> {
+            list(report, "findings").filter_map(|it| it["kind"].as_str()).map(str::to_owned).collect()
+        };
+        let said = report(true);
+        assert_eq!(kinds(&said), [*kind], "{said:#}");
+        assert_eq!(said["findings"][0]["category"], "weakness");
+        let near = report(false);
+        assert!(kinds(&near).is_empty(), "nearly {kind}: {near:#}");
+        // What was read is what a near miss is near to: nobody is silent because nothing was understood.
+        assert!(near["capture"]["undecodable"].as_object().is_some_and(serde_json::Map::is_empty));
+    }
+}
+
+#[test]
+fn no_secret_of_a_login_is_in_the_report() {
+    let scratch = Scratch::new("secrets");
+    for frames in [weak::cleartext_login, weak::plaintext_token, weak::snmp_v1v2c] {
+        let report = replay(&scratch.file("secret.pcap", &written(&frames(true)))).to_string();
+        for secret in ["hunter2", "YWRtaW46aHVudGVyMg", "a long word"] {
+            assert!(!report.contains(secret), "{secret}");
+        }
+    }
+}
+
+#[test]
 fn every_kind_rings() {
     let (site, scratch) = (Site::sample(), Scratch::new("alarms"));
     let kinds = spanwatch(["kinds"]);
     let kinds: BTreeSet<&str> = kinds.text().lines().filter_map(|line| line.split(' ').next()).collect();
-    let ringing: BTreeMap<_, _> = RINGING.iter().copied().collect();
+    let mut ringing: BTreeMap<&str, Vec<u8>> =
+        WEAK.iter().map(|(kind, of)| (*kind, written(&of(true)))).collect();
+    ringing.extend(RINGING.iter().map(|(kind, of)| (*kind, of(&site))));
     assert_eq!(kinds, ringing.keys().copied().collect(), "each kind needs a capture that raises it");
     for (kind, capture) in ringing {
-        let report = replay(&scratch.file(&format!("{kind}.pcap"), &capture(&site)));
+        let report = replay(&scratch.file(&format!("{kind}.pcap"), &capture));
         let findings: Vec<_> = of_kind(&report, kind).collect();
         assert!(!findings.is_empty(), "{kind} stays silent");
         for finding in findings {

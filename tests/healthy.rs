@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use support::run::{Scratch, replay, spanwatch};
-use support::story::list;
+use support::story::{incidents, list};
 
 /// What is ordered of the simulator. The seeds are none of those kept for reporting.
 const SITES: &[&str] = &[
@@ -49,7 +49,7 @@ fn a_healthy_site_of_any_size_is_told_whole_and_without_fault() {
 /// What the report says that is not so, or leaves out. What the mirror's own form is said to show is so.
 fn differences(truth: &Value, report: &Value) -> Vec<String> {
     let is_so = |finding: &&Value| list(&truth["mirror"], "faults").any(|fault| *fault == finding["kind"]);
-    let mut wrong: Vec<String> = list(report, "findings")
+    let mut wrong: Vec<String> = incidents(report)
         .filter(|finding| !is_so(finding))
         .map(|finding| format!("{} {}: {}", finding["kind"], finding["devices"], finding["summary"]))
         .collect();

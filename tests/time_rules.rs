@@ -8,12 +8,12 @@ use serde_json::Value;
 use support::capture::{Frame, Pcap, pcapng};
 use support::run::{Scratch, replay, spanwatch};
 use support::site::Site;
-use support::story::{list, nanoseconds};
+use support::story::{incidents, list, nanoseconds};
 
 const SECOND: i64 = 1_000_000_000;
 
 fn kinds(report: &Value) -> Vec<&str> {
-    list(report, "findings").map(|finding| finding["kind"].as_str().expect("a kind")).collect()
+    incidents(report).map(|finding| finding["kind"].as_str().expect("a kind")).collect()
 }
 
 /// The sample until the first thing happens in it: a site where all is well.

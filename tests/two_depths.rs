@@ -23,7 +23,7 @@ use spanwatch_simulator::world::Change;
 use observed::Observed;
 use support::is_asked_for;
 use support::run::{Scratch, replay};
-use support::story::{list, nanoseconds};
+use support::story::{incidents, list, nanoseconds};
 
 /// A site, what happens to it, and when, in seconds after the start.
 struct Case {
@@ -79,7 +79,7 @@ struct Claim {
 
 fn claims(report: &Value) -> Vec<Claim> {
     let time = |finding: &Value, key: &str| finding[key].as_str().map(nanoseconds);
-    let mut claims: Vec<Claim> = list(report, "findings")
+    let mut claims: Vec<Claim> = incidents(report)
         // Sights have no length.
         .filter(|it| it["kind"] != "mirror-truncated")
         .map(|it| Claim {

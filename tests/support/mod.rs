@@ -13,6 +13,7 @@ pub mod run;
 pub mod site;
 pub mod story;
 pub mod truth;
+pub mod weak;
 pub mod wire;
 
 use std::path::PathBuf;

@@ -86,6 +86,12 @@ impl Story {
     }
 }
 
+/// The findings of a report that say that something is amiss now; how devices are set up is not among them.
+pub fn incidents(report: &Value) -> impl Iterator<Item = &Value> {
+    let is_one = |finding: &&Value| finding["category"] != "weakness";
+    list(report, "findings").filter(is_one)
+}
+
 /// The elements of a list of a report.
 pub fn list<'a>(of: &'a Value, key: &str) -> std::slice::Iter<'a, Value> {
     of[key].as_array().unwrap_or_else(|| panic!("no list {key:?} in {of}")).iter()

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::capture::SECOND;
 use super::site::{Site, mac, text};
-use super::story::{list, nanoseconds};
+use super::story::{incidents, list, nanoseconds};
 
 /// Everything in which `report` is not what the truth of `site` says.
 pub fn complaints(site: &Site, report: &Value) -> Vec<String> {
@@ -31,7 +31,7 @@ pub fn complaints(site: &Site, report: &Value) -> Vec<String> {
 /// Of each finding that is due and there: its kind, its cause, and how long after the event it was made.
 pub fn delays(site: &Site, report: &Value) -> Vec<String> {
     let judge = Judge::new(site, report);
-    let mut rest: Vec<&Value> = list(report, "findings").collect();
+    let mut rest: Vec<&Value> = incidents(report).collect();
     let mut delays = Vec::new();
     for due in judge.truths("due") {
         let event = judge.event_of(due);
@@ -178,7 +178,7 @@ impl<'a> Judge<'a> {
     /// Every finding that is due is there as it should be, and no other.
     fn findings(&self) -> Vec<String> {
         let mut complaints = Vec::new();
-        let mut rest: Vec<&Value> = list(self.report, "findings").collect();
+        let mut rest: Vec<&Value> = incidents(self.report).collect();
         for due in self.truths("due") {
             let event = self.event_of(due);
             match rest.iter().position(|finding| self.is_it(finding, due, event)) {

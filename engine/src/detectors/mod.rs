@@ -6,6 +6,17 @@ pub mod admission_refused;
 pub(crate) mod bench;
 pub mod boot_loop;
 pub mod broadcast_storm;
+pub mod certificate_expired;
+pub mod certificate_expiring;
+pub mod certificate_long_lived;
+pub mod certificate_not_yet_valid;
+pub mod certificate_self_signed;
+pub mod certificate_shared_key;
+pub mod certificate_weak_key;
+pub mod certificate_weak_signature;
+pub mod certificate_wrong_name;
+mod certificates;
+pub mod cleartext_login;
 pub mod clock_wrong;
 pub mod device_flapping;
 pub mod device_offline;
@@ -28,10 +39,12 @@ pub mod mirror_one_way;
 pub mod mirror_partial;
 pub mod mirror_truncated;
 pub mod neighbor_changed;
+pub mod no_forward_secrecy;
 pub mod not_activated;
 pub mod not_recorded;
 pub mod path_congestion;
 mod paths;
+pub mod plaintext_token;
 pub mod port_flapping;
 pub mod power_fault;
 pub mod querier_missing;
@@ -41,6 +54,8 @@ pub mod rogue_dhcp;
 pub mod rogue_ra;
 mod roots;
 pub mod service_down;
+pub mod snmp_default_community;
+pub mod snmp_v1v2c;
 mod speaker;
 pub mod stp_root_change;
 pub mod stp_topology_change;
@@ -51,6 +66,10 @@ pub mod stream_stalled;
 pub mod switch_fault;
 pub mod switching_loop;
 pub mod time_source_lost;
+pub mod weak_authentication;
+pub mod weak_tls_cipher;
+pub mod weak_tls_version;
+mod weakness;
 pub mod wrong_segment;
 
 use std::fmt;
@@ -294,6 +313,23 @@ pub const ALL: &[&Kind] = &[
     &wrong_segment::KIND,
     &time_source_lost::KIND,
     &not_activated::KIND,
+    &cleartext_login::KIND,
+    &plaintext_token::KIND,
+    &weak_authentication::KIND,
+    &no_forward_secrecy::KIND,
+    &weak_tls_version::KIND,
+    &weak_tls_cipher::KIND,
+    &certificate_expired::KIND,
+    &certificate_weak_key::KIND,
+    &certificate_weak_signature::KIND,
+    &certificate_shared_key::KIND,
+    &certificate_not_yet_valid::KIND,
+    &certificate_expiring::KIND,
+    &certificate_wrong_name::KIND,
+    &certificate_long_lived::KIND,
+    &certificate_self_signed::KIND,
+    &snmp_v1v2c::KIND,
+    &snmp_default_community::KIND,
     &clock_wrong::KIND,
     &mirror_lost::KIND,
     &mirror_partial::KIND,

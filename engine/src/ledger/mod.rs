@@ -288,13 +288,10 @@ impl Ledger {
             | Fact::Returning(_)
             | Fact::Timekeeping(_)
             | Fact::RouterAnnounced(_)
+            | Fact::ClearSecret { .. }
             | Fact::Notice(_) => {}
             // What nobody reads yet.
-            Fact::Uptime { .. }
-            | Fact::ClearSecret { .. }
-            | Fact::Clock(_)
-            | Fact::MediaProved { .. }
-            | Fact::Tunnel { .. } => {}
+            Fact::Uptime { .. } | Fact::Clock(_) | Fact::MediaProved { .. } | Fact::Tunnel { .. } => {}
         }
         self.hang_listed();
         self.forget_evicted();

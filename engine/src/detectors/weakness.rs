@@ -1,0 +1,361 @@
+//! What the weaknesses of devices have in common: each is something that a device shows whenever it is used, and is told
+//! once for each device, however often it is seen.
+//!
+//! ```text
+//! observation ──Rule::see──► Sight ──by device──► Held ──Rule::words──► one finding a device
+//!                                                        └─ is common ─► one finding for all of a site
+//! ```
+//!
+//! A weakness has no end: nothing seen later shows that nobody can use it any more.
+
+use std::collections::BTreeMap;
+
+use spanwatch_parsers::Time;
+
+use super::{Detector, Known};
+use crate::finding::{Evidence, Finding, Kind, Owner};
+use crate::ledger::device::Device;
+use crate::ledger::directory::Number;
+use crate::observation::{Cite, Observation, Party};
+use crate::report::time::clock_time;
+
+/// One kind of weakness: how it is seen, and how it is told.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// Who is weak, and in what exactly, as one observation shows it.
+    pub see: fn(&Observation) -> Option<Sight>,
+    /// What to say of the devices that are; see [`Told`].
+    pub words: fn(&Told<'_>) -> Words,
+    /// How sure it is, in per cent.
+    pub confidence: u8,
+    /// Whether it is told once for the site where many are so: what is the rule there is nothing to mend one by one.
+    pub is_common: bool,
+}
+
+/// What one observation shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// Who is weak.
+    pub who: Party,
+    /// In what, as `TLS 1.0`; different ones of a device are told together.
+    pub what: String,
+}
+
+impl Sight {
+    /// Of whom an observation is about.
+    pub fn of(seen: &Observation, what: impl Into<String>) -> Self {
+        Self { who: seen.subject, what: what.into() }
+    }
+}
+
+/// What a sentence may be made of.
+#[derive(Debug)]
+pub struct Told<'a> {
+    /// Who, as `Axis P3245-LV (192.0.2.7)`, or `5 devices`.
+    pub who: &'a str,
+    /// In what, joined by commas, what was seen first coming first.
+    pub what: &'a str,
+    /// Whose turn it is, as a sentence without its end: `It is IT's turn`.
+    pub turn: &'static str,
+}
+
+/// What is said of it.
+#[derive(Debug)]
+pub struct Words {
+    /// One line.
+    pub title: String,
+    /// For the person who looks after the cameras.
+    pub summary: String,
+    /// For the network engineer: why it is weak, and by which standard.
+    pub detail: String,
+    /// The next step.
+    pub remedy: String,
+    /// How to see that it is mended.
+    pub verify: String,
+}
+
+/// Watches for one kind of weakness.
+#[derive(Debug)]
+pub struct Watch {
+    rule: &'static Rule,
+    held: BTreeMap<Number, Held>,
+    refused: u64,
+}
+
+/// A device's weakness.
+#[derive(Debug, Clone)]
+struct Held {
+    /// What was known first of who it is; see [`crate::finding::id`].
+    subject: String,
+    first: Time,
+    last: Time,
+    count: u64,
+    sights: Vec<Seen>,
+}
+
+/// One form of it, as it was seen first.
+#[derive(Debug, Clone)]
+struct Seen {
+    what: String,
+    at: Time,
+    cite: Cite,
+    source: &'static str,
+}
+
+impl Watch {
+    /// Watches by a rule.
+    #[must_use]
+    pub const fn new(rule: &'static Rule) -> Self {
+        Self { rule, held: BTreeMap::new(), refused: 0 }
+    }
+
+    fn add(&mut self, number: Number, held: Held) {
+        let Some(known) = self.held.get_mut(&number) else {
+            if self.held.len() >= DEVICES_MAX {
+                self.refused = self.refused.saturating_add(1);
+            } else {
+                self.held.insert(number, held);
+            }
+            return;
+        };
+        if held.first < known.first {
+            (known.subject, known.first) = (held.subject, held.first);
+        }
+        known.last = known.last.max(held.last);
+        known.count = known.count.saturating_add(held.count);
+        for seen in held.sights {
+            known.add(seen);
+        }
+        known.sights.sort_by(|a, b| (a.at, a.cite, &a.what).cmp(&(b.at, b.cite, &b.what)));
+    }
+
+    /// The devices that are told together: all where it is common, else one by one.
+    fn groups(&self) -> Vec<Vec<(Number, &Held)>> {
+        let each = self.held.iter().map(|(number, held)| (*number, held));
+        if self.rule.is_common && self.held.len() >= COMMON {
+            let mut all: Vec<(Number, &Held)> = each.collect();
+            all.sort_by(|a, b| (a.1.first, &a.1.subject).cmp(&(b.1.first, &b.1.subject)));
+            return vec![all];
+        }
+        each.map(|one| vec![one]).collect()
+    }
+
+    fn finding(&self, group: &[(Number, &Held)], known: &Known<'_>) -> Option<Finding> {
+        let (number, first) = group.first()?;
+        let who = match group {
+            [_] => known.directory.device(*number)?.title(),
+            _ => format!("{} devices", group.len()),
+        };
+        let mut what: Vec<&str> = Vec::new();
+        for seen in group.iter().flat_map(|(_, held)| &held.sights) {
+            if !what.contains(&seen.what.as_str()) {
+                what.push(&seen.what);
+            }
+        }
+        let more = if what.len() > SHOWN { " and more" } else { "" };
+        what.truncate(SHOWN);
+        let owner = owner(group.iter().map(|(number, _)| *number), known);
+        let turn = match owner {
+            Owner::It => "It is IT's turn",
+            _ => "It is the camera team's turn",
+        };
+        let words = (self.rule.words)(&Told { who: &who, what: &format!("{}{more}", what.join(", ")), turn });
+        let evidence = |number: &Number, seen: &Seen| Evidence {
+            at: seen.at,
+            cite: Some(seen.cite),
+            protocol: Some(seen.source),
+            text: match group {
+                [_] => seen.what.clone(),
+                _ => {
+                    let of = known.directory.device(*number).map_or_else(String::new, Device::title);
+                    format!("{of}: {}", seen.what)
+                }
+            },
+        };
+        let count = group.iter().fold(0_u64, |sum, (_, held)| sum.saturating_add(held.count));
+        let all = group.iter().flat_map(|(number, held)| held.sights.iter().map(move |seen| (number, seen)));
+        Some(Finding {
+            confidence: self.rule.confidence,
+            owner,
+            devices: group.iter().map(|(number, _)| *number).collect(),
+            title: words.title,
+            summary: words.summary,
+            detail: format!(
+                "{} First seen at {} UTC, {}.",
+                words.detail,
+                clock_time(first.first),
+                times(count)
+            ),
+            remedy: words.remedy,
+            verify: words.verify,
+            evidence: all.take(SHOWN).map(|(number, seen)| evidence(number, seen)).collect(),
+            last_seen: group.iter().map(|(_, held)| held.last).max()?,
+            count,
+            ..Finding::of_network(self.rule.kind, &first.subject, first.first, first.first)
+        })
+    }
+}
+
+impl Held {
+    fn add(&mut self, seen: Seen) {
+        if self.sights.len() < SIGHTS_MAX && self.sights.iter().all(|it| it.what != seen.what) {
+            self.sights.push(seen);
+        }
+    }
+}
+
+impl Detector for Watch {
+    fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
+        let Some(sight) = (self.rule.see)(seen) else { return };
+        let Some(number) = known.directory.find(&sight.who) else { return };
+        let (at, cite, source) = (seen.at, seen.cite, seen.source);
+        if let Some(held) = self.held.get_mut(&number) {
+            (held.last, held.count) = (held.last.max(at), held.count.saturating_add(1));
+            held.add(Seen { what: sight.what, at, cite, source });
+            return;
+        }
+        let Some(subject) = known.directory.device(number).map(Device::id) else {
+            return;
+        };
+        let sights = vec![Seen { what: sight.what, at, cite, source }];
+        self.add(number, Held { subject, first: at, last: at, count: 1, sights });
+    }
+
+    fn renumber(&mut self, gone: Number, kept: Number) {
+        if let Some(held) = self.held.remove(&gone) {
+            self.add(kept, held);
+        }
+    }
+
+    fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
+        self.groups().iter().filter_map(|group| self.finding(group, known)).collect()
+    }
+
+    fn limits(&self) -> Vec<(&'static str, usize, u64)> {
+        vec![("devices with a weakness of one kind", DEVICES_MAX, self.refused)]
+    }
+}
+
+/// How often, in words.
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times in all") }
+}
+
+/// Whose turn it is: the camera team's where any of the devices is theirs (contract: *subject*).
+pub fn owner(mut devices: impl Iterator<Item = Number>, known: &Known<'_>) -> Owner {
+    let is_theirs = |number: Number| known.directory.device(number).is_some_and(Device::is_guarded);
+    if devices.any(is_theirs) { Owner::PhysicalSecurity } else { Owner::It }
+}
+
+/// Devices watched for one kind.
+const DEVICES_MAX: usize = 65_536;
+/// Forms kept of one device's weakness.
+const SIGHTS_MAX: usize = 8;
+/// Forms, and pieces of evidence, that are shown.
+const SHOWN: usize = 8;
+/// From so many devices on a weakness is the rule of a site.
+const COMMON: usize = 3;
+
+#[cfg(test)]
+pub mod bench {
+    //! Handshakes of a device, and what is found of them.
+
+    use spanwatch_parsers::{Certificate, CipherSuite, Digest, Fact, Mac, TlsRole, TlsSide, TlsVersion};
+
+    use super::super::bench::Bench;
+    use super::*;
+
+    /// 2026-11-26.
+    pub const NOW_S: i64 = 1_795_651_200;
+
+    /// A device's address, and what it said.
+    pub type Said = (u8, Fact);
+
+    /// The host with number 1 answers a handshake.
+    pub fn server(change: impl FnOnce(&mut TlsSide)) -> Said {
+        server_of(1, change)
+    }
+
+    /// A host answers a handshake.
+    pub fn server_of(host: u8, change: impl FnOnce(&mut TlsSide)) -> Said {
+        let mut side = TlsSide {
+            role: TlsRole::Server,
+            version: Some(TlsVersion::TLS_1_2),
+            offered: None,
+            cipher: Some(CipherSuite(0xc02f)),
+            ja3: Digest([7; 16]),
+            ja4: None,
+            server_name: None,
+            protocols: None,
+            certificate: None,
+        };
+        change(&mut side);
+        (host, Fact::Tls(Box::new(side)))
+    }
+
+    /// The host with number 1 asks for one.
+    pub fn client(change: impl FnOnce(&mut TlsSide)) -> Said {
+        server(|side| {
+            (side.role, side.version, side.cipher) = (TlsRole::Client, None, None);
+            change(side);
+        })
+    }
+
+    /// The host with number 1 shows a certificate, in which nothing is wrong but what is changed.
+    pub fn certified(change: impl FnOnce(&mut Certificate)) -> Said {
+        certified_of(1, change)
+    }
+
+    /// A host does.
+    pub fn certified_of(host: u8, change: impl FnOnce(&mut Certificate)) -> Said {
+        let mut certificate = Certificate {
+            subject: "CN=camera".into(),
+            issuer: "CN=authority".into(),
+            names: Vec::new(),
+            not_before_s: NOW_S - 300 * 86_400,
+            not_after_s: NOW_S + 300 * 86_400,
+            key: "rsa",
+            key_bits: Some(2048),
+            signature: "sha256WithRSAEncryption".into(),
+            is_self_signed: false,
+            sha256: Digest([host; 32]),
+            key_sha256: Digest([host; 32]),
+        };
+        change(&mut certificate);
+        server_of(host, |side| side.certificate = Some(Box::new(certificate)))
+    }
+
+    /// The host with number 1 is asked for by a name and shows a certificate with these.
+    pub fn asked_for(name: &str, names: &[&str]) -> Said {
+        let (host, mut fact) = certified(|it| it.names = names.iter().map(|name| (*name).into()).collect());
+        let Fact::Tls(side) = &mut fact else { unreachable!("a handshake") };
+        side.server_name = Some(name.into());
+        (host, fact)
+    }
+
+    /// What is found of one kind, when each is said once a second by a known host to another one.
+    pub fn kinds(kind: &Kind, said: &[&Said]) -> Vec<Finding> {
+        kinds_at(443, kind, said)
+    }
+
+    /// The same, said from a port.
+    pub fn kinds_at(port: u16, kind: &Kind, said: &[&Said]) -> Vec<Finding> {
+        let mut bench = Bench::new();
+        let party = |host: u8| Party {
+            mac: Some(Mac([2, 0, 0, 0, 0, host])),
+            ip: format!("192.0.2.{host}").parse().ok(),
+            hop_limit: 64,
+            port,
+            ..Party::default()
+        };
+        for (at, (host, fact)) in (NOW_S..).zip(said) {
+            let at = Time(at * 1_000_000_000);
+            bench.claims(at, Mac([2, 0, 0, 0, 0, *host]), &format!("192.0.2.{host}"), None);
+            bench.sees(at, party(*host), Party { port: 40_000, ..party(200) }, fact.clone());
+            bench.tick(at);
+        }
+        bench.of(kind)
+    }
+}

@@ -1,0 +1,298 @@
+//! Devices that are weak in one thing, and devices that are so in nearly nothing: conversations byte by byte.
+//!
+//! In each a host asks for another every second, so that there is no silence. Sources: RFC 5246 (TLS), RFC 5280
+//! (certificates), RFC 9110 and 7617 (HTTP and its logins), RFC 3416 (SNMP).
+
+use super::capture::{Frame, SECOND};
+use super::faults::{MS, Wire, host};
+use super::wire::{self, End};
+
+/// What a certificate is made of.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    /// UTCTime, as `240101000000Z`.
+    from: &'static [u8],
+    until: &'static [u8],
+    issuer: &'static [u8],
+    /// The signature's object identifier.
+    signature: &'static [u8],
+    /// Bytes of the RSA key.
+    key: usize,
+    /// A byte that fills the key.
+    fill: u8,
+}
+
+/// A certificate in which nothing is wrong on 2026-01-01.
+const GOOD: Made = Made {
+    from: b"250601000000Z",
+    until: b"270601000000Z",
+    issuer: b"authority",
+    signature: SHA256_RSA,
+    key: 256,
+    fill: 0xa5,
+};
+
+/// sha256WithRSAEncryption and sha1WithRSAEncryption (RFC 8017, A.2.4).
+const SHA256_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11];
+const SHA1_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5];
+/// rsaEncryption.
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+/// id-at-commonName (RFC 5280, A.1).
+const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+
+/// 2026-01-01 in seconds since 1970.
+const NEW_YEAR_S: i64 = 1_767_225_600;
+
+/// TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, the same with RC4, and static RSA.
+const MODERN: u16 = 0xc02f;
+const RC4: u16 = 0xc011;
+const STATIC: u16 = 0x009c;
+
+/// A device with TLS 1.0; nearby with 1.2.
+pub fn weak_tls_version(is_real: bool) -> Vec<Frame> {
+    handshakes(&[(7, if is_real { 1 } else { 3 }, MODERN, GOOD)], b"camera")
+}
+
+/// A device with RC4; nearby with AES.
+pub fn weak_tls_cipher(is_real: bool) -> Vec<Frame> {
+    handshakes(&[(7, 3, if is_real { RC4 } else { MODERN }, GOOD)], b"camera")
+}
+
+/// A device whose sessions hang on its key; nearby they do not.
+pub fn no_forward_secrecy(is_real: bool) -> Vec<Frame> {
+    handshakes(&[(7, 3, if is_real { STATIC } else { MODERN }, GOOD)], b"camera")
+}
+
+/// A certificate that ended in the year before; nearby it ends in five months.
+pub fn certificate_expired(is_real: bool) -> Vec<Frame> {
+    certified(Made { until: if is_real { b"251231000000Z" } else { b"260601000000Z" }, ..GOOD })
+}
+
+/// A certificate that begins tomorrow; nearby it began now.
+pub fn certificate_not_yet_valid(is_real: bool) -> Vec<Frame> {
+    certified(Made { from: if is_real { b"260102120000Z" } else { b"260101000010Z" }, ..GOOD })
+}
+
+/// A certificate with three weeks left; nearby with five.
+pub fn certificate_expiring(is_real: bool) -> Vec<Frame> {
+    certified(Made { until: if is_real { b"260122000000Z" } else { b"260205000000Z" }, ..GOOD })
+}
+
+/// A key of 1024 bits; nearby of 2048.
+pub fn certificate_weak_key(is_real: bool) -> Vec<Frame> {
+    certified(Made { key: if is_real { 128 } else { 256 }, ..GOOD })
+}
+
+/// A certificate that an authority signed with SHA-1; nearby with SHA-256.
+pub fn certificate_weak_signature(is_real: bool) -> Vec<Frame> {
+    certified(Made { signature: if is_real { SHA1_RSA } else { SHA256_RSA }, ..GOOD })
+}
+
+/// A certificate for twenty years; nearby for nine.
+pub fn certificate_long_lived(is_real: bool) -> Vec<Frame> {
+    certified(Made { until: if is_real { b"450601000000Z" } else { b"340601000000Z" }, ..GOOD })
+}
+
+/// A certificate that its subject issued; nearby an authority did.
+pub fn certificate_self_signed(is_real: bool) -> Vec<Frame> {
+    certified(Made { issuer: if is_real { b"camera" } else { b"authority" }, ..GOOD })
+}
+
+/// A device that is asked for by another name than its certificate bears; nearby by that.
+pub fn certificate_wrong_name(is_real: bool) -> Vec<Frame> {
+    handshakes(&[(7, 3, MODERN, GOOD)], if is_real { b"door" } else { b"camera" })
+}
+
+/// One key on two devices; nearby one on each.
+pub fn certificate_shared_key(is_real: bool) -> Vec<Frame> {
+    let other = Made { fill: if is_real { GOOD.fill } else { 0xa7 }, ..GOOD };
+    handshakes(&[(7, 3, MODERN, GOOD), (8, 3, MODERN, other)], b"camera")
+}
+
+/// A password that a device asks for and takes as it is; nearby it refuses the login.
+pub fn cleartext_login(is_real: bool) -> Vec<Frame> {
+    let asks = |login: &str| format!("GET /status HTTP/1.1\r\nHost: a\r\n{login}\r\n");
+    let refuses = answer("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"a\"");
+    let answers = if is_real { answer("200 OK") } else { refuses.clone() };
+    conversation(&[&asks(""), &refuses, &asks("Authorization: Basic YWRtaW46aHVudGVyMg==\r\n"), &answers])
+}
+
+/// A login by Digest with MD5; nearby with SHA-256.
+pub fn weak_authentication(is_real: bool) -> Vec<Frame> {
+    let algorithm = if is_real { "MD5" } else { "SHA-256" };
+    let request = format!(
+        "GET /status HTTP/1.1\r\nHost: a\r\nAuthorization: Digest username=\"admin\", realm=\"a\", nonce=\"b\", uri=\"/status\", algorithm={algorithm}, response=\"00112233445566778899aabbccddeeff\"\r\n\r\n"
+    );
+    conversation(&[&request, &answer("200 OK")])
+}
+
+/// An ONVIF token with its password in clear text; nearby with a digest of it.
+pub fn plaintext_token(is_real: bool) -> Vec<Frame> {
+    let (form, secret) =
+        if is_real { ("Text", "hunter2") } else { ("Digest", "tuOSpGlFlIXsozq4HFNeeGeFLEI=") };
+    let profile = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0";
+    let body = format!(
+        "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Header><Security xmlns=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd\"><UsernameToken><Username>admin</Username><Password Type=\"{profile}#Password{form}\">{secret}</Password></UsernameToken></Security></s:Header><s:Body><GetDeviceInformation xmlns=\"http://www.onvif.org/ver10/device/wsdl\"/></s:Body></s:Envelope>"
+    );
+    let request = format!(
+        "POST /onvif/device_service HTTP/1.1\r\nHost: a\r\nContent-Type: application/soap+xml\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body><GetDeviceInformationResponse xmlns=\"http://www.onvif.org/ver10/device/wsdl\"/></s:Body></s:Envelope>";
+    let head = format!("200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: {}", answer.len());
+    conversation(&[&request, &format!("HTTP/1.1 {head}\r\n\r\n{answer}")])
+}
+
+/// An agent that answers version 2c; nearby it sends a trap of that version.
+pub fn snmp_v1v2c(is_real: bool) -> Vec<Frame> {
+    agent(b"a long word", if is_real { 161 } else { 50_000 })
+}
+
+/// An agent that answers to the community that all manuals have; nearby to another one.
+pub fn snmp_default_community(is_real: bool) -> Vec<Frame> {
+    agent(if is_real { b"public" } else { b"a long word" }, 161)
+}
+
+fn certified(made: Made) -> Vec<Frame> {
+    handshakes(&[(7, 3, MODERN, made)], b"camera")
+}
+
+/// Hosts that answer a handshake: who, with which minor version and cipher suite, and which certificate.
+fn handshakes(servers: &[(u8, u8, u16, Made)], asked: &[u8]) -> Vec<Frame> {
+    let mut wire = Wire::of(30);
+    for (index, (server, minor, cipher, made)) in servers.iter().enumerate() {
+        let random = [7; 32];
+        let name = [&length16(asked.len() + 3)[..], &[0], &length16(asked.len()), asked].concat();
+        let extension = [&[0, 0][..], &length16(name.len()), &name].concat();
+        let extensions = [&length16(extension.len())[..], &extension].concat();
+        let offers =
+            [&[3, 3][..], &random, &[0], &[0, 2], &cipher.to_be_bytes(), &[1, 0], &extensions].concat();
+        let chosen = [&[3, *minor][..], &random, &[0], &cipher.to_be_bytes(), &[0]].concat();
+        let shown = certificate(*made);
+        let shown = [&length24(shown.len())[..], &shown].concat();
+        let shown = [&length24(shown.len())[..], &shown].concat();
+        let answer = [handshake(2, &chosen), handshake(11, &shown), handshake(14, &[])].concat();
+        let blocks = [record(&handshake(1, &offers)), record(&answer)];
+        dialogue(&mut wire, 5 + index as i64, End { port: 443, ..host(*server) }, &blocks);
+    }
+    dated(wire)
+}
+
+fn handshake(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&[kind][..], &length24(body.len()), body].concat()
+}
+
+fn record(bytes: &[u8]) -> Vec<u8> {
+    [&[22, 3, 1][..], &length16(bytes.len()), bytes].concat()
+}
+
+fn length16(length: usize) -> [u8; 2] {
+    u16::try_from(length).expect("short").to_be_bytes()
+}
+
+fn length24(length: usize) -> [u8; 3] {
+    let [_, bytes @ ..] = u32::try_from(length).expect("short").to_be_bytes();
+    bytes
+}
+
+/// A certificate for `camera` (RFC 5280, 4.1); its signature is nothing.
+fn certificate(made: Made) -> Vec<u8> {
+    let algorithm = |oid: &[u8]| der(0x30, &[der(6, oid), der(5, &[])].concat());
+    let name = |common: &[u8]| {
+        let pair = der(0x30, &[der(6, COMMON_NAME), der(0x0c, common)].concat());
+        der(0x30, &der(0x31, &pair))
+    };
+    let modulus = [&[0][..], &vec![made.fill; made.key]].concat();
+    let key = der(0x30, &[der(2, &modulus), der(2, &[1, 0, 1])].concat());
+    let key = der(0x30, &[algorithm(RSA), der(3, &[&[0][..], &key].concat())].concat());
+    let signed = der(
+        0x30,
+        &[
+            der(0xa0, &der(2, &[2])),
+            der(2, &[made.fill & 0x7f]),
+            algorithm(made.signature),
+            name(made.issuer),
+            der(0x30, &[der(0x17, made.from), der(0x17, made.until)].concat()),
+            name(b"camera"),
+            key,
+        ]
+        .concat(),
+    );
+    der(0x30, &[signed, algorithm(made.signature), der(3, &[0; 33])].concat())
+}
+
+/// A value of the distinguished encoding (X.690, 8.1).
+fn der(tag: u8, value: &[u8]) -> Vec<u8> {
+    let [high, low] = length16(value.len());
+    let length = match value.len() {
+        ..0x80 => vec![low],
+        0x80..0x100 => vec![0x81, low],
+        _ => vec![0x82, high, low],
+    };
+    [&[tag][..], &length, value].concat()
+}
+
+fn answer(status: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok")
+}
+
+/// What a client and a server say by turns.
+fn conversation(turns: &[&str]) -> Vec<Frame> {
+    let mut wire = Wire::of(30);
+    let blocks: Vec<Vec<u8>> = turns.iter().map(|turn| turn.as_bytes().to_vec()).collect();
+    dialogue(&mut wire, 5, End { port: 80, ..host(7) }, &blocks);
+    dated(wire)
+}
+
+/// A connection of host 20 to a server: what both say by turns, the client first.
+fn dialogue(wire: &mut Wire, second: i64, server: End, blocks: &[Vec<u8>]) {
+    const SYN: u8 = 2;
+    const ACK: u8 = 16;
+    let client = End { port: 40_000 + second as u16, ..host(20) };
+    wire.claims(second * SECOND, client);
+    wire.claims(second * SECOND + MS, server);
+    let mut at = second * SECOND + 2 * MS;
+    let mut say = |wire: &mut Wire, is_client: bool, flags, numbers, bytes: &[u8]| {
+        let (from, to) = if is_client { (client, server) } else { (server, client) };
+        wire.at(at, wire::tcp(from, to, flags, numbers, bytes));
+        at += MS;
+    };
+    say(wire, true, SYN, [99, 0], &[]);
+    say(wire, false, SYN | ACK, [199, 100], &[]);
+    say(wire, true, ACK, [100, 200], &[]);
+    let mut sent = [100_u32, 200];
+    for (turn, block) in blocks.iter().enumerate() {
+        let is_client = turn % 2 == 0;
+        for part in block.chunks(1_400) {
+            let [own, other] = if is_client { sent } else { [sent[1], sent[0]] };
+            say(wire, is_client, ACK, [own, other], part);
+            sent[usize::from(!is_client)] += part.len() as u32;
+            let [own, other] = if is_client { [sent[1], sent[0]] } else { sent };
+            say(wire, !is_client, ACK, [own, other], &[]);
+        }
+    }
+}
+
+/// An answer of an agent about its name, in version 2c (RFC 3416, 4.2.4), from a port.
+fn agent(community: &[u8], port: u16) -> Vec<Frame> {
+    let mut wire = Wire::of(30);
+    let agent = End { port, ..host(7) };
+    wire.claims(5 * SECOND, agent);
+    let name = der(0x30, &[der(6, &[0x2b, 6, 1, 2, 1, 1, 5, 0]), der(4, b"door")].concat());
+    let zero = der(2, &[0]);
+    let is_trap = port != 161;
+    let pdu = [der(2, &[7]), zero.clone(), zero, der(0x30, &name)].concat();
+    let message = [der(2, &[1]), der(4, community), der(if is_trap { 0xa7 } else { 0xa2 }, &pdu)].concat();
+    let manager = End { port: if is_trap { 162 } else { 40_000 }, ..host(20) };
+    wire.at(5 * SECOND + MS, wire::udp(agent, manager, 1, &der(0x30, &message)));
+    dated(wire)
+}
+
+/// The frames, on 2026-01-01.
+fn dated(wire: Wire) -> Vec<Frame> {
+    let mut frames = wire.frames();
+    for frame in &mut frames {
+        frame.at += NEW_YEAR_S * SECOND;
+    }
+    frames
+}
