@@ -50,6 +50,7 @@ pub mod power_fault;
 pub mod querier_missing;
 pub mod recorder_offline;
 pub mod redundancy_lost;
+pub mod references;
 pub mod rogue_dhcp;
 pub mod rogue_ra;
 mod roots;

@@ -13,6 +13,7 @@ use super::{
     Stream, Summary, Switch, Tls,
 };
 use crate::clock::GapReason;
+use crate::detectors::references::References;
 use crate::detectors::{input_damaged, mirror_duplicates, mirror_truncated};
 use crate::finding::{self, Severity};
 use crate::ledger::Ledger;
@@ -486,6 +487,7 @@ fn finding(claim: &finding::Finding, ids: &BTreeMap<Number, String>) -> Finding 
         last_seen: rfc3339(claim.last_seen),
         ended: claim.ended.map(rfc3339),
         count: claim.count,
+        references: References::of(claim.kind.id),
     }
 }
 

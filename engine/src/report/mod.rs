@@ -27,6 +27,7 @@ use serde_json::value::RawValue;
 use spanwatch_parsers::{Text, Time};
 use time::Stamp;
 
+use crate::detectors::references::References;
 use crate::duplicate;
 use crate::ledger::Coverage;
 use crate::ledger::device::Role;
@@ -468,6 +469,8 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
     pub count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub references: Option<References>,
 }
 
 /// One of `alternatives`.

@@ -81,6 +81,7 @@ pub fn finding(id: &str) -> Finding {
         last_seen: "2026-11-22T03:41:24.000000000Z".into(),
         ended: Some("2026-11-22T03:41:24.000000000Z".into()),
         count: 1,
+        references: None,
     }
 }
 

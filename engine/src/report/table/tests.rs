@@ -36,6 +36,7 @@ fn report() -> Report {
         last_seen: String::new(),
         ended: None,
         count: 1,
+        references: None,
     };
     Report {
         schema: "spanwatch/report/1",
