@@ -17,6 +17,9 @@ use support::wire::{self, BROADCAST, End};
 /// Makes a capture out of the sample.
 type Make = fn(&Site) -> Vec<u8>;
 
+/// Makes frames that show something, or with `false` something that is near to it.
+type Resemble = fn(bool) -> Vec<Frame>;
+
 /// A capture that raises a kind, by the kind's name.
 const RINGING: &[(&str, Make)] = &[
     ("snmp-default-community", |_| written(&weak::snmp_default_community(true))),
@@ -118,7 +121,7 @@ const NEARLY: &[(&str, Make)] = &[
 ];
 
 /// Weaknesses: for each a capture that raises its kind alone, and with `false` a near miss that raises nothing.
-const WEAK: &[(&str, fn(bool) -> Vec<Frame>)] = &[
+const WEAK: &[(&str, Resemble)] = &[
     ("not-activated", faults::not_activated),
     ("weak-tls-version", weak::weak_tls_version),
     ("weak-tls-cipher", weak::weak_tls_cipher),
