@@ -157,6 +157,8 @@ pub enum Says {
     Hello(u32),
     /// The sender says goodbye to all, and since which of its starts it ran (WS-Discovery).
     Goodbye(u32),
+    /// The sender sends this media, and reports on it (RTCP).
+    SenderReport(u32),
     /// The sender tells how the receiver's media arrives (RTCP).
     Reported {
         /// Which.
@@ -238,6 +240,8 @@ pub struct Media {
     pub bytes: u64,
     /// Packets that never came past the mirror, between the first and the last that did.
     pub lost: u64,
+    /// The sequence number of the last; inside the RTSP connection, of the last that was sent by then.
+    pub sequence: u16,
     /// The longest time between two, the one before the first included.
     pub longest_gap: i64,
 }

@@ -376,6 +376,10 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
         }
         Says::Tree(bpdu) => tree(bpdu).into_iter().map(|fact| (None, "stp", fact)).collect(),
         Says::Trap(trap) => vec![(None, "snmp", Fact::Notice(Box::new(notice(*trap))))],
+        Says::SenderReport(ssrc) => {
+            let clock = spanwatch_parsers::Clock { ssrc: *ssrc, ntp: 1, rtp_ticks: 0 };
+            vec![(None, "rtcp", Fact::Clock(clock))]
+        }
         Says::Reported { ssrc, lost, highest } => {
             let report = ReceiverReport {
                 ssrc: *ssrc,

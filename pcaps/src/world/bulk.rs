@@ -105,7 +105,7 @@ impl World<'_> {
         let passed = if road.there.is_past { packets } else { 0 };
         stream.passed += passed;
         if road.there.arrives.is_some() && receiver_epoch == stream.receiver_epoch {
-            stream.arrived = last;
+            stream.note_arrived(last);
             stream.received += packets;
             stream.received_past += passed;
         } else {
@@ -139,7 +139,7 @@ impl World<'_> {
         let last = at + PACKET_SPACING * (segments.sent as i64 - 1);
         let stream = &mut self.streams[id];
         stream.note_sent(at, packets, frames.bytes as usize);
-        stream.arrived = at;
+        stream.note_arrived(at);
         stream.received += packets;
         if road.there.is_past {
             stream.passed += packets;

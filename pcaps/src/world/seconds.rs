@@ -35,19 +35,21 @@ struct Track {
 #[derive(Debug, Default)]
 struct Second {
     frames: Option<Frames>,
+    /// Of the last packet.
+    sequence: u16,
     longest_gap: i64,
 }
 
 impl Seconds {
-    /// Adds packets that were seen from an address; the second ends at `ends`.
-    pub(super) fn add(&mut self, source: Ipv4Addr, frames: Frames, ends: i64) {
+    /// Adds packets that were seen from an address, the last with this sequence number; the second ends at `ends`.
+    pub(super) fn add(&mut self, source: Ipv4Addr, (frames, sequence): (Frames, u16), ends: i64) {
         if !self.tracks.iter().any(|track| track.source == source) {
             let (now, next) = (Second::default(), Second::default());
             self.tracks.push(Track { source, now, next, before: None, lost: 0, missed: 0 });
         }
         for track in &mut self.tracks {
             if track.source == source {
-                track.add(frames, ends);
+                track.add((frames, sequence), ends);
             } else {
                 track.missed += frames.packets;
             }
@@ -70,12 +72,14 @@ impl Seconds {
 }
 
 impl Track {
-    fn add(&mut self, frames: Frames, ends: i64) {
+    fn add(&mut self, (frames, sequence): (Frames, u16), ends: i64) {
         self.lost += std::mem::take(&mut self.missed);
         let (now, next) = frames.split(ends);
-        now.into_iter().for_each(|frames| self.now.add(frames, self.before));
+        let later = next.map_or(0, |frames| frames.packets);
+        let early = sequence.wrapping_sub(later as u16);
+        now.into_iter().for_each(|frames| self.now.add((frames, early), self.before));
         let before = self.now.frames.map(|frames| frames.last).or(self.before);
-        next.into_iter().for_each(|frames| self.next.add(frames, before));
+        next.into_iter().for_each(|frames| self.next.add((frames, sequence), before));
     }
 
     fn end(&mut self) -> Second {
@@ -86,7 +90,8 @@ impl Track {
 }
 
 impl Second {
-    fn add(&mut self, more: Frames, before: Option<i64>) {
+    fn add(&mut self, (more, sequence): (Frames, u16), before: Option<i64>) {
+        self.sequence = sequence;
         let before = self.frames.map(|frames| frames.last).or(before);
         self.longest_gap = self.longest_gap.max(before.map_or(0, |before| more.first - before));
         self.frames = Some(self.frames.map_or(more, |frames| frames.joined(more)));
@@ -124,6 +129,7 @@ impl World<'_> {
                 packets: frames.packets,
                 bytes: frames.bytes,
                 lost,
+                sequence: second.sequence,
                 longest_gap: second.longest_gap,
             };
             // What a router passes on, and what TCP carries, is told frame by frame.

@@ -68,6 +68,8 @@ pub struct Stream {
     pub last: i64,
     /// Time of the last packet that came to the receiver; before the first, when it began.
     pub arrived: i64,
+    /// As of that packet: how many had been sent, and how many of them never came.
+    until_arrived: (u64, u64),
     /// Whether it runs.
     pub is_running: bool,
     pub(super) connection: Option<(ConnectionId, u32)>,
@@ -95,10 +97,8 @@ struct Cut {
 /// What the receiver last reported, and when somebody reports next.
 #[derive(Debug, Default)]
 struct Reported {
-    sent: u64,
-    lost: u64,
-    /// The highest sequence number that arrived, and how many below it did not, as of the last report.
-    arrived: Option<(u32, i32)>,
+    /// Packets sent until the last that arrived, and how many of them did not.
+    arrived: (u64, u64),
     sender_at: i64,
     sender_next: i64,
     receiver_next: i64,
@@ -139,6 +139,7 @@ impl World<'_> {
             first: 0,
             last: 0,
             arrived: at,
+            until_arrived: (0, 0),
             is_running: true,
             connection: plan.connection,
             epoch: self.hosts[camera].epoch,
@@ -169,6 +170,7 @@ impl World<'_> {
     pub(super) fn forget_counts(&mut self) {
         for stream in &mut self.streams {
             (stream.sent, stream.octets, stream.lost, stream.unseen) = (0, 0, 0, 0);
+            stream.until_arrived = (0, 0);
             (stream.passed, stream.seen, stream.received, stream.received_past) = (0, 0, 0, 0);
             stream.reported = Reported {
                 sender_next: stream.reported.sender_next,
@@ -296,7 +298,7 @@ impl World<'_> {
         let is_past = past != Past::Apart;
         stream.passed += u64::from(is_past);
         if arrives && receiver_epoch == stream.receiver_epoch {
-            stream.arrived = at;
+            stream.note_arrived(at);
             stream.received += 1;
             stream.received_past += u64::from(is_past);
         } else {
@@ -381,7 +383,7 @@ impl World<'_> {
         let step = Step { by: Side::Server, data, says: Vec::new(), note: Note::Nothing };
         self.say_media(at, connection, step, Some((id, &lengths)));
         if self.backlog(connection, Side::Server) == 0 {
-            self.streams[id].arrived = at;
+            self.streams[id].note_arrived(at);
         }
     }
 
@@ -389,7 +391,8 @@ impl World<'_> {
     pub(super) fn media_shown(&mut self, id: StreamId, source: Ipv4Addr, frames: Frames) {
         let second_ends = self.tap.second_ends();
         let stream = &mut self.streams[id];
-        stream.seconds.add(source, frames, second_ends);
+        let sequence = stream.sequence.wrapping_sub(1);
+        stream.seconds.add(source, (frames, sequence), second_ends);
         self.list(id);
     }
 
@@ -403,11 +406,17 @@ impl World<'_> {
     /// Sender and receiver report to one another (RFC 3550, 6.4).
     pub(super) fn report(&mut self, at: i64, id: StreamId) {
         self.settle(id, at);
+        // Who receives does not know that the sender is gone: he reports until he gives it up.
+        let stream = &self.streams[id];
+        let receiver = &self.hosts[stream.receiver];
+        let receives = self.jobs[stream.job].stream == Some(id)
+            && receiver.epoch == stream.receiver_epoch
+            && receiver.serves;
         let stream = &mut self.streams[id];
-        if !stream.is_running {
+        if !stream.is_running && !receives {
             return;
         }
-        let is_sender_due = stream.reported.sender_next <= at;
+        let is_sender_due = stream.is_running && stream.reported.sender_next <= at;
         let is_receiver_due = stream.reported.receiver_next <= at;
         if is_sender_due {
             stream.reported.sender_next = at + REPORTS - stream.random.between(0, SECOND);
@@ -422,41 +431,39 @@ impl World<'_> {
             };
             let name = format!("camera@{}", self.hosts[stream.camera].ip);
             let bytes = rtcp::sender_report(&sender, &name);
-            self.send_report(at, id, Side::Server, (bytes, Vec::new()));
+            let says = vec![Says::SenderReport(sender.ssrc)];
+            self.send_report(at, id, Side::Server, (bytes, says));
         }
         let stream = &mut self.streams[id];
         if is_receiver_due {
             stream.reported.receiver_next = at + REPORTS - stream.random.between(0, SECOND);
-            let (sent, lost) = (stream.sent - stream.reported.sent, stream.lost - stream.reported.lost);
-            (stream.reported.sent, stream.reported.lost) = (stream.sent, stream.lost);
-            // Who receives nothing does not know what he misses.
-            let is_deaf = lost >= sent;
-            let last = u32::from(stream.first_sequence).wrapping_add(stream.sent as u32).wrapping_sub(1);
-            let known = stream.reported.arrived.filter(|_| is_deaf).unwrap_or((last, stream.lost as i32));
-            stream.reported.arrived = Some(known);
-            let lost = if is_deaf { 0 } else { lost };
-            let fraction = (lost * 256).checked_div(sent).unwrap_or(0).min(255);
+            // Who receives nothing does not know what he misses: all counts end with the highest number that came.
+            let (sent, lost) = stream.until_arrived;
+            let before = std::mem::replace(&mut stream.reported.arrived, (sent, lost));
+            let highest = u32::from(stream.first_sequence).wrapping_add(sent as u32).wrapping_sub(1);
+            let fraction = ((lost - before.1) * 256).checked_div(sent - before.0).unwrap_or(0).min(255);
             let since = if stream.reported.sender_at == 0 { 0 } else { at - stream.reported.sender_at };
             let block = Block {
                 ssrc: stream.ssrc,
                 fraction_lost: fraction as u8,
-                lost: known.1,
-                highest: known.0,
+                lost: lost as i32,
+                highest,
                 jitter: 40,
                 last_sr: if since == 0 { 0 } else { rtcp::middle(stream.reported.sender_at) },
                 delay_since: (since.max(0) as u64 * 65_536 / 1_000_000_000) as u32,
             };
             let ssrc = stream.ssrc ^ 0x5a5a_5a5a;
             let name = format!("recorder@{}", self.hosts[stream.receiver].ip);
-            let is_heard = stream.sent > 0;
+            let is_heard = sent > 0;
             let blocks = [block];
             let bytes = rtcp::receiver_report(ssrc, if is_heard { &blocks } else { &[] }, &name);
             let Block { ssrc, lost, highest, .. } = block;
             let says = if is_heard { vec![Says::Reported { ssrc, lost, highest }] } else { Vec::new() };
             self.send_report(at, id, Side::Client, (bytes, says));
         }
-        let reported = &self.streams[id].reported;
-        self.agenda.at(reported.sender_next.min(reported.receiver_next), Event::Report(id));
+        let Stream { reported, is_running, .. } = &self.streams[id];
+        let sender_next = if *is_running { reported.sender_next } else { i64::MAX };
+        self.agenda.at(sender_next.min(reported.receiver_next), Event::Report(id));
     }
 
     fn send_report(&mut self, at: i64, id: StreamId, by: Side, (bytes, says): (Vec<u8>, Vec<Says>)) {
@@ -477,7 +484,8 @@ impl World<'_> {
         let (camera, receiver, destination) = (stream.camera, stream.receiver, stream.destination);
         match (by, stream.transport) {
             (Side::Server, Transport::Multicast) => {
-                self.report_to_group(at, (camera, receiver), destination, Self::datagram(ports, bytes));
+                let datagram = Self::datagram(ports, bytes);
+                self.report_to_group(at, (camera, receiver), (destination, datagram), &says);
             }
             (Side::Server, _) => {
                 let transport = Self::datagram(ports, bytes);
@@ -506,14 +514,20 @@ impl World<'_> {
     }
 
     /// What goes to a group goes where somebody joined it, and nowhere else.
-    fn report_to_group(&mut self, at: i64, ends: (HostId, HostId), group: Ipv4Addr, transport: Carried) {
+    fn report_to_group(
+        &mut self,
+        at: i64,
+        ends: (HostId, HostId),
+        (group, transport): (Ipv4Addr, Carried),
+        says: &[Says],
+    ) {
         let (camera, receiver) = ends;
         let plan = &self.site.hosts[camera];
         let id = self.hosts[camera].id(plan.product.counts_packets);
         let source = self.hosts[camera].ip.into();
         let packet = Packet { source, destination: group.into(), ttl: GROUP_TTL, id, transport };
         let frame = Frame { destination: Mac::of_group(group), source: plan.mac, body: Body::Ip(packet) };
-        self.unicast(at, camera, receiver, plan.vlan, &frame, &[]);
+        self.unicast(at, camera, receiver, plan.vlan, &frame, says);
     }
 
     /// Ends a stream.
@@ -577,6 +591,12 @@ impl Stream {
         self.sent += packets;
         self.octets += length as u64;
         self.last = at;
+    }
+
+    /// Says that all that was sent came to the receiver, but for what was lost.
+    pub(super) fn note_arrived(&mut self, at: i64) {
+        self.arrived = at;
+        self.until_arrived = (self.sent, self.lost);
     }
 
     /// Its address as a reader sees it.
