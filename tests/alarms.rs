@@ -42,7 +42,7 @@ const RINGING: &[(&str, Make)] = &[
         )
     }),
     ("device-restarted", |_| {
-        simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident camera-reboot@2m+6s")
+        simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident camera-reboot@2m+5s")
     }),
     ("boot-loop", |_| {
         simulated("--seed 4 --devices 12 --length 6m --bit-rate 60000 --incident boot-loop@1m")
@@ -145,7 +145,7 @@ const WEAK: &[(&str, Resemble)] = &[
 const RESEMBLING: &[(&str, &str, Make)] = &[
     ("snmp-default-community", "snmp-v1v2c", |_| written(&weak::snmp_default_community(false))),
     ("boot-loop", "device-restarted", |_| {
-        simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident camera-reboot@2m+6s")
+        simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident camera-reboot@2m+5s")
     }),
     ("device-restarted", "device-offline", |_| {
         simulated("--seed 4 --devices 12 --length 4m --bit-rate 60000 --incident cable-pull@2m+40s")

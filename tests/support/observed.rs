@@ -496,6 +496,7 @@ fn stream(sight: &Sight, media: &Media) -> StreamActivity {
         packets: media.packets,
         bytes: media.bytes,
         lost: media.lost,
+        sequence: media.sequence,
         out_of_order: 0,
         duplicates: 0,
         jitter_16ticks: 0,

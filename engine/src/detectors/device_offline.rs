@@ -5,7 +5,10 @@
 //! has been silent for longer than
 //! three times its longest normal pause (5 s at least), who dealt with it asked it and got no answer
 //! (repeated ARP or neighbour requests, connection attempts, resent data, or a router's repeated
-//! "host unreachable"), and other devices than he were heard meanwhile. The first sign of life ends it.
+//! "host unreachable"), and other devices than he were heard meanwhile. Two attempts are enough where media
+//! stopped for longer than it would by chance in 10,000 days. Or its media over UDP and its own reports on it (RTCP
+//! sender reports) stopped together, so long that both do so by chance less than once in 10,000 days of one device, and
+//! who receives it reports that no more came than we saw. The first sign of life ends it.
 //! The cause stays unknown unless the return tells it: a stream that simply goes on
 //! means that the device ran all the time and only its link was cut, or the uplink where others
 //! were silent at the same time; questions for an address, or whether one is free, mean that it restarted.
@@ -18,7 +21,8 @@
 //!
 //! ## Where it is wrong
 //! Where the mirror lost only this device's port while its recorder reconnects for another
-//! reason. Devices that neither streamed nor served anybody steadily for a minute are not judged.
+//! reason. A device whose program stands still for more than 5 s, so that neither media nor reports come, is gone until it
+//! goes on; as none of its packets is missing then, the finding says so afterwards. Devices that neither streamed nor served anybody steadily for a minute are not judged.
 //!
 //! ## State
 //! None of its own: [`crate::verdict`] judges, and this words what it judged.
@@ -101,6 +105,9 @@ pub fn finding(absence: &Absence, around: Around<'_>) -> Finding {
         (Owner::PhysicalSecurity, _) if judgement.cause == Cause::Recorder => {
             "It is physical security's turn: look at the recorder. Its cameras are not at fault."
         }
+        (Owner::PhysicalSecurity, _) if judgement.cause == Cause::Device => {
+            "It stood still by itself, for none of its packets is missing. It is physical security's turn if it happens again."
+        }
         (Owner::PhysicalSecurity, _) => {
             "It started anew, so it had lost its power or restarted by itself. It is physical security's turn; if it happens again, IT looks at the power of its switch port."
         }
@@ -177,6 +184,7 @@ impl Judgement {
         let is_recorder = kind_of(kind).id == recorder_offline::KIND.id;
         let cause = match (ran_on, absence.together_count >= MANY) {
             // It reaches us, and those who ask for it reach us; they do not reach one another.
+            (true, _) if absence.stood_still => Cause::Device,
             (true, false) if !absence.glimpses.is_empty() => Cause::NetworkPath,
             (true, false) => Cause::Link,
             (true, true) => Cause::Uplink,
@@ -210,6 +218,11 @@ impl Judgement {
                     &others,
                     "other devices of the same switch silent at the same time",
                 ),
+            ]
+        } else if self.cause == Cause::Device {
+            vec![
+                weigh(Cause::Device, CUT, &last, &[], "the device's own log"),
+                weigh(Cause::Link, 20, &refusals, &last, "link flaps in the port's log"),
             ]
         } else if self.cause == Cause::NetworkPath {
             vec![
@@ -291,6 +304,10 @@ impl Judgement {
             (Some((at, _)), _) if self.cause == Cause::NetworkPath => {
                 Some((at, "it was heard while nobody reached it: it runs, and the way to it is cut"))
             }
+            (Some((at, _)), _) if self.cause == Cause::Device => Some((
+                at,
+                "it went on as before, and none of its packets is missing: it stood still by itself",
+            )),
             (Some((at, _)), _) => {
                 Some((at, "it went on as before: it never restarted, only its connection was cut"))
             }
@@ -304,7 +321,7 @@ impl Judgement {
             cause: self.cause,
             confidence: match self.cause {
                 Cause::DeviceRestart => RESTARTED,
-                Cause::Link => CUT,
+                Cause::Link | Cause::Device => CUT,
                 Cause::Uplink | Cause::NetworkPath => CUT_TOGETHER,
                 _ => self.gone,
             },

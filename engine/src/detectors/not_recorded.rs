@@ -463,6 +463,7 @@ mod tests {
             packets: 30,
             bytes: 30_000,
             lost: 0,
+            sequence: 0,
             out_of_order: 0,
             duplicates: 0,
             jitter_16ticks: 0,

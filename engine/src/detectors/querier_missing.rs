@@ -324,6 +324,7 @@ mod tests {
                     packets: 10,
                     bytes: 1_000,
                     lost: 0,
+                    sequence: 0,
                     out_of_order: 0,
                     duplicates: 0,
                     jitter_16ticks: 0,

@@ -271,6 +271,11 @@ impl Ledger {
                 *count = count.saturating_add(1);
             }
             Fact::Lost { what, cap, count } => self.limit(what, *cap, *count, seen.at),
+            Fact::Clock(clock) => {
+                if let (Some(number), Some(to)) = (self.directory.find(&seen.subject), seen.peer.ip) {
+                    self.verdict.reports(number, (clock.ssrc, to), seen.at);
+                }
+            }
             // What detectors alone read.
             Fact::Bridge(_) | Fact::TopologyChange { .. } => {
                 self.words_of_switches.1 = self.words_of_switches.1.saturating_add(1);
@@ -291,7 +296,7 @@ impl Ledger {
             | Fact::ClearSecret { .. }
             | Fact::Notice(_) => {}
             // What nobody reads yet.
-            Fact::Uptime { .. } | Fact::Clock(_) | Fact::MediaProved { .. } | Fact::Tunnel { .. } => {}
+            Fact::Uptime { .. } | Fact::MediaProved { .. } | Fact::Tunnel { .. } => {}
         }
         self.hang_listed();
         self.forget_evicted();
@@ -530,7 +535,13 @@ impl Ledger {
     fn received(&mut self, seen: &Observation, report: &ReceiverReport) {
         let Some(source) = self.directory.find(&seen.peer) else { return };
         let Some(last) = self.directory.device(source).map(|device| device.last_seen) else { return };
-        self.view.reported(seen, self.directory.find(&seen.subject), (source, last), report);
+        let by = self.directory.find(&seen.subject);
+        self.view.reported(seen, by, (source, last), report);
+        let sequence = report.highest_sequence as u16;
+        if let Some(by) = by.filter(|_| self.verdict.ended_with(source, report.ssrc, sequence)) {
+            let how = How::ReceivesNothing;
+            self.verdict.asked(source, Ask { at: seen.at, cite: seen.cite, by, how, attempt: 1 });
+        }
     }
 
     /// Whether the subject is an Internet host that a device of the site talks to: it is no device of the site.

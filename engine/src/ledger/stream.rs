@@ -233,6 +233,7 @@ mod tests {
             packets,
             bytes: packets * 1000,
             lost: 0,
+            sequence: 0,
             out_of_order: 0,
             duplicates: 0,
             jitter_16ticks: 16 * 90,

@@ -78,6 +78,52 @@ fn a_limit_bears_the_time_at_which_it_was_first_reached() {
     assert_eq!((limit.first, limit.evicted), (reached, 2));
 }
 
+/// How many are called gone after a camera that streamed for 100 s, number 1,099 the last, fell silent together with its
+/// reports, while its recorder reports this number as the highest that came.
+fn gone_where_the_recorder_has(highest: u32) -> usize {
+    let recorder = Mac([2, 0, 0, 0, 0, 0xd]);
+    let recorder_ip: IpAddr = "192.0.2.9".parse().unwrap();
+    let party = |mac, ip| Party { mac: Some(mac), ip: Some(ip), hop_limit: 64, ..Party::default() };
+    let (camera, client) = (party(CAMERA, IP), party(recorder, recorder_ip));
+    let to = |peer: Party, seen: Observation| Observation { peer, ..seen };
+    let mut ledger = ledger();
+    for (mac, ip) in [(CAMERA, IP), (recorder, recorder_ip), (FORGER, "192.0.2.8".parse().unwrap())] {
+        ledger.observe(&said(second(0), party(mac, ip), Fact::Binding { mac, ip, by: BindingBy::Claim }));
+    }
+    for at in 0..=110 {
+        if at < 100 {
+            ledger.observe(&heard(second(at), CAMERA, IP));
+            let media = StreamActivity {
+                destination: recorder_ip,
+                sequence: 1_000 + at as u16,
+                ..crate::verdict::second_of_media(7, second(at), second(at), Span::millis(40))
+            };
+            ledger.observe(&said(second(at), camera, Fact::Stream(Box::new(media))));
+        }
+        if at < 100 && at % 5 == 0 {
+            let clock = spanwatch_parsers::Clock { ssrc: 7, ntp: 1, rtp_ticks: 0 };
+            ledger.observe(&to(client, said(second(at), camera, Fact::Clock(clock))));
+        }
+        if at % 5 == 2 {
+            let highest_sequence = if at < 100 { 1_000 + at as u32 } else { highest };
+            let report =
+                ReceiverReport { ssrc: 7, fraction_lost: 0, lost: 0, highest_sequence, jitter_ticks: 0 };
+            ledger.observe(&to(camera, said(second(at), client, Fact::ReceiverReport(report))));
+        }
+        ledger.observe(&heard(second(at), recorder, recorder_ip));
+        ledger.observe(&heard(second(at), FORGER, "192.0.2.8".parse().unwrap()));
+        ledger.complete(second(at));
+    }
+    ledger.verdict.absences().len()
+}
+
+#[test]
+fn a_camera_is_gone_where_its_recorder_got_just_what_we_saw() {
+    assert_eq!(gone_where_the_recorder_has(1_099), 1);
+    // He got more than the mirror showed, or less: then something else is amiss.
+    assert_eq!([1_200, 1_050].map(gone_where_the_recorder_has), [0, 0]);
+}
+
 /// A camera that sends media for a minute to a recorder, who then sends the same data again and again to a MAC.
 fn asked_by_hardware_address(of: Mac) -> usize {
     let recorder = Mac([2, 0, 0, 0, 0, 0xd]);

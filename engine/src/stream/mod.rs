@@ -285,6 +285,7 @@ impl Stream {
             last: self.sum.last,
             packets: self.sum.packets,
             bytes: self.sum.bytes,
+            sequence: self.statistics.sequence(),
             lost: self.statistics.lost(),
             out_of_order: self.statistics.out_of_order,
             duplicates: self.statistics.duplicates,

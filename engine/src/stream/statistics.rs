@@ -84,6 +84,12 @@ impl Statistics {
         true
     }
 
+    /// The highest sequence number so far.
+    #[must_use]
+    pub const fn sequence(&self) -> u16 {
+        self.highest as u16
+    }
+
     /// Packets that never came.
     #[must_use]
     pub fn lost(&self) -> u64 {

@@ -66,6 +66,9 @@ pub fn evidence(absence: &Absence, directory: &Directory) -> Vec<Evidence> {
             How::HostUnreachable => {
                 ("icmp", format!("{by} says that the device does not answer on its link"))
             }
+            How::ReceivesNothing => {
+                ("rtcp", format!("{by} reports that no more of its media came than we saw"))
+            }
         };
         Evidence { at: ask.at, cite: Some(ask.cite), protocol: Some(protocol), text }
     }));
@@ -123,6 +126,7 @@ pub fn asked(absence: &Absence, directory: &Directory) -> String {
             How::Connect => "attempts to connect",
             How::Resend => "times the same data",
             How::HostUnreachable => "times \"host unreachable\"",
+            How::ReceivesNothing => "reports that nothing came",
         };
         let count = run.len().max(run.iter().map(|ask| usize::from(ask.attempt)).max().unwrap_or(0));
         Some(format!("{count} {what} in {} by {by}", length(last.at - first.at)))

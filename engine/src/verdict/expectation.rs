@@ -1,8 +1,20 @@
 //! What a device led us to expect: the pace of its media, learned per source, and of what else it says steadily.
+//!
+//! ```text
+//! media    |||||||||||||||||||||                      an encoder that stalls, or rests until something moves,
+//! reports    |    |    |    |    |    |    |          reports on (RFC 3550, 6.2): it lives
+//!
+//! media    |||||||||||||||||||||                      both stop together, and for longer than they ever did
+//! reports    |    |    |    |    .    .    .          as living devices do
+//!                              └ 5 s ┘
+//! ```
+//!
+//! How rare a pause is follows from those before: from their number and from the longest ([`Pace::rarity`]). The longer
+//! somebody was watched, and the evener he speaks, the sooner his silence is beyond the [budget](BUDGET_DAYS).
 
 use std::net::IpAddr;
 
-use spanwatch_parsers::{Activity, Span, StreamActivity, Time};
+use spanwatch_parsers::{Activity, Span, StreamActivity, StreamTransport, Time};
 
 use crate::few::FewBy;
 
@@ -12,8 +24,12 @@ pub struct Expectation {
     sources: FewBy<u32, Pace>,
     /// By flow.
     signs: FewBy<u64, Pace>,
+    /// The sender's own reports, by source.
+    reports: FewBy<u32, Pace>,
     newest: Time,
     learned: Option<Learned>,
+    /// Whether a source of its media went on after a pause in which nothing was lost.
+    pauses: bool,
 }
 
 /// What holds of all that is expected to go on, until one of them changes.
@@ -35,6 +51,8 @@ struct Pace {
     longest_gap: Span,
     /// Packets lost of it, from its start.
     lost: u64,
+    /// The highest sequence number of media in datagrams: inside a connection more may be under way.
+    sequence: Option<u16>,
     /// Seconds in which it was heard.
     seconds: u32,
     packets: u64,
@@ -42,7 +60,14 @@ struct Pace {
 
 impl Default for Expectation {
     fn default() -> Self {
-        Self { sources: FewBy::default(), signs: FewBy::default(), newest: Time::MIN, learned: None }
+        Self {
+            sources: FewBy::default(),
+            signs: FewBy::default(),
+            reports: FewBy::default(),
+            newest: Time::MIN,
+            learned: None,
+            pauses: false,
+        }
     }
 }
 
@@ -50,30 +75,24 @@ impl Expectation {
     /// Takes one second of media, and whether its way was cut in it; `offset` is packet time less watched time.
     pub fn media(&mut self, second: &StreamActivity, is_cut: bool, offset: Span) {
         let (first, last) = (second.first - offset, second.last - offset);
-        if self.sources.len() >= SOURCES_MAX
-            && !self.sources.contains_key(&second.ssrc)
-            && let Some(oldest) =
-                self.sources.iter().min_by_key(|(ssrc, pace)| (pace.last, **ssrc)).map(|(s, _)| *s)
-        {
-            self.sources.remove(&oldest);
+        if make_room(&mut self.sources, second.ssrc) {
             self.learn();
         }
         let newest = self.newest;
+        let is_in_datagrams = second.transport != StreamTransport::Interleaved;
         let begun = Pace {
-            to: second.destination,
-            first,
-            last,
-            longest_gap: Span::ZERO,
             lost: second.lost,
-            seconds: 1,
-            packets: second.packets,
+            sequence: is_in_datagrams.then_some(second.sequence),
+            ..Pace::new(second.destination, (first, last), second.packets)
         };
         let Some(pace) = self.sources.or_insert(second.ssrc, begun) else { return };
         let before = pace.expected(Pace::has_run, newest);
         if first - pace.last > PAUSE {
             // It paused and began again: what ran before is no measure of what runs now.
+            self.pauses |= second.lost <= pace.lost;
             *pace = begun;
         } else {
+            pace.sequence = begun.sequence;
             // A pause in which something was lost is not the sender's own.
             if second.lost <= pace.lost && !is_cut {
                 pace.went_on(second.longest_gap, (first, last));
@@ -91,17 +110,11 @@ impl Expectation {
     /// enough to be expected to go on. Whether its way was cut in it; `offset` is packet time less watched time.
     pub fn sign(&mut self, second: &Activity, (to, is_cut): (IpAddr, bool), offset: Span) -> bool {
         let (first, last) = (second.first - offset, second.last - offset);
-        if self.signs.len() >= SOURCES_MAX
-            && !self.signs.contains_key(&second.flow)
-            && let Some(oldest) =
-                self.signs.iter().min_by_key(|(flow, pace)| (pace.last, **flow)).map(|(flow, _)| *flow)
-        {
-            self.signs.remove(&oldest);
+        if make_room(&mut self.signs, second.flow) {
             self.learn();
         }
         let newest = self.newest;
-        let begun =
-            Pace { to, first, last, longest_gap: Span::ZERO, lost: 0, seconds: 1, packets: second.packets };
+        let begun = Pace::new(to, (first, last), second.packets);
         let Some(pace) = self.signs.or_insert(second.flow, begun) else { return false };
         let before = pace.expected(Pace::is_steady, newest);
         if first - pace.last > PAUSE {
@@ -116,6 +129,56 @@ impl Expectation {
         let (is_steady, after) = (pace.is_steady(), pace.expected(Pace::is_steady, newest));
         self.changed(newest, before != after);
         is_steady
+    }
+
+    /// Takes a report of the device's own on a source that it sends; `at` in watched time.
+    pub fn report(&mut self, ssrc: u32, to: IpAddr, at: Time) {
+        make_room(&mut self.reports, ssrc);
+        let begun = Pace::new(to, (at, at), 1);
+        let Some(pace) = self.reports.or_insert(ssrc, begun) else { return };
+        let pause = at - pace.last;
+        if pause > PAUSE {
+            *pace = begun;
+        } else if pause > Span::ZERO {
+            pace.went_on(pause, (pace.last, at));
+            pace.last = at;
+        }
+    }
+
+    /// Whether the last datagram of a source that was seen bore this sequence number.
+    #[must_use]
+    pub fn ended_with(&self, ssrc: u32, sequence: u16) -> bool {
+        self.sources.get(&ssrc).is_some_and(|pace| pace.has_run() && pace.sequence == Some(sequence))
+    }
+
+    /// Whether media stopped so long before `now`, in watched time, and its reports with it, that a living source does so
+    /// less often by chance than the [budget](BUDGET_DAYS) allows.
+    #[must_use]
+    pub fn is_beyond_chance(&self, now: Time) -> bool {
+        self.sources.iter().any(|source| self.has_stopped(source, now))
+    }
+
+    /// Whether that is no pause of the encoder's alone: one that [stalls](STALL_DAYS) reports on, and of such stalls too few
+    /// come with a first report so late.
+    #[must_use]
+    pub fn is_no_stall(&self, now: Time) -> bool {
+        let in_a_stall = bits(BUDGET_DAYS / STALL_DAYS);
+        let is_none = |source: (&u32, &Pace)| {
+            self.has_stopped(source, now)
+                && self.reports.get(source.0).is_some_and(|reports| {
+                    // A report that came since is a sign of life.
+                    reports.last <= source.1.last
+                        && reports.beats(reports.last - reports.first)
+                        && reports.rarity(now - reports.last) >= in_a_stall
+                })
+        };
+        !self.pauses && self.sources.iter().any(is_none)
+    }
+
+    fn has_stopped(&self, (ssrc, media): (&u32, &Pace), now: Time) -> bool {
+        let reports = self.reports.get(ssrc).map_or(0, |reports| reports.rarity(now - reports.last));
+        let by_chance = bits(BUDGET_DAYS.saturating_mul(LOOKS_A_DAY));
+        media.has_run() && media.rarity(now - media.last).saturating_add(reports) >= by_chance
     }
 
     /// Takes out what was ended on purpose: what went to `client`, and the source `ssrc`.
@@ -217,7 +280,39 @@ impl Expectation {
     }
 }
 
+/// Lets the one that was heard longest ago go, where there is no room for one more; whether one had to.
+fn make_room<K: Copy + Ord>(paces: &mut FewBy<K, Pace>, key: K) -> bool {
+    if paces.len() < SOURCES_MAX || paces.contains_key(&key) {
+        return false;
+    }
+    let oldest = paces.iter().min_by_key(|(key, pace)| (pace.last, **key)).map(|(key, _)| *key);
+    oldest.is_some_and(|oldest| paces.remove(&oldest).is_some())
+}
+
+/// The binary logarithm in thousandths, or a little less: straight between the powers of two; 0 of 0.
+fn bits(n: u64) -> u64 {
+    let Some(whole) = n.checked_ilog2() else { return 0 };
+    let power = 1_u64 << whole;
+    let rest = u128::from(n - power) * 1_000 / u128::from(power);
+    u64::from(whole) * 1_000 + u64::try_from(rest).unwrap_or(0)
+}
+
 impl Pace {
+    const fn new(to: IpAddr, (first, last): (Time, Time), packets: u64) -> Self {
+        Self { to, first, last, longest_gap: Span::ZERO, lost: 0, sequence: None, seconds: 1, packets }
+    }
+
+    /// How rare so long a pause is: once in two to the power of so many thousandths.
+    ///
+    /// The longest of n pauses is exceeded once in n times. Taken that long ones become rarer as with random arrivals
+    /// (P(longer than t) = e^(−t/τ)), one of x times the longest comes once in n^x times.
+    fn rarity(&self, silence: Span) -> u64 {
+        let (silence, longest) = (silence.0.max(0).unsigned_abs(), self.longest_gap.0.max(1).unsigned_abs());
+        let rarity =
+            u128::from(bits(self.seconds.into())).saturating_mul(silence.into()) / u128::from(longest);
+        if silence <= longest { 0 } else { u64::try_from(rarity).unwrap_or(u64::MAX) }
+    }
+
     /// Learns a pause of packet time, as far as anybody watched.
     fn went_on(&mut self, longest_gap: Span, (first, last): (Time, Time)) {
         let watched = last - first.min(self.last);
@@ -263,6 +358,15 @@ const STEADY_GAP: Span = Span::seconds(10);
 
 /// Of all that a device sends, media is sent last within this time.
 const TURN: Span = Span::millis(500);
+
+/// The budget of false alarms: less than one in so many days of one device.
+const BUDGET_DAYS: u64 = 10_000;
+
+/// A silence is judged once a second.
+const LOOKS_A_DAY: u64 = 86_400;
+
+/// An encoder stands still for seconds while all else goes on at most once in so many days.
+const STALL_DAYS: u64 = 100;
 
 /// A source silent for longer than this has paused.
 const PAUSE: Span = Span::seconds(30);
@@ -345,6 +449,47 @@ mod tests {
         media(&mut expectation, 1, s(0), s(60), Span::millis(100));
         media(&mut expectation, 1, s(600), s(605), Span::millis(100));
         assert!(!expectation.is_learned());
+    }
+
+    /// Whether it is no stall that a device whose media ran for so long, and whose reports came each 5 s from 2 s
+    /// on until `reports` s, says nothing until `now` s.
+    fn is_no_stall(media_s: i64, reports_s: i64, now_s: i64) -> bool {
+        let to = "192.0.2.9".parse().unwrap();
+        let mut expectation = Expectation::default();
+        (0..=media_s).for_each(|at| media(&mut expectation, 1, s(at), s(at), Span::millis(40)));
+        (2..=reports_s).step_by(5).for_each(|at| expectation.report(1, to, s(at)));
+        assert!(!expectation.is_no_stall(s(now_s)) || expectation.is_beyond_chance(s(now_s)));
+        expectation.is_no_stall(s(now_s))
+    }
+
+    #[test]
+    fn media_and_reports_that_stop_together_are_no_stall() {
+        assert!(is_no_stall(100, 100, 105));
+        assert!(!is_no_stall(100, 100, 102));
+    }
+
+    #[test]
+    fn who_still_reports_or_has_reported_rarely_only_rests() {
+        assert!(!is_no_stall(100, 105, 108));
+        assert!(!is_no_stall(30, 22, 35));
+        assert!(!is_no_stall(100, 0, 105));
+    }
+
+    #[test]
+    fn the_longer_the_history_the_sooner_it_is_no_stall() {
+        let after = |media_s: i64| (1..60).find(|more| is_no_stall(media_s, media_s, media_s + more));
+        assert_eq!([20, 42, 62, 102, 502].map(after), [None, Some(11), Some(10), Some(8), Some(6)]);
+    }
+
+    #[test]
+    fn who_ever_rested_may_rest_again() {
+        let to = "192.0.2.9".parse().unwrap();
+        let mut expectation = Expectation::default();
+        for at in (0..100).chain(140..1_000) {
+            media(&mut expectation, 1, s(at), s(at), Span::millis(40));
+        }
+        (2..=997).step_by(5).for_each(|at| expectation.report(1, to, s(at)));
+        assert!(!expectation.is_no_stall(s(1_010)));
     }
 
     #[test]

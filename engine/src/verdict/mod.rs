@@ -44,7 +44,7 @@ use expectation::Expectation;
 use fate::TOGETHER;
 use returns::{HOLE_MIN, Hole, Restart, Start};
 use running::Clocks;
-use witness::{Ask, Asks};
+use witness::{ANSWER, Ask, Asks, How, Silence};
 
 /// One absence, from the last sign of life to the first sign after.
 #[derive(Debug, Clone)]
@@ -85,6 +85,8 @@ pub struct Absence {
     /// Whether that source was asked for by nobody after its return, and counted its packets on: who starts anew knows
     /// nothing of it.
     pub is_unasked: bool,
+    /// Whether none of that source's packets is missing, and nobody asked in vain meanwhile: it stood still by itself.
+    pub stood_still: bool,
     /// Whether it has agreed to anything since its return.
     is_asked: bool,
     /// Whether its own clock shows that it ran all the time, and the frame.
@@ -136,6 +138,7 @@ impl Absence {
             restarted: None,
             resumed: None,
             is_unasked: false,
+            stood_still: false,
             is_asked: false,
             ran_on: None,
             glimpses: Vec::new(),
@@ -288,9 +291,12 @@ impl Verdict {
             && second.last >= ended
         {
             absence.resumed = Some((second.first, cite));
-            absence.is_unasked = !absence.is_asked
-                && second.transport != StreamTransport::Multicast
-                && second.lost > watch.expectation.lost(second.ssrc);
+            let is_lossy = second.lost > watch.expectation.lost(second.ssrc);
+            absence.is_unasked =
+                !absence.is_asked && second.transport != StreamTransport::Multicast && is_lossy;
+            absence.stood_still = !is_lossy
+                && second.transport != StreamTransport::Interleaved
+                && absence.asks.iter().all(|ask| ask.how == How::ReceivesNothing);
         }
         let is_of_before = watch.expectation.has_source(second.ssrc);
         let lost = second.lost > watch.expectation.lost(second.ssrc) && is_of_before;
@@ -317,6 +323,20 @@ impl Verdict {
             watch.asks.known(peer);
             watch.rearm(watch.due(), device, &mut self.deadlines);
         }
+    }
+
+    /// Says that a device reports on a source of its own media that it sends `to` somebody.
+    pub fn reports(&mut self, device: Number, (ssrc, to): (u32, IpAddr), at: Time) {
+        let offset = self.offset;
+        if let Some(watch) = self.watches.get_mut(device) {
+            watch.expectation.report(ssrc, to, at - offset);
+        }
+    }
+
+    /// Whether what a receiver got last of a device's media is the last that we saw.
+    #[must_use]
+    pub fn ended_with(&self, device: Number, ssrc: u32, sequence: u16) -> bool {
+        self.watches.get(device).is_some_and(|watch| watch.expectation.ended_with(ssrc, sequence))
     }
 
     /// Says that the device agreed to what `client` asked for: he notices when it answers no more.
@@ -349,11 +369,10 @@ impl Verdict {
         if !watch.asks.add(at, ask) {
             return;
         }
-        if watch.deadline.is_none()
-            && let Some(due) = watch.due()
-        {
-            // Its silence was given up as unknown; a refused ask can still settle it.
-            self.rearm(device, Some(due.max(at)));
+        // A refused ask settles it, also after its silence was given up as unknown.
+        let due = watch.due().map(|due| due.max(at + ANSWER));
+        if due.is_some() && watch.deadline.is_none_or(|deadline| Some(deadline) > due) {
+            self.rearm(device, due);
         }
     }
 
@@ -503,7 +522,12 @@ impl Verdict {
         if self.veiled.contains_key(&device) {
             return Some(due + JUDGE_AGAIN);
         }
-        let mut refusals = watch.asks.refused(since, due);
+        let silence = match &watch.expectation {
+            it if it.is_no_stall(due) => Silence::OfAll,
+            it if it.is_beyond_chance(due) => Silence::BeyondChance,
+            _ => Silence::Usual,
+        };
+        let mut refusals = watch.asks.refused((since, due), silence);
         refusals.retain(|ask| !self.is_just_back(ask.by, ask.at));
         let is_asker = |number: Number| refusals.iter().any(|ask| ask.by == number);
         if !refusals.is_empty() && self.by_last.is_empty() {
@@ -515,8 +539,10 @@ impl Verdict {
         let others = later.filter(|(_, number)| *number != device && !is_asker(*number));
         let others_heard = if refusals.is_empty() { 0 } else { others.take(OTHERS_COUNTED).count() };
         if others_heard == 0 {
-            let asked_again = watch.asks.next_after(due);
-            return if due - since < GIVE_UP { Some(due + JUDGE_AGAIN) } else { asked_again };
+            // Whom nobody asks any more is not looked at any more either.
+            let again = Some(due + JUDGE_AGAIN).filter(|_| due - since < GIVE_UP);
+            let asked = watch.asks.next_after(due - ANSWER).map(|at| at + ANSWER);
+            return again.into_iter().chain(asked).min();
         }
         if self.is_still_gone(device) {
             return None;
@@ -570,6 +596,7 @@ impl Verdict {
             restarted: None,
             resumed: None,
             is_unasked: false,
+            stood_still: false,
             is_asked: false,
             ran_on: None,
             glimpses: Vec::new(),

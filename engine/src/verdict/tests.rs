@@ -29,6 +29,7 @@ pub(crate) fn second(ssrc: u32, first: Time, last: Time, longest_gap: Span) -> S
         packets: 5,
         bytes: 5_000,
         lost: 0,
+        sequence: 0,
         out_of_order: 0,
         duplicates: 0,
         jitter_16ticks: 0,
@@ -68,6 +69,46 @@ fn a_camera_that_stops_and_answers_nothing_is_offline() {
     let [absence] = verdict.absences() else { panic!("one absence") };
     assert_eq!((absence.since, absence.detected, absence.ended), (s(60), s(65), None));
     assert_eq!(verdict.history(CAMERA, s(65)), [(s(0), State::Online), (s(60), State::Offline)]);
+}
+
+/// A camera that streams and reports on it for 300 s; its recorder's report comes so long after, one of the camera's
+/// own as well where it is said.
+fn when_missed(missed_after: Option<i64>, reports_after: Option<i64>) -> Option<Time> {
+    let mut verdict = Verdict::default();
+    for at in 0..=310 {
+        let now = (s(at), cite(at.unsigned_abs()));
+        [RECORDER, OTHER].into_iter().for_each(|device| verdict.heard(device, now, now));
+        let is_report = at <= 300 && at % 5 == 3 || reports_after.is_some_and(|after| at == 300 + after);
+        if at <= 300 || is_report {
+            verdict.heard(CAMERA, now, now);
+        }
+        if at <= 300 {
+            let media = second(7, s(at), s(at), Span::millis(40));
+            verdict.streamed(CAMERA, &media, Some(RECORDER), now.1);
+        }
+        if is_report {
+            verdict.reports(CAMERA, (7, "192.0.2.9".parse().unwrap()), s(at));
+        }
+        if missed_after.is_some_and(|after| at == 300 + after) {
+            let how = How::ReceivesNothing;
+            verdict.asked(CAMERA, Ask { at: s(at), cite: now.1, by: RECORDER, how, attempt: 1 });
+        }
+        verdict.advance(s(at));
+    }
+    verdict.absences().first().map(|absence| absence.detected)
+}
+
+#[test]
+fn whose_media_and_reports_end_and_whose_recorder_gets_nothing_is_offline_after_five_seconds() {
+    assert_eq!(when_missed(Some(3), None), Some(s(305)));
+    assert_eq!(when_missed(Some(7), None), Some(s(307)));
+}
+
+#[test]
+fn whose_recorder_says_nothing_or_who_reports_on_is_only_quiet() {
+    assert_eq!(when_missed(None, None), None);
+    assert_eq!(when_missed(Some(1), None), None);
+    assert_eq!(when_missed(Some(7), Some(4)), None);
 }
 
 #[test]

@@ -5,6 +5,10 @@
 //! show one direction only. Only who received the device's media counts as an
 //! asker, and the routers: a scanner's unanswered probe of a closed port, or a
 //! stranger's, says nothing of a device (facts, offline_and_switch 9.1, Q1 to Q5).
+//!
+//! A receiver of media over UDP may say it without asking: his report names the highest number that came (RFC 3550,
+//! 6.4.1). Where that is the last that the mirror showed, he still wants it and gets no more, and the mirror hides
+//! nothing. It takes more to tell that from an encoder's pause: [`super::expectation::Expectation::is_beyond_chance`].
 
 use std::collections::VecDeque;
 
@@ -25,6 +29,19 @@ pub enum How {
     Resend,
     /// A router's word that it does not find the device on its link.
     HostUnreachable,
+    /// A receiver's report: what we saw last of its media is the last that came.
+    ReceivesNothing,
+}
+
+/// How strange it is that a device says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Silence {
+    /// Not very.
+    Usual,
+    /// Its media stopped, as a living source's does not by chance.
+    BeyondChance,
+    /// And so did its reports on it: it is no stall of the encoder's either.
+    OfAll,
 }
 
 /// One ask.
@@ -105,17 +122,23 @@ impl Asks {
     }
 
     /// The asks after `since` and until `until` that prove a refusal: for each way of asking
-    /// that was refused, the asks that show it. Empty where none was.
+    /// that was refused, the asks that show it. Empty where none was. The stranger
+    /// the silence itself, the less is needed.
     #[must_use]
-    pub fn refused(&self, since: Time, until: Time) -> Vec<Ask> {
-        let is_in_time = |at: Time| at > since && at <= until;
-        let in_time: Vec<&(Time, Ask)> = self.latest().filter(|(at, _)| is_in_time(*at)).collect();
+    pub fn refused(&self, (since, until): (Time, Time), silence: Silence) -> Vec<Ask> {
+        let is_in_time = |(at, ask): &&(Time, Ask)| {
+            let after = if ask.how == How::ReceivesNothing { MISSED_FOR } else { Span::ZERO };
+            *at > since + after && *at <= until
+        };
+        let in_time: Vec<&(Time, Ask)> = self.latest().filter(is_in_time).collect();
         let mut refused = Vec::new();
-        for how in [How::Resolve, How::Connect, How::Resend, How::HostUnreachable] {
+        for how in [How::Resolve, How::Connect, How::Resend, How::HostUnreachable, How::ReceivesNothing] {
             let mut ways: Vec<(Time, Ask)> =
                 in_time.iter().filter(|(_, ask)| ask.how == how).map(|it| **it).collect();
             ways.sort_by_key(|(at, ask)| (ask.by, *at, ask.cite));
-            if let Some(run) = ways.chunk_by(|a, b| a.1.by == b.1.by).find(|run| self.is_refused(how, run)) {
+            if let Some(run) =
+                ways.chunk_by(|a, b| a.1.by == b.1.by).find(|run| self.is_refused(how, run, (until, silence)))
+            {
                 refused.extend(run.iter().take(SHOWN_MAX).map(|(_, ask)| *ask));
             }
         }
@@ -127,10 +150,15 @@ impl Asks {
     }
 
     /// Whether these asks by one asker, in order, show that he was not answered.
-    fn is_refused(&self, how: How, asks: &[(Time, Ask)]) -> bool {
+    fn is_refused(&self, how: How, asks: &[(Time, Ask)], (until, silence): (Time, Silence)) -> bool {
         match how {
             How::HostUnreachable => asks.len() >= WORDS,
-            How::Connect | How::Resend => asks.iter().any(|(_, ask)| ask.attempt >= ATTEMPTS),
+            // That nothing comes any more may be the encoder's silence alone.
+            How::ReceivesNothing => silence == Silence::OfAll && !asks.is_empty(),
+            How::Connect | How::Resend => asks.iter().any(|(at, ask)| {
+                let is_enough = ask.attempt >= ATTEMPTS_MIN && until - *at >= ANSWER;
+                ask.attempt >= ATTEMPTS || silence >= Silence::BeyondChance && is_enough
+            }),
             How::Resolve => asks.windows(RESOLVES).any(|run| match run {
                 [(first, _), .., (last, ask)] => {
                     // Who still sends to the hardware address that he asks for had his answer unseen by us.
@@ -145,12 +173,18 @@ impl Asks {
 
 /// The same segment for the third time (Q2: about 1, 2 and 4 s apart).
 const ATTEMPTS: u16 = 3;
+/// Or for the second time and unanswered again, by one who fell silent beyond chance: then a lost segment explains nothing.
+const ATTEMPTS_MIN: u16 = 2;
+/// So long an answer takes at most.
+pub(super) const ANSWER: Span = Span::millis(200);
 /// Requests by one asker ...
 const RESOLVES: usize = 3;
 /// ... within this time (Q1).
 const RESOLVES_WITHIN: Span = Span::seconds(5);
 /// A router's word counts from the second time on: one frame can be forged.
 const WORDS: usize = 2;
+/// A receiver misses nothing before the next picture is due.
+const MISSED_FOR: Span = Span::seconds(1);
 /// Asks kept of one device.
 const ASKS_MAX: usize = 64;
 /// Receivers kept of one device's media.
@@ -176,7 +210,11 @@ mod tests {
     }
 
     fn refused(all: &[Ask]) -> usize {
-        asks(all).refused(Time(0), Time(100_000_000_000)).len()
+        asks(all).refused((Time(0), Time(100_000_000_000)), Silence::Usual).len()
+    }
+
+    fn refused_in(silence: Silence, one: Ask) -> usize {
+        asks(&[one]).refused((Time(0), Time(100_000_000_000)), silence).len()
     }
 
     #[test]
@@ -188,7 +226,7 @@ mod tests {
     fn who_goes_on_sending_was_not_refused() {
         let mut asks = asks(&[1, 2, 3].map(|s| ask(s, 1, How::Resolve, 1)));
         asks.addressed(Number(1), Time(4_000_000_000));
-        assert_eq!(asks.refused(Time(0), Time(100_000_000_000)), []);
+        assert_eq!(asks.refused((Time(0), Time(100_000_000_000)), Silence::Usual), []);
     }
 
     #[test]
@@ -201,6 +239,23 @@ mod tests {
     fn a_routers_word_counts_from_the_second_time_on() {
         assert_eq!(refused(&[ask(1, 9, How::HostUnreachable, 1)]), 0);
         assert_eq!(refused(&[1, 2].map(|s| ask(s, 9, How::HostUnreachable, 1))), 2);
+    }
+
+    #[test]
+    fn a_receivers_word_counts_a_second_after_the_silence_began() {
+        assert_eq!(refused_in(Silence::OfAll, ask(1, 1, How::ReceivesNothing, 1)), 0);
+        assert_eq!(refused_in(Silence::OfAll, ask(2, 1, How::ReceivesNothing, 1)), 1);
+        assert_eq!(refused_in(Silence::OfAll, ask(2, 77, How::ReceivesNothing, 1)), 0);
+        assert_eq!(refused_in(Silence::BeyondChance, ask(2, 1, How::ReceivesNothing, 1)), 0);
+    }
+
+    #[test]
+    fn a_second_attempt_is_enough_where_the_silence_is_beyond_chance() {
+        for how in [How::Connect, How::Resend] {
+            let counts = |silence| [1, 2].map(|attempt| refused_in(silence, ask(2, 1, how, attempt)));
+            assert_eq!([Silence::Usual, Silence::BeyondChance].map(counts), [[0, 0], [0, 1]]);
+            assert_eq!(refused_in(Silence::BeyondChance, ask(100, 1, how, 2)), 0);
+        }
     }
 
     #[test]
@@ -218,7 +273,7 @@ mod tests {
     #[test]
     fn asks_before_the_silence_do_not_count() {
         let asks = asks(&[1, 2, 3].map(|s| ask(s, 1, How::Resolve, 1)));
-        assert_eq!(asks.refused(Time(1_000_000_000), Time(9_000_000_000)), []);
+        assert_eq!(asks.refused((Time(1_000_000_000), Time(9_000_000_000)), Silence::Usual), []);
     }
 
     #[test]

@@ -114,6 +114,8 @@ pub struct StreamActivity {
     pub packets: u64,
     /// RTP bytes, header included.
     pub bytes: u64,
+    /// The highest sequence number so far.
+    pub sequence: u16,
     /// Packets that never came, since the stream began (RFC 3550, A.3), never negative.
     pub lost: u64,
     /// Packets that came late, since the stream began.

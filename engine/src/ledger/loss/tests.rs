@@ -65,6 +65,7 @@ impl Site {
             packets: 100 - ours.min(99),
             bytes: 100_000,
             lost,
+            sequence: 0,
             out_of_order: 0,
             duplicates: 0,
             jitter_16ticks: 0,
