@@ -368,14 +368,17 @@ struct Told<'a> {
     vlans: Vec<u16>,
 }
 
-/// When devices went and came, what lies within [`AT_ONCE`] of one another taken for one moment.
+/// When devices went and came. Who went within [`AT_ONCE`] of one another went for one reason; who came back is served by
+/// a port of his own, and each of these may change the tree, in so many words where they are [`ONE`] apart.
 fn moments(known: &Known<'_>) -> Vec<Time> {
-    let losses = known.absences.iter().map(|it| it.since);
-    let returns = known.absences.iter().filter_map(|it| it.ended).map(|(at, _)| at);
-    let mut all: Vec<Time> = losses.chain(returns).collect();
-    all.sort_unstable();
-    all.dedup_by(|later, first| *later - *first <= AT_ONCE);
-    all
+    let apart = |mut all: Vec<Time>, apart: Span| {
+        all.sort_unstable();
+        all.dedup_by(|later, first| *later - *first <= apart);
+        all
+    };
+    let losses = known.absences.iter().map(|it| it.since).collect();
+    let returns = known.absences.iter().filter_map(|it| it.ended).map(|(at, _)| at).collect();
+    [apart(losses, AT_ONCE), apart(returns, ONE)].concat()
 }
 
 impl<'a> Told<'a> {
