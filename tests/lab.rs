@@ -77,8 +77,8 @@ fn a_camera_that_dies_in_the_lab_is_reported_as_it_was() {
 }
 
 /// What was said live is what a replay says of the frames of that time, as another program captured them beside it. Each
-/// program has a stamp of its own for a frame that the kernel had not stamped before, so that times differ by microseconds,
-/// and with them the ids of findings that begin then.
+/// program has a stamp of its own for a frame that bears none (TCP between namespaces: Linux keeps the time of sending in
+/// its place), so that times differ a little, and with them the ids of findings that begin then.
 fn assert_live_is_replay(live: &Value, beside: &Path, scratch: &Scratch) {
     let port = &live["capture"]["inputs"][0];
     assert_eq!([&port["sent"], &port["dropped"]], [0, 0], "{port}");
@@ -190,5 +190,6 @@ fn captures_with_truth(folder: &Path) -> Vec<PathBuf> {
     captures
 }
 
-/// Two programs that read the same port stamp a frame at most so far apart.
-const STAMPS_APART_NS: u64 = 1_000_000;
+/// Two programs that read the same port stamp a frame at most so far apart: microseconds, or for as long as the machine
+/// takes the processor away between the two.
+const STAMPS_APART_NS: u64 = 50_000_000;

@@ -24,6 +24,11 @@ class Capture:
         net.wait_for("dumpcap does not start", lambda: self.raw.exists() and self.raw.stat().st_size > 0, START_LIMIT_S)
         self.started = time.time()
 
+    def catch_up(self) -> None:
+        """Waits until every frame that has arrived is written; dumpcap leaves unread what it has not taken when it ends."""
+        now = time.time()
+        net.wait_for("no later frame is written", lambda: last_stamp(self.raw.read_bytes()) > now, END_LIMIT_S)
+
     def stop(self, to: Path) -> dict:
         """Ends the capture and puts it at `to`; gives when, and dumpcap's own counts."""
         ended = time.time()
@@ -75,6 +80,18 @@ def without_machine(pcapng: bytes) -> bytes:
     return b"".join([*out, pcapng[at:]])
 
 
+def last_stamp(pcapng: bytes) -> float:
+    """When the last whole frame of dumpcap's file was captured, in seconds of Unix time; 0 where there is none."""
+    at, last = 0, 0.0
+    while at + 12 <= len(pcapng):
+        kind, length = struct.unpack_from("=II", pcapng, at)
+        if kind == FRAME and at + length <= len(pcapng):
+            high, low = struct.unpack_from("=II", pcapng, at + 12)
+            last = (high << 32 | low) / 1e9
+        at += length
+    return last
+
+
 def wanted_options(order: str, options: bytes, unwanted: set[int]) -> bytes:
     """Options of a pcapng block without some of them."""
     out = b""
@@ -87,6 +104,8 @@ def wanted_options(order: str, options: bytes, unwanted: set[int]) -> bytes:
     return out
 
 
+# An enhanced packet block.
+FRAME = 6
 # Block type, where its options begin, and which of them to leave out:
 # of the section its hardware and system, of the interface its system.
 HEADERS = [(0x0A0D0D0A, 24, {2, 3}), (1, 16, {12})]

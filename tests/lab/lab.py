@@ -143,6 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
         live(site, story)
         if beside:
             beside.stop()
+            mirror.catch_up()
         story.captured(mirror.stop(arguments.out))
         story.write()
     finally:

@@ -277,6 +277,8 @@ def add_mirror(core: plan.Switch) -> None:
     plug((core.name, plan.MIRROR_PORT, port_mac(core, plan.MIRROR_PORT)), (TAP, MIRROR, "02:00:00:00:00:01"))
     ip(core.name, f"link set {plan.MIRROR_PORT} up")
     ip(TAP, f"link set {MIRROR} up promisc on arp off")
+    # One processor hands on what arrives there, or two programs could see frames of two processors in different orders.
+    inside(TAP, "sh", "-c", f"echo 1 > /sys/class/net/{MIRROR}/queues/rx-0/rps_cpus")
     for port in ports(core):
         inside(core.name, "tc", "qdisc", "add", "dev", port, "clsact")
         mirror(port)
