@@ -1,4 +1,4 @@
-//! What an intercom and an exchange say of themselves in TLS, SSH and SIP, as the report tells it.
+//! What devices say of themselves as the report tells it: an intercom and an exchange in TLS, SSH and SIP, a camera over ONVIF.
 
 mod support;
 
@@ -21,6 +21,22 @@ fn report() -> Value {
 
 fn device<'a>(report: &'a Value, id: &str) -> &'a Value {
     list(report, "devices").find(|device| device["id"] == id).expect("a device of the capture")
+}
+
+#[test]
+fn a_camera_tells_who_it_is_and_how_it_sends_its_pictures() {
+    let report = replay(&support::project("pcaps/onvif-dialogues.pcap"));
+    let camera = device(&report, "192.0.2.7");
+    let who = ["vendor", "model", "firmware", "serial", "name", "hostname"].map(|key| &camera[key]);
+    let expected =
+        ["Mockup Manufacturer", "Mockup Model", "Mockup_15_14_13", "00000000", "PREDATOR", "IPNC-RDK"];
+    assert_eq!(who, expected);
+    let profile = json!({
+        "token": "main", "name": "main", "codec": "H264", "width": 1_920, "height": 1_080, "frame_rate": 5,
+        "bitrate_bps": 1_000_000,
+    });
+    assert_eq!(camera["profiles"], json!([profile]));
+    assert_eq!(device(&report, "192.0.2.9")["profiles"], Value::Null);
 }
 
 #[test]

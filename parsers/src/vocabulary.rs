@@ -23,7 +23,8 @@ pub use conversation::{Exchange, Login, Outcome, TimeStep, Timekeeping};
 pub use fact::{About, BindingBy, Fact};
 pub use key::{Concluded, Key, Label};
 pub use media::{
-    Clock, Ended, Media, Origin, ReceiverReport, StreamActivity, StreamAnnounced, StreamTransport,
+    Clock, Ended, Media, MediaProfile, Origin, ReceiverReport, StreamActivity, StreamAnnounced,
+    StreamTransport,
 };
 pub use network::{
     Admission, Attached, Interface, Lease, LinkPower, MembershipChange, MembershipQuery, Neighbor,

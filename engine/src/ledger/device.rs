@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use spanwatch_parsers::{Mac, Text, Time};
+use spanwatch_parsers::{Mac, MediaProfile, Text, Time};
 
 use super::binding::{Bond, Witness};
 use super::identity::{Attribute, Identity};
@@ -69,6 +69,8 @@ pub struct Device {
     pub pulled_from: Few<IpAddr>,
     /// Addresses of others that it names as the origin of media that it serves.
     pub origins: Few<IpAddr>,
+    /// How it says that it is set to send its pictures.
+    pub profiles: Box<[MediaProfile]>,
     /// Where it hangs.
     pub attachment: Option<Box<Attachment>>,
     /// Its row in the site's own list.
@@ -142,6 +144,7 @@ impl Device {
             services: FewBy::default(),
             pulled_from: Few::default(),
             origins: Few::default(),
+            profiles: Box::default(),
             attachment: None,
             listing: None,
         }
@@ -256,6 +259,9 @@ impl Device {
         }
         for (bond, witness) in other.bonds {
             self.bonds.or_insert(bond, witness);
+        }
+        if self.profiles.is_empty() {
+            self.profiles = other.profiles;
         }
         self.lost = self.lost.or(other.lost);
         self.answers_for_others |= other.answers_for_others;

@@ -186,6 +186,9 @@ impl Ledger {
             Fact::Stream(stream) => self.stream(seen, stream),
             Fact::Binding { mac, ip, by } => self.bind(*mac, *ip, *by, seen),
             Fact::Interfaces(interfaces) => self.interfaces(interfaces, seen),
+            Fact::MediaProfiles(profiles) => {
+                self.with_subject(seen, |device, _| device.profiles.clone_from(profiles));
+            }
             Fact::Asked { target, of } => {
                 self.asked(seen, (*target, *of), How::Resolve, 1);
                 self.probed(seen);

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
-use spanwatch_parsers::{Outcome, StreamTransport, Text, Time, TlsRole};
+use spanwatch_parsers::{MediaProfile, Outcome, StreamTransport, Text, Time, TlsRole};
 
 use super::time::{Stamp, rfc3339, rfc3339_of_seconds};
 use super::{
     Alternative, Attachment, Blind, Capture, CaptureCounts, CaptureInput, Certificate, DataList, Decimal,
-    Device, Evidence, Finding, History, Identity, Input, Limit, Port, Report, Revision, Service, Session,
-    Stream, Summary, Switch, Tls,
+    Device, Evidence, Finding, History, Identity, Input, Limit, Port, Profile, Report, Revision, Service,
+    Session, Stream, Summary, Switch, Tls,
 };
 use crate::clock::GapReason;
 use crate::detectors::references::References;
@@ -279,6 +279,7 @@ fn device(
         switch: attachment,
         inventory: device.listing.as_ref().map(|row| row.shown()),
         tls: tls(ledger, number),
+        profiles: device.profiles.iter().map(profile).collect(),
         first_seen: Stamp(device.first_seen),
         last_seen: Stamp(device.last_seen),
         packets: device.packets,
@@ -300,6 +301,18 @@ fn bonded(bond: &Bond, witness: &Witness) -> Identity {
         time: Stamp(witness.at),
         input: witness.cite.input(),
         frame: witness.cite.frame(),
+    }
+}
+
+fn profile(profile: &MediaProfile) -> Profile {
+    Profile {
+        token: profile.token.to_string(),
+        name: profile.name.as_ref().map(ToString::to_string),
+        codec: profile.codec.as_ref().map(ToString::to_string),
+        width: profile.width,
+        height: profile.height,
+        frame_rate: profile.frame_rate,
+        bitrate_bps: profile.bitrate_kbps.map(|kbps| u64::from(kbps).saturating_mul(1_000)),
     }
 }
 

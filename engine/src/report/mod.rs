@@ -260,6 +260,8 @@ pub struct Device {
     pub inventory: Option<BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tls: Vec<Tls>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<Profile>,
     pub first_seen: Stamp,
     pub last_seen: Stamp,
     pub packets: u64,
@@ -322,6 +324,27 @@ pub struct Tls {
     pub certificate: Option<Certificate>,
     pub first_seen: Stamp,
     pub last_seen: Stamp,
+}
+
+/// One of `profiles`: how the device says that it is set to send its pictures.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Profile {
+    pub token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// At most so many pictures a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_rate: Option<u32>,
+    /// At most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bitrate_bps: Option<u64>,
 }
 
 /// The `certificate` that a side of TLS proved itself with.

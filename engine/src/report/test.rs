@@ -124,6 +124,7 @@ fn device(id: &str, name: &str) -> Device {
         }),
         inventory: None,
         tls: Vec::new(),
+        profiles: Vec::new(),
         first_seen: super::time::Stamp::default(),
         last_seen: super::time::Stamp::default(),
         packets: 1,

@@ -11,15 +11,15 @@
 //!
 //! Source: ONVIF Core Specification 23.12, 5.9.4 (who may ask what), 7.3.2 (scopes), 8; ONVIF Media Service Specification, 5.15;
 //! OASIS WSS UsernameToken Profile 1.1; topics: ONVIF Imaging Service Specification, 6, and the fact base, protocols 1.
-//! Left out: profiles, which tell how media is encoded and nothing of their device; what else devices notify of, as motion;
-//! and what is set rather than told.
+//! Left out: what else devices notify of, as motion; and what is set rather than told.
 
 mod interface;
 mod notice;
+mod profile;
 
 use crate::protocols::rtsp::{Credentials, url};
 use crate::time::Time;
-use crate::vocabulary::{Interface, Key, Notice, Text};
+use crate::vocabulary::{Interface, Key, MediaProfile, Notice, Text};
 use crate::xml::{self, Path, Piece};
 
 /// What a client asks for, and as whom.
@@ -42,6 +42,8 @@ pub struct Answer {
     pub clock: Option<Clock>,
     /// Its network interfaces, where it tells them.
     pub interfaces: Vec<Interface>,
+    /// How it is set to send its pictures, where it tells that.
+    pub profiles: Vec<MediaProfile>,
     /// What it notifies of who asks for that (`PullMessages`).
     pub notices: Vec<Notice>,
     /// Whether it refuses for want of a right login.
@@ -103,6 +105,7 @@ impl Answer {
         }
         let mut answer = Self::default();
         let mut interfaces = interface::Reader::default();
+        let mut profiles = profile::Reader::default();
         let mut notices = notice::Reader::default();
         let mut is_envelope = false;
         xml::walk(envelope, |path, piece| {
@@ -110,12 +113,14 @@ impl Answer {
             match (path.at(2), piece) {
                 _ if !is_envelope || path.at(1) != "Body" => {}
                 ("GetNetworkInterfacesResponse", piece) => interfaces.take(path, &piece),
+                ("GetProfilesResponse", piece) => profiles.take(path, &piece),
                 ("PullMessagesResponse", piece) => notices.take(path, &piece),
                 (_, Piece::Text(text)) => answer.take(path, text),
                 (_, Piece::Open(_)) => {}
             }
         });
-        (answer.interfaces, answer.notices) = (interfaces.end(), notices.notices);
+        (answer.interfaces, answer.profiles) = (interfaces.end(), profiles.profiles);
+        answer.notices = notices.notices;
         is_envelope.then_some(answer)
     }
 
@@ -431,6 +436,7 @@ mod tests {
             message("tns1:VideoSource/GlobalSceneChange/ImagingService", &item("State", "1")),
             message("t:Device/t:HardwareFailure/t:StorageFailure", &item("Failed", "false")),
             message("tns1:RuleEngine/TamperDetector/Tamper", &item("Score", "7")),
+            message("tns1:RuleEngine/CellMotionDetector/Tamper", &item("IsTamper", "true")),
         ];
         let expected = [
             (NoticeKind::VideoSignalLost, "VideoSource/SignalLoss", Some("source_1"), Some(true)),
@@ -446,6 +452,7 @@ mod tests {
                 Some("source_1"),
                 Some(false),
             ),
+            (NoticeKind::Tampering, "RuleEngine/CellMotionDetector/Tamper", Some("source_1"), Some(true)),
         ];
         let pulled = answer(&format!("<tev:PullMessagesResponse>{}", body.concat()));
         assert_eq!(noted(&pulled.notices), expected);
@@ -455,6 +462,44 @@ mod tests {
         );
         let pushed = Request::read(pushed.as_bytes()).unwrap();
         assert_eq!((pushed.operation.as_str(), noted(&pushed.notices)), ("Notify", expected.to_vec()));
+    }
+
+    #[test]
+    fn profiles_tell_how_pictures_are_sent_in_both_media_services() {
+        let set = "<tt:Encoding>H264</tt:Encoding><tt:Resolution><tt:Width>1920</tt:Width><tt:Height>1080</tt:Height>\
+            </tt:Resolution><tt:RateControl><tt:FrameRateLimit>25</tt:FrameRateLimit><tt:BitrateLimit>4096</tt:BitrateLimit>";
+        let first = format!(
+            "<trt:GetProfilesResponse><trt:Profiles token='main'><tt:Name>Main</tt:Name><tt:VideoSourceConfiguration>\
+             <tt:Name>x</tt:Name></tt:VideoSourceConfiguration><tt:AudioEncoderConfiguration><tt:Encoding>G711</tt:Encoding>\
+             </tt:AudioEncoderConfiguration><tt:VideoEncoderConfiguration><tt:Name>y</tt:Name>{set}</tt:RateControl>\
+             </tt:VideoEncoderConfiguration></trt:Profiles><trt:Profiles token='sub'><tt:Name>Sub</tt:Name>"
+        );
+        let second = format!(
+            "<tr2:GetProfilesResponse><tr2:Profiles token='main'><tr2:Name>Main</tr2:Name><tr2:Configurations>\
+             <tr2:VideoEncoder>{}</tt:RateControl></tr2:VideoEncoder></tr2:Configurations></tr2:Profiles>",
+            set.replace(">25<", ">25.0<")
+        );
+        let main = MediaProfile {
+            token: "main".into(),
+            name: Some("Main".into()),
+            codec: Some("H264".into()),
+            width: Some(1_920),
+            height: Some(1_080),
+            frame_rate: Some(25),
+            bitrate_kbps: Some(4_096),
+        };
+        let sub = MediaProfile { token: "sub".into(), name: Some("Sub".into()), ..MediaProfile::default() };
+        assert_eq!(answer(&first).profiles, [main.clone(), sub]);
+        assert_eq!(answer(&second).profiles, [main]);
+        assert!(answer("<GetProfilesResponse/>").profiles.is_empty());
+    }
+
+    #[test]
+    fn profiles_beyond_the_most_are_left_out() {
+        let one = "<Profiles token='x'><VideoEncoderConfiguration><Encoding>JPEG</Encoding></VideoEncoderConfiguration></Profiles>";
+        let last = one.replace("JPEG", "H265");
+        let profiles = answer(&format!("<GetProfilesResponse>{}{last}", one.repeat(64))).profiles;
+        assert_eq!((profiles.len(), profiles[63].codec.as_ref().map(Text::as_str)), (64, Some("JPEG")));
     }
 
     #[test]

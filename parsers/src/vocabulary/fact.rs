@@ -21,6 +21,8 @@ pub enum Fact {
     Asked { target: IpAddr, of: Option<Mac> },
     /// The subject told everybody, unasked, which address it holds (gratuitous ARP, RFC 5227, 2.3).
     Announced,
+    /// The subject tells how it is set to send its pictures, all of its profiles.
+    MediaProfiles(Box<[MediaProfile]>),
     /// The subject forwards packets for others: it says so itself (router advertisement), or DHCP does.
     Router,
     /// The subject tells the hosts of its link how they are to use it as their router (RFC 4861, 4.2).

@@ -147,3 +147,22 @@ pub struct Media {
     /// RTP bytes, header included.
     pub bytes: u32,
 }
+
+/// One way in which a device is set to send pictures (ONVIF, GetProfiles). What is absent it did not tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MediaProfile {
+    /// What its device knows it by; empty where it tells none.
+    pub token: Text,
+    /// What people know it by.
+    pub name: Option<Text>,
+    /// As `H264`, in the device's own spelling.
+    pub codec: Option<Text>,
+    /// In pixels.
+    pub width: Option<u32>,
+    /// In pixels.
+    pub height: Option<u32>,
+    /// At most so many pictures a second.
+    pub frame_rate: Option<u32>,
+    /// At most so many kbit/s.
+    pub bitrate_kbps: Option<u32>,
+}

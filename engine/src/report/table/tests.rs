@@ -112,6 +112,7 @@ fn device(id: &str, ip: &str) -> Device {
         }),
         inventory: None,
         tls: Vec::new(),
+        profiles: Vec::new(),
         first_seen: Stamp::default(),
         last_seen: Stamp::default(),
         packets: 1,

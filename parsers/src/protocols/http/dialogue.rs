@@ -11,6 +11,7 @@
 //! | Login | server | a request with `Authorization` or a UsernameToken is answered |
 //! | TimeOfDay | server | it tells its clock (ONVIF GetSystemDateAndTime) |
 //! | Interfaces | server | it tells them (ONVIF GetNetworkInterfaces) |
+//! | MediaProfiles | server | it tells them (ONVIF GetProfiles) |
 //! | Origin | server | a recorder lists its channels |
 //! | Notice | who notifies | a fault of its own is pulled from it (ONVIF PullMessages), or it posts it (Notify) |
 //!
@@ -206,6 +207,9 @@ impl Dialogue {
         }
         if !answer.interfaces.is_empty() {
             sink.fact(about, Fact::Interfaces(answer.interfaces.into()));
+        }
+        if !answer.profiles.is_empty() {
+            sink.fact(about, Fact::MediaProfiles(answer.profiles.into()));
         }
         notify(answer.notices, about, sink);
         let Some(asked) = asked else { return };

@@ -9,7 +9,8 @@
 //! Topics that tell of a fault of the device's own are said, with the first truth value in their data: whether it lasts.
 //!
 //! Source: ONVIF Core Specification 23.12, 9; OASIS WS-BaseNotification 1.3, 3.2; topics: ONVIF Imaging Service
-//! Specification, 6 (SignalLoss, GlobalSceneChange), Device Management (HardwareFailure), Analytics (TamperDetector).
+//! Specification, 6 (SignalLoss, GlobalSceneChange), Device Management (HardwareFailure), Analytics (TamperDetector);
+//! CellMotionDetector/Tamper is what TP-Link's cameras say (onvif-parsers 2.5.0, tests/test_tapo.py).
 
 use crate::vocabulary::{Notice, NoticeKind, Text};
 use crate::xml::{Path, Piece};
@@ -69,7 +70,7 @@ fn without_prefixes(topic: &str) -> String {
 fn kind_of(topic: &str) -> Option<NoticeKind> {
     Some(match topic {
         "VideoSource/SignalLoss" => NoticeKind::VideoSignalLost,
-        "RuleEngine/TamperDetector/Tamper" => NoticeKind::Tampering,
+        "RuleEngine/TamperDetector/Tamper" | "RuleEngine/CellMotionDetector/Tamper" => NoticeKind::Tampering,
         "Device/HardwareFailure/StorageFailure" => NoticeKind::StorageFault,
         _ if topic.starts_with("VideoSource/GlobalSceneChange/") => NoticeKind::Tampering,
         _ => return None,
