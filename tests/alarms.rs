@@ -76,6 +76,9 @@ const RINGING: &[(&str, Make)] = &[
     ("querier-missing", |_| written(&faults::querier_missing(true))),
     ("time-source-lost", |_| written(&faults::time_source_lost(true))),
     ("clock-wrong", |_| written(&faults::clock_wrong(true))),
+    ("video-signal-lost", |_| written(&faults::video_signal_lost(true))),
+    ("tamper-reported", |_| written(&faults::tamper_reported(true))),
+    ("recorder-storage-fault", |_| written(&faults::recorder_storage_fault(true))),
     ("admission-refused", |_| written(&faults::admission_refused(true))),
     ("mirror-lost", |site| written(&silent(&site.frames))),
     ("mirror-drops", |_| written(&faults::mirror_drops(true))),
@@ -87,6 +90,9 @@ const RINGING: &[(&str, Make)] = &[
     ("input-damaged", |site| cut(&site.frames)),
     ("limit-reached", |_| written(&flood())),
 ];
+
+/// Faults that a device tells of itself.
+const TOLD: &[&str] = &["video-signal-lost", "tamper-reported", "recorder-storage-fault"];
 
 /// A capture that almost raises a kind, and must raise nothing.
 const NEARLY: &[(&str, Make)] = &[
@@ -113,6 +119,9 @@ const NEARLY: &[(&str, Make)] = &[
     ("querier-missing", |_| written(&faults::querier_missing(false))),
     ("time-source-lost", |_| written(&faults::time_source_lost(false))),
     ("clock-wrong", |_| written(&faults::clock_wrong(false))),
+    ("video-signal-lost", |_| written(&faults::video_signal_lost(false))),
+    ("tamper-reported", |_| written(&faults::tamper_reported(false))),
+    ("recorder-storage-fault", |_| written(&faults::recorder_storage_fault(false))),
     ("admission-refused", |_| written(&faults::admission_refused(false))),
     ("mirror-partial", |_| simulated(&eyes("--view uplink"))),
     ("mirror-duplicates", |_| simulated(&eyes("--incident mirror-encapsulated"))),
@@ -216,7 +225,7 @@ fn a_fault_raises_its_own_kind_alone_says_whose_it_is_and_cites_frames() {
         let kinds: Vec<_> = found.iter().map(|finding| &finding["kind"]).collect();
         assert_eq!(kinds, [kind], "{report:#}");
         let finding = found[0];
-        let is_of_device = finding["category"] == "behavior";
+        let is_of_device = finding["category"] == "behavior" || TOLD.contains(kind);
         assert_eq!(finding["owner"], if is_of_device { "physical-security" } else { "it" }, "{finding:#}");
         let cited = list(finding, "evidence").filter(|it| it["frame"].is_u64()).count();
         // Packets that are cut are counted before anybody knows where they lie.

@@ -57,6 +57,20 @@ impl Wire {
         self.at(at, wire::dhcp([nobody(mac), EVERYBODY], DISCOVER, mac, None, None));
     }
 
+    /// A camera that answers one question of ONVIF again and again, each time after 4 ms.
+    fn answers(&mut self, camera: u8, question: &str, answers: impl IntoIterator<Item = (i64, String)>) {
+        let (client, server) = (End { port: 40_000, ..host(20) }, End { port: 80, ..host(camera) });
+        let (mut asked, mut answered) = (1_000_u32, 5_000_u32);
+        for (at, answer) in answers {
+            let ask = soap("POST /onvif/device_service HTTP/1.1", question);
+            self.at(at + 3 * MS, wire::tcp(client, server, 0x18, [asked, answered], &ask));
+            asked += ask.len() as u32;
+            let answer = soap("HTTP/1.1 200 OK", &answer);
+            self.at(at + 4 * MS, wire::tcp(server, client, 0x18, [answered, asked], &answer));
+            answered += answer.len() as u32;
+        }
+    }
+
     pub(super) fn frames(mut self) -> Vec<Frame> {
         self.0.sort_by_key(|frame| frame.at);
         self.0
@@ -343,28 +357,53 @@ pub fn not_activated(is_real: bool) -> Vec<Frame> {
 /// Two cameras that are asked for their time each 20 s; one is 400 s ahead. Nearby both are, for it is our own clock.
 pub fn clock_wrong(is_real: bool) -> Vec<Frame> {
     let mut wire = Wire::of(200);
-    let client = End { port: 40_000, ..host(20) };
     for (n, camera) in (0..).zip([7, 8]) {
-        let server = End { port: 80, ..host(camera) };
         let ahead = if camera == 8 || !is_real { 400 } else { 0 };
-        let (mut asked, mut answered) = (1_000_u32, 5_000_u32);
-        for second in (10..200).step_by(20) {
-            let at = second * SECOND + n * MS;
-            let ask = soap("POST /onvif/device_service HTTP/1.1", "<tds:GetSystemDateAndTime/>");
-            wire.at(at + 3 * MS, wire::tcp(client, server, 0x18, [asked, answered], &ask));
-            asked += ask.len() as u32;
-            let [hour, minute, second] = [3_600, 60, 1].map(|unit| (second + ahead) / unit % 60);
-            let told = format!(
+        let turns = (10..200).step_by(20).map(|second| {
+            let [hour, minute, told] = [3_600, 60, 1].map(|unit| (second + ahead) / unit % 60);
+            let answer = format!(
                 "<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime><tt:UTCDateTime><tt:Time><tt:Hour>{hour}</tt:Hour>\
-                 <tt:Minute>{minute}</tt:Minute><tt:Second>{second}</tt:Second></tt:Time><tt:Date><tt:Year>1970</tt:Year>\
+                 <tt:Minute>{minute}</tt:Minute><tt:Second>{told}</tt:Second></tt:Time><tt:Date><tt:Year>1970</tt:Year>\
                  <tt:Month>1</tt:Month><tt:Day>1</tt:Day></tt:Date></tt:UTCDateTime></tds:SystemDateAndTime>\
                  </tds:GetSystemDateAndTimeResponse>"
             );
-            let answer = soap("HTTP/1.1 200 OK", &told);
-            wire.at(at + 4 * MS, wire::tcp(server, client, 0x18, [answered, asked], &answer));
-            answered += answer.len() as u32;
-        }
+            (second * SECOND + n * MS, answer)
+        });
+        wire.answers(camera, "<tds:GetSystemDateAndTime/>", turns);
     }
+    wire.frames()
+}
+
+/// A camera tells who asks for its events that it has no picture. Nearby it has one again after 5 s.
+pub fn video_signal_lost(is_real: bool) -> Vec<Frame> {
+    notified("tns1:VideoSource/SignalLoss", is_real)
+}
+
+/// A camera tells that somebody covered it. Nearby that is over after 5 s.
+pub fn tamper_reported(is_real: bool) -> Vec<Frame> {
+    notified("tns1:RuleEngine/TamperDetector/Tamper", is_real)
+}
+
+/// A camera tells that its card fails. Nearby it tells that it works again after 5 s.
+pub fn recorder_storage_fault(is_real: bool) -> Vec<Frame> {
+    notified("tns1:Device/HardwareFailure/StorageFailure", is_real)
+}
+
+fn notified(topic: &str, is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(100);
+    let turns = [10, 30, 35, 60, 90].map(|second| {
+        let lasts = second == 30 || (is_real && second > 30);
+        let answer = format!(
+            "<tev:PullMessagesResponse><tev:CurrentTime>1970-01-01T00:00:{second}Z</tev:CurrentTime><wsnt:NotificationMessage>\
+             <wsnt:Topic>{topic}</wsnt:Topic><wsnt:Message><tt:Message UtcTime=\"1970-01-01T00:00:{second}Z\" \
+             PropertyOperation=\"Changed\"><tt:Source><tt:SimpleItem Name=\"Token\" Value=\"one\"/></tt:Source><tt:Data>\
+             <tt:SimpleItem Name=\"State\" Value=\"{lasts}\"/></tt:Data></tt:Message></wsnt:Message>\
+             </wsnt:NotificationMessage></tev:PullMessagesResponse>"
+        );
+        (second * SECOND, answer)
+    });
+    wire.claims(5 * SECOND, host(7));
+    wire.answers(7, "<tev:PullMessages/>", turns);
     wire.frames()
 }
 
@@ -372,7 +411,8 @@ pub fn clock_wrong(is_real: bool) -> Vec<Frame> {
 fn soap(start: &str, body: &str) -> Vec<u8> {
     let envelope = format!(
         "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" xmlns:tds=\"http://www.onvif.org/ver10/device/wsdl\" \
-         xmlns:tt=\"http://www.onvif.org/ver10/schema\"><s:Body>{body}</s:Body></s:Envelope>"
+         xmlns:tt=\"http://www.onvif.org/ver10/schema\" xmlns:tev=\"http://www.onvif.org/ver10/events/wsdl\" \
+         xmlns:wsnt=\"http://docs.oasis-open.org/wsn/b-2\"><s:Body>{body}</s:Body></s:Envelope>"
     );
     let head = format!(
         "{start}\r\nContent-Type: application/soap+xml\r\nContent-Length: {}\r\n\r\n",

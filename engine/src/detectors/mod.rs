@@ -42,6 +42,7 @@ pub mod neighbor_changed;
 pub mod no_forward_secrecy;
 pub mod not_activated;
 pub mod not_recorded;
+mod notices;
 pub mod path_congestion;
 mod paths;
 pub mod plaintext_token;
@@ -49,6 +50,7 @@ pub mod port_flapping;
 pub mod power_fault;
 pub mod querier_missing;
 pub mod recorder_offline;
+pub mod recorder_storage_fault;
 pub mod redundancy_lost;
 pub mod references;
 pub mod rogue_dhcp;
@@ -66,7 +68,9 @@ pub mod stream_loss_shared;
 pub mod stream_stalled;
 pub mod switch_fault;
 pub mod switching_loop;
+pub mod tamper_reported;
 pub mod time_source_lost;
+pub mod video_signal_lost;
 pub mod weak_authentication;
 pub mod weak_tls_cipher;
 pub mod weak_tls_version;
@@ -293,6 +297,9 @@ pub const ALL: &[&Kind] = &[
     &stream_loss::KIND,
     &stream_loss_shared::KIND,
     &stream_loss_downstream::KIND,
+    &video_signal_lost::KIND,
+    &tamper_reported::KIND,
+    &recorder_storage_fault::KIND,
     &switch_fault::KIND,
     &stp_topology_change::KIND,
     &stp_root_change::KIND,
