@@ -4,129 +4,11 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
-
 use serde_json::Value;
 
 use support::run::SPANWATCH;
-use support::skipped;
 use support::wire::{End, arp, ethernet, tagged};
-
-/// Two cables in a namespace of their own: what is sent on `a0` comes in at the mirror port `b0`; so with `a1` and `b1`.
-struct Wires(String);
-
-impl Wires {
-    /// `None`, and said so, where this machine makes no namespaces for us.
-    fn new(name: &str) -> Option<Self> {
-        let wires = Self(format!("swtest-{}-{name}", std::process::id()));
-        let is_made = Command::new("ip").args(["netns", "add", &wires.0]).output();
-        if !is_made.is_ok_and(|output| output.status.success()) {
-            skipped("network namespaces cannot be made here");
-            return None;
-        }
-        for pair in ["0", "1"] {
-            wires.run(&format!("ip link add a{pair} type veth peer name b{pair}"));
-            wires.run(&format!("sysctl -qw net/ipv6/conf/a{pair}/disable_ipv6=1"));
-            wires.run(&format!("ip link set a{pair} up arp off"));
-        }
-        Some(wires)
-    }
-
-    /// The same with both mirror ports as they must be.
-    fn silent(name: &str) -> Option<Self> {
-        let wires = Self::new(name)?;
-        for port in ["b0", "b1"] {
-            wires.run(&format!("sysctl -qw net/ipv6/conf/{port}/disable_ipv6=1"));
-            wires.run(&format!("ip link set {port} up arp off"));
-        }
-        Some(wires)
-    }
-
-    fn inside<'a>(&'a self, words: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.0]).args(words).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, line: &str) {
-        let output = self.inside(line.split(' ')).output().expect("ip is there");
-        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// Sends a frame so many times.
-    fn send(&self, port: &str, frame: &[u8], times: u32) {
-        let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
-        let output = self.inside(["python3", "-c", SEND, port, &hex, &times.to_string()]).output();
-        let output = output.expect("python3 is there");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// Watches, and gives back once it listens.
-    fn watch(&self, arguments: &[&str]) -> Watch {
-        let all = ["timeout", "--kill-after=5", "60", SPANWATCH, "watch", "--format=jsonl"];
-        let mut child = self
-            .inside(all.into_iter().chain(arguments.iter().copied()))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("ip is there");
-        let mut words = BufReader::new(child.stderr.take().expect("piped"));
-        let mut said = String::new();
-        while !said.contains("listening on") {
-            assert!(words.read_line(&mut said).is_ok_and(|read| read > 0), "it ended: {said}");
-        }
-        Watch { child, words, said }
-    }
-}
-
-impl Drop for Wires {
-    fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "delete", &self.0]).output();
-    }
-}
-
-/// A running watch.
-struct Watch {
-    child: Child,
-    words: BufReader<std::process::ChildStderr>,
-    said: String,
-}
-
-impl Watch {
-    fn signal(&self, name: &str) {
-        // timeout(1) has one child, which is the watch.
-        let parent = self.child.id().to_string();
-        let sent = Command::new("pkill").args([name, "-P", &parent]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "nobody to signal");
-    }
-
-    /// Waits until it says something on standard error.
-    fn until_it_says(&mut self, what: &str) {
-        while !self.said.contains(what) {
-            let read = self.words.read_line(&mut self.said);
-            assert!(read.is_ok_and(|read| read > 0), "it ended: {}", self.said);
-        }
-    }
-
-    /// Ends it, and gives the `capture` line of its report, and what it said.
-    fn end(self) -> (Value, String) {
-        self.signal("-INT");
-        self.ended(0)
-    }
-
-    /// Waits for its own end.
-    fn ended(mut self, code: i32) -> (Value, String) {
-        let mut lines = String::new();
-        self.child.stdout.take().expect("piped").read_to_string(&mut lines).expect("text");
-        self.words.read_to_string(&mut self.said).expect("text");
-        let status = self.child.wait().expect("it ends");
-        assert_eq!(status.code(), Some(code), "{}", self.said);
-        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        let capture = lines.into_iter().find(|line| line["type"] == "capture");
-        (capture.expect("the report was written"), self.said)
-    }
-}
+use support::wires::Wires;
 
 /// Who has 192.0.2.2?
 fn question() -> Vec<u8> {
@@ -250,12 +132,3 @@ fn frame_that_no_cable_carries_is_named_for_what_it_is() {
     let (capture, _) = watch.end();
     assert_eq!(capture["inputs"][0]["joined"], 2);
 }
-
-/// Sends a frame on a port, so many times.
-const SEND: &str = "\
-import socket, sys
-out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-out.bind((sys.argv[1], 0))
-frame = bytes.fromhex(sys.argv[2])
-for _ in range(int(sys.argv[3])):
-    out.send(frame)";

@@ -15,6 +15,7 @@ pub mod story;
 pub mod truth;
 pub mod weak;
 pub mod wire;
+pub mod wires;
 
 use std::path::PathBuf;
 
