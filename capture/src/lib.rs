@@ -50,7 +50,7 @@ pub use harm::Damage;
 pub use input::{InputReport, PortReport};
 pub use inputs::{Inputs, OpenError, Skipped};
 pub use link_type::link_type_name;
-pub use live::{Control, Live, PortError, Settings, Word};
+pub use live::{Control, Live, PortError, Settings, Word, wall_clock};
 pub use reader::{OPEN_MAX, Progress, ReadError, Reader};
 pub use source::Source;
 pub use write::{PcapngWriter, WrittenFrame};

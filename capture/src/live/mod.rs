@@ -17,9 +17,8 @@ mod port;
 mod ring;
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
@@ -53,6 +52,7 @@ pub struct Settings {
 pub struct Control {
     is_stopped: Arc<AtomicBool>,
     removed: Arc<OnceLock<String>>,
+    reports: Arc<Mutex<Vec<InputReport>>>,
 }
 
 /// What befell a port, for who runs the machine.
@@ -129,6 +129,18 @@ impl Control {
     pub fn removed(&self) -> Option<&str> {
         self.removed.get().map(String::as_str)
     }
+
+    /// What is known of each port, as of the last second.
+    #[must_use]
+    pub fn reports(&self) -> Vec<InputReport> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The machine's wall clock, for what is sent to others.
+#[must_use]
+pub fn wall_clock() -> Time {
+    Now::look().wall
 }
 
 impl Live {
@@ -222,6 +234,8 @@ impl Live {
                 (self.tell)(ring.port.name(), word);
             }
         }
+        let reports = self.rings.iter().map(Ring::report).collect();
+        *self.control.reports.lock().unwrap_or_else(PoisonError::into_inner) = reports;
         true
     }
 

@@ -109,6 +109,18 @@ pub fn findings(ledger: &Ledger, now: Time) -> Vec<Finding> {
     claims.iter().map(|claim| finding(claim, &ids)).collect()
 }
 
+/// How many devices are in which state, as of `now`.
+#[must_use]
+pub fn states(ledger: &Ledger, now: Time) -> BTreeMap<&'static str, u64> {
+    let all = [State::Online, State::Offline, State::Unknown];
+    let mut states: BTreeMap<_, u64> = all.into_iter().map(|state| (state.name(), 0)).collect();
+    for (number, _) in ledger.directory.devices() {
+        let state = ledger.verdict.history(number, now).last().map_or(State::Unknown, |(_, state)| *state);
+        *states.entry(state.name()).or_default() += 1;
+    }
+    states
+}
+
 /// Public ids. Where two devices would bear the same, the later known bears its VLAN too.
 fn ids(ledger: &Ledger) -> BTreeMap<Number, String> {
     let mut taken = std::collections::BTreeSet::new();
