@@ -1,6 +1,7 @@
 //! What makes an appliance of the engine: where records go.
 //!
-//! Only [`outputs`] live here so far; the store and the web pages get rooms of
+//! So far there are its [`config`] and its [`outputs`]; the store and the web pages get rooms of
 //! their own beside it.
 
+pub mod config;
 pub mod outputs;

@@ -1,0 +1,291 @@
+//! Every key of a configuration: [`KEYS`]. What users see listed is made from it.
+
+use std::fmt::Write as _;
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// The table that it stands in; empty where it stands in none.
+    pub table: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What holds where it is not given.
+    pub unless: Unless,
+    /// Unit or form of its value.
+    pub form: &'static str,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+}
+
+/// What holds where a key is not given.
+#[derive(Debug, Clone, Copy)]
+pub enum Unless {
+    /// It must be given.
+    Required,
+    /// Nothing, or something that differs from machine to machine.
+    Words(&'static str),
+    /// This value, as TOML writes it.
+    Value(&'static str),
+}
+
+use Unless::{Required, Value, Words};
+
+/// The tables, with what they are for.
+pub const TABLES: &[(&str, &str)] = &[
+    ("", "At the top of the file"),
+    ("watch", "`[watch]`: how to listen"),
+    ("syslog", "`[[syslog]]`: a receiver of syslog; as many as there are"),
+    ("webhook", "`[[webhook]]`: a receiver of webhooks; as many as there are"),
+    ("metrics", "`[metrics]`: figures for Prometheus; without this table nothing listens"),
+];
+
+/// All keys, table by table.
+pub const KEYS: &[Key] = &[
+    key("", "site", Words("no name"), "text", "the site's name, in the report and in every message"),
+    key(
+        "",
+        "inventory",
+        Words("none"),
+        "file",
+        "the site's own list of devices, as `--inventory`: [inventory.md](inventory.md)",
+    ),
+    key(
+        "",
+        "fingerprints",
+        Value("[]"),
+        "files or folders",
+        "your own fingerprints beside the shipped ones, as `--fingerprints`",
+    ),
+    key(
+        "",
+        "filter",
+        Words("every packet"),
+        "as tcpdump's",
+        "analyse only packets that match, as `--filter`",
+    ),
+    key("", "threads", Words("as many as processors"), "1 to 65535", "worker threads, as `--threads`"),
+    key(
+        "watch",
+        "interfaces",
+        Value("[]"),
+        "list of names",
+        "the mirror ports, as `-i`; several are one site",
+    ),
+    key(
+        "watch",
+        "snaplen_bytes",
+        Value("262144"),
+        "bytes, 96 to 262144",
+        "keep only so much of each packet, as `--snaplen`",
+    ),
+    key(
+        "watch",
+        "buffer_mib",
+        Value("64"),
+        "MiB, 1 to 1024",
+        "room of each port for packets that wait to be analysed, as `--buffer`",
+    ),
+    key(
+        "watch",
+        "duration_s",
+        Words("no end"),
+        "seconds, from 1",
+        "end by itself after so long, as `--duration`",
+    ),
+    key(
+        "syslog",
+        "to",
+        Required,
+        "`udp://`, `tcp://` or `tls://HOST[:PORT]`",
+        "who gets it; port 514, for TLS 6514",
+    ),
+    key(
+        "syslog",
+        "severity",
+        Value("\"info\""),
+        "a severity",
+        "the least severe finding that is told; of one that was told the end is told too",
+    ),
+    key(
+        "syslog",
+        "facility",
+        Value("\"daemon\""),
+        "`user`, `daemon`, `local0` to `local7`",
+        "the facility of every line",
+    ),
+    key(
+        "syslog",
+        "hostname",
+        Words("the machine's name"),
+        "1 to 255 letters",
+        "what this machine is called in every line",
+    ),
+    key(
+        "syslog",
+        "ca_file",
+        Value("\"/etc/ssl/certs/ca-certificates.crt\""),
+        "PEM file",
+        "who may vouch for the receiver; of TLS",
+    ),
+    key(
+        "syslog",
+        "certificate_file",
+        Words("none"),
+        "PEM file",
+        "the certificate that we show, of TLS; goes with `key_file`",
+    ),
+    key("syslog", "key_file", Words("none"), "PEM file", "its private key"),
+    key(
+        "syslog",
+        "queue_messages",
+        Value("1024"),
+        "messages, 1 to 16384",
+        "how many may wait; when there are more the least severe is dropped and counted",
+    ),
+    key(
+        "webhook",
+        "to",
+        Required,
+        "`https://HOST[:PORT]/PATH`",
+        "who gets it; `http://` works and lets everybody on the way read it",
+    ),
+    key(
+        "webhook",
+        "secret_file",
+        Required,
+        "file",
+        "what messages are signed with: one line, 24 bytes or more, or `whsec_` and base64; not readable by everybody",
+    ),
+    key("webhook", "severity", Value("\"info\""), "a severity", "as of syslog"),
+    key(
+        "webhook",
+        "ca_file",
+        Value("\"/etc/ssl/certs/ca-certificates.crt\""),
+        "PEM file",
+        "who may vouch for the receiver; of `https://`",
+    ),
+    key("webhook", "queue_messages", Value("1024"), "messages, 1 to 16384", "as of syslog"),
+    key(
+        "metrics",
+        "listen",
+        Value("\"127.0.0.1:9947\""),
+        "`ADDRESS:PORT`",
+        "where `/metrics` is answered; whoever reaches it may read the figures",
+    ),
+];
+
+const fn key(
+    table: &'static str,
+    name: &'static str,
+    unless: Unless,
+    form: &'static str,
+    about: &'static str,
+) -> Key {
+    Key { table, name, unless, form, about }
+}
+
+/// Whether a name at the top is that of a table, or of several.
+pub(super) fn is_table(name: &str) -> bool {
+    TABLES.iter().any(|(table, _)| *table == name && !name.is_empty())
+}
+
+/// What to say of a key that is none of a table's; `None` where it is.
+pub(super) fn unknown(table: &str, name: &str) -> Option<String> {
+    let own = || KEYS.iter().filter(|key| key.table == table).map(|key| key.name);
+    if own().any(|known| known == name) {
+        return None;
+    }
+    let shown: String = name.chars().filter(|letter| !letter.is_control()).take(NAME_SHOWN).collect();
+    let place = |table: &str| match table {
+        "" => "the top of the file, before any table".to_owned(),
+        "syslog" | "webhook" => format!("[[{table}]]"),
+        _ => format!("[{table}]"),
+    };
+    if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+        return Some(format!("{shown} is no key of {}; it belongs to {}", place(table), place(key.table)));
+    }
+    let tables = TABLES.iter().map(|(name, _)| *name).filter(|name| table.is_empty() && !name.is_empty());
+    let near = own().chain(tables).map(|known| (distance(name, known), known)).min();
+    let limit = name.chars().count() / 4 + 1;
+    Some(match near.filter(|(far, _)| *far <= limit) {
+        Some((_, near)) => format!("there is no key {shown}; did you mean {near}?"),
+        None => format!(
+            "there is no key {shown} here; {} knows {}",
+            place(table),
+            list(own().chain(
+                TABLES.iter().map(|(name, _)| *name).filter(|name| table.is_empty() && !name.is_empty())
+            ))
+        ),
+    })
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// All keys as Markdown's tables.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = String::new();
+    for (table, about) in TABLES {
+        let _ = write!(
+            text,
+            "\n### {about}\n\n| key | unless given | form | what it does |\n| --- | --- | --- | --- |\n"
+        );
+        for key in KEYS.iter().filter(|key| key.table == *table) {
+            let unless = match key.unless {
+                Required => "must be given".to_owned(),
+                Words(words) => words.to_owned(),
+                Value(value) => format!("`{value}`"),
+            };
+            let _ = writeln!(text, "| `{}` | {unless} | {} | {} |", key.name, key.form, key.about);
+        }
+    }
+    text
+}
+
+/// How many letters must be put in, taken out or changed (Levenshtein); of the first so many letters.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for letter in one.chars().take(NAME_SHOWN) {
+        let mut corner = row.first().copied().unwrap_or_default();
+        let mut left = corner.saturating_add(1);
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (there, cell) in other.iter().zip(row.iter_mut().skip(1)) {
+            let best = (corner + usize::from(letter != *there)).min(*cell + 1).min(left + 1);
+            corner = std::mem::replace(cell, best);
+            left = best;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// Letters of an unknown key that are heeded and shown.
+const NAME_SHOWN: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_letters() {
+        for (one, other, letters) in [
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("site", "site", 0),
+            ("sight", "site", 3),
+            ("intrface", "interface", 1),
+        ] {
+            assert_eq!(distance(one, other), letters, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_lists_every_key_as_it_is() {
+        let documentation = include_str!("../../../docs/config.md");
+        assert!(documentation.contains(&markdown()), "docs/config.md is to hold:\n{}", markdown());
+    }
+}

@@ -1,0 +1,272 @@
+//! Values of a configuration, each read from a text or a number that must be right.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use spanwatch_capture::Filter;
+use spanwatch_engine::finding;
+
+/// A whole number of a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Within<const MIN: u32, const MAX: u32>(u32);
+
+impl<const MIN: u32, const MAX: u32> Within<MIN, MAX> {
+    /// One that is known to be of the range when the program is built.
+    #[must_use]
+    pub const fn of<const VALUE: u32>() -> Self {
+        const { assert!(MIN <= VALUE && VALUE <= MAX) }
+        Self(VALUE)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> TryFrom<i64> for Within<MIN, MAX> {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        let fits = u32::try_from(number).ok().filter(|number| (MIN..=MAX).contains(number));
+        fits.map(Self).ok_or_else(|| format!("{number} is out of range: {MIN} to {MAX}"))
+    }
+}
+
+/// A filter expression, as tcpdump's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Expression(pub String);
+
+impl TryFrom<String> for Expression {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Filter::new(&text).map_err(|error| error.to_string())?;
+        Ok(Self(text))
+    }
+}
+
+/// The least severe finding that somebody is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Severity(pub finding::Severity);
+
+impl Default for Severity {
+    fn default() -> Self {
+        Self(finding::Severity::Info)
+    }
+}
+
+impl TryFrom<String> for Severity {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let all = finding::Severity::ALL;
+        let named = all.into_iter().find(|severity| severity.name() == text);
+        named.map(Self).ok_or_else(|| one_of(&text, all.map(finding::Severity::name)))
+    }
+}
+
+/// A facility of syslog, by its common name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Facility(u8);
+
+impl Facility {
+    /// As RFC 5424 section 6.2.1 numbers it.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Facility {
+    fn default() -> Self {
+        Self(3)
+    }
+}
+
+impl TryFrom<String> for Facility {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let named = FACILITIES.iter().find(|(name, _)| *name == text);
+        named.map(|(_, code)| Self(*code)).ok_or_else(|| one_of(&text, FACILITIES.map(|(name, _)| name)))
+    }
+}
+
+/// A machine's name as syslog bears it: 1 to 255 printable letters of ASCII.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Hostname(String);
+
+impl TryFrom<String> for Hostname {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl FromStr for Hostname {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_fit = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let why = || format!("{text:?} is no host name: write 1 to 255 letters without spaces");
+        is_fit.then(|| Self(text.to_owned())).ok_or_else(why)
+    }
+}
+
+impl fmt::Display for Hostname {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A host and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At {
+    /// A name or an address, an IPv6 address without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+impl At {
+    fn read(text: &str, port: u16) -> Option<Self> {
+        let (host, rest) = match text.strip_prefix('[') {
+            Some(text) => text.split_once(']')?,
+            None => text.find(':').map_or((text, ""), |colon| text.split_at(colon)),
+        };
+        let port = match rest.strip_prefix(':') {
+            Some(port) => port.parse().ok().filter(|port| *port > 0)?,
+            None => rest.is_empty().then_some(port)?,
+        };
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);
+        let is_host = !host.is_empty() && host.bytes().all(is_name);
+        is_host.then(|| Self { host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// Where syslog goes, and by which transport.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+#[allow(missing_docs)]
+pub enum SyslogTarget {
+    Udp(At),
+    Tcp(At),
+    Tls(At),
+}
+
+impl TryFrom<String> for SyslogTarget {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let target = match text.split_once("://") {
+            Some(("udp", at)) => At::read(at, 514).map(Self::Udp),
+            Some(("tcp", at)) => At::read(at, 514).map(Self::Tcp),
+            Some(("tls", at)) => At::read(at, 6_514).map(Self::Tls),
+            _ => None,
+        };
+        target.ok_or_else(|| {
+            format!(
+                "{text:?} is no receiver of syslog: write udp://HOST:514, tcp://HOST:514 or tls://HOST:6514"
+            )
+        })
+    }
+}
+
+impl fmt::Display for SyslogTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Udp(at) => write!(f, "udp://{at}"),
+            Self::Tcp(at) => write!(f, "tcp://{at}"),
+            Self::Tls(at) => write!(f, "tls://{at}"),
+        }
+    }
+}
+
+/// Where webhooks go. Shown without its path, in which there may be a token.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Url {
+    whole: String,
+    /// Bytes up to the path.
+    shown: usize,
+}
+
+impl Url {
+    /// All of it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.whole
+    }
+
+    /// Whether others on the way cannot read what is sent.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.whole.starts_with("https://")
+    }
+}
+
+impl TryFrom<String> for Url {
+    type Error = String;
+
+    fn try_from(whole: String) -> Result<Self, String> {
+        let after = whole.strip_prefix("https://").or_else(|| whole.strip_prefix("http://"));
+        let host = after.map(|after| after.split(['/', '?', '#']).next().unwrap_or_default());
+        let is_fit = host.is_some_and(|host| At::read(host, 443).is_some())
+            && whole.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_fit {
+            return Err(
+                "this is no receiver of webhooks: write https://HOST/PATH, without account".to_owned()
+            );
+        }
+        let shown = whole.len() - after.map_or(0, str::len) + host.map_or(0, str::len);
+        Ok(Self { whole, shown })
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.whole.get(..self.shown).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}/…")
+    }
+}
+
+fn one_of<const N: usize>(text: &str, names: [&str; N]) -> String {
+    format!("{text:?} is none of {}", names.join(", "))
+}
+
+/// Those that are for programs like this one.
+const FACILITIES: [(&str, u8); 10] = [
+    ("user", 1),
+    ("daemon", 3),
+    ("local0", 16),
+    ("local1", 17),
+    ("local2", 18),
+    ("local3", 19),
+    ("local4", 20),
+    ("local5", 21),
+    ("local6", 22),
+    ("local7", 23),
+];
