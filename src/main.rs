@@ -28,6 +28,7 @@ enum Command {
     Protocols(commands::protocols::Protocols),
     Kinds(commands::kinds::Kinds),
     Fingerprints(commands::fingerprints::Command),
+    Config(commands::config::Command),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Protocols(protocols) => protocols.run(),
         Command::Kinds(kinds) => kinds.run(),
         Command::Fingerprints(fingerprints) => fingerprints.run(),
+        Command::Config(config) => config.run(),
     };
     match outcome {
         Ok(code) => code,

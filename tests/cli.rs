@@ -58,6 +58,7 @@ fn wrong_usage_exits_with_2() {
     let wrong: &[&[&str]] = &[
         &[],
         &["replay"],
+        &["watch"],
         &["watch-everything"],
         &["replay", "--no-such-flag", "x.pcap"],
         &["replay", "--format=xml", "x.pcap"],
@@ -114,10 +115,10 @@ fn every_subcommand_has_help_with_an_example() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
-    for command in ["replay", "watch", "doctor", "simulate", "protocols", "kinds", "fingerprints"] {
+    for command in ["replay", "watch", "doctor", "simulate", "protocols", "kinds", "fingerprints", "config"] {
         assert!(listed.contains(&command), "{command} is not listed: {listed:?}");
     }
-    let parts = ["fingerprints check", "fingerprints explain"];
+    let parts = ["fingerprints check", "fingerprints explain", "config check"];
     for command in listed.into_iter().chain(parts) {
         let help = spanwatch(command.split(' ').chain(["--help"]));
         assert_eq!(help.code, 0, "{command}: {}", help.stderr);

@@ -1,8 +1,9 @@
 //! What every command that analyses packets does alike: options in, report out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use spanwatch_appliance::config::Config;
 use spanwatch_capture::{Filter, FilterError, InputReport, Inputs, Reader, Source};
 use spanwatch_engine::report::build::{Run, report};
 use spanwatch_engine::report::{self, CaptureCounts, Input, Report};
@@ -15,11 +16,14 @@ use crate::pipeline::{Analysis, Knowledge, Watcher, analyse};
 use crate::progress;
 
 /// Options of every analysis.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Common {
+    /// A file that says the same and more, as `spanwatch config check` reads it; what the command line says goes first
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
     /// Analyse only packets that match this expression, as tcpdump's
     #[arg(long, value_name = "BPF", value_parser = expression)]
-    pub filter: Option<String>,
+    filter: Option<String>,
     /// The site's own list of devices: a CSV file whose first row names its columns: mac or ip, name, location,
     /// switch, port, importance
     #[arg(long, value_name = "FILE.csv")]
@@ -57,18 +61,18 @@ pub struct Options {
 /// # Errors
 /// Where reading has to stop.
 pub fn analysed(inputs: Inputs, options: &Options, data: &Data) -> Result<(Report, CaptureCounts), Failure> {
-    let filter = options.common.filter.as_deref().map(Filter::new).transpose()?;
+    let filter = data.filter.as_deref().map(Filter::new).transpose()?;
     let mut reader = Reader::new(inputs, filter);
     if options.no_file_hash {
         reader = reader.without_hashes();
     }
     let progress = reader.progress();
     progress::during(&progress, !options.no_progress, || {
-        options.common.analysed(Box::new(reader), data, options.until, &mut |_, _| {})
+        data.analysed(Box::new(reader), options.until, &mut |_, _| {})
     })
 }
 
-impl Common {
+impl Data {
     /// Analyses what a source gives as one site, until `until` where that is later; `watcher` sees how it goes.
     ///
     /// # Errors
@@ -76,12 +80,11 @@ impl Common {
     pub fn analysed(
         &self,
         source: Box<dyn Source>,
-        data: &Data,
         until: Option<Time>,
         watcher: Watcher<'_>,
     ) -> Result<(Report, CaptureCounts), Failure> {
-        let list = &data.list;
-        let known = Knowledge { fingerprints: data.fingerprints, inventory: Arc::clone(&list.inventory) };
+        let list = &self.list;
+        let known = Knowledge { fingerprints: self.fingerprints, inventory: Arc::clone(&list.inventory) };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.map_or(processors, usize::from);
         let analysis = analyse(source, threads, &known, until, watcher)?;
@@ -116,21 +119,48 @@ pub struct Data {
     pub list: List,
     /// What devices are known by.
     pub fingerprints: &'static Fingerprints,
+    /// Only packets that match are analysed.
+    pub filter: Option<String>,
+    /// What the configuration says; nothing where there is none.
+    pub config: Config,
+    /// The site's name.
+    pub site: Option<String>,
+    threads: Option<u16>,
 }
 
 impl Common {
-    /// Reads the site's own data, where some is given. What is read of fingerprints is kept for the life of the program.
+    /// What a configuration says and nothing else.
+    pub fn configured(file: &Path) -> Self {
+        Self { config: Some(file.to_owned()), ..Self::default() }
+    }
+
+    /// Reads configuration and data. What is read of fingerprints is kept for the life of the program.
     ///
     /// # Errors
-    /// Where it cannot be read or understood.
+    /// Where they cannot be read or understood.
     pub fn data(&self) -> Result<Data, Failure> {
-        let list = self.inventory.as_deref().map_or_else(|| Ok(List::default()), List::read)?;
-        let fingerprints = if self.fingerprints.is_empty() {
-            Fingerprints::builtin()
-        } else {
-            Box::leak(Box::new(super::fingerprints::read(&self.fingerprints)?))
+        let config = self.config.as_deref().map(Config::read).transpose().map_err(Failure::Config)?;
+        let config = config.unwrap_or_default();
+        let of = |given: bool, key, failure: Failure| match given {
+            true => failure,
+            false => Failure::Config(vec![config.fault(("", 0, key), failure.to_string())]),
         };
-        Ok(Data { list, fingerprints })
+        let list = self.inventory.as_deref().or(config.inventory.as_deref());
+        let list = list.map_or_else(|| Ok(List::default()), List::read);
+        let paths = if self.fingerprints.is_empty() { &config.fingerprints } else { &self.fingerprints };
+        let fingerprints = match paths.is_empty() {
+            true => Ok(Fingerprints::builtin()),
+            false => super::fingerprints::read(paths).map(|it| &*Box::leak(Box::new(it))),
+        };
+        Ok(Data {
+            list: list.map_err(|failure| of(self.inventory.is_some(), "inventory", failure))?,
+            fingerprints: fingerprints
+                .map_err(|failure| of(!self.fingerprints.is_empty(), "fingerprints", failure))?,
+            filter: self.filter.clone().or_else(|| config.filter.clone().map(|it| it.0)),
+            site: self.site.clone().or_else(|| config.site.clone()),
+            threads: self.threads.or_else(|| u16::try_from(config.threads?.get()).ok()),
+            config,
+        })
     }
 }
 

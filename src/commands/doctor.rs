@@ -71,9 +71,8 @@ impl Doctor {
             super::analysis::say_skipped(&inputs);
             analysed(inputs, options, &data)?
         } else {
-            let (filter, duration) = (options.common.filter.clone(), Some(self.duration));
-            let (source, _) = self.listening.open(&self.interfaces, filter, duration)?;
-            options.common.analysed(source, &data, None, &mut |_, _| {})?
+            let (source, _) = self.listening.open(&self.interfaces, Some(self.duration), &data)?;
+            data.analysed(source, None, &mut |_, _| {})?
         };
         let letter = letter(&report, &counts, self.switch);
         match &self.output {

@@ -1,6 +1,7 @@
 //! One file a subcommand.
 
 mod analysis;
+pub mod config;
 pub mod doctor;
 pub mod fingerprints;
 pub mod kinds;
@@ -13,6 +14,8 @@ pub mod watch;
 
 use std::io;
 
+use spanwatch_appliance::config::Fault;
+
 /// Why a command could not do its work; its text is what the user reads.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -22,6 +25,9 @@ pub enum Failure {
     /// The site's own list.
     #[error(transparent)]
     List(#[from] list::ListError),
+    /// What the configuration says: a line for each fault.
+    #[error("{}", lines(.0))]
+    Config(Vec<Fault>),
     /// A network port.
     #[error("{0}{remedy}", remedy = remedy(.0))]
     Port(#[from] spanwatch_capture::PortError),
@@ -52,6 +58,10 @@ pub enum Failure {
     /// The analysis could not go on.
     #[error(transparent)]
     Stopped(#[from] crate::pipeline::Stopped),
+}
+
+fn lines(faults: &[Fault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn remedy(error: &spanwatch_capture::PortError) -> String {

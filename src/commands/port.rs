@@ -2,21 +2,23 @@
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use spanwatch_appliance::config::SNAPLEN_MIN;
 use spanwatch_capture::{Control, Live, Settings, Source};
 use spanwatch_parsers::Span;
 
 use super::Failure;
+use super::analysis::Data;
 
 /// How to listen.
 #[derive(Debug, clap::Args)]
 pub struct Listening {
-    /// Keep only so many bytes of each packet
-    #[arg(short, long, value_name = "BYTES", default_value_t = spanwatch_capture::FRAME_MAX,
-        value_parser = clap::value_parser!(u32).range(SNAPLEN_MIN..=i64::from(spanwatch_capture::FRAME_MAX)))]
-    snaplen: u32,
-    /// Room for packets that wait to be analysed, in MiB for each port
-    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    buffer: u16,
+    /// Keep only so many bytes of each packet [default: 262144]
+    #[arg(short, long, value_name = "BYTES",
+        value_parser = clap::value_parser!(u32).range(i64::from(SNAPLEN_MIN)..=i64::from(spanwatch_capture::FRAME_MAX)))]
+    snaplen: Option<u32>,
+    /// Room for packets that wait to be analysed, in MiB for each port [default: 64]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    buffer: Option<u32>,
 }
 
 impl Listening {
@@ -27,13 +29,14 @@ impl Listening {
     pub fn open(
         &self,
         interfaces: &[String],
-        filter: Option<String>,
         duration: Option<u32>,
+        data: &Data,
     ) -> Result<(Box<dyn Source>, Control), Failure> {
+        let config = &data.config.watch;
         let settings = Settings {
-            snaplen: self.snaplen,
-            ring_bytes: u32::from(self.buffer) << 20,
-            filter,
+            snaplen: self.snaplen.unwrap_or(config.snaplen_bytes.get()),
+            ring_bytes: self.buffer.unwrap_or(config.buffer_mib.get()) << 20,
+            filter: data.filter.clone(),
             duration: duration.map(|s| Span::seconds(s.into())),
         };
         let control = Control::default();
@@ -59,5 +62,3 @@ impl Listening {
 
 /// How a command ends where a port was removed: whoever starts it again finds the new one.
 pub const PORT_GONE: u8 = 4;
-/// Below that no header is whole.
-const SNAPLEN_MIN: i64 = 96;
