@@ -297,6 +297,7 @@ impl Ledger {
             | Fact::Timekeeping(_)
             | Fact::RouterAnnounced(_)
             | Fact::ClearSecret { .. }
+            | Fact::Anonymous { .. }
             | Fact::Notice(_) => {}
             // What nobody reads yet.
             Fact::Uptime { .. } | Fact::MediaProved { .. } | Fact::Tunnel { .. } => {}

@@ -29,6 +29,8 @@ pub struct Request {
     pub operation: Text,
     /// Who asks: `wsse-digest` or `wsse-text`.
     pub credentials: Option<Credentials>,
+    /// Whether there is anything by which the client may be known.
+    pub has_security: bool,
     /// What a device notifies of who waits for that (`Notify`).
     pub notices: Vec<Notice>,
 }
@@ -36,6 +38,8 @@ pub struct Request {
 /// What a device answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
+    /// What it answers with, as `GetDeviceInformationResponse`.
+    pub operation: Text,
     /// What it says of itself, in order, at most [`ATTRIBUTES_MAX`].
     pub attributes: Vec<(Key, Text)>,
     /// Its clock, where it tells it.
@@ -70,7 +74,9 @@ impl Request {
         let mut account = None;
         let mut scheme = None;
         let mut notices = notice::Reader::default();
+        let mut has_security = false;
         xml::walk(envelope, |path, piece| match piece {
+            Piece::Open(_) if path.name() == "Security" => has_security = true,
             piece if path.at(2) == "Notify" && path.depth() > 3 => notices.take(path, &piece),
             Piece::Open(_) if operation.is_none() && is_operation(path) => {
                 operation = Some(Text::from(path.name()));
@@ -85,13 +91,22 @@ impl Request {
             _ => {}
         });
         let credentials = scheme.map(|scheme| Credentials { account, scheme });
-        Some(Self { operation: operation?, credentials, notices: notices.notices })
+        Some(Self { operation: operation?, credentials, has_security, notices: notices.notices })
     }
 
     /// Whether a device answers this only to who has logged in.
     #[must_use]
     pub fn needs_login(&self) -> bool {
         !FOR_ANYBODY.contains(&self.operation.as_str())
+    }
+
+    /// Whether an answer's operation gives what is asked for, and that is not for everybody. Who knows the address of a subscription has
+    /// been given it.
+    #[must_use]
+    pub fn is_served_by(&self, answer: &Text) -> bool {
+        let operation = self.operation.as_str();
+        let is_answer = answer.as_str().strip_suffix("Response") == Some(operation);
+        is_answer && self.needs_login() && !OF_A_SUBSCRIPTION.contains(&operation)
     }
 }
 
@@ -116,6 +131,9 @@ impl Answer {
                 ("GetProfilesResponse", piece) => profiles.take(path, &piece),
                 ("PullMessagesResponse", piece) => notices.take(path, &piece),
                 (_, Piece::Text(text)) => answer.take(path, text),
+                (operation, Piece::Open(_)) if path.depth() == 3 && answer.operation.is_empty() => {
+                    answer.operation = Text::from(operation);
+                }
                 (_, Piece::Open(_)) => {}
             }
         });
@@ -285,6 +303,10 @@ const FOR_ANYBODY: &[&str] = &[
     "GetEndpointReference",
     "GetRelayOutputOptions",
 ];
+
+/// Operations on a subscription, at an address of its own (OASIS WS-BaseNotification 1.3, 6; ONVIF Core Specification, 9).
+const OF_A_SUBSCRIPTION: &[&str] =
+    &["PullMessages", "Seek", "SetSynchronizationPoint", "Renew", "Unsubscribe", "Notify"];
 
 /// The namespace of a service by its category in GetCapabilities (ONVIF Core Specification, 8.1.2.3).
 const SERVICES: &[(&str, &str)] = &[

@@ -72,6 +72,9 @@ pub enum Fact {
     Exchange(Box<Exchange>),
     /// Somebody logged in, or tried to, at the subject, which is the server.
     Login(Box<Login>),
+    /// The subject was asked for what is not for everybody by one who had shown no login in that connection: what it gave
+    /// him, or `None` where it refused.
+    Anonymous { given: Option<Text> },
     /// The subject spoke TLS: how, and what it proved itself with.
     Tls(Box<TlsSide>),
     /// The subject, which is the sender, will send this media.

@@ -45,6 +45,8 @@ pub(super) struct Content {
 pub(super) enum Kind {
     /// A page for people: its title.
     Page,
+    /// Parts that replace each other, given to one who had shown no login: what the first one is.
+    Parts,
     /// XML of a client, in its request of this number.
     Asked(u32),
     /// What a server answers.
@@ -59,6 +61,7 @@ impl Content {
     const fn room(&self) -> usize {
         let most = match self.kind {
             Kind::Page => PAGE_MAX,
+            Kind::Parts => PARTS_MAX,
             Kind::Asked(_) | Kind::Answered(_) => KEPT_MAX,
         };
         most.saturating_sub(self.bytes.len())
@@ -202,6 +205,9 @@ pub const KEPT_MAX: usize = 16 << 10;
 
 /// A title stands near the top.
 const PAGE_MAX: usize = 4 << 10;
+
+/// The boundary and headers of a part.
+const PARTS_MAX: usize = 256;
 
 /// A terabyte; a longer body is not believed: it would hide all that follows.
 const LENGTH_MAX: u64 = 1 << 40;

@@ -9,6 +9,7 @@
 //! | Attribute | who says it | new in this connection |
 //! | Exchange | server | a request is answered, or never was when the flow ends |
 //! | Login | server | a request with `Authorization` or a UsernameToken is answered |
+//! | Anonymous | server | it gives pictures, video or ONVIF's answers, or refuses, before any login in this connection |
 //! | TimeOfDay | server | it tells its clock (ONVIF GetSystemDateAndTime) |
 //! | Interfaces | server | it tells them (ONVIF GetNetworkInterfaces) |
 //! | MediaProfiles | server | it tells them (ONVIF GetProfiles) |
@@ -28,7 +29,7 @@ use super::body::{Content, Kind};
 use super::head::{Head, Start};
 use super::{channels, maker, page};
 use crate::protocols::onvif;
-use crate::protocols::rtsp::{Challenge, Credentials, url};
+use crate::protocols::rtsp::{Challenge, Credentials, credentials, url};
 use crate::protocols::upnp;
 use crate::vocabulary::{About, Exchange, Fact, Key, Notice, Outcome, Sink, Text};
 use crate::xml;
@@ -42,6 +43,8 @@ pub(super) struct Dialogue {
     has_answered_onvif: bool,
     /// Whether the server was seen to ask for a login.
     has_challenged: bool,
+    /// Whether the client showed anything by which it may be known.
+    has_login: bool,
     /// Requests that wait for their answers, oldest first.
     waiting: VecDeque<Asked>,
     asked: u32,
@@ -74,6 +77,8 @@ impl Dialogue {
         self.say(About::Sender, Key::HttpUserAgent, head.header("user-agent"), sink);
         self.asked = self.asked.wrapping_add(1);
         let target = target.as_bytes();
+        let names = head.headers.iter().map(|(name, _)| name.as_bytes());
+        self.has_login |= url::without_secrets(target) != target || credentials::are_among(names);
         let asked = Asked {
             number: self.asked,
             method: Text::from(method),
@@ -129,6 +134,13 @@ impl Dialogue {
                 self.say(About::Sender, Key::HttpPath, asked.path().as_deref(), sink);
             }
         }
+        if is_own && !self.has_login && matches!(status, 401 | 403) {
+            sink.fact(About::Sender, Fact::Anonymous { given: None });
+        }
+        let is_picture = is_success(status) && kind == b"image/jpeg";
+        if is_own && !self.has_login && is_picture && asked.as_ref().is_some_and(Asked::is_for_a_snapshot) {
+            sink.fact(About::Sender, Fact::Anonymous { given: Some(Text::from("HTTP snapshot")) });
+        }
         self.has_challenged |= status == 401;
         let method = asked.as_ref().map_or("", |asked| asked.method.as_str());
         self.is_left = status == 101 || (method == "CONNECT" && is_success(status));
@@ -136,6 +148,7 @@ impl Dialogue {
         let kind = match &kind[..] {
             _ if !is_own || !is_plain(head) => None,
             kind if is_page(kind) => is_success(status).then_some(Kind::Page),
+            b"multipart/x-mixed-replace" => (is_success(status) && !self.has_login).then_some(Kind::Parts),
             kind if is_xml(kind) || kind.is_empty() => Some(Kind::Answered(Answered { asked, status })),
             _ if is_success(status) && asked.as_ref().is_some_and(Asked::is_of_maker) => {
                 Some(Kind::Answered(Answered { asked, status }))
@@ -152,10 +165,15 @@ impl Dialogue {
         };
         match kind {
             Kind::Page => self.say(about, Key::HttpTitle, page::title(&bytes).as_deref(), sink),
+            Kind::Parts if page::is_of_pictures(&bytes) => {
+                sink.fact(about, Fact::Anonymous { given: Some(Text::from("HTTP video (MJPEG)")) });
+            }
+            Kind::Parts => {}
             Kind::Asked(number) => {
                 let waiting = self.waiting.iter_mut().find(|asked| asked.number == number);
                 if let (Some(asked), true) = (waiting, xml::is_xml(&bytes)) {
                     asked.onvif = onvif::Request::read(&bytes);
+                    self.has_login |= asked.onvif.as_ref().is_some_and(|request| request.has_security);
                     let said = asked.onvif.as_mut().map(|request| std::mem::take(&mut request.notices));
                     notify(said.unwrap_or_default(), about, sink);
                 }
@@ -213,6 +231,12 @@ impl Dialogue {
         }
         notify(answer.notices, about, sink);
         let Some(asked) = asked else { return };
+        if !self.has_login
+            && (answer.is_refused || (is_success(status) && asked.is_served_by(&answer.operation)))
+        {
+            let given = Text::from(format!("ONVIF {}", asked.operation).as_str());
+            sink.fact(about, Fact::Anonymous { given: Some(given).filter(|_| !answer.is_refused) });
+        }
         let outcome = match (answer.is_refused || status == 401, is_success(status)) {
             (true, _) => Outcome::Rejected,
             (false, true) if asked.needs_login() => Outcome::Accepted,
@@ -272,6 +296,13 @@ impl Asked {
         maker::is_known(&self.target) || channels::is_known(&self.target)
     }
 
+    /// Whether it is the camera's picture of now, by its maker's path.
+    fn is_for_a_snapshot(&self) -> bool {
+        let path = self.target.split(|byte| *byte == b'?').next().unwrap_or_default();
+        let is_isapi = path.starts_with(b"/ISAPI/Streaming/") && path.ends_with(b"/picture");
+        is_isapi || SNAPSHOTS.contains(&path)
+    }
+
     /// Whether a whole URL is asked for, as of a proxy.
     fn is_for_a_proxy(&self) -> bool {
         self.method.as_str() == "CONNECT" || !matches!(self.target.first(), Some(b'/' | b'*') | None)
@@ -323,6 +354,14 @@ fn is_xml(kind: &[u8]) -> bool {
 const fn is_success(status: u16) -> bool {
     matches!(status, 200..=299)
 }
+
+/// A camera's picture of now: Axis VAPIX, Dahua HTTP API, Vivotek, Hanwha SUNAPI.
+const SNAPSHOTS: &[&[u8]] = &[
+    b"/axis-cgi/jpg/image.cgi",
+    b"/cgi-bin/snapshot.cgi",
+    b"/cgi-bin/viewer/video.jpg",
+    b"/stw-cgi/video.cgi",
+];
 
 /// Clients wait for each answer; those that pipeline send a handful.
 const WAITING_MAX: usize = 32;

@@ -1,4 +1,5 @@
-//! The title of a page: `<title>WEB SERVICE</title>`, anywhere in its first bytes, in any case.
+//! What a page is: its title, `<title>WEB SERVICE</title>`, anywhere in its first bytes, in any case; or that it is pictures
+//! which replace each other, by the first part's `Content-Type: image/jpeg`.
 
 /// The title, blanks in a row joined; `None` where there is none or its end is missing.
 pub(super) fn title(page: &[u8]) -> Option<Vec<u8>> {
@@ -9,6 +10,12 @@ pub(super) fn title(page: &[u8]) -> Option<Vec<u8>> {
     let text = text.get(..position(text, b"</title")?)?;
     let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     Some(words.collect::<Vec<_>>().join(&b' ')).filter(|title| !title.is_empty())
+}
+
+/// Whether the first of parts is a picture (RFC 2046, 5.1.1).
+pub(super) fn is_of_pictures(parts: &[u8]) -> bool {
+    let head_end = position(parts, b"\r\n\r\n").unwrap_or(parts.len());
+    position(parts.get(..head_end).unwrap_or_default(), b"content-type: image/jpeg").is_some()
 }
 
 /// Where `word`, in lower case, stands first.
@@ -24,6 +31,14 @@ mod tests {
     fn title_is_found_in_any_case_and_over_lines() {
         let page = b"<!DOCTYPE html><HEAD><TITLE id=x>\r\n Network\n Camera </Title>";
         assert_eq!(title(page), Some(b"Network Camera".to_vec()));
+    }
+
+    #[test]
+    fn pictures_are_told_from_events_that_replace_each_other_too() {
+        let parts = |kind: &str| format!("--b\r\nContent-type: {kind}\r\nContent-Length: 9\r\n\r\n");
+        assert!(is_of_pictures(parts("image/jpeg").as_bytes()));
+        let event = parts("text/plain") + "Content-Type: image/jpeg";
+        assert!(!is_of_pictures(event.as_bytes()) && !is_of_pictures(b""));
     }
 
     #[test]

@@ -148,6 +148,59 @@ fn dialogue_is_told_in_order() {
     assert_eq!(heard(&dialogue()), expected.map(|fact| (Sender, fact)));
 }
 
+/// What is said of who asks without a login.
+fn anonymous(blocks: &Blocks) -> Vec<Option<String>> {
+    let said = heard(blocks).into_iter().filter_map(|(_, fact)| match fact {
+        Fact::Anonymous { given } => Some(given.map(|given| given.to_string())),
+        _ => None,
+    });
+    said.collect()
+}
+
+#[test]
+fn pictures_that_anybody_gets_are_said() {
+    let turn = |asks: &str, answers: &str| vec![text(CLIENT, asks), text(SERVER, answers)];
+    let snapshot = "GET /axis-cgi/jpg/image.cgi?resolution=1x1 HTTP/1.1";
+    let video = |kind: &str| {
+        format!(
+            "HTTP/1.1 200 OK\nContent-Type: multipart/x-mixed-replace; boundary=b\n\n--b\r\nContent-Type: {kind}\r\n\r\n"
+        )
+    };
+    let picture = "HTTP/1.1 200 OK\nContent-Type: image/jpeg\n\nx";
+    let given = |what: &str| [Some(what.to_owned())];
+    assert_eq!(anonymous(&turn(snapshot, picture)), given("HTTP snapshot"));
+    assert_eq!(anonymous(&turn("GET /v HTTP/1.1", &video("image/jpeg"))), given("HTTP video (MJPEG)"));
+    assert_eq!(anonymous(&turn("GET /v HTTP/1.1", "HTTP/1.1 401 No\n\n")), [None]);
+    for (asks, answers) in [
+        ("GET /v HTTP/1.1".to_owned(), video("text/plain")),
+        ("GET /logo.jpg HTTP/1.1".to_owned(), picture.to_owned()),
+        (format!("{snapshot}\nCookie: session=1"), picture.to_owned()),
+        (snapshot.replace('?', "?pwd=x&"), picture.to_owned()),
+        ("GET /v HTTP/1.1\nAuthorization: Basic YTpi".to_owned(), video("image/jpeg")),
+    ] {
+        assert!(anonymous(&turn(&asks, &answers)).is_empty(), "{asks}: {answers}");
+    }
+}
+
+#[test]
+fn calls_of_onvif_that_anybody_may_make_are_said_unless_they_are_meant_for_all() {
+    let call = |token: &str, operation: &str, answer: &str| {
+        let head = "HTTP/1.1\nContent-Type: application/soap+xml";
+        let asks =
+            format!("POST /onvif/device_service {head}\n\n{}", soap(token, &format!("<t:{operation}/>")));
+        let answers = format!("HTTP/1.1 200 OK\nContent-Type: application/soap+xml\n\n{}", soap("", answer));
+        anonymous(&vec![text(CLIENT, &asks), text(SERVER, &answers)])
+    };
+    let users = "<t:GetUsersResponse/>";
+    assert_eq!(call("", "GetUsers", users), [Some("ONVIF GetUsers".to_owned())]);
+    assert_eq!(call("", "GetUsers", "<s:Fault><s:Value>ter:NotAuthorized</s:Value></s:Fault>"), [None]);
+    assert!(call(TOKEN, "GetUsers", users).is_empty());
+    assert!(call("<Security><SamlAssertion/></Security>", "GetUsers", users).is_empty());
+    assert!(call("", "GetSystemDateAndTime", "<t:GetSystemDateAndTimeResponse/>").is_empty());
+    assert!(call("", "PullMessages", "<t:PullMessagesResponse/>").is_empty());
+    assert!(call("", "GetUsers", "<s:Fault/>").is_empty());
+}
+
 #[test]
 fn no_secret_is_told() {
     let blocks = vec![

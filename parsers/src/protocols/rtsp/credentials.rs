@@ -59,6 +59,13 @@ impl Credentials {
     }
 }
 
+/// Whether one of these headers may be a login, or stand for an earlier one: `Authorization`, `Cookie`, `X-Auth-Token`.
+pub fn are_among<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> bool {
+    let speaks_of =
+        |name: &[u8], word: &[u8]| name.windows(word.len()).any(|it| it.eq_ignore_ascii_case(word));
+    names.into_iter().any(|name| LOGINS.iter().any(|word| speaks_of(name, word)))
+}
+
 /// What a server asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Challenge {
@@ -186,6 +193,9 @@ fn basic_user(encoded: &[u8]) -> Option<Text> {
     }
     None
 }
+
+/// Words in the names of headers that prove who sends them.
+const LOGINS: &[&[u8]] = &[b"auth", b"cookie", b"token", b"session", b"api-key"];
 
 /// Challenges of one header that are kept; servers offer two or three.
 pub const CHALLENGES_MAX: usize = 8;

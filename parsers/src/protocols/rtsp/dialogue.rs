@@ -10,6 +10,7 @@
 //! | Attribute | who sent the header | new in this connection; the path only once it was found |
 //! | Exchange | server | a client's request is answered, or never was when the flow ends |
 //! | Login | server | a request with `Authorization` is answered |
+//! | Anonymous | server | it gives a description, or plays, or refuses, before any login in this connection |
 //! | StreamAnnounced | who will send the media | SETUP is answered with 2xx |
 //! | Origin | server | its description names an address as the origin |
 //! | StreamEnded | who sent it | TEARDOWN is answered with 2xx |
@@ -24,7 +25,7 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::protocols::rtsp::credentials::{Challenge, Credentials};
+use crate::protocols::rtsp::credentials::{self, Challenge, Credentials};
 use crate::protocols::rtsp::message::{Message, Start};
 use crate::protocols::rtsp::tracks::Tracks;
 use crate::protocols::rtsp::transport::Transport;
@@ -43,6 +44,9 @@ pub(super) struct Dialogue {
     /// Hashes of what was said, for a connection lasts for days: of two properties with one hash the second is not said.
     said: VecDeque<u64>,
     accepted: Option<Credentials>,
+    /// Whether the client showed anything by which it may be known.
+    has_login: bool,
+    has_set_up: bool,
     refuses_options: bool,
     has_back_channel: bool,
 }
@@ -84,7 +88,10 @@ impl Dialogue {
             b"REDIRECT" | b"PLAY_NOTIFY" => Server { way, is_certain: true },
             _ => Server { way: way.other(), is_certain: false },
         });
-        let url = url::without_secrets(url);
+        let names = message.headers.iter().map(|header| header.name);
+        let shown = url::without_secrets(url);
+        self.has_login |= shown != url || credentials::are_among(names);
+        let url = shown;
         if !self.is_server(way) {
             self.say(About::Sender, Key::RtspUserAgent, message.header(b"user-agent"), sink);
         }
@@ -142,6 +149,7 @@ impl Dialogue {
         sink.fact(About::Sender, Fact::Exchange(Box::new(exchange)));
         let is_stale = challenges.iter().any(|challenge| challenge.is_stale);
         self.judge_login(&asked, status, is_stale, sink);
+        self.judge_anonymous(asked.method.as_str(), status, sink);
         if !is_success {
             return;
         }
@@ -170,6 +178,22 @@ impl Dialogue {
         };
         self.accepted = Some(credentials.clone()).filter(|_| outcome == Outcome::Accepted);
         credentials.say(outcome, About::Sender, sink);
+    }
+
+    /// Says what the server does for one who has not logged in. Who plays what was set up before the capture began may
+    /// have logged in there.
+    fn judge_anonymous(&mut self, method: &str, status: u16, sink: &mut Sink) {
+        let is_success = (200..300).contains(&status);
+        let has_set_up = self.has_set_up;
+        self.has_set_up |= method == "SETUP" && is_success;
+        let given = match (method, status) {
+            _ if self.has_login => return,
+            (_, 401 | 403) => None,
+            ("DESCRIBE", 200..=299) => Some(Text::from("RTSP DESCRIBE")),
+            ("PLAY", 200..=299) if has_set_up => Some(Text::from("RTSP PLAY")),
+            _ => return,
+        };
+        sink.fact(About::Sender, Fact::Anonymous { given });
     }
 
     /// Reads the SDP of a message, if it has one.

@@ -20,7 +20,7 @@
 //! Source: RFC 2326, RFC 7826. Checked against `tests/rtsp_differential.rs`'s captures.
 //! Left out: RTSP inside TLS, and RTSP over UDP. What is inside HTTP is found by `http`.
 
-mod credentials;
+pub mod credentials;
 mod dialogue;
 pub mod message;
 mod parameters;

@@ -163,6 +163,40 @@ fn challenge_is_no_failed_login_and_success_is_said_once() {
     assert_eq!(logins, [(About::Sender, Fact::Login(Box::new(login)))]);
 }
 
+/// What is said of who asks without a login.
+fn anonymous(blocks: &Blocks) -> Vec<Option<String>> {
+    let said = heard(blocks).of(|fact| matches!(fact, Fact::Anonymous { .. }));
+    let given = said.into_iter().map(|(_, fact)| match fact {
+        Fact::Anonymous { given } => given.map(|given| given.to_string()),
+        _ => None,
+    });
+    given.collect()
+}
+
+#[test]
+fn what_anybody_gets_or_is_refused_is_said() {
+    let turn = |method: &str, more: &str, status: u16| {
+        let asks = format!("{method} rtsp://h/a RTSP/1.0\nCSeq: 1{more}");
+        [text(CLIENT, &asks), text(SERVER, &format!("RTSP/1.0 {status} X\nCSeq: 1"))]
+    };
+    let all = |turns: &[(&str, &str, u16)]| -> Vec<_> {
+        anonymous(&turns.iter().flat_map(|(method, more, status)| turn(method, more, *status)).collect())
+    };
+    let given = |what: &str| Some(what.to_owned());
+    let (describe, play) = (given("RTSP DESCRIBE"), given("RTSP PLAY"));
+    assert_eq!(all(&[("OPTIONS", "", 200), ("DESCRIBE", "", 200)]), std::slice::from_ref(&describe));
+    assert_eq!(all(&[("DESCRIBE", "", 200), ("SETUP", "", 200), ("PLAY", "", 200)]), [describe, play]);
+    assert_eq!(all(&[("DESCRIBE", "", 401)]), [None]);
+    // Who plays what was set up before may have logged in then.
+    assert!(all(&[("PLAY", "", 200)]).is_empty());
+    assert!(all(&[("DESCRIBE", "", 404), ("OPTIONS", "", 200)]).is_empty());
+    for login in ["\nAuthorization: Basic YTpi", "\nX-Auth-Token: 1", "\nCookie: a=b"] {
+        assert!(all(&[("OPTIONS", login, 200), ("DESCRIBE", "", 200)]).is_empty(), "{login}");
+    }
+    let with_user = text(CLIENT, "DESCRIBE rtsp://u:p@h/a RTSP/1.0\nCSeq: 1");
+    assert!(anonymous(&vec![with_user, text(SERVER, "RTSP/1.0 200 OK\nCSeq: 1")]).is_empty());
+}
+
 #[test]
 fn setup_announces_the_stream_of_its_section() {
     let streams = heard(&dialogue()).of(|fact| matches!(fact, Fact::StreamAnnounced(_)));
