@@ -144,6 +144,7 @@ const WEAK: &[(&str, Resemble)] = &[
     ("certificate-self-signed", weak::certificate_self_signed),
     ("certificate-wrong-name", weak::certificate_wrong_name),
     ("certificate-shared-key", weak::certificate_shared_key),
+    ("no-authentication", weak::no_authentication),
     ("cleartext-login", weak::cleartext_login),
     ("weak-authentication", weak::weak_authentication),
     ("plaintext-token", weak::plaintext_token),

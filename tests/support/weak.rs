@@ -117,6 +117,39 @@ pub fn cleartext_login(is_real: bool) -> Vec<Frame> {
     conversation(&[&asks(""), &refuses, &asks("Authorization: Basic YWRtaW46aHVudGVyMg==\r\n"), &answers])
 }
 
+/// A stream that is described and played to anybody; nearby a second client is refused.
+pub fn no_authentication(is_real: bool) -> Vec<Frame> {
+    let asks = |method: &str, more: &str| {
+        format!("{method} rtsp://192.0.2.7/live RTSP/1.0\r\nCSeq: 1\r\n{more}\r\n")
+    };
+    let answers = |more: &str| format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\n{more}\r\n");
+    let server = End { port: 554, ..host(7) };
+    let description = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=live\r\nm=video 0 RTP/AVP 96\r\n";
+    let described = format!(
+        "Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{description}",
+        description.len()
+    );
+    let transport = "Session: 7\r\nTransport: RTP/AVP;unicast;client_port=6000-6001\r\n";
+    let open = [
+        asks("DESCRIBE", ""),
+        answers(&described).strip_suffix("\r\n").unwrap_or_default().to_owned(),
+        asks("SETUP", transport),
+        answers(transport),
+        asks("PLAY", "Session: 7\r\n"),
+        answers("Session: 7\r\n"),
+    ];
+    let refused = [
+        asks("DESCRIBE", ""),
+        "RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"b\"\r\n\r\n"
+            .to_owned(),
+    ];
+    let mut wire = Wire::of(30);
+    let blocks = |turns: &[String]| turns.iter().map(|turn| turn.as_bytes().to_vec()).collect::<Vec<_>>();
+    dialogue(&mut wire, 5, server, &blocks(&open));
+    dialogue(&mut wire, 9, server, &blocks(if is_real { &open } else { &refused }));
+    dated(wire)
+}
+
 /// A login by Digest with MD5; nearby with SHA-256.
 pub fn weak_authentication(is_real: bool) -> Vec<Frame> {
     let algorithm = if is_real { "MD5" } else { "SHA-256" };

@@ -39,6 +39,7 @@ pub mod mirror_one_way;
 pub mod mirror_partial;
 pub mod mirror_truncated;
 pub mod neighbor_changed;
+pub mod no_authentication;
 pub mod no_forward_secrecy;
 pub mod not_activated;
 pub mod not_recorded;
@@ -321,6 +322,7 @@ pub const ALL: &[&Kind] = &[
     &wrong_segment::KIND,
     &time_source_lost::KIND,
     &not_activated::KIND,
+    &no_authentication::KIND,
     &cleartext_login::KIND,
     &plaintext_token::KIND,
     &weak_authentication::KIND,

@@ -8,7 +8,7 @@
 //!
 //! A weakness has no end: nothing seen later shows that nobody can use it any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use spanwatch_parsers::Time;
 
@@ -39,14 +39,20 @@ pub struct Rule {
 pub struct Sight {
     /// Who is weak.
     pub who: Party,
-    /// In what, as `TLS 1.0`; different ones of a device are told together.
-    pub what: String,
+    /// In what, as `TLS 1.0`; different ones of a device are told together. `None` shows that he is not weak after all: of that
+    /// protocol of his nothing is told, whatever was seen and will be.
+    pub what: Option<String>,
 }
 
 impl Sight {
     /// Of whom an observation is about.
     pub fn of(seen: &Observation, what: impl Into<String>) -> Self {
-        Self { who: seen.subject, what: what.into() }
+        Self { who: seen.subject, what: Some(what.into()) }
+    }
+
+    /// Of whom an observation is about: he is not weak after all.
+    pub fn none_of(seen: &Observation) -> Self {
+        Self { who: seen.subject, what: None }
     }
 }
 
@@ -81,6 +87,8 @@ pub struct Words {
 pub struct Watch {
     rule: &'static Rule,
     held: BTreeMap<Number, Held>,
+    /// In which protocols who is not weak after all.
+    cleared: BTreeSet<(Number, &'static str)>,
     refused: u64,
 }
 
@@ -89,9 +97,7 @@ pub struct Watch {
 struct Held {
     /// What was known first of who it is; see [`crate::finding::id`].
     subject: String,
-    first: Time,
-    last: Time,
-    count: u64,
+    /// One at least, what was seen first coming first.
     sights: Vec<Seen>,
 }
 
@@ -102,13 +108,15 @@ struct Seen {
     at: Time,
     cite: Cite,
     source: &'static str,
+    last: Time,
+    count: u64,
 }
 
 impl Watch {
     /// Watches by a rule.
     #[must_use]
     pub const fn new(rule: &'static Rule) -> Self {
-        Self { rule, held: BTreeMap::new(), refused: 0 }
+        Self { rule, held: BTreeMap::new(), cleared: BTreeSet::new(), refused: 0 }
     }
 
     fn add(&mut self, number: Number, held: Held) {
@@ -120,15 +128,28 @@ impl Watch {
             }
             return;
         };
-        if held.first < known.first {
-            (known.subject, known.first) = (held.subject, held.first);
+        if held.first() < known.first() {
+            known.subject = held.subject;
         }
-        known.last = known.last.max(held.last);
-        known.count = known.count.saturating_add(held.count);
         for seen in held.sights {
             known.add(seen);
         }
         known.sights.sort_by(|a, b| (a.at, a.cite, &a.what).cmp(&(b.at, b.cite, &b.what)));
+    }
+
+    /// Says that a device is not weak in a protocol.
+    fn clear(&mut self, number: Number, source: &'static str) {
+        if self.cleared.len() >= DEVICES_MAX && !self.cleared.contains(&(number, source)) {
+            self.refused = self.refused.saturating_add(1);
+            return;
+        }
+        self.cleared.insert((number, source));
+        if let Some(held) = self.held.get_mut(&number) {
+            held.sights.retain(|seen| seen.source != source);
+            if held.sights.is_empty() {
+                self.held.remove(&number);
+            }
+        }
     }
 
     /// The devices that are told together: all where it is common, else one by one.
@@ -136,14 +157,15 @@ impl Watch {
         let each = self.held.iter().map(|(number, held)| (*number, held));
         if self.rule.is_common && self.held.len() >= COMMON {
             let mut all: Vec<(Number, &Held)> = each.collect();
-            all.sort_by(|a, b| (a.1.first, &a.1.subject).cmp(&(b.1.first, &b.1.subject)));
+            all.sort_by(|a, b| (a.1.first(), &a.1.subject).cmp(&(b.1.first(), &b.1.subject)));
             return vec![all];
         }
         each.map(|one| vec![one]).collect()
     }
 
     fn finding(&self, group: &[(Number, &Held)], known: &Known<'_>) -> Option<Finding> {
-        let (number, first) = group.first()?;
+        let (number, earliest) = group.first()?;
+        let first = earliest.first()?;
         let who = match group {
             [_] => known.directory.device(*number)?.title(),
             _ => format!("{} devices", group.len()),
@@ -174,7 +196,8 @@ impl Watch {
                 }
             },
         };
-        let count = group.iter().fold(0_u64, |sum, (_, held)| sum.saturating_add(held.count));
+        let seen = || group.iter().flat_map(|(_, held)| &held.sights);
+        let count = seen().fold(0_u64, |sum, seen| sum.saturating_add(seen.count));
         let all = group.iter().flat_map(|(number, held)| held.sights.iter().map(move |seen| (number, seen)));
         Some(Finding {
             confidence: self.rule.confidence,
@@ -182,26 +205,32 @@ impl Watch {
             devices: group.iter().map(|(number, _)| *number).collect(),
             title: words.title,
             summary: words.summary,
-            detail: format!(
-                "{} First seen at {} UTC, {}.",
-                words.detail,
-                clock_time(first.first),
-                times(count)
-            ),
+            detail: format!("{} First seen at {} UTC, {}.", words.detail, clock_time(first), times(count)),
             remedy: words.remedy,
             verify: words.verify,
             evidence: all.take(SHOWN).map(|(number, seen)| evidence(number, seen)).collect(),
-            last_seen: group.iter().map(|(_, held)| held.last).max()?,
+            last_seen: seen().map(|seen| seen.last).max()?,
             count,
-            ..Finding::of_network(self.rule.kind, &first.subject, first.first, first.first)
+            ..Finding::of_network(self.rule.kind, &earliest.subject, first, first)
         })
     }
 }
 
 impl Held {
+    fn first(&self) -> Option<Time> {
+        self.sights.first().map(|seen| seen.at)
+    }
+
+    /// A form that there is no room for counts with the last one.
     fn add(&mut self, seen: Seen) {
-        if self.sights.len() < SIGHTS_MAX && self.sights.iter().all(|it| it.what != seen.what) {
-            self.sights.push(seen);
+        let is_full = self.sights.len() >= SIGHTS_MAX;
+        let same = self.sights.iter().position(|it| (&it.what, it.source) == (&seen.what, seen.source));
+        match same.or(is_full.then_some(SIGHTS_MAX - 1)).and_then(|at| self.sights.get_mut(at)) {
+            Some(known) => {
+                known.last = known.last.max(seen.last);
+                known.count = known.count.saturating_add(seen.count);
+            }
+            None => self.sights.push(seen),
         }
     }
 }
@@ -211,21 +240,32 @@ impl Detector for Watch {
         let Some(sight) = (self.rule.see)(seen) else { return };
         let Some(number) = known.directory.find(&sight.who) else { return };
         let (at, cite, source) = (seen.at, seen.cite, seen.source);
+        let Some(what) = sight.what else {
+            self.clear(number, source);
+            return;
+        };
+        if self.cleared.contains(&(number, source)) {
+            return;
+        }
+        let seen = Seen { what, at, cite, source, last: at, count: 1 };
         if let Some(held) = self.held.get_mut(&number) {
-            (held.last, held.count) = (held.last.max(at), held.count.saturating_add(1));
-            held.add(Seen { what: sight.what, at, cite, source });
+            held.add(seen);
             return;
         }
         let Some(subject) = known.directory.device(number).map(Device::id) else {
             return;
         };
-        let sights = vec![Seen { what: sight.what, at, cite, source }];
-        self.add(number, Held { subject, first: at, last: at, count: 1, sights });
+        self.add(number, Held { subject, sights: vec![seen] });
     }
 
     fn renumber(&mut self, gone: Number, kept: Number) {
         if let Some(held) = self.held.remove(&gone) {
             self.add(kept, held);
+        }
+        let of_both = self.cleared.iter().filter(|(number, _)| [gone, kept].contains(number));
+        for (number, source) in of_both.copied().collect::<Vec<_>>() {
+            self.cleared.remove(&(number, source));
+            self.clear(kept, source);
         }
     }
 
