@@ -282,3 +282,44 @@ fn the_simulators_help_is_a_catalogue() {
     let unknown = spanwatch(["simulate", "-w", "x.pcapng", "--incident=powercycle"]);
     assert!(failure(&unknown, 2).contains("did you mean power-cycle?"), "{}", unknown.stderr);
 }
+
+#[test]
+fn a_configuration_holds_for_a_replay_and_the_command_line_goes_first() {
+    let scratch = Scratch::new("config");
+    scratch.file("list.csv", b"ip,name\n192.0.2.54,Dock one\n");
+    let config = scratch
+        .file("spanwatch.toml", b"site = \"Harbour\"\ninventory = \"list.csv\"\nfilter = \"udp or tcp\"\n");
+    let config = format!("--config={}", config.display());
+    let report = replayed(&["--format=json", &config]).report();
+    assert_eq!(report["site"], "Harbour");
+    let given = ["--site=Harbour", "--filter=udp or tcp"];
+    let list = format!("--inventory={}", scratch.path().join("list.csv").display());
+    let named = replayed(&[&["--format=json", &list][..], &given].concat()).report();
+    assert!(report == named, "the same words give the same report");
+    assert_eq!(replayed(&["--format=json", &config, "--site=Quay"]).report()["site"], "Quay");
+}
+
+#[test]
+fn a_wrong_configuration_is_told_line_by_line_and_nothing_is_done() {
+    let scratch = Scratch::new("config-wrong");
+    let wrong = scratch.file("wrong.toml", b"inventry = \"a\"\n[watch]\nbufer_mib = 1\n");
+    let lacking = scratch.file("lacking.toml", b"\ninventory = \"none.csv\"\n");
+    let sample = sample();
+    for (config, due) in [
+        (
+            &wrong,
+            [
+                "wrong.toml:1: there is no key inventry; did you mean inventory?",
+                "wrong.toml:3: there is no key bufer_mib",
+            ],
+        ),
+        (&lacking, ["lacking.toml:2: inventory: ", "none.csv: No such file"]),
+    ] {
+        let checked = spanwatch([Path::new("config"), Path::new("check"), config]);
+        let replayed = spanwatch([Path::new("replay"), &sample, Path::new("--config"), config]);
+        for outcome in [&checked, &replayed] {
+            let said = failure(outcome, 1);
+            assert!(due.iter().all(|due| said.contains(due)), "{said}");
+        }
+    }
+}

@@ -143,7 +143,7 @@ impl Common {
         let config = config.unwrap_or_default();
         let of = |given: bool, key, failure: Failure| match given {
             true => failure,
-            false => Failure::Config(vec![config.fault(("", 0, key), failure.to_string())]),
+            false => Failure::Config(vec![config.fault(("", 0, key), format!("{key}: {failure}"))]),
         };
         let list = self.inventory.as_deref().or(config.inventory.as_deref());
         let list = list.map_or_else(|| Ok(List::default()), List::read);
