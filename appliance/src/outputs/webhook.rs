@@ -89,8 +89,13 @@ impl Receiver for Webhook {
         if letter.lost > 0 {
             request = request.header("spanwatch-lost", letter.lost.to_string());
         }
-        let mut answer =
-            request.send(&body[..]).map_err(|error| Undelivered::Unreached(error.to_string()))?;
+        let mut answer = request.send(&body[..]).map_err(|error| {
+            Undelivered::Unreached(match error {
+                ureq::Error::Timeout(_) => format!("no answer in {} s", PATIENCE.as_secs()),
+                ureq::Error::Io(error) => error.to_string(),
+                error => error.to_string(),
+            })
+        })?;
         let status = answer.status().as_u16();
         // Read, so that the connection can be used again; an answer that is longer ends it.
         let _ = answer.body_mut().as_reader().take(ANSWER_MAX).read_to_end(&mut Vec::new());
