@@ -23,13 +23,19 @@
 
 /// Appends `path` to `out`, only values of harmless names kept.
 pub(super) fn copy_harmless(path: &[u8], out: &mut Vec<u8>) {
-    Copy { rest: path, out, keeps: is_harmless, is_url: true }.run();
+    Copy { rest: path, out, keeps: is_harmless, is_url: true, mark }.run();
+}
+
+/// The same with stars over each secret, as many as it is long.
+pub(super) fn copy_starred(path: &[u8], out: &mut Vec<u8>) {
+    let star = |length, out: &mut Vec<u8>| out.resize(out.len().saturating_add(length), b'*');
+    Copy { rest: path, out, keeps: is_harmless, is_url: true, mark: star }.run();
 }
 
 /// Appends a word of a session description to `out`, values of secret names cut.
 pub(super) fn copy_without_secrets(word: &[u8], out: &mut Vec<u8>) {
     let keeps = |name: &[u8]| !is_secret_name(name) && !SECRET_NAMES.contains(&name);
-    Copy { rest: word, out, keeps, is_url: false }.run();
+    Copy { rest: word, out, keeps, is_url: false, mark }.run();
 }
 
 /// Whether a parameter of this name holds a secret.
@@ -46,6 +52,8 @@ struct Copy<'a, 'o> {
     /// Asked with a plain name in lower case.
     keeps: fn(&[u8]) -> bool,
     is_url: bool,
+    /// Writes what stands for a secret of so many bytes.
+    mark: fn(usize, &mut Vec<u8>),
 }
 
 impl<'a> Copy<'a, '_> {
@@ -99,9 +107,13 @@ impl<'a> Copy<'a, '_> {
     }
 
     fn mask(&mut self, length: usize) {
-        self.take(length);
-        self.out.extend_from_slice(STANDS_FOR_A_SECRET);
+        let length = self.take(length).len();
+        (self.mark)(length, self.out);
     }
+}
+
+fn mark(_length: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(STANDS_FOR_A_SECRET);
 }
 
 /// Up to the next separator.

@@ -30,6 +30,24 @@ pub fn without_secrets(url: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The URL with stars over its secrets, as many as they are long; any bytes will do.
+#[must_use]
+pub fn starred(url: &[u8]) -> Vec<u8> {
+    let (scheme, rest) = split_scheme(url);
+    let userless = if scheme.is_empty() { rest } else { without_user(rest) };
+    let mut out = scheme.to_vec();
+    let user = rest.len().saturating_sub(userless.len());
+    if let Some(stars) = user.checked_sub(1) {
+        out.resize(out.len().saturating_add(stars), b'*');
+        out.push(b'@');
+    }
+    let length = if scheme.is_empty() { 0 } else { authority_length(userless) };
+    let (authority, path) = userless.split_at(length);
+    out.extend_from_slice(authority);
+    parameters::copy_starred(path, &mut out);
+    out
+}
+
 /// A word of a session description with secrets cut out: parameters of codecs stay.
 #[must_use]
 pub fn word_without_secrets(word: &[u8]) -> Vec<u8> {
@@ -117,6 +135,18 @@ mod tests {
 
     fn shown(url: &str) -> String {
         String::from_utf8(without_secrets(url.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn stars_are_as_many_as_the_secret_is_long() {
+        for (url, with_stars) in [
+            ("rtsp://u:p/w@192.0.2.1/live?channel=1&pwd=x1", "rtsp://*****@192.0.2.1/live?channel=1&pwd=**"),
+            ("/admin/x1/ch0", "/admin/**/ch0"),
+            ("rtsp://192.0.2.1:554/live", "rtsp://192.0.2.1:554/live"),
+            ("/l?pwd=", "/l?pwd="),
+        ] {
+            assert_eq!(String::from_utf8(starred(url.as_bytes())).unwrap(), with_stars);
+        }
     }
 
     #[test]
