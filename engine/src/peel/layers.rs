@@ -24,6 +24,11 @@ impl Peeled {
     pub fn bytes<'a>(&'a self, frame: &'a [u8]) -> &'a [u8] {
         self.owned.as_deref().unwrap_or(frame)
     }
+
+    /// The tunnels that were opened, the outermost first.
+    pub fn around(&self) -> impl DoubleEndedIterator<Item = &Around> {
+        self.outer.iter().flat_map(|outer| &outer.around).flatten()
+    }
 }
 
 /// The innermost headers of a frame: addresses, and positions from the first byte.
@@ -172,4 +177,24 @@ pub struct Outer {
     pub hop_limit: u8,
     /// IP protocol of the tunnel's packet.
     pub protocol: u8,
+    /// It, and the tunnels inside it.
+    pub around: [Option<Around>; TUNNELS_MAX],
 }
+
+/// A tunnel's packet in its frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Around {
+    /// Both ends.
+    pub ips: (IpAddr, IpAddr),
+    /// Its IP protocol.
+    pub protocol: u8,
+    /// Where its transport header begins.
+    pub transport_at: u32,
+    /// Where it ends.
+    pub end: u32,
+    /// Whether all of it was captured.
+    pub is_whole: bool,
+}
+
+/// A mirror of a mirror of overlay traffic is three.
+pub(super) const TUNNELS_MAX: usize = 4;

@@ -35,10 +35,11 @@ use spanwatch_parsers::{LinkType, Mac, Time};
 
 pub use counts::{Counts, Encapsulation, Encapsulations};
 pub use ip::Extensions;
-pub use layers::{Direction, Fragment, Layers, Network, Outer, Peeled, Tags};
+pub use layers::{Around, Direction, Fragment, Layers, Network, Outer, Peeled, Tags};
 
 use crate::fragment::{Fragments, PacketKey};
 use crate::hash::fold;
+use layers::TUNNELS_MAX;
 use link::Walk;
 use tunnel::{Found, Inside, Tunnel};
 
@@ -128,7 +129,19 @@ impl Peeler {
                             vlan: walk.layers.tags.inner(),
                             hop_limit: walk.layers.hop_limit,
                             protocol: walk.layers.protocol,
+                            around: [None; TUNNELS_MAX],
                         }));
+                    }
+                    if let (Some(outer), Some(ips)) = (&mut peeled.outer, walk.layers.ips)
+                        && let Some(free) = outer.around.iter_mut().find(|it| it.is_none())
+                    {
+                        *free = Some(Around {
+                            ips,
+                            protocol: walk.layers.protocol,
+                            transport_at: walk.layers.transport_at,
+                            end: walk.layers.end,
+                            is_whole: !walk.layers.is_cut(),
+                        });
                     }
                     self.follow(walk, tunnel);
                     *walk = inner;
@@ -272,9 +285,6 @@ const SHARD_SHIFT: u32 = u64::BITS - SHARDS.ilog2();
 
 /// The fraction of the golden ratio; fixed, for the shard of a pair is part of the order.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// A mirror of a mirror of overlay traffic is three.
-const TUNNELS_MAX: usize = 4;
 
 /// Packets of tunnels that wait for fragments, and their bytes in all.
 const TUNNEL_PACKETS_MAX: usize = 256;
