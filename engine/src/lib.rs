@@ -18,6 +18,7 @@ pub mod hash;
 pub mod hearing;
 pub mod icmp;
 pub mod ledger;
+pub mod mask;
 pub mod numbered;
 pub mod observation;
 pub mod peel;
