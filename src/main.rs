@@ -23,6 +23,7 @@ struct Arguments {
 enum Command {
     Replay(commands::replay::Replay),
     Watch(commands::watch::Watch),
+    Carve(commands::carve::Carve),
     Doctor(commands::doctor::Doctor),
     Simulate(commands::simulate::Simulate),
     Protocols(commands::protocols::Protocols),
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Replay(replay) => replay.run(),
         Command::Watch(watch) => watch.run(),
+        Command::Carve(carve) => carve.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Simulate(simulate) => simulate.run(),
         Command::Protocols(protocols) => protocols.run(),

@@ -415,7 +415,7 @@ fn join(all: &mut Vec<Observation>, part: Vec<Observation>) {
 }
 
 /// Against who would fill one bucket of a table; no result depends on it.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

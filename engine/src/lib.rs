@@ -6,6 +6,7 @@
 //! is pure: it sees no clock, file, socket, environment or thread.
 
 pub mod bounded;
+pub mod carve;
 pub mod clock;
 pub mod detectors;
 pub mod dispatch;

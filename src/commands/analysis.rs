@@ -61,8 +61,7 @@ pub struct Options {
 /// # Errors
 /// Where reading has to stop.
 pub fn analysed(inputs: Inputs, options: &Options, data: &Data) -> Result<(Report, CaptureCounts), Failure> {
-    let filter = data.filter.as_deref().map(Filter::new).transpose()?;
-    let mut reader = Reader::new(inputs, filter);
+    let mut reader = Reader::new(inputs, data.bpf()?);
     if options.no_file_hash {
         reader = reader.without_hashes();
     }
@@ -73,6 +72,14 @@ pub fn analysed(inputs: Inputs, options: &Options, data: &Data) -> Result<(Repor
 }
 
 impl Data {
+    /// The filter, where one is given.
+    ///
+    /// # Errors
+    /// Where libpcap does not understand it.
+    pub fn bpf(&self) -> Result<Option<Filter>, FilterError> {
+        self.filter.as_deref().map(Filter::new).transpose()
+    }
+
     /// Analyses what a source gives as one site, until `until` where that is later; `watcher` sees how it goes.
     ///
     /// # Errors

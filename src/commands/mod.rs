@@ -1,6 +1,7 @@
 //! One file a subcommand.
 
 mod analysis;
+pub mod carve;
 pub mod config;
 pub mod doctor;
 pub mod fingerprints;

@@ -192,18 +192,7 @@ impl Replay {
 
     /// Writes the finding called `id` alone.
     fn write_incident(&self, report: &Report, id: &str, out: &mut dyn Write) -> Result<(), Failure> {
-        let (finding, asked) = match incident::named(report, id) {
-            Named::Finding(finding) => (finding, None),
-            Named::Superseded(finding, asked) => (finding, Some(asked)),
-            Named::Several(all) => {
-                return Err(Failure::Incident(unnamed(
-                    id,
-                    "several findings have ids that begin with",
-                    &all,
-                )));
-            }
-            Named::None(near) => return Err(Failure::Incident(unnamed(id, "no finding has the id", &near))),
-        };
+        let (finding, asked) = finding_named(report, id)?;
         let audience = match self.audience {
             None => Audience::Everybody,
             Some(For::It) => Audience::It,
@@ -233,6 +222,20 @@ impl Replay {
     }
 }
 
+/// The finding called `id`, or beginning so; with it the id by which it is asked for where that was superseded.
+///
+/// # Errors
+/// Where there is none, or several are called so: it lists those that come near.
+pub fn finding_named<'a>(report: &'a Report, id: &str) -> Result<(&'a Finding, Option<&'a str>), Failure> {
+    let (why, findings) = match incident::named(report, id) {
+        Named::Finding(finding) => return Ok((finding, None)),
+        Named::Superseded(finding, asked) => return Ok((finding, Some(asked))),
+        Named::Several(all) => ("several findings have ids that begin with", all),
+        Named::None(near) => ("no finding has the id", near),
+    };
+    Err(Failure::Incident(unnamed(id, why, &findings)))
+}
+
 /// Why an id names no finding, and which ids there are.
 fn unnamed(id: &str, why: &str, findings: &[&Finding]) -> String {
     let id: String = id.chars().filter(|it| !it.is_control()).take(ID_SHOWN).collect();
@@ -243,7 +246,7 @@ fn unnamed(id: &str, why: &str, findings: &[&Finding]) -> String {
     for finding in findings.iter().take(IDS_SHOWN) {
         let _ = write!(text, "\n  {}  {}", finding.id, finding.title);
     }
-    text.push_str("\n--format csv --table findings lists all with their ids");
+    text.push_str("\nspanwatch replay --format csv --table findings lists all with their ids");
     text
 }
 

@@ -1,0 +1,164 @@
+//! `spanwatch carve`: the frames behind one finding.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use spanwatch_appliance::outputs::file;
+use spanwatch_capture::{Batch, FRAME_MAX, FrameHead, Inputs, PcapngWriter, Reader, Source, WrittenFrame};
+use spanwatch_engine::carve::{Carver, Frame};
+use spanwatch_engine::mask::Masker;
+use spanwatch_engine::peel::Peeler;
+use spanwatch_parsers::LinkType;
+
+use super::Failure;
+use super::analysis::{Options, analysed};
+use super::replay::finding_named;
+use crate::pipeline::{Stopped, seed};
+
+/// Write the packets behind one finding, with a comment on each
+///
+/// What the finding cites, and what its devices sent and got around it, as pcapng for Wireshark. Whatever may be a
+/// password is overwritten with * before it is written, at the same length; so is all that is not understood.
+/// The inputs are read twice, so that they have to be files.
+///
+/// Examples:
+///   spanwatch carve --finding 3f2a office.pcapng -w evidence.pcapng
+///   spanwatch carve --finding 3f2a captures/ -w evidence.pcapng
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Carve {
+    /// Captures, or folders of captures
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The finding's id, or the beginning of it
+    #[arg(long, value_name = "ID")]
+    finding: String,
+    /// Where to write
+    #[arg(short, long, value_name = "OUT.pcapng")]
+    write: PathBuf,
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Carve {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Where no input can be read, no finding has the id, or the file cannot be written.
+    pub fn run(&self) -> Result<ExitCode, Failure> {
+        let data = self.options.common.data()?;
+        let inputs = Inputs::find(&self.paths)?;
+        super::analysis::say_skipped(&inputs);
+        if inputs.total_bytes().is_none() {
+            let why = "carve reads its inputs twice: standard input and pipes have to be files first";
+            return Err(Failure::Usage(why.to_owned()));
+        }
+        let (report, _) = analysed(inputs, &self.options, &data)?;
+        let (finding, _) = finding_named(&report, &self.finding)?;
+        let mut carver = Carver::new(&report, finding);
+        let reader = Reader::new(Inputs::find(&self.paths)?, data.bpf()?).without_hashes();
+        let mut stopped = None;
+        file::replace(&self.write, |out| {
+            let mut writer = Writer::new(reader.names(), out)?;
+            match carved(reader, &mut carver, &mut writer) {
+                Ok(()) => writer.finish(),
+                Err(Failure::Stdout(error)) => Err(error),
+                Err(other) => {
+                    stopped = Some(other);
+                    Err(io::Error::other("the inputs cannot be read again"))
+                }
+            }
+        })
+        .map_err(|unwritten| stopped.take().unwrap_or_else(|| unwritten.into()))?;
+        match carver.missing() {
+            0 => Ok(ExitCode::SUCCESS),
+            missing => {
+                let text = format!(
+                    "{missing} frames of the evidence are not there any more: did the inputs change?"
+                );
+                Err(Failure::Incident(text))
+            }
+        }
+    }
+}
+
+/// Reads all frames again and writes those of the finding.
+fn carved(mut reader: Reader, carver: &mut Carver, writer: &mut Writer<'_>) -> Result<(), Failure> {
+    let (mut peeler, mut masker) = (Peeler::new(), Masker::new(seed()));
+    let (mut batch, mut out, mut bytes) = (Batch::default(), Vec::new(), Vec::new());
+    while reader.fill(&mut batch).map_err(Stopped::from)? {
+        for (head, captured) in batch.frames() {
+            let peeled = peeler.peel(head.link, head.at, captured, head.wire_length);
+            bytes.clear();
+            bytes.extend_from_slice(captured);
+            let masked = masker.mask(head.link, head.at, &peeled, &mut bytes);
+            carver.advance(head.at, &mut out);
+            if carver.wants((head.input, head.frame), &peeled, captured) {
+                let frame = Frame {
+                    at: head.at,
+                    input: head.input,
+                    frame: head.frame,
+                    interface: writer.interface(head)?,
+                    wire_length: head.wire_length,
+                    bytes: bytes.clone(),
+                    masked,
+                };
+                carver.take(frame, &mut out);
+            }
+            for (frame, comment) in out.drain(..) {
+                writer.write(&frame, &comment)?;
+            }
+        }
+        batch.clear();
+    }
+    Ok(())
+}
+
+/// Writes frames of several inputs as pcapng.
+struct Writer<'a> {
+    pcapng: PcapngWriter<&'a mut dyn Write>,
+    inputs: Vec<String>,
+    /// By input, number there and link type.
+    interfaces: BTreeMap<(u32, u32, LinkType), u32>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(inputs: &[String], out: &'a mut dyn Write) -> io::Result<Self> {
+        let application = concat!("spanwatch ", env!("CARGO_PKG_VERSION"));
+        let pcapng = PcapngWriter::new(out, application)?;
+        Ok(Self { pcapng, inputs: inputs.to_vec(), interfaces: BTreeMap::new() })
+    }
+
+    /// The interface of a frame, written where it is the first of it.
+    fn interface(&mut self, head: &FrameHead) -> io::Result<u32> {
+        let key = (head.input, head.interface, head.link);
+        if let Some(number) = self.interfaces.get(&key) {
+            return Ok(*number);
+        }
+        let name = self.name(head.input).to_owned();
+        let number = self.pcapng.interface(head.link, FRAME_MAX, &name)?;
+        self.interfaces.insert(key, number);
+        Ok(number)
+    }
+
+    fn write(&mut self, frame: &Frame, comment: &str) -> io::Result<()> {
+        let comment = format!("{comment}; frame {} of {}", frame.frame, self.name(frame.input));
+        self.pcapng.frame(WrittenFrame {
+            interface: frame.interface,
+            at: frame.at,
+            wire_length: frame.wire_length,
+            bytes: &frame.bytes,
+            comment: Some(&comment),
+        })
+    }
+
+    fn name(&self, input: u32) -> &str {
+        usize::try_from(input).ok().and_then(|input| self.inputs.get(input)).map_or("", String::as_str)
+    }
+
+    fn finish(self) -> io::Result<()> {
+        self.pcapng.finish().map(|_| ())
+    }
+}
