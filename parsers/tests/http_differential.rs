@@ -13,7 +13,7 @@ use std::path::Path;
 
 use spanwatch_parsers::protocols::http::HTTP;
 use spanwatch_parsers::protocols::http::head::{Head, Start, head_length};
-use spanwatch_parsers::{Fact, Key, Outcome, Text};
+use spanwatch_parsers::{Fact, Key, Outcome, Text, TimeTold};
 use wire::Packet;
 use wire::connections::{Begin, Direction, Heard, connections};
 
@@ -222,7 +222,7 @@ fn device_says_of_itself_what_tshark_reads() {
     assert_eq!(services, said(&[Key::OnvifService]).into_iter().collect());
     assert_eq!(said(&[Key::Name, Key::HttpTitle]), ["IPyCam", "Gate 3"]);
     let clock = facts.iter().find_map(|fact| match fact {
-        Fact::TimeOfDay { utc } => Some(utc.0 / 1_000_000_000),
+        Fact::TimeOfDay { utc, told: TimeTold::Asked } => Some(utc.0 / 1_000_000_000),
         _ => None,
     });
     let filter = "http.response and xml.tag contains \"GetSystemDateAndTimeResponse\"";

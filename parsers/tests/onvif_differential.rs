@@ -6,7 +6,7 @@ mod wire;
 use std::net::IpAddr;
 
 use spanwatch_parsers::protocols::http::HTTP;
-use spanwatch_parsers::{Fact, Key, Mac, MediaProfile, NoticeKind, Outcome, Text};
+use spanwatch_parsers::{Fact, Key, Mac, MediaProfile, NoticeKind, Outcome, Text, TimeTold};
 use wire::connections::{Begin, connections};
 
 const CAPTURE: &str = "onvif-dialogues.pcap";
@@ -120,8 +120,7 @@ fn clock_is_what_tshark_reads() {
         let numbers: Vec<u32> = answer.texts.iter().filter_map(|text| text.parse().ok()).collect();
         assert_eq!(numbers, [19, 14, 37, 2014, 12, 24]);
         // By `date -u -d '2014-12-24 19:14:37' +%s`.
-        let is_it =
-            |fact: &Fact| matches!(fact, Fact::TimeOfDay { utc } if utc.0 == 1_419_448_477 * 1_000_000_000);
+        let is_it = |fact: &Fact| matches!(fact, Fact::TimeOfDay { utc, told: TimeTold::Asked } if utc.0 == 1_419_448_477 * 1_000_000_000);
         assert!(answer.facts.iter().any(is_it), "{:?}", answer.facts);
     }
 }

@@ -57,15 +57,13 @@ impl Wire {
         self.at(at, wire::dhcp([nobody(mac), EVERYBODY], DISCOVER, mac, None, None));
     }
 
-    /// A camera that answers one question of ONVIF again and again, each time after 4 ms.
-    fn answers(&mut self, camera: u8, question: &str, answers: impl IntoIterator<Item = (i64, String)>) {
+    /// A camera that answers one question over HTTP again and again, each time within a millisecond.
+    fn answers(&mut self, camera: u8, ask: &[u8], answers: impl IntoIterator<Item = (i64, Vec<u8>)>) {
         let (client, server) = (End { port: 40_000, ..host(20) }, End { port: 80, ..host(camera) });
         let (mut asked, mut answered) = (1_000_u32, 5_000_u32);
         for (at, answer) in answers {
-            let ask = soap("POST /onvif/device_service HTTP/1.1", question);
-            self.at(at + 3 * MS, wire::tcp(client, server, 0x18, [asked, answered], &ask));
+            self.at(at + 3 * MS, wire::tcp(client, server, 0x18, [asked, answered], ask));
             asked += ask.len() as u32;
-            let answer = soap("HTTP/1.1 200 OK", &answer);
             self.at(at + 4 * MS, wire::tcp(server, client, 0x18, [answered, asked], &answer));
             answered += answer.len() as u32;
         }
@@ -367,9 +365,32 @@ pub fn clock_wrong(is_real: bool) -> Vec<Frame> {
                  <tt:Month>1</tt:Month><tt:Day>1</tt:Day></tt:Date></tt:UTCDateTime></tds:SystemDateAndTime>\
                  </tds:GetSystemDateAndTimeResponse>"
             );
-            (second * SECOND + n * MS, answer)
+            (second * SECOND + n * MS, soap(ANSWER, &answer))
         });
-        wire.answers(camera, "<tds:GetSystemDateAndTime/>", turns);
+        wire.answers(camera, &soap(QUESTION, "<tds:GetSystemDateAndTime/>"), turns);
+    }
+    wire.frames()
+}
+
+/// Two cameras that nobody asks for their time date their pages; one is 400 s ahead. Nearby it is two hours ahead: it dates
+/// them in local time.
+pub fn clock_wrong_by_dates(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(200);
+    for (n, camera) in (0..).zip([7, 8]) {
+        let ahead = match camera {
+            8 if is_real => 400,
+            8 => 7_200,
+            _ => 0,
+        };
+        let turns = (10..200).step_by(20).map(|second| {
+            let [hour, minute, told] = [3_600, 60, 1].map(|unit| (second + ahead) / unit % 60);
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nServer: ReeCam IP Camera\r\nContent-Length: 0\r\n\
+                 Date: Thu, 01 Jan 1970 {hour:02}:{minute:02}:{told:02} GMT\r\n\r\n"
+            );
+            (second * SECOND + n * MS, answer.into_bytes())
+        });
+        wire.answers(camera, b"GET / HTTP/1.1\r\n\r\n", turns);
     }
     wire.frames()
 }
@@ -400,12 +421,15 @@ fn notified(topic: &str, is_real: bool) -> Vec<Frame> {
              <tt:SimpleItem Name=\"State\" Value=\"{lasts}\"/></tt:Data></tt:Message></wsnt:Message>\
              </wsnt:NotificationMessage></tev:PullMessagesResponse>"
         );
-        (second * SECOND, answer)
+        (second * SECOND, soap(ANSWER, &answer))
     });
     wire.claims(5 * SECOND, host(7));
-    wire.answers(7, "<tev:PullMessages/>", turns);
+    wire.answers(7, &soap(QUESTION, "<tev:PullMessages/>"), turns);
     wire.frames()
 }
+
+const QUESTION: &str = "POST /onvif/device_service HTTP/1.1";
+const ANSWER: &str = "HTTP/1.1 200 OK";
 
 /// A message of ONVIF with this in its body.
 fn soap(start: &str, body: &str) -> Vec<u8> {

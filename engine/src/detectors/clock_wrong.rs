@@ -3,6 +3,7 @@
 //! ## What it says
 //! A device told its time over ONVIF, twice and a minute apart at least, and was off by the same amount, more than `LIMIT`, while another
 //! device's clock was right. An offset of whole quarters of an hour is told as a wrong time zone. It ends when the device tells the right time.
+//! Where nobody asks a camera, a recorder or the like for its time, the dates of its HTTP answers are taken instead.
 //!
 //! ## Why it matters
 //! Pictures bear the wrong time, and what happened cannot be put in order; as evidence they are worth little. Logins that carry
@@ -10,14 +11,15 @@
 //!
 //! ## Where it is wrong
 //! The clock that it is held against is the capture's. Where that was wrong itself all devices seem to be off by as much: then no other is right, and
-//! nothing is told.
+//! nothing is told. Many servers date their answers in local time and call it GMT: dates that are off by whole quarters of an hour count for
+//! nothing.
 //!
 //! ## State
 //! `DEVICES_MAX` devices that told their time.
 
 use std::collections::BTreeMap;
 
-use spanwatch_parsers::{Fact, Span, Time};
+use spanwatch_parsers::{Fact, Span, Time, TimeTold};
 
 use super::{Detector, Known};
 use crate::finding::{Cause, Evidence, Finding, Kind, Severity};
@@ -64,6 +66,8 @@ struct Clock {
     /// What it was called at first.
     id: String,
     source: &'static str,
+    /// How it tells its time; where it does so both ways, when it is asked.
+    way: TimeTold,
     /// Since when it is off by what it is off by, and when it last told so.
     since: Told,
     last: Told,
@@ -96,7 +100,16 @@ impl Told {
 }
 
 impl Clocks {
-    fn told(&mut self, number: Number, told: Told, source: &'static str, known: &Known<'_>) {
+    fn told(
+        &mut self,
+        number: Number,
+        (told, way): (Told, TimeTold),
+        source: &'static str,
+        known: &Known<'_>,
+    ) {
+        if way == TimeTold::Dated && is_zone(told.offset()) && !told.is_right() {
+            return;
+        }
         let mut others = self.devices.iter().filter(|(other, _)| **other != number);
         let is_other_right = others.any(|(_, clock)| clock.last.is_right());
         if !self.devices.contains_key(&number) && self.devices.len() >= DEVICES_MAX {
@@ -106,10 +119,16 @@ impl Clocks {
         let clock = self.devices.entry(number).or_insert_with(|| Clock {
             id: known.id_of(number),
             source,
+            way,
             since: told,
             last: told,
             wrong: None,
         });
+        match (clock.way, way) {
+            (TimeTold::Asked, TimeTold::Dated) => return,
+            (TimeTold::Dated, TimeTold::Asked) => (clock.way, clock.since) = (way, told),
+            _ => {}
+        }
         if !is_within(Span(told.offset().0.saturating_sub(clock.since.offset().0)), STEADY) {
             clock.since = told;
         }
@@ -139,6 +158,10 @@ impl Clock {
             (format!("The clock of {called} is {by} {way}"), "It seems that nobody sets its clock.")
         };
         let is_over = wrong.ended.map_or("", |_| " It is right again.");
+        let by_what = match self.way {
+            TimeTold::Asked => "Over ONVIF (GetSystemDateAndTime)",
+            TimeTold::Dated => "By the dates of its HTTP answers",
+        };
         let evidence = |told: &Told| Evidence {
             at: told.at,
             cite: Some(told.cite),
@@ -156,7 +179,7 @@ impl Clock {
                 "The clock of {called} is {by} {way}, so what it records bears the wrong time. {why}{is_over}"
             ),
             detail: format!(
-                "Over ONVIF (GetSystemDateAndTime) {called} has told a time {by} {way} of the capture's since {} UTC; another device's clock is right within {}.",
+                "{by_what} {called} has told a time {by} {way} of the capture's since {} UTC; another device's clock is right within {}.",
                 clock_time(first.at),
                 length(LIMIT)
             ),
@@ -172,9 +195,9 @@ impl Clock {
 
 impl Detector for Clocks {
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
-        let Fact::TimeOfDay { utc } = seen.fact else { return };
+        let Fact::TimeOfDay { utc, told } = seen.fact else { return };
         if let Some(number) = known.directory.find(&seen.subject) {
-            self.told(number, Told { at: seen.at, cite: seen.cite, utc }, seen.source, known);
+            self.told(number, (Told { at: seen.at, cite: seen.cite, utc }, told), seen.source, known);
         }
     }
 
@@ -186,7 +209,12 @@ impl Detector for Clocks {
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
         let wrong = self.devices.iter().filter_map(|(number, clock)| Some((*number, clock, clock.wrong?)));
-        wrong.map(|(number, clock, wrong)| clock.finding(number, wrong, known)).collect()
+        // Printers and the like need no clock, and many have none.
+        let is_meant = |number: Number| known.directory.device(number).is_some_and(Device::is_guarded);
+        wrong
+            .filter(|(number, clock, _)| clock.way == TimeTold::Asked || is_meant(*number))
+            .map(|(number, clock, wrong)| clock.finding(number, wrong, known))
+            .collect()
     }
 
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
@@ -215,9 +243,13 @@ mod tests {
 
     /// A device tells a time that is off by so many seconds.
     fn tells(bench: &mut Bench, at: i64, device: u8, off: i64) {
+        tells_so(bench, at, device, (off, TimeTold::Asked));
+    }
+
+    fn tells_so(bench: &mut Bench, at: i64, device: u8, (off, told): (i64, TimeTold)) {
         let ip = format!("192.0.2.{device}");
         bench.claims(s(at), mac(device), &ip, None);
-        let fact = Fact::TimeOfDay { utc: s(at + off) };
+        let fact = Fact::TimeOfDay { utc: s(at + off), told };
         bench.sees(s(at), party(mac(device), &ip, None), Party::default(), fact);
     }
 
@@ -245,6 +277,44 @@ mod tests {
     fn whole_hours_are_a_zone() {
         assert!(after(&[7_200, 7_201, 7_200], 0)[0].title.contains("time zone"));
         assert!(!after(&[7_210, 7_211, 7_210], 0)[0].title.contains("time zone"));
+    }
+
+    /// What is found after dates that are off by these seconds, every 40 s, of somebody who serves `protocol`.
+    fn after_dates(off: &[i64], protocol: &'static str) -> Vec<Finding> {
+        let mut bench = Bench::new();
+        let camera = party(mac(CAMERA), "192.0.2.7", None);
+        bench.claims(s(990), mac(CAMERA), "192.0.2.7", None);
+        bench.sees(s(990), camera, Party::default(), Fact::Service { protocol });
+        for (at, off) in (1_000..).step_by(40).zip(off) {
+            tells(&mut bench, at, OTHER, 0);
+            tells_so(&mut bench, at, CAMERA, (*off, TimeTold::Dated));
+        }
+        bench.of(&KIND)
+    }
+
+    #[test]
+    fn dates_of_a_camera_count_and_those_of_others_do_not() {
+        let found = after_dates(&[-400, -400, -401], "rtsp");
+        let [finding] = &found[..] else { panic!("one finding: {found:?}") };
+        assert!(finding.detail.contains("HTTP") && finding.title.contains("behind"), "{finding:?}");
+        assert!(after_dates(&[-400; 4], "ipp").is_empty());
+    }
+
+    #[test]
+    fn dates_in_local_time_are_none() {
+        assert!(after_dates(&[7_200; 4], "rtsp").is_empty());
+        assert!(after_dates(&[-19_800; 4], "rtsp").is_empty());
+    }
+
+    #[test]
+    fn who_is_asked_too_is_believed_there() {
+        let mut bench = Bench::new();
+        for at in (1_000..1_400).step_by(40) {
+            tells(&mut bench, at, OTHER, 0);
+            tells_so(&mut bench, at, CAMERA, (-400, TimeTold::Dated));
+            tells(&mut bench, at + 1, CAMERA, 0);
+        }
+        assert!(bench.of(&KIND).is_empty());
     }
 
     #[test]

@@ -53,6 +53,15 @@ pub struct Timekeeping {
     pub answers: u64,
 }
 
+/// How a device tells what time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimeTold {
+    /// It is asked for that (ONVIF GetSystemDateAndTime).
+    Asked,
+    /// It dates its answers (HTTP, RFC 9110, 6.6.1).
+    Dated,
+}
+
 /// A step of who keeps the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimeStep {

@@ -53,7 +53,7 @@ pub enum Fact {
     /// (WS-Discovery 1.1, 7); `is_announced` says that it tells so unasked, as one does who joins the network.
     Instance { number: Option<u32>, is_announced: bool },
     /// The subject tells what time it is by its own clock, in whole seconds.
-    TimeOfDay { utc: Time },
+    TimeOfDay { utc: Time, told: TimeTold },
     /// The subject tells whether somebody gave it a password since it left the factory or was reset.
     Activation { is_activated: bool },
     /// The subject shows its secret to everybody on the way; `is_default` says that manuals name it.

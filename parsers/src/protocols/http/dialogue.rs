@@ -10,7 +10,7 @@
 //! | Exchange | server | a request is answered, or never was when the flow ends |
 //! | Login | server | a request with `Authorization` or a UsernameToken is answered |
 //! | Anonymous | server | it gives pictures, video or ONVIF's answers, or refuses, before any login in this connection |
-//! | TimeOfDay | server | it tells its clock (ONVIF GetSystemDateAndTime) |
+//! | TimeOfDay | server | it tells its clock (ONVIF GetSystemDateAndTime); it dates an answer, a minute after the last one at least |
 //! | Interfaces | server | it tells them (ONVIF GetNetworkInterfaces) |
 //! | MediaProfiles | server | it tells them (ONVIF GetProfiles) |
 //! | Origin | server | a recorder lists its channels |
@@ -27,11 +27,12 @@ use std::collections::VecDeque;
 
 use super::body::{Content, Kind};
 use super::head::{Head, Start};
-use super::{channels, maker, page};
+use super::{channels, date, maker, page};
 use crate::protocols::onvif;
 use crate::protocols::rtsp::{Challenge, Credentials, credentials, url};
 use crate::protocols::upnp;
-use crate::vocabulary::{About, Exchange, Fact, Key, Notice, Outcome, Sink, Text};
+use crate::time::{Span, Time};
+use crate::vocabulary::{About, Exchange, Fact, Key, Notice, Outcome, Sink, Text, TimeTold};
 use crate::xml;
 
 /// One connection's.
@@ -49,6 +50,8 @@ pub(super) struct Dialogue {
     waiting: VecDeque<Asked>,
     asked: u32,
     said: VecDeque<(Key, Text)>,
+    /// The date that was told last.
+    dated: Option<Time>,
     accepted: Option<Credentials>,
 }
 
@@ -117,6 +120,7 @@ impl Dialogue {
         let kind = head.content_type();
         if is_own {
             self.say(About::Sender, Key::HttpServer, head.header("server"), sink);
+            self.date(head, sink);
         }
         let challenges: Vec<_> = head.all("www-authenticate").flat_map(Challenge::parse_all).collect();
         if is_own {
@@ -221,7 +225,7 @@ impl Dialogue {
             self.say(about, key, Some(value.as_str().as_bytes()), sink);
         }
         if let Some(utc) = answer.clock.and_then(|clock| clock.time()) {
-            sink.fact(about, Fact::TimeOfDay { utc });
+            sink.fact(about, Fact::TimeOfDay { utc, told: TimeTold::Asked });
         }
         if !answer.interfaces.is_empty() {
             sink.fact(about, Fact::Interfaces(answer.interfaces.into()));
@@ -265,6 +269,17 @@ impl Dialogue {
         }
         self.accepted = Some(credentials.clone()).filter(|_| outcome != Outcome::Rejected);
         credentials.say(outcome, about, sink);
+    }
+
+    /// Says the date of an answer that the server made now: who stored it says its age (RFC 9111, 5.1).
+    fn date(&mut self, head: &Head<'_>, sink: &mut Sink) {
+        let date = head.header("date").filter(|_| head.header("age").is_none());
+        let Some(utc) = date.and_then(date::parse) else { return };
+        let is_near = |last: Time| (0..DATED_AGAIN.0).contains(&utc.0.saturating_sub(last.0));
+        if !self.dated.is_some_and(is_near) {
+            self.dated = Some(utc);
+            sink.fact(About::Sender, Fact::TimeOfDay { utc, told: TimeTold::Dated });
+        }
     }
 
     /// Says what will not be answered any more; [`About::Sender`] is the originator, who mostly asks.
@@ -365,6 +380,9 @@ const SNAPSHOTS: &[&[u8]] = &[
 
 /// Clients wait for each answer; those that pipeline send a handful.
 const WAITING_MAX: usize = 32;
+
+/// Clocks go wrong slowly.
+const DATED_AGAIN: Span = Span::seconds(60);
 
 /// Properties remembered so as to say each once.
 const SAID_MAX: usize = 128;

@@ -24,6 +24,7 @@
 
 mod body;
 mod channels;
+mod date;
 mod dialogue;
 pub mod head;
 mod maker;

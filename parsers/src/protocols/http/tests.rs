@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::feeder::{self, Blocks, Feeder};
-use crate::vocabulary::{Exchange, Key, Login, Outcome};
+use crate::vocabulary::{Exchange, Key, Login, Outcome, TimeTold};
 
 const CLIENT: Way = Way::Orig;
 const SERVER: Way = Way::Resp;
@@ -119,6 +119,30 @@ fn dialogue() -> Blocks {
         text(SERVER, "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket"),
         (SERVER, b"\x81\x05HTTP/1.1 200 OK\r\nServer: not me\r\n\r\n".to_vec()),
     ]
+}
+
+#[test]
+fn an_answer_is_dated_by_its_server_once_a_minute() {
+    let dated = |header: &str| {
+        [
+            text(CLIENT, "GET / HTTP/1.1"),
+            empty(SERVER, &format!("HTTP/1.1 200 OK\nContent-Length: 0\n{header}")),
+        ]
+    };
+    let blocks = [
+        "Date: Sun, 06 Nov 1994 08:49:37 GMT",
+        "Date: Sun, 06 Nov 1994 08:50:36 GMT",
+        "Date: Sun, 06 Nov 1994 08:50:37 GMT",
+        "Date: Sun, 06 Nov 1994 08:40:00 GMT",
+        "Date: Sun, 06 Nov 1994 09:50:37 GMT\nAge: 7",
+        "Date: now",
+    ];
+    let facts = heard(&blocks.map(dated).concat());
+    let told = facts.iter().filter_map(|fact| match fact {
+        (About::Sender, Fact::TimeOfDay { utc, told: TimeTold::Dated }) => Some(utc.0 / 1_000_000_000),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [784_111_777, 784_111_837, 784_111_200]);
 }
 
 #[test]
