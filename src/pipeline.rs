@@ -15,7 +15,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use spanwatch_capture::{Batch, Event, EventKind, FrameHead, InputReport, Item, ReadError, Source};
-use spanwatch_engine::clock::{Clock, Moment};
+use spanwatch_engine::clock::{Clock, Dropped, Dropper, Moment};
 use spanwatch_engine::duplicate::Identity;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::ledger::inventory::Inventory;
@@ -201,8 +201,13 @@ struct Reading {
     clock: Clock,
     last_frame: u64,
     last_cite: Cite,
-    /// What was dropped since the clock last said something.
-    dropped: Option<Moment>,
+    /// What this machine dropped since the clock last said something.
+    dropped: Option<Dropped>,
+    /// What mirrors' numbers said was missing when the clock last said something. It waits for the next time: this machine may
+    /// say only then that it was itself.
+    missing: Option<Dropped>,
+    /// When the clock last said something.
+    said: Option<Time>,
 }
 
 impl Reading {
@@ -215,6 +220,8 @@ impl Reading {
             last_frame: 0,
             last_cite: Cite::default(),
             dropped: None,
+            missing: None,
+            said: None,
         }
     }
 
@@ -238,7 +245,11 @@ impl Reading {
                 }
             };
             if !moments.is_empty() {
-                moments.extend(self.dropped.take());
+                let dropped = self.dropped_until(self.clock.now());
+                moments.extend(dropped.map(Moment::Dropped));
+                if moments.iter().any(|moment| matches!(moment, Moment::Gap { .. })) {
+                    self.peeler.unwatched();
+                }
                 let moments = std::mem::take(&mut moments);
                 marks.push(Mark { before: peeled.len(), frame, cite, moments });
             }
@@ -258,16 +269,27 @@ impl Reading {
             EventKind::Down => self.clock.input_down(event.input),
             EventKind::Passed => self.clock.passed(event.at, moments),
             EventKind::ClockSet { by } => self.clock.stepped(by, moments),
-            EventKind::Dropped { from, per_cent } => {
-                let (from, per_cent) = match self.dropped {
-                    Some(Moment::Dropped { from: since, per_cent: before, .. }) => {
-                        (since, before.max(per_cent))
-                    }
-                    _ => (from, per_cent),
-                };
-                self.dropped = Some(Moment::Dropped { from, to: event.at, per_cent });
+            EventKind::Dropped { from, lost, of } => {
+                let before = self.dropped.map_or((from, 0, 0), |it| (it.from, it.lost, it.of));
+                let (lost, of) = (before.1.saturating_add(lost), before.2.saturating_add(of));
+                self.dropped = Some(Dropped { from: before.0, to: event.at, by: Dropper::Machine, lost, of });
             }
         }
+    }
+
+    /// What did not reach us, as far as it is to be told when the clock says something at `now`.
+    fn dropped_until(&mut self, now: Option<Time>) -> Option<Dropped> {
+        let (lost, of) = self.peeler.missing();
+        let now = now.unwrap_or_default();
+        let from = self.said.replace(now).unwrap_or(now);
+        let is_missing = lost > 0 && !self.source.is_filtered();
+        let missing = is_missing.then_some(Dropped { from, to: now, by: Dropper::Mirror, lost, of });
+        let before = std::mem::replace(&mut self.missing, missing);
+        let dropped = self.dropped.take();
+        if dropped.is_some() {
+            self.missing = None;
+        }
+        dropped.or(before)
     }
 
     fn finish(mut self, ledger: Ledger, shards: ShardCounts) -> Result<Analysis, Stopped> {
@@ -426,7 +448,7 @@ impl Mark {
             Some(Moment::Tick(at)) => *at,
             Some(Moment::Gap { from, .. } | Moment::Leap { from, .. }) => *from,
             Some(Moment::Blind { since, .. }) => *since,
-            Some(Moment::Dropped { to, .. }) => *to,
+            Some(Moment::Dropped(dropped)) => dropped.to,
             None => Time::MIN,
         }
     }
@@ -474,7 +496,7 @@ impl Books<'_> {
                 Moment::Gap { from, to, why } => self.ledger.gap(from, to, why),
                 Moment::Leap { from, to } => self.ledger.leap(from, to, mark.cite),
                 Moment::Blind { since, at, why } => self.ledger.blind_since(since, at, why),
-                Moment::Dropped { from, to, per_cent } => self.ledger.dropped(from, to, per_cent),
+                Moment::Dropped(dropped) => self.ledger.dropped(&dropped, mark.cite),
             }
             (self.watcher)(&self.ledger, moment);
         }

@@ -116,6 +116,26 @@ fn carried_by_erspan_ii() {
 }
 
 #[test]
+fn copies_that_are_missing_by_the_numbers_of_erspan_are_counted_and_no_loss_of_a_camera() {
+    let whole = forms::tunnelled(&SITE.frames, Tunnel::Erspan2, UNCUT);
+    let begin = whole[0].at;
+    let is_missing =
+        |(n, frame): &(usize, Frame)| n % 20 == 0 && (5..25).contains(&((frame.at - begin) / 1_000_000_000));
+    let (missing, left): (Vec<_>, Vec<_>) = whole.into_iter().enumerate().partition(is_missing);
+    let left: Vec<Frame> = left.into_iter().map(|(_, frame)| frame).collect();
+    let scratch = Scratch::new("numbered");
+    let report = replay(&scratch.file("numbered.pcap", &Pcap { is_nano: true, ..Pcap::PLAIN }.bytes(&left)));
+    let told = |report, is_drops| {
+        let findings = list(report, "findings").filter(|it| (it["kind"] == "mirror-drops") == is_drops);
+        findings.map(|it| json!([it["kind"], it["cause"], it["switch"]])).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&report, true), [json!(["mirror-drops", "mirror", null])]);
+    let drops = list(&report, "findings").find(|it| it["kind"] == "mirror-drops").expect("as was seen");
+    assert_eq!(drops["count"], missing.len());
+    assert_eq!(told(&report, false), told(&replay(&SITE.path), false));
+}
+
+#[test]
 fn carried_by_erspan_iii() {
     same_through(Tunnel::Erspan3, "erspan3");
 }

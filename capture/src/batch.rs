@@ -57,12 +57,14 @@ pub enum EventKind {
     Down,
     /// It is so late, and every frame of any port stamped before has been told.
     Passed,
-    /// Since `from` so many of a hundred frames were lost on this machine.
+    /// Since `from` frames were lost on this machine.
     Dropped {
         /// When that was last looked at.
         from: Time,
-        /// Rounded up.
-        per_cent: u8,
+        /// How many.
+        lost: u64,
+        /// Of so many that arrived, these among them.
+        of: u64,
     },
     /// The clock of this machine was set, so far forwards.
     ClockSet {

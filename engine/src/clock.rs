@@ -26,8 +26,32 @@ pub enum Moment {
     Tick(Time),
     /// It is `at` where we listen, and nothing has been captured since `since`. Said while it lasts, by a live capture alone.
     Blind { since: Time, at: Time, why: GapReason },
-    /// Between the two the capturing machine dropped frames: so many in a hundred.
-    Dropped { from: Time, to: Time, per_cent: u8 },
+    /// Frames did not reach us, and were counted.
+    Dropped(Dropped),
+}
+
+/// Frames that did not reach us, by the count of who dropped them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dropped {
+    /// Since when.
+    pub from: Time,
+    /// Until when.
+    pub to: Time,
+    /// Whose they were.
+    pub by: Dropper,
+    /// How many.
+    pub lost: u64,
+    /// Of so many, these among them.
+    pub of: u64,
+}
+
+/// Who drops frames on their way to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dropper {
+    /// The capturing machine, or its port.
+    Machine,
+    /// The mirror, or its tunnel's way: it numbers its copies.
+    Mirror,
 }
 
 /// Why nothing was captured.
@@ -39,8 +63,8 @@ pub enum GapReason {
     Silence,
     /// No port that we listen on had a link.
     PortDown,
-    /// The capturing machine dropped too much of what arrived.
-    Dropped,
+    /// Too much was dropped by the capturing machine, or on the mirror's way to it.
+    Dropped(Dropper),
 }
 
 /// Packet time over all inputs.

@@ -148,7 +148,7 @@ impl Teller {
     fn tell(&mut self, ledger: &Ledger, moment: &Moment) -> io::Result<()> {
         let now = match *moment {
             Moment::Tick(at) | Moment::Blind { at, .. } => at,
-            Moment::Gap { .. } | Moment::Leap { .. } | Moment::Dropped { .. } => return Ok(()),
+            Moment::Gap { .. } | Moment::Leap { .. } | Moment::Dropped(_) => return Ok(()),
         };
         self.now = now;
         let findings = build::findings(ledger, now);

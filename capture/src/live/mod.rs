@@ -221,7 +221,8 @@ impl Live {
                 return false;
             }
             if let Some(lost) = ring.lost() {
-                batch.push_event(event(EventKind::Dropped { from, per_cent: lost.per_cent }));
+                let frames = u64::from(lost.by_kernel).saturating_add(lost.by_port.into());
+                batch.push_event(event(EventKind::Dropped { from, lost: frames, of: lost.of }));
                 let word = Word::Dropped { by_kernel: lost.by_kernel, by_port: lost.by_port };
                 (self.tell)(ring.port.name(), word);
             }

@@ -77,8 +77,8 @@ struct Counts {
 pub(super) struct Lost {
     pub(super) by_kernel: u32,
     pub(super) by_port: u32,
-    /// Of all that arrived, rounded up.
-    pub(super) per_cent: u8,
+    /// All that arrived, these among them.
+    pub(super) of: u64,
 }
 
 impl Ring {
@@ -196,9 +196,7 @@ impl Ring {
         // The kernel's drops are among what it received, the port's are not.
         let arrived = u64::from(now.received.wrapping_sub(before.received)).saturating_add(by_port.into());
         self.dropped = self.dropped.saturating_add(lost);
-        let per_cent = lost.saturating_mul(100).div_ceil(arrived.max(lost).max(1));
-        let per_cent = u8::try_from(per_cent).unwrap_or(u8::MAX);
-        (lost > 0).then_some(Lost { by_kernel, by_port, per_cent })
+        (lost > 0).then_some(Lost { by_kernel, by_port, of: arrived.max(lost) })
     }
 
     /// Tells what it was.

@@ -26,8 +26,13 @@ pub fn begun(kind: &'static Kind, episode: &Episode, subject: &str) -> Finding {
 
 /// `Since 09:14:03 UTC`, or `From 09:14:03 to 09:15:00 UTC`.
 pub fn when(episode: &Episode) -> String {
-    let since = clock_time(episode.since);
-    episode.ended.map_or_else(
+    from_to(episode.since, episode.ended)
+}
+
+/// The same of two times.
+pub fn from_to(since: Time, ended: Option<Time>) -> String {
+    let since = clock_time(since);
+    ended.map_or_else(
         || format!("Since {since} UTC"),
         |ended| format!("From {since} to {} UTC", clock_time(ended)),
     )

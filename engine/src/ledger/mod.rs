@@ -30,7 +30,7 @@ use spanwatch_parsers::{
     StreamActivity, Text, Time,
 };
 
-use crate::clock::GapReason;
+use crate::clock::{Dropped, GapReason};
 use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
 use crate::detectors::{self, Detector, Known, limit_reached, mirror_clock};
@@ -372,16 +372,17 @@ impl Ledger {
         }
     }
 
-    /// Says that between the two the capturing machine itself dropped so many frames in a hundred: no loss is told of that
-    /// time, and where it was much, nobody was watched either.
-    pub fn dropped(&mut self, from: Time, to: Time, per_cent: u8) {
-        self.losses.dropped(from, to);
-        if per_cent < BLINDING_PER_CENT {
+    /// Says that frames did not reach us, `cite` the next that did: no loss is told of that time, and where it was much,
+    /// nobody was watched either.
+    pub fn dropped(&mut self, dropped: &Dropped, cite: Cite) {
+        self.losses.dropped(dropped, cite);
+        if dropped.lost.saturating_mul(100) < dropped.of.saturating_mul(BLINDING_PER_CENT) {
             return;
         }
+        let (from, to, why) = (dropped.from, dropped.to, GapReason::Dropped(dropped.by));
         match self.blind.last_mut() {
-            Some(last) if last.why == GapReason::Dropped && from <= last.to => last.to = last.to.max(to),
-            _ => self.note_blind(from, to, GapReason::Dropped),
+            Some(last) if last.why == why && from <= last.to => last.to = last.to.max(to),
+            _ => self.note_blind(from, to, why),
         }
         self.verdict.unwatched(from, to);
         self.view.unwatched();
@@ -838,7 +839,7 @@ const CHASSIS_MAX: usize = 8_192;
 const FINDINGS_MAX: usize = 16_384;
 const BLIND_MAX: usize = 4_096;
 /// With fewer of a hundred frames missing, three requests and all their answers do not go unseen.
-const BLINDING_PER_CENT: u8 = 10;
+const BLINDING_PER_CENT: u64 = 10;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use spanwatch_parsers::Span;
 
 use super::*;
+use crate::clock::Dropper;
 
 const CAMERA: Mac = Mac([2, 0, 0, 0, 0, 0xa]);
 const FORGER: Mac = Mac([2, 0, 0, 0, 0, 0xb]);
@@ -200,14 +201,43 @@ fn who_says_that_it_is_a_device_of_network_video_is_told_of_when_it_starts() {
 }
 
 #[test]
-fn time_in_which_this_machine_dropped_much_is_blind_and_adjoining_times_are_one() {
+fn time_in_which_much_was_dropped_is_blind_and_adjoining_times_are_one() {
     let mut ledger = ledger();
-    ledger.dropped(second(1), second(2), 9);
-    assert_eq!(ledger.blind, []);
-    ledger.dropped(second(5), second(6), 10);
-    ledger.dropped(second(6), second(7), 80);
-    let blind = Blind { from: second(5), to: second(7), why: GapReason::Dropped };
-    assert_eq!(ledger.blind, [blind]);
+    let mut drops = |at, by, lost| {
+        let dropped = Dropped { from: second(at), to: second(at + 1), by, lost, of: 1_000 };
+        ledger.dropped(&dropped, Cite::new(0, 1));
+        ledger.blind.clone()
+    };
+    assert_eq!(drops(1, Dropper::Machine, 99), []);
+    drops(5, Dropper::Machine, 100);
+    let why = GapReason::Dropped(Dropper::Machine);
+    let mut blind = vec![Blind { from: second(5), to: second(7), why }];
+    assert_eq!(drops(6, Dropper::Machine, 800), blind);
+    blind.push(Blind { from: second(7), to: second(8), why: GapReason::Dropped(Dropper::Mirror) });
+    assert_eq!(drops(7, Dropper::Mirror, 800), blind);
+}
+
+#[test]
+fn what_was_counted_as_dropped_is_told_once_it_is_more_than_a_few() {
+    let told = |drops: &[(i64, Dropper, u64)]| {
+        let mut ledger = ledger();
+        for (at, by, lost) in drops {
+            let dropped = Dropped { from: second(*at), to: second(*at + 1), by: *by, lost: *lost, of: 5_000 };
+            ledger.dropped(&dropped, Cite::new(0, 1));
+        }
+        let findings = ledger.findings(second(100));
+        let told = findings.iter().filter(|it| it.kind.id == "mirror-drops");
+        told.map(|it| (it.count, it.first_seen, it.detected, it.ended)).collect::<Vec<_>>()
+    };
+    let (machine, mirror) = (Dropper::Machine, Dropper::Mirror);
+    assert_eq!(told(&[(1, mirror, 4), (2, mirror, 5)]), []);
+    let one = (10, second(1), second(3), Some(second(3)));
+    assert_eq!(told(&[(1, mirror, 4), (2, mirror, 6)]), [one]);
+    assert_eq!(told(&[(1, mirror, 4), (2, mirror, 6), (90, mirror, 3)]), [one]);
+    let other = (50, second(90), second(91), None);
+    assert_eq!(told(&[(1, mirror, 4), (2, mirror, 6), (90, machine, 50)]), [one, other]);
+    let both = (60, second(1), second(3), None);
+    assert_eq!(told(&[(1, mirror, 4), (2, mirror, 6), (60, mirror, 50)]), [both]);
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub struct Peeler {
     counts: Counts,
     fragments: Fragments,
     sequences: BTreeMap<(IpAddr, IpAddr, u32), u32>,
+    /// Copies that are missing by them, of how many, since that was last asked.
+    missing: (u64, u64),
 }
 
 impl Default for Peeler {
@@ -68,6 +70,7 @@ impl Peeler {
             counts: Counts::default(),
             fragments: Fragments::new(TUNNEL_PACKETS_MAX, TUNNEL_BYTES_MAX, 0),
             sequences: BTreeMap::new(),
+            missing: (0, 0),
         }
     }
 
@@ -75,6 +78,16 @@ impl Peeler {
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// What mirrors' numbers say since this was last asked: copies that are missing, of how many.
+    pub fn missing(&mut self) -> (u64, u64) {
+        std::mem::take(&mut self.missing)
+    }
+
+    /// Says that nothing was captured for a while: the numbers go on from wherever they are.
+    pub fn unwatched(&mut self) {
+        self.sequences.clear();
     }
 
     /// Walks one frame of `wire_length` bytes, of which `bytes` were captured at `at`.
@@ -204,12 +217,16 @@ impl Peeler {
         }
         let last = self.sequences.entry(key).or_insert(number);
         let step = number.wrapping_sub(*last);
-        let lost = &mut self.counts.lost_by_mirror;
+        let (lost, of) = &mut self.missing;
         if step <= SEQUENCE_JUMP_MAX {
-            *lost = lost.saturating_add(u64::from(step).saturating_sub(1));
+            let skipped = u64::from(step).saturating_sub(1);
+            *lost = lost.saturating_add(skipped);
+            *of = of.saturating_add(u64::from(step));
+            self.counts.lost_by_mirror = self.counts.lost_by_mirror.saturating_add(skipped);
             *last = number;
         } else if step.wrapping_neg() <= SEQUENCE_LATE_MAX {
             *lost = lost.saturating_sub(1);
+            self.counts.lost_by_mirror = self.counts.lost_by_mirror.saturating_sub(1);
         } else {
             *last = number;
         }

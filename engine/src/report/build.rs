@@ -12,7 +12,7 @@ use super::{
     Device, Evidence, Finding, History, Identity, Input, Limit, Port, Profile, Report, Revision, Service,
     Session, Stream, Summary, Switch, Tls,
 };
-use crate::clock::GapReason;
+use crate::clock::{Dropper, GapReason};
 use crate::detectors::references::References;
 use crate::detectors::{input_damaged, mirror_duplicates, mirror_truncated};
 use crate::finding::{self, Severity};
@@ -169,7 +169,8 @@ fn capture(ledger: &Ledger, run: &Run, first: Option<Time>, last: Option<Time>) 
                     GapReason::BetweenInputs => "no input covers it",
                     GapReason::Silence => "nothing was heard from any source",
                     GapReason::PortDown => "the port had no link",
-                    GapReason::Dropped => "this machine dropped too much",
+                    GapReason::Dropped(Dropper::Machine) => "this machine dropped too much",
+                    GapReason::Dropped(Dropper::Mirror) => "the mirror dropped too much",
                 },
             })
             .collect(),

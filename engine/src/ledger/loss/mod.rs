@@ -13,6 +13,7 @@
 //! moments. Where nobody reports, loss is told only of a stream that loses while others prove that
 //! the mirror shows everything. While the mirror drops nothing is said of any stream.
 
+pub mod drops;
 pub mod episode;
 pub mod track;
 
@@ -24,7 +25,9 @@ use spanwatch_parsers::{ReceiverReport, Segments, Span, StreamActivity, StreamTr
 use super::directory::Number;
 use super::refusals::Refusals;
 use super::stream::StreamId;
-use crate::observation::Observation;
+use crate::clock::Dropped;
+use crate::observation::{Cite, Observation};
+use drops::Drops;
 use episode::{Episode, Place};
 use track::{Judged, Track, WINDOW, Where, is_drop};
 
@@ -42,8 +45,10 @@ pub struct Losses {
     totals: VecDeque<(Time, u64, u64)>,
     swept: Option<Time>,
     episodes: Vec<Episode>,
-    /// When the capturing machine itself last dropped frames.
+    /// When frames last did not reach us, as was counted.
     dropped: Option<(Time, Time)>,
+    /// What was counted so, the earliest first.
+    drops: Vec<Drops>,
     /// What was not kept.
     pub refused: Refusals,
 }
@@ -154,8 +159,16 @@ impl Losses {
         }
     }
 
-    /// Says that the capturing machine itself dropped frames between the two: what is missing then was lost by nobody else.
-    pub fn dropped(&mut self, from: Time, to: Time) {
+    /// Says that frames did not reach us, `cite` the next that did: what is missing then was lost by nobody else.
+    pub fn dropped(&mut self, dropped: &Dropped, cite: Cite) {
+        let has_room = self.drops.len() < DROPS_MAX;
+        let last = self.drops.iter_mut().rev().find(|it| it.by == dropped.by);
+        match last.filter(|it| it.goes_on(dropped.to)) {
+            Some(drops) => drops.add(dropped, cite),
+            None if has_room => self.drops.push(Drops::new(dropped, cite)),
+            None => self.refused.count("times of counted drops", DROPS_MAX),
+        }
+        let (from, to) = (dropped.from, dropped.to);
         self.dropped = match self.dropped {
             Some((since, until)) if from - until <= BLURS => Some((since, until.max(to))),
             _ => Some((from, to)),
@@ -179,6 +192,11 @@ impl Losses {
     /// Episodes of one place that no wider one says anew.
     pub fn of(&self, place: Place) -> impl Iterator<Item = &Episode> {
         self.episodes.iter().filter(move |it| it.place == place && !it.is_superseded)
+    }
+
+    /// What did not reach us and was counted, the earliest first.
+    pub fn counted_drops(&self) -> impl Iterator<Item = &Drops> {
+        self.drops.iter()
     }
 
     /// Whether the mirror dropped packets at `at`, and not only few: what was not seen then may have been there.
@@ -535,6 +553,8 @@ impl Losing {
 pub const TRACKS_MAX: usize = 32_768;
 /// Episodes kept.
 pub const EPISODES_MAX: usize = 1_024;
+/// Times of counted drops kept.
+const DROPS_MAX: usize = 256;
 /// A stream that was not heard for so long is no more.
 const IDLE: Span = Span::seconds(60);
 const SWEEP: Span = Span::seconds(30);

@@ -1,6 +1,7 @@
 use spanwatch_parsers::{Fact, Mac, Span};
 
 use super::*;
+use crate::clock::Dropper;
 use crate::observation::{Cite, Party, Place as Position};
 
 /// A site of cameras that send a hundred packets a second each to one recorder, which reports each five seconds.
@@ -304,7 +305,9 @@ fn what_this_machine_dropped_itself_is_nobodys_loss() {
         for _ in 0..60 {
             site.run(1, 4, loses);
             if drops {
-                site.losses.dropped(s(site.second), s(site.second + 1));
+                let (from, to) = (s(site.second), s(site.second + 1));
+                let dropped = Dropped { from, to, by: Dropper::Machine, lost: 1, of: 100 };
+                site.losses.dropped(&dropped, Cite::default());
             }
         }
         let places = [Place::Device, Place::Path, Place::Receiver, Place::Mirror];
