@@ -1,6 +1,7 @@
 //! The narrow waist: an [`Observation`] is one [`Fact`] with who, when and where.
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
 use spanwatch_parsers::{Fact, Mac, Time};
 
@@ -15,33 +16,44 @@ pub struct Place {
     pub index: u32,
 }
 
-/// Where to find a frame again: contract.md's `input` and `frame`. In one word, for a large site's ledger holds millions.
+/// Where to find a frame again: contract.md's `input` and `frame`. In one word that is never zero, so that none takes no
+/// more than one: a large site's ledger holds millions.
 ///
 /// Ordered by input, then frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Cite(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cite(NonZeroU64);
+
+impl Default for Cite {
+    fn default() -> Self {
+        Self::new(0, 0)
+    }
+}
 
 impl Cite {
     /// The frame with this number, from 1, counted before any filter, in the report's `capture.inputs` of this index.
     ///
-    /// Of more than 2^20 inputs, or 2^44 frames in one, the last that can be told stands for the rest.
+    /// Of more than 2^20 inputs, or 2^44 - 1 frames in one, the last that can be told stands for the rest.
     #[must_use]
     pub const fn new(input: u32, frame: u64) -> Self {
         let input = if input < INPUTS { input } else { INPUTS - 1 };
         let frame = if frame < FRAMES { frame } else { FRAMES - 1 };
-        Self((input as u64) << FRAME_BITS | frame)
+        Self(NonZeroU64::MIN.saturating_add((input as u64) << FRAME_BITS | frame))
     }
 
     /// Index into the report's `capture.inputs`.
     #[must_use]
     pub const fn input(self) -> u32 {
-        (self.0 >> FRAME_BITS) as u32
+        (self.word() >> FRAME_BITS) as u32
     }
 
     /// The packet's number in that input.
     #[must_use]
     pub const fn frame(self) -> u64 {
-        self.0 % FRAMES
+        self.word() & FRAMES
+    }
+
+    const fn word(self) -> u64 {
+        self.0.get() - 1
     }
 }
 
@@ -85,7 +97,8 @@ pub struct Observation {
 const INPUTS: u32 = 1 << 20;
 /// Bits of a frame's number: a million frames a second for half a year.
 const FRAME_BITS: u32 = 44;
-const FRAMES: u64 = 1 << FRAME_BITS;
+/// One less than the bits can tell, so that a word with one added fits.
+const FRAMES: u64 = (1 << FRAME_BITS) - 1;
 
 #[cfg(test)]
 mod tests {
@@ -97,6 +110,7 @@ mod tests {
         let made = cites.map(|(input, frame)| Cite::new(input, frame));
         assert_eq!(made.map(|cite| (cite.input(), cite.frame())), cites);
         assert!(made.is_sorted());
+        assert_eq!(size_of::<Option<Cite>>(), size_of::<Cite>());
     }
 
     #[test]
