@@ -4,6 +4,10 @@
 //! of them would be most of what a device takes; here the first lies in the set
 //! itself, and more than one in a vector, sorted. Inserting moves what comes
 //! behind, so that they are for sets with caps of some hundred at most.
+//!
+//! [`Seldom`]: what most have nothing of, and then takes a pointer.
+
+use std::ops::Deref;
 
 /// A sorted set of few.
 #[derive(Debug, Clone)]
@@ -14,13 +18,55 @@ pub enum Few<T> {
     Several(Vec<T>),
 }
 
+/// What most have nothing of: read as if it were empty, and in a box of its own from the first change.
+#[derive(Debug, Clone)]
+pub struct Seldom<T>(Option<Box<T>>);
+
+/// What reads like a thing that has nothing in it.
+pub trait Empty: Default + 'static {
+    /// Such a one.
+    const EMPTY: &'static Self;
+}
+
 /// A map of few, sorted by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FewBy<K, V>(Vec<(K, V)>);
 
+impl<T> Default for Seldom<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Empty> Deref for Seldom<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_deref().unwrap_or(T::EMPTY)
+    }
+}
+
+impl<T: Empty> Seldom<T> {
+    /// To put something in.
+    pub fn fill(&mut self) -> &mut T {
+        self.0.get_or_insert_default()
+    }
+
+    /// To change or take out what there is, if anything.
+    pub fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+
+    /// All of it, if anything.
+    #[must_use]
+    pub fn into_inner(self) -> Option<T> {
+        self.0.map(|it| *it)
+    }
+}
+
 impl<T> Default for Few<T> {
     fn default() -> Self {
-        Self::Several(Vec::new())
+        Self::NONE
     }
 }
 
@@ -33,6 +79,9 @@ impl<T: PartialEq> PartialEq for Few<T> {
 impl<T: Eq> Eq for Few<T> {}
 
 impl<T> Few<T> {
+    /// None.
+    pub const NONE: Self = Self::Several(Vec::new());
+
     /// All of them, the least first.
     #[must_use]
     pub fn as_slice(&self) -> &[T] {

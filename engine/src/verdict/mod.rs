@@ -37,6 +37,7 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Activity, Span, StreamActivity, StreamTransport, Time};
 
+use crate::few::{Empty, Seldom};
 use crate::ledger::directory::Number;
 use crate::numbered::Numbered;
 use crate::observation::Cite;
@@ -176,9 +177,8 @@ impl State {
 struct Watch {
     /// Its last frame: in watched time, as stamped, and where.
     last: (Time, Time, Cite),
-    /// Its first frame, in watched time; and the last one of before that, where only later it turned out to be of this device.
+    /// Its first frame, in watched time.
     begun: Time,
-    before: Option<Box<(Time, Time, Cite)>>,
     expectation: Expectation,
     asks: Asks,
     /// Whom it asked last for something, and when in watched time.
@@ -188,22 +188,7 @@ struct Watch {
     deadline: Option<Time>,
     /// Where it stands among the deadlines: not after its own, which may have moved on since.
     entered: Option<Time>,
-    /// Index of the open absence.
-    absent: Option<usize>,
-    /// Index of the last absence, open or not.
-    was_absent: Option<usize>,
-    /// The last silence that was strange and may turn out to be a [`Hole`].
-    silence: Option<Box<[(Time, Cite); 2]>>,
-    /// When it last sent again what nobody had acknowledged.
-    resent: Option<(Time, Cite)>,
-    /// When its last [`Hole`] was over.
-    cut: Option<Time>,
-    /// A start that only an announcement shows: it counts once the clock shows it too.
-    announced: Option<Box<Restart>>,
-    /// The first start of one of whom nothing was expected and whose kind was not known.
-    unnamed: Option<Box<Restart>>,
-    /// Index of the last start without an absence.
-    restart: Option<usize>,
+    past: Seldom<Past>,
     /// When it last asked to keep its address.
     renewed: Option<Time>,
     /// When it last asked for a lease.
@@ -215,6 +200,43 @@ struct Watch {
     history: Vec<(Time, State)>,
     /// How many times without a watch were over when it was last heard.
     blinds: usize,
+}
+
+/// What was ever amiss with a device; with most nothing was.
+#[derive(Debug, Default)]
+struct Past {
+    /// Its last frame before the first, where only later that turned out to be of this device: as [`Watch::last`].
+    before: Option<(Time, Time, Cite)>,
+    /// Index of the open absence.
+    absent: Option<usize>,
+    /// Index of the last absence, open or not.
+    was_absent: Option<usize>,
+    /// The last silence that was strange and may turn out to be a [`Hole`].
+    silence: Option<[(Time, Cite); 2]>,
+    /// When it last sent again what nobody had acknowledged.
+    resent: Option<(Time, Cite)>,
+    /// When its last [`Hole`] was over.
+    cut: Option<Time>,
+    /// A start that only an announcement shows: it counts once the clock shows it too.
+    announced: Option<Restart>,
+    /// The first start of one of whom nothing was expected and whose kind was not known.
+    unnamed: Option<Restart>,
+    /// Index of the last start without an absence.
+    restart: Option<usize>,
+}
+
+impl Empty for Past {
+    const EMPTY: &'static Self = &Self {
+        before: None,
+        absent: None,
+        was_absent: None,
+        silence: None,
+        resent: None,
+        cut: None,
+        announced: None,
+        unnamed: None,
+        restart: None,
+    };
 }
 
 /// The availability of all devices.
@@ -249,22 +271,22 @@ impl Verdict {
         let begun = || Watch::new(first, self.offset, self.blinds.len());
         let Some(watch) = self.watches.or_insert_with(device, begun) else { return };
         let silence = first.0 - self.offset - watch.last.0;
-        if silence >= HOLE_MIN && watch.absent.is_none() && watch.expectation.is_strange(silence) {
-            watch.silence = Some(Box::new([(watch.last.1, watch.last.2), first]));
-        } else if let Some([from, to]) = watch.silence.as_deref_mut() {
+        if silence >= HOLE_MIN && watch.past.absent.is_none() && watch.expectation.is_strange(silence) {
+            watch.past.fill().silence = Some([(watch.last.1, watch.last.2), first]);
+        } else if let Some([from, to]) = watch.past.get_mut().and_then(|past| past.silence.as_mut()) {
             // Nor is what ends a silence in order of time.
             *to = if first > *from { first.min(*to) } else { *to };
         }
-        let hole = watch.resent.and_then(|(at, cite)| watch.hole(device, at, cite));
+        let hole = watch.past.resent.and_then(|(at, cite)| watch.hole(device, at, cite));
         if watched >= watch.last.0 {
             watch.last = (watched, last.0, last.1);
         }
-        if let Some(index) = watch.absent.take()
+        if let Some(index) = watch.past.get_mut().and_then(|past| past.absent.take())
             && let Some(absence) = self.absences.get(index)
         {
             self.open.remove(&(absence.watched_since, index));
         }
-        if let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index)) {
+        if let Some(absence) = watch.past.was_absent.and_then(|index| self.absences.get_mut(index)) {
             // Of what the second of its return brings, in no order of time, the earliest ends it.
             let is_earlier = absence.ended.is_none_or(|ended| first < ended);
             if is_earlier && first.0 - self.offset > absence.watched_since {
@@ -284,7 +306,7 @@ impl Verdict {
     pub fn streamed(&mut self, device: Number, second: &StreamActivity, client: Option<Number>, cite: Cite) {
         let offset = self.offset;
         let Some(watch) = self.watches.get_mut(device) else { return };
-        if let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index))
+        if let Some(absence) = watch.past.was_absent.and_then(|index| self.absences.get_mut(index))
             && let Some((ended, _)) = absence.ended
             && absence.resumed.is_none()
             && absence.sources.contains(&second.ssrc)
@@ -343,7 +365,7 @@ impl Verdict {
     pub fn served(&mut self, device: Number, client: Option<Number>) {
         if let Some(watch) = self.watches.get_mut(device) {
             watch.asks.known(client);
-            if let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index)) {
+            if let Some(absence) = watch.past.was_absent.and_then(|index| self.absences.get_mut(index)) {
                 absence.is_asked |= absence.ended.is_some();
             }
         }
@@ -395,7 +417,7 @@ impl Verdict {
     /// Says whom the mirror cannot show from now on, and when it last did.
     pub fn veil(&mut self, veiled: BTreeMap<Number, Time>) {
         for (device, last) in veiled.iter().filter(|(device, _)| !self.veiled.contains_key(device)) {
-            if let Some(watch) = self.watches.get_mut(*device).filter(|watch| watch.absent.is_none()) {
+            if let Some(watch) = self.watches.get_mut(*device).filter(|watch| watch.past.absent.is_none()) {
                 watch.enter(watch.last.1.max(*last), State::Unknown, &mut self.history_refused);
             }
         }
@@ -404,7 +426,7 @@ impl Verdict {
 
     /// The absences of a device, the latest first.
     pub fn absences_of(&self, device: Number) -> impl Iterator<Item = &Absence> {
-        let last = self.watches.get(device).and_then(|watch| self.absences.get(watch.was_absent?));
+        let last = self.watches.get(device).and_then(|watch| self.absences.get(watch.past.was_absent?));
         std::iter::successors(last, |absence| self.absences.get(absence.before?))
     }
 
@@ -450,9 +472,10 @@ impl Verdict {
         (absorbed.deadline, absorbed.entered) = (None, None);
         let (holes, restarts) = (self.holes.iter_mut(), self.restarts.iter_mut());
         let devices = holes.map(|it| &mut it.device).chain(restarts.map(|it| &mut it.device));
-        let devices = devices.chain(absorbed.unnamed.iter_mut().map(|it| &mut it.device));
+        let unnamed = absorbed.past.get_mut().and_then(|past| past.unnamed.as_mut());
+        let devices = devices.chain(unnamed.map(|it| &mut it.device));
         devices.filter(|device| **device == gone).for_each(|device| *device = kept);
-        if absorbed.was_absent.is_some() {
+        if absorbed.past.was_absent.is_some() {
             for absence in self.absences.iter_mut().filter(|absence| absence.device == gone) {
                 absence.device = kept;
             }
@@ -501,7 +524,7 @@ impl Verdict {
         let Some(watch) = self.watches.get(device) else { return Vec::new() };
         let mut history = watch.history.clone();
         let is_unknown = history.last().is_some_and(|(_, state)| *state == State::Unknown);
-        if watch.absent.is_some() || is_unknown {
+        if watch.past.absent.is_some() || is_unknown {
             return history;
         }
         let quiet_at = watch.last.1 + watch.patience();
@@ -516,7 +539,7 @@ impl Verdict {
     fn judge(&mut self, device: Number, due: Time) -> Option<Time> {
         let watch = self.watches.get(device)?;
         let (since, _, last_frame) = watch.last;
-        if watch.absent.is_some() || watch.due()? > due {
+        if watch.past.absent.is_some() || watch.due()? > due {
             return watch.due();
         }
         if self.veiled.contains_key(&device) {
@@ -600,12 +623,12 @@ impl Verdict {
             is_asked: false,
             ran_on: None,
             glimpses: Vec::new(),
-            before: watch.was_absent,
+            before: watch.past.was_absent,
             watched_since: since,
         });
         self.open.insert((since, index));
-        watch.absent = Some(index);
-        watch.was_absent = Some(index);
+        let past = watch.past.fill();
+        (past.absent, past.was_absent) = (Some(index), Some(index));
         watch.enter(watch.last.1, State::Offline, &mut self.history_refused);
         None
     }
@@ -614,7 +637,7 @@ impl Verdict {
     /// in that time. Then that was no return, and its absence goes on.
     fn is_still_gone(&mut self, device: Number) -> bool {
         let Some(watch) = self.watches.get_mut(device) else { return false };
-        let Some(index) = watch.was_absent else { return false };
+        let Some(index) = watch.past.was_absent else { return false };
         let Some(absence) = self.absences.get_mut(index) else { return false };
         let Some((back, cite)) = absence.ended else { return false };
         let is_moment = watch.last.1 - back < GLIMPSE && watch.sent_media.is_none_or(|sent| sent < back);
@@ -626,7 +649,7 @@ impl Verdict {
             absence.glimpses.push((back, cite));
         }
         self.open.insert((absence.watched_since, index));
-        watch.absent = Some(index);
+        watch.past.fill().absent = Some(index);
         watch.enter(watch.last.1, State::Offline, &mut self.history_refused);
         true
     }
@@ -639,7 +662,7 @@ impl Verdict {
 
     /// Whether somebody had himself been gone just before `at`: until his port forwards nobody can answer him.
     fn is_just_back(&self, number: Number, at: Time) -> bool {
-        let absence = self.watches.get(number).and_then(|watch| self.absences.get(watch.was_absent?));
+        let absence = self.watches.get(number).and_then(|watch| self.absences.get(watch.past.was_absent?));
         absence.and_then(|it| it.ended).is_some_and(|(back, _)| at >= back && at - back <= NOT_FORWARDED)
     }
 }
@@ -649,21 +672,13 @@ impl Watch {
         Self {
             last: (first.0 - offset, first.0, first.1),
             begun: first.0 - offset,
-            before: None,
             expectation: Expectation::default(),
             asks: Asks::default(),
             asked: None,
             clocks: Clocks::default(),
             deadline: None,
             entered: None,
-            absent: None,
-            was_absent: None,
-            silence: None,
-            resent: None,
-            cut: None,
-            announced: None,
-            unnamed: None,
-            restart: None,
+            past: Seldom::default(),
             renewed: None,
             asked_lease: None,
             sent_media: None,
@@ -675,7 +690,7 @@ impl Watch {
 
     /// When silence becomes suspect, in watched time; `None` while nothing is expected or it is known to be gone.
     fn due(&self) -> Option<Time> {
-        let is_expected = self.expectation.is_learned() && self.absent.is_none();
+        let is_expected = self.expectation.is_learned() && self.past.absent.is_none();
         is_expected.then(|| self.last.0 + self.expectation.patience())
     }
 
@@ -691,8 +706,8 @@ impl Watch {
 
     /// The last frame before `at`, in watched time.
     fn last_before(&self, at: Time) -> (Time, Time, Cite) {
-        let before = self.before.as_deref().filter(|before| before.0 < at && self.last.0 >= at);
-        before.copied().unwrap_or(self.last)
+        let before = self.past.before.filter(|before| before.0 < at && self.last.0 >= at);
+        before.unwrap_or(self.last)
     }
 
     fn patience(&self) -> Span {
@@ -719,9 +734,9 @@ impl Watch {
     fn absorb(&mut self, other: Self, refused: &mut u64) {
         let (one, other_last) = (self.last, other.last);
         if one.0 < other.begun {
-            self.before = Some(Box::new(one));
+            self.past.fill().before = Some(one);
         } else if other_last.0 < self.begun {
-            self.before = Some(Box::new(other_last));
+            self.past.fill().before = Some(other_last);
         }
         self.begun = self.begun.min(other.begun);
         if other_last.0 > one.0 {
@@ -732,11 +747,14 @@ impl Watch {
         }
         self.asks.absorb(other.asks);
         self.clocks.absorb(other.clocks);
-        self.absent = self.absent.or(other.absent);
-        self.was_absent = self.was_absent.max(other.was_absent);
-        self.restart = self.restart.max(other.restart);
+        if let Some(other) = other.past.into_inner() {
+            let past = self.past.fill();
+            past.absent = past.absent.or(other.absent);
+            past.was_absent = past.was_absent.max(other.was_absent);
+            past.restart = past.restart.max(other.restart);
+            past.unnamed = past.unnamed.take().or(other.unnamed);
+        }
         self.sent_media = self.sent_media.max(other.sent_media);
-        self.unnamed = self.unnamed.take().or(other.unnamed);
         self.was_expected |= other.was_expected;
         self.blinds = self.blinds.max(other.blinds);
         let own = std::mem::take(&mut self.history);

@@ -93,7 +93,7 @@ impl Verdict {
     /// Says that a device sent again what was not acknowledged.
     pub fn resent(&mut self, device: Number, at: Time, cite: Cite) {
         let Some(watch) = self.watches.get_mut(device) else { return };
-        watch.resent = Some((at, cite));
+        watch.past.fill().resent = Some((at, cite));
         let hole = watch.hole(device, at, cite);
         self.keep_hole(hole);
     }
@@ -101,7 +101,8 @@ impl Verdict {
     pub(super) fn keep_hole(&mut self, hole: Option<Hole>) {
         let Some(hole) = hole else { return };
         if let Some(watch) = self.watches.get_mut(hole.device) {
-            (watch.silence, watch.cut) = (None, Some(hole.to.0));
+            let past = watch.past.fill();
+            (past.silence, past.cut) = (None, Some(hole.to.0));
         }
         if self.holes.len() < HOLES_MAX {
             self.holes.push(hole);
@@ -116,20 +117,24 @@ impl Verdict {
         let reading = watch.clocks.read(peer, at, stamp);
         if reading == Reading::Anew
             && watch.was_expected
-            && let Some(restart) = watch.announced.take_if(|it| at - it.sign.0 <= START_SIGNS)
+            && let Some(restart) = watch.announced_since(at - START_SIGNS)
         {
-            return self.keep_restart(*restart);
+            return self.keep_restart(restart);
         }
         let before = match reading {
             Reading::RanOn(before) => Some(before),
             Reading::Anew | Reading::Nothing => None,
         };
-        watch.unnamed.take_if(|it| before.is_some_and(|before| before <= it.since.0));
-        let restart = watch.restart.and_then(|index| self.restarts.get_mut(index));
+        if let Some(past) = watch.past.get_mut() {
+            past.unnamed.take_if(|it| before.is_some_and(|before| before <= it.since.0));
+        }
+        let restart = watch.past.restart.and_then(|index| self.restarts.get_mut(index));
         if let Some(restart) = restart.filter(|it| before.is_some_and(|before| before <= it.since.0)) {
             restart.is_denied = true;
         }
-        let Some(absence) = watch.was_absent.and_then(|index| self.absences.get_mut(index)) else { return };
+        let Some(absence) = watch.past.was_absent.and_then(|index| self.absences.get_mut(index)) else {
+            return;
+        };
         let is_back = absence.ended.is_some_and(|(ended, _)| at >= ended);
         if is_back && absence.ran_on.is_none() && before.is_some_and(|before| before <= absence.since) {
             absence.ran_on = Some((at, cite));
@@ -169,7 +174,7 @@ impl Verdict {
         let is_retry =
             |before: Time| at - before <= LEASE_RETRY && worked.is_none_or(|worked| worked < before);
         let is_asked_again = asked.is_some_and(is_retry);
-        let absence = watch.was_absent.and_then(|index| self.absences.get_mut(index));
+        let absence = watch.past.was_absent.and_then(|index| self.absences.get_mut(index));
         if let Some(absence) = absence.filter(|it| it.ended.is_none_or(|(ended, _)| is_of(ended))) {
             let is_first = absence.ended.is_none_or(|(ended, _)| at - ended <= counts_for);
             let is_surer = absence.restarted.is_none_or(|(_, _, it)| it.is_faint() && !how.is_faint());
@@ -181,16 +186,16 @@ impl Verdict {
         if is_asked_again {
             return;
         }
-        let is_told = watch.restart.and_then(|index| self.restarts.get(index));
+        let is_told = watch.past.restart.and_then(|index| self.restarts.get(index));
         if is_told.is_some_and(|it| is_of(it.sign.0)) {
             return;
         }
         let is_of_interest = watch.was_expected || is_guarded;
         let sign = (at, cite, how);
         // What an announcement alone leaves open, a question beside it settles.
-        let announced = watch.announced.take_if(|it| !how.is_faint() && at - it.sign.0 <= START_SIGNS);
+        let announced = if how.is_faint() { None } else { watch.announced_since(at - START_SIGNS) };
         let restart = match announced {
-            Some(announced) => Restart { sign, ..*announced },
+            Some(announced) => Restart { sign, ..announced },
             None if silence < RESTART_MIN => return,
             None => {
                 let since = (last.1, last.2);
@@ -199,22 +204,23 @@ impl Verdict {
             }
         };
         if how.is_faint() {
-            watch.announced = Some(Box::new(restart));
+            watch.past.fill().announced = Some(restart);
         } else if is_of_interest {
             self.keep_restart(restart);
         } else {
-            watch.unnamed = watch.unnamed.take().or_else(|| Some(Box::new(restart)));
+            watch.past.fill().unnamed.get_or_insert(restart);
         }
     }
 
     fn keep_restart(&mut self, restart: Restart) {
         let Some(watch) = self.watches.get_mut(restart.device) else { return };
-        watch.announced = None;
+        let past = watch.past.fill();
+        past.announced = None;
         if self.restarts.len() >= RESTARTS_MAX {
             self.refused[2] = self.refused[2].saturating_add(1);
             return;
         }
-        watch.restart = Some(self.restarts.len());
+        past.restart = Some(self.restarts.len());
         self.restarts.push(restart);
     }
 
@@ -231,7 +237,7 @@ impl Verdict {
 
     /// Starts of who was then not known to belong to physical security: the first of each, in order of devices.
     pub fn unnamed_starts(&self) -> impl Iterator<Item = &Restart> {
-        self.watches.iter().filter_map(|(_, watch)| watch.unnamed.as_deref())
+        self.watches.iter().filter_map(|(_, watch)| watch.past.unnamed.as_ref())
     }
 }
 
@@ -256,13 +262,18 @@ impl Restart {
 impl Watch {
     /// The silence just over, where what `cite` shows at `at` proves that something was lost in it.
     pub(super) fn hole(&self, device: Number, at: Time, lost: Cite) -> Option<Hole> {
-        let [from, to] = *self.silence.as_deref()?;
+        let [from, to] = self.past.silence?;
         (at >= to.0 && at - to.0 <= LOSS_SHOWS).then_some(Hole { device, from, to, lost })
+    }
+
+    /// Takes out the start that only an announcement showed, at `from` or after.
+    fn announced_since(&mut self, from: Time) -> Option<Restart> {
+        self.past.get_mut()?.announced.take_if(|it| it.sign.0 >= from)
     }
 
     /// Whether the longest pause of a flow, summed from `first` to `last`, may be that of its last short cut.
     pub(super) fn was_cut(&self, (first, last): (Time, Time), longest_gap: Span) -> bool {
-        longest_gap >= HOLE_MIN && self.cut.is_some_and(|to| first - longest_gap <= to && to <= last)
+        longest_gap >= HOLE_MIN && self.past.cut.is_some_and(|to| first - longest_gap <= to && to <= last)
     }
 }
 

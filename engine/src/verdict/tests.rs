@@ -378,7 +378,7 @@ fn who_just_came_back_himself_may_be_heard_by_nobody() {
         let mut gone = Absence::for_test(RECORDER, s(60), s(65));
         gone.ended = Some((s(100), cite(0)));
         verdict.absences.push(gone);
-        verdict.watches.get_mut(RECORDER).unwrap().was_absent = Some(0);
+        verdict.watches.get_mut(RECORDER).unwrap().past.fill().was_absent = Some(0);
         connects(&mut verdict, &[first, first + 1, first + 3]);
         verdict.advance(s(first + 3));
         verdict.absences().len()
