@@ -165,7 +165,7 @@ impl Ledger {
             }
         } else {
             let is_named =
-                self.directory.device(holder).is_some_and(|device| device.management.contains(&ip));
+                self.directory.device(holder).is_some_and(|device| device.rare.management.contains(&ip));
             if is_named && self.is_bridge(holder) {
                 self.join(holder, mac, seen);
             }

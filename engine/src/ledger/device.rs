@@ -9,7 +9,7 @@ use super::binding::{Bond, Witness};
 use super::identity::{Attribute, Identity};
 use super::inventory::{self, Importance, Row};
 use super::refusals::Refusals;
-use crate::few::{Few, FewBy};
+use crate::few::{Empty, Few, FewBy, Seldom};
 use crate::observation::Cite;
 
 /// One device. Every collection in it is bounded.
@@ -19,12 +19,8 @@ pub struct Device {
     pub macs: Vec<Mac>,
     /// The addresses it holds.
     pub ips: Few<IpAddr>,
-    /// Addresses that it held and another holds now.
-    pub former_ips: Few<IpAddr>,
     /// Who says that it has its addresses, and its MACs but the first: of all that it has, by whoever first said so.
     pub bonds: FewBy<Bond, Witness>,
-    /// The one of them that it lost last.
-    pub lost: Option<IpAddr>,
     /// What it claimed over ARP and holds, in the order of the first claims.
     pub claims: Vec<Claim>,
     /// Whether it answers ARP for others, so that a claim of its says nothing about who holds the address.
@@ -45,8 +41,6 @@ pub struct Device {
     pub speaks: bool,
     /// Whether something was seen going to it alone.
     pub is_spoken_to: bool,
-    /// Addresses that it named as its own management addresses.
-    pub management: Few<IpAddr>,
     /// First frame.
     pub first_seen: Time,
     /// Last frame.
@@ -65,16 +59,40 @@ pub struct Device {
     pub identity: Identity,
     /// What it answered as: transport, port and protocol, with the first and last time.
     pub services: FewBy<(&'static str, u16, &'static str), (Time, Time)>,
+    /// Where it hangs.
+    pub attachment: Option<Box<Attachment>>,
+    /// Its row in the site's own list.
+    pub listing: Option<Arc<Row>>,
+    /// What few devices have.
+    pub rare: Seldom<Rare>,
+}
+
+/// What few devices have.
+#[derive(Debug, Clone, Default)]
+pub struct Rare {
+    /// Addresses that it held and another holds now.
+    pub former_ips: Few<IpAddr>,
+    /// The one of them that it lost last.
+    pub lost: Option<IpAddr>,
+    /// Addresses that it named as its own management addresses.
+    pub management: Few<IpAddr>,
     /// Servers from which it pulled media.
     pub pulled_from: Few<IpAddr>,
     /// Addresses of others that it names as the origin of media that it serves.
     pub origins: Few<IpAddr>,
     /// How it says that it is set to send its pictures.
-    pub profiles: Box<[MediaProfile]>,
-    /// Where it hangs.
-    pub attachment: Option<Box<Attachment>>,
-    /// Its row in the site's own list.
-    pub listing: Option<Arc<Row>>,
+    pub profiles: Vec<MediaProfile>,
+}
+
+impl Empty for Rare {
+    const EMPTY: &'static Self = &Self {
+        former_ips: Few::NONE,
+        lost: None,
+        management: Few::NONE,
+        pulled_from: Few::NONE,
+        origins: Few::NONE,
+        profiles: Vec::new(),
+    };
 }
 
 /// An IPv4 address that a MAC claimed over ARP.
@@ -119,9 +137,7 @@ impl Device {
         Self {
             macs: Vec::new(),
             ips: Few::default(),
-            former_ips: Few::default(),
             bonds: FewBy::default(),
-            lost: None,
             claims: Vec::new(),
             answers_for_others: false,
             vlans: Few::default(),
@@ -132,7 +148,6 @@ impl Device {
             receives_media: false,
             speaks: false,
             is_spoken_to: false,
-            management: Few::default(),
             first_seen: at,
             last_seen: at,
             last_frame: Cite::default(),
@@ -142,18 +157,16 @@ impl Device {
             bytes: 0,
             identity: Identity::default(),
             services: FewBy::default(),
-            pulled_from: Few::default(),
-            origins: Few::default(),
-            profiles: Box::default(),
             attachment: None,
             listing: None,
+            rare: Seldom::default(),
         }
     }
 
     /// The contract's id: its MAC where one is witnessed, else its address.
     #[must_use]
     pub fn id(&self) -> String {
-        match (self.macs.first(), self.ips.first().or(self.lost.as_ref())) {
+        match (self.macs.first(), self.ips.first().or(self.rare.lost.as_ref())) {
             (Some(mac), _) => mac.to_string(),
             (None, Some(ip)) => ip.to_string(),
             (None, None) => "unknown".to_owned(),
@@ -190,11 +203,11 @@ impl Device {
         if self.is_router {
             return role("router", ROUTES, "it forwards for others");
         }
-        if self.pulled_from.len() >= PULLS_FROM_MANY {
+        if self.rare.pulled_from.len() >= PULLS_FROM_MANY {
             return role("recorder", PULLS, "it pulls media from several devices");
         }
         let serves_rtsp = self.services.keys().any(|(_, _, protocol)| *protocol == "rtsp");
-        if self.sends_media && serves_rtsp && self.pulled_from.is_empty() {
+        if self.sends_media && serves_rtsp && self.rare.pulled_from.is_empty() {
             return role("camera", SERVES_MEDIA, "it serves media over RTSP and pulls none");
         }
         None
@@ -221,7 +234,7 @@ impl Device {
     pub fn title(&self) -> String {
         let best = |attribute| self.identity.best(attribute).map(|(value, _)| value.as_str());
         // Who lost his address to a successor is still known by it.
-        let address = self.address().or(self.lost).map_or_else(|| self.id(), |ip| ip.to_string());
+        let address = self.address().or(self.rare.lost).map_or_else(|| self.id(), |ip| ip.to_string());
         if let Some(name) = self.listing.as_ref().and_then(|row| row.name.as_ref()) {
             return format!("{name} ({address})");
         }
@@ -244,14 +257,21 @@ impl Device {
         for vlan in other.vlans {
             self.in_vlan(Some(vlan), refused);
         }
-        for ip in other.management {
-            self.manages(ip, refused);
-        }
-        for server in other.pulled_from {
-            self.pulls_from(server, refused);
-        }
-        for ip in other.origins {
-            self.names_origin(ip, refused);
+        if let Some(other) = other.rare.into_inner() {
+            for ip in other.management {
+                self.manages(ip, refused);
+            }
+            for server in other.pulled_from {
+                self.pulls_from(server, refused);
+            }
+            for ip in other.origins {
+                self.names_origin(ip, refused);
+            }
+            let rare = self.rare.fill();
+            if rare.profiles.is_empty() {
+                rare.profiles = other.profiles;
+            }
+            rare.lost = rare.lost.or(other.lost);
         }
         for ((transport, port, protocol), (first, last)) in other.services {
             self.serves((transport, port, protocol), first, refused);
@@ -260,10 +280,6 @@ impl Device {
         for (bond, witness) in other.bonds {
             self.bonds.or_insert(bond, witness);
         }
-        if self.profiles.is_empty() {
-            self.profiles = other.profiles;
-        }
-        self.lost = self.lost.or(other.lost);
         self.answers_for_others |= other.answers_for_others;
         self.sends_media |= other.sends_media;
         self.is_of_video |= other.is_of_video;
@@ -293,21 +309,21 @@ impl Device {
 
     /// Adds a management address that it named.
     pub fn manages(&mut self, ip: IpAddr, refused: &mut Refusals) {
-        if !add(&mut self.management, ip, MANAGEMENT_MAX) {
+        if !add(&mut self.rare.fill().management, ip, MANAGEMENT_MAX) {
             refused.count("management addresses of one device", MANAGEMENT_MAX);
         }
     }
 
     /// Adds a server that it pulled media from.
     pub fn pulls_from(&mut self, server: IpAddr, refused: &mut Refusals) {
-        if !add(&mut self.pulled_from, server, PULLED_MAX) {
+        if !add(&mut self.rare.fill().pulled_from, server, PULLED_MAX) {
             refused.count("media servers of one device", PULLED_MAX);
         }
     }
 
     /// Adds an origin of media that it serves.
     pub fn names_origin(&mut self, ip: IpAddr, refused: &mut Refusals) {
-        if !add(&mut self.origins, ip, ORIGINS_MAX) {
+        if !add(&mut self.rare.fill().origins, ip, ORIGINS_MAX) {
             refused.count("origins of one device's media", ORIGINS_MAX);
         }
     }
@@ -388,7 +404,7 @@ mod tests {
     #[test]
     fn a_device_whose_address_another_took_keeps_it_in_its_title() {
         let mut device = Device::new(Time(1));
-        device.lost = Some("192.0.2.7".parse().unwrap());
+        device.rare.fill().lost = Some("192.0.2.7".parse().unwrap());
         assert_eq!((device.title(), device.address()), ("192.0.2.7".to_owned(), None));
     }
 

@@ -153,7 +153,7 @@ impl Directory {
         let (mac, ip) = (party.mac?, party.ip?);
         let number = self.find_mac(mac)?;
         let device = self.devices.get(number).filter(|device| !device.is_router)?;
-        (device.ips.contains(&ip) || device.former_ips.contains(&ip)).then_some(number)
+        (device.ips.contains(&ip) || device.rare.former_ips.contains(&ip)).then_some(number)
     }
 
     /// Whether the party, whose own MAC the device bears, sent this from an address that another took from him.
@@ -412,7 +412,7 @@ impl Directory {
             holders.insert((vlan, number));
         }
         device.ips.insert(ip);
-        if device.former_ips.remove(&ip) {
+        if device.rare.get_mut().is_some_and(|rare| rare.former_ips.remove(&ip)) {
             self.formers = self.formers.saturating_sub(1);
         }
         self.relist(number);
@@ -421,15 +421,15 @@ impl Directory {
     /// Notes an address that a device held.
     fn held(&mut self, number: Number, ip: IpAddr) {
         let Some(device) = self.devices.get_mut(number) else { return };
-        if device.ips.contains(&ip) || device.former_ips.contains(&ip) {
+        if device.ips.contains(&ip) || device.rare.former_ips.contains(&ip) {
             return;
         }
-        if device.former_ips.len() >= IPS_MAX {
+        if device.rare.former_ips.len() >= IPS_MAX {
             self.refused.count("former addresses of one device", IPS_MAX);
         } else if self.formers >= IPS_OF_ALL_MAX {
             self.refused.count("former addresses of all devices", IPS_OF_ALL_MAX);
         } else {
-            device.former_ips.insert(ip);
+            device.rare.fill().former_ips.insert(ip);
             self.formers = self.formers.saturating_add(1);
         }
     }
@@ -449,7 +449,7 @@ impl Directory {
                 device.ips.remove(&ip);
                 device.bonds.remove(&Bond::Ip(ip));
                 device.claims.retain(|claim| claim.ip != ip);
-                device.lost = Some(ip);
+                device.rare.fill().lost = Some(ip);
             }
             self.held(number, ip);
             self.relist(number);
@@ -468,7 +468,7 @@ impl Directory {
     fn merge(&mut self, kept: Number, gone: Number) {
         let Some(mut absorbed) = self.devices.remove(gone) else { return };
         self.moved(gone, absorbed.last_seen, None);
-        self.formers = self.formers.saturating_sub(absorbed.former_ips.len());
+        self.formers = self.formers.saturating_sub(absorbed.rare.former_ips.len());
         for mac in std::mem::take(&mut absorbed.macs) {
             self.by_mac.remove(&mac);
             self.own_mac(kept, mac);
@@ -481,7 +481,7 @@ impl Directory {
                 self.hold_ip(kept, ip, vlan);
             }
         }
-        for ip in std::mem::take(&mut absorbed.former_ips) {
+        for ip in absorbed.rare.former_ips.clone() {
             self.held(kept, ip);
         }
         let Some(device) = self.devices.get_mut(kept) else { return };
@@ -525,7 +525,7 @@ impl Directory {
     fn forget(&mut self, number: Number) {
         let Some(device) = self.devices.remove(number) else { return };
         self.moved(number, device.last_seen, None);
-        self.formers = self.formers.saturating_sub(device.former_ips.len());
+        self.formers = self.formers.saturating_sub(device.rare.former_ips.len());
         self.identity_bytes = self.identity_bytes.saturating_sub(device.identity.bytes());
         for mac in &device.macs {
             self.by_mac.remove(mac);

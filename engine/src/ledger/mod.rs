@@ -187,7 +187,7 @@ impl Ledger {
             Fact::Binding { mac, ip, by } => self.bind(*mac, *ip, *by, seen),
             Fact::Interfaces(interfaces) => self.interfaces(interfaces, seen),
             Fact::MediaProfiles(profiles) => {
-                self.with_subject(seen, |device, _| device.profiles.clone_from(profiles));
+                self.with_subject(seen, |device, _| device.rare.fill().profiles = profiles.to_vec());
             }
             Fact::Asked { target, of } => {
                 self.asked(seen, (*target, *of), How::Resolve, 1);
@@ -479,7 +479,7 @@ impl Ledger {
         self.directory.heard(number, (activity.first, activity.last));
         let mut receives_media = false;
         if let Some(device) = self.directory.device_mut(number) {
-            receives_media = device.receives_media || !device.pulled_from.is_empty();
+            receives_media = device.receives_media || !device.rare.pulled_from.is_empty();
             device.speaks |= seen.peer.ip.is_some_and(is_device_address);
             if activity.last >= device.last_seen {
                 device.last_frame = seen.cite;

@@ -24,7 +24,7 @@ impl Ledger {
     pub(super) fn origin(&mut self, origin: &Origin, seen: &Observation) {
         let Some(server) = self.site_device_of(seen) else { return };
         let holds =
-            |device: &Device| device.ips.contains(&origin.ip) || device.former_ips.contains(&origin.ip);
+            |device: &Device| device.ips.contains(&origin.ip) || device.rare.former_ips.contains(&origin.ip);
         let is_of = |number| self.directory.device(number).is_some_and(holds);
         let is_known = [seen.subject.ip, seen.peer.ip].contains(&Some(origin.ip))
             || is_of(server)
@@ -35,7 +35,7 @@ impl Ledger {
         if origin.by == DESCRIPTION {
             let Some(device) = self.directory.device_mut(server) else { return };
             device.names_origin(origin.ip, &mut self.refused);
-            let origins = device.origins.clone();
+            let origins = device.rare.origins.clone();
             if origins.len() >= SEVERAL {
                 origins.iter().for_each(|ip| self.infer(*ip, origin, seen));
             }

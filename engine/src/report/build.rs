@@ -239,7 +239,7 @@ fn device(
     let others = device.macs.iter().skip(1).map(ToString::to_string);
     Device {
         id: ids.get(&number).cloned().unwrap_or_default(),
-        aliases: others.chain(device.former_ips.iter().map(ToString::to_string)).collect(),
+        aliases: others.chain(device.rare.former_ips.iter().map(ToString::to_string)).collect(),
         mac: device.macs.first().map(ToString::to_string),
         ips: device.ips.iter().map(ToString::to_string).collect(),
         vlans: device.vlans.iter().copied().collect(),
@@ -292,7 +292,7 @@ fn device(
         switch: attachment,
         inventory: device.listing.as_ref().map(|row| row.shown()),
         tls: tls(ledger, number),
-        profiles: device.profiles.iter().map(profile).collect(),
+        profiles: device.rare.profiles.iter().map(profile).collect(),
         first_seen: Stamp(device.first_seen),
         last_seen: Stamp(device.last_seen),
         packets: device.packets,

@@ -37,7 +37,7 @@ fn an_address_that_moves_leaves_its_former_holder() {
     let (a, b) = (directory.find_mac(A).unwrap(), directory.find_mac(B).unwrap());
     assert_eq!(directory.find_ip(IP, None), Some(b));
     assert!(directory.device(a).unwrap().ips.is_empty());
-    assert!(directory.device(a).unwrap().former_ips.contains(&IP));
+    assert!(directory.device(a).unwrap().rare.former_ips.contains(&IP));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_forged_claim_takes_no_frames_from_who_goes_on_sending() {
     assert!(!is_back(&directory, from(A, IP)));
     assert_eq!(directory.find_ip(IP, None), camera);
     let camera = directory.device(camera.unwrap()).unwrap();
-    assert!(camera.ips.contains(&IP) && camera.former_ips.is_empty());
+    assert!(camera.ips.contains(&IP) && camera.rare.former_ips.is_empty());
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn who_answers_for_many_is_one_router_and_they_are_many_devices() {
     }
     let router = directory.device(router).unwrap();
     assert_eq!(router.ips, Few::from_iter([IP]));
-    assert!(router.is_router && router.former_ips.is_empty());
+    assert!(router.is_router && router.rare.former_ips.is_empty());
     assert_eq!(directory.devices().count(), 11);
 }
 
@@ -186,7 +186,7 @@ fn former_addresses_are_bounded_and_counted() {
         directory.bind(B, ip, None, Time(2));
         directory.bind(Mac([2, 0, 0, 0, 1, n as u8]), ip, None, Time(3));
     }
-    let of = |mac| directory.device(directory.find_mac(mac).unwrap()).unwrap().former_ips.len();
+    let of = |mac| directory.device(directory.find_mac(mac).unwrap()).unwrap().rare.former_ips.len();
     assert_eq!((of(A), of(B)), (IPS_MAX, IPS_MAX));
     let counted: Vec<_> = directory.refused.take().collect();
     assert!(counted.contains(&("former addresses of one device", 64, 2 * (1_000 - 64))), "{counted:?}");
