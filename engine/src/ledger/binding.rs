@@ -159,9 +159,9 @@ impl Ledger {
         };
         if by == BindingBy::Management {
             let owner = self.manages(mac, ip, seen);
-            let macs = self.directory.device(holder).map_or_else(Vec::new, |device| device.macs.clone());
-            if let Some(mac) = macs.first().filter(|_| owner != holder && self.is_bridge(owner)) {
-                self.join(owner, *mac, seen);
+            let mac = self.directory.device(holder).and_then(|device| device.macs.first().copied());
+            if let Some(mac) = mac.filter(|_| owner != holder && self.is_bridge(owner)) {
+                self.join(owner, mac, seen);
             }
         } else {
             let is_named =

@@ -1,8 +1,9 @@
 //! What the ledger holds on one device.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use spanwatch_parsers::{Mac, MediaProfile, Text, Time};
 
 use super::binding::{Bond, Witness};
@@ -16,13 +17,13 @@ use crate::observation::Cite;
 #[derive(Debug, Clone)]
 pub struct Device {
     /// Its MACs, the first witnessed first.
-    pub macs: Vec<Mac>,
+    pub macs: SmallVec<[Mac; 2]>,
     /// The addresses it holds.
     pub ips: Few<IpAddr>,
     /// Who says that it has its addresses, and its MACs but the first: of all that it has, by whoever first said so.
     pub bonds: FewBy<Bond, Witness>,
     /// What it claimed over ARP and holds, in the order of the first claims.
-    pub claims: Vec<Claim>,
+    pub claims: SmallVec<[Claim; 1]>,
     /// Whether it answers ARP for others, so that a claim of its says nothing about who holds the address.
     pub answers_for_others: bool,
     /// VLANs it was seen in, the innermost tag of each frame.
@@ -101,7 +102,7 @@ pub struct Claim {
     /// In which VLAN.
     pub vlan: Option<u16>,
     /// Which address.
-    pub ip: IpAddr,
+    pub ip: Ipv4Addr,
     /// When it last did.
     pub last: Time,
 }
@@ -135,10 +136,10 @@ impl Device {
     #[must_use]
     pub fn new(at: Time) -> Self {
         Self {
-            macs: Vec::new(),
+            macs: SmallVec::new(),
             ips: Few::default(),
             bonds: FewBy::default(),
-            claims: Vec::new(),
+            claims: SmallVec::new(),
             answers_for_others: false,
             vlans: Few::default(),
             is_router: false,

@@ -24,7 +24,7 @@
 //! address in each VLAN. A server with four addresses of one VLAN is taken apart.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
@@ -243,7 +243,8 @@ impl Directory {
             return None;
         }
         let owner = self.mac_or_add(mac, at);
-        if is_counted_claim(ip) && self.is_for_another(owner, Claim { vlan, ip, last: at }) {
+        let claim = counted_claim(ip).map(|ip| Claim { vlan, ip, last: at });
+        if claim.is_some_and(|claim| self.is_for_another(owner, claim)) {
             return Some(Bound::To(owner));
         }
         self.bind(mac, ip, vlan, at)
@@ -251,7 +252,7 @@ impl Directory {
 
     /// Notes a claim, and tells whether it says nothing about who holds the address.
     fn is_for_another(&mut self, owner: Number, claim: Claim) -> bool {
-        let holder = self.find_ip(claim.ip, claim.vlan).and_then(|holder| self.devices.get(holder));
+        let holder = self.find_ip(claim.ip.into(), claim.vlan).and_then(|holder| self.devices.get(holder));
         let is_known_by_itself = holder.is_some_and(|device| device.macs.is_empty());
         let Some(device) = self.devices.get_mut(owner) else { return false };
         let in_vlan = |it: &Claim| it.vlan == claim.vlan;
@@ -263,7 +264,6 @@ impl Directory {
         if let Some(known) = device.claims.iter_mut().find(|it| in_vlan(it) && it.ip == claim.ip) {
             known.last = known.last.max(claim.last);
         } else if device.claims.len() < IPS_MAX {
-            device.claims.reserve_exact(1);
             device.claims.push(claim);
         } else {
             self.refused.count("ARP claims of one device", IPS_MAX);
@@ -274,11 +274,11 @@ impl Directory {
         }
         device.answers_for_others = true;
         device.is_router = true;
-        let (further, own) = device.claims.iter().partition(|it| in_vlan(it) && it.ip != first);
-        device.claims = own;
-        let further: Vec<Claim> = further;
+        let claims = std::mem::take(&mut device.claims).into_iter();
+        let (further, own): (Vec<_>, Vec<_>) = claims.partition(|it| in_vlan(it) && it.ip != first);
+        device.claims = own.into();
         for it in further {
-            self.release(owner, it.ip);
+            self.release(owner, it.ip.into());
         }
         is_further
     }
@@ -486,7 +486,7 @@ impl Directory {
         }
         let Some(device) = self.devices.get_mut(kept) else { return };
         for claim in absorbed.claims.drain(..) {
-            if device.claims.len() < IPS_MAX && device.ips.contains(&claim.ip) {
+            if device.claims.len() < IPS_MAX && device.ips.contains(&claim.ip.into()) {
                 device.claims.push(claim);
             }
         }
@@ -536,10 +536,13 @@ impl Directory {
     }
 }
 
-/// Whether a claim of the address says something of who answers for others: an IPv4 address
+/// The address, where a claim of it says something of who answers for others: an IPv4 address
 /// that no host takes for itself (RFC 3927).
-const fn is_counted_claim(ip: IpAddr) -> bool {
-    matches!(ip, IpAddr::V4(v4) if !v4.is_link_local())
+const fn counted_claim(ip: IpAddr) -> Option<Ipv4Addr> {
+    match ip {
+        IpAddr::V4(v4) if !v4.is_link_local() => Some(v4),
+        _ => None,
+    }
 }
 
 /// Whether one device can hold the address: not unspecified, loopback, a group or broadcast.

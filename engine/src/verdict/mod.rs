@@ -35,6 +35,7 @@ pub mod witness;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
 use spanwatch_parsers::{Activity, Span, StreamActivity, StreamTransport, Time};
 
 use crate::few::{Empty, Seldom};
@@ -197,7 +198,7 @@ struct Watch {
     sent_media: Option<Time>,
     /// Whether something was ever expected of it.
     was_expected: bool,
-    history: Vec<(Time, State)>,
+    history: SmallVec<[(Time, State); 1]>,
     /// How many times without a watch were over when it was last heard.
     blinds: usize,
 }
@@ -522,7 +523,7 @@ impl Verdict {
     #[must_use]
     pub fn history(&self, device: Number, now: Time) -> Vec<(Time, State)> {
         let Some(watch) = self.watches.get(device) else { return Vec::new() };
-        let mut history = watch.history.clone();
+        let mut history = watch.history.to_vec();
         let is_unknown = history.last().is_some_and(|(_, state)| *state == State::Unknown);
         if watch.past.absent.is_some() || is_unknown {
             return history;
@@ -683,7 +684,7 @@ impl Watch {
             asked_lease: None,
             sent_media: None,
             was_expected: false,
-            history: Vec::new(),
+            history: SmallVec::new(),
             blinds,
         }
     }
@@ -724,7 +725,6 @@ impl Watch {
             return self.enter(at, state, refused);
         }
         if self.history.len() < HISTORY_MAX {
-            self.history.reserve_exact(1); // Of most devices it is the only one.
             self.history.push((at, state));
         } else {
             *refused = refused.saturating_add(1);

@@ -49,7 +49,7 @@ fn ports_of_one_device_join_it() {
     assert_eq!(directory.join(number, B), Some(Bound::Merged { kept: number, gone }));
     assert_eq!(directory.join(number, B), None);
     assert_eq!((directory.find_mac(B), directory.find_ip(IP, None)), (Some(number), Some(number)));
-    assert_eq!(directory.device(number).unwrap().macs, [A, B]);
+    assert_eq!(directory.device(number).unwrap().macs[..], [A, B]);
     assert_eq!(directory.devices().count(), 1);
 }
 
