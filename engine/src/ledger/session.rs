@@ -71,11 +71,11 @@ impl Sessions {
                 return;
             }
         }
-        let talk = self.talk(ends);
-        talk.latest = Some(target.clone());
-        let key = (talk.number, target);
-        let begun = Session { bytes: 0, first_seen: at, last_seen: at };
-        let session = self.sessions.entry(key).or_insert(begun);
+        let talk = talk(&mut self.talks, ends);
+        let entry = self.sessions.entry((talk.number, target));
+        // The text that is kept, and not another of the same words.
+        talk.latest = Some(entry.key().1.clone());
+        let session = entry.or_insert(Session { bytes: 0, first_seen: at, last_seen: at });
         session.first_seen = session.first_seen.min(at);
         session.last_seen = session.last_seen.max(at);
     }
@@ -108,7 +108,7 @@ impl Sessions {
             }
             self.logins = self.logins.saturating_add(1);
         }
-        self.talk(ends).login = Some(Box::new(login.clone()));
+        talk(&mut self.talks, ends).login = Some(Box::new(login.clone()));
     }
 
     /// Every session in the order of its key, with the last login.
@@ -122,12 +122,12 @@ impl Sessions {
             })
         })
     }
+}
 
-    /// The talk of these two, begun where there is none.
-    fn talk(&mut self, ends: Ends) -> &mut Talk {
-        let number = u32::try_from(self.talks.len()).unwrap_or(u32::MAX);
-        self.talks.entry(ends).or_insert(Talk { number, login: None, latest: None })
-    }
+/// The talk of these two, begun where there is none.
+fn talk(talks: &mut BTreeMap<Ends, Talk>, ends: Ends) -> &mut Talk {
+    let number = u32::try_from(talks.len()).unwrap_or(u32::MAX);
+    talks.entry(ends).or_insert(Talk { number, login: None, latest: None })
 }
 
 /// Sessions kept: two of each device of a site of 50,000 and more.
