@@ -13,6 +13,8 @@ use std::fmt;
 
 use spanwatch_parsers::{On, Parser, Session};
 
+use crate::tcp::Tcp;
+
 /// The registry, sorted by where its parsers look.
 #[derive(Debug)]
 pub struct Dispatch {
@@ -57,6 +59,8 @@ pub enum App {
     Messages(u16),
     /// A parser with memory reads all.
     Session(Box<Running>),
+    /// They are no messages but segments of TCP, to be put in order first.
+    Segments(Box<Tcp>),
 }
 
 impl fmt::Debug for App {
@@ -66,6 +70,7 @@ impl fmt::Debug for App {
             Self::Unknown(tried) => write!(f, "Unknown({tried})"),
             Self::Messages(parser) => write!(f, "Messages({parser})"),
             Self::Session(running) => write!(f, "Session({})", running.parser),
+            Self::Segments(tcp) => write!(f, "Segments({tcp:?})"),
         }
     }
 }

@@ -30,10 +30,8 @@ use crate::tcp::Tcp;
 pub struct Flow {
     /// Who and when.
     pub head: Head,
-    /// What reads its datagrams.
+    /// What reads it.
     pub app: App,
-    /// What puts its segments in order, for TCP.
-    pub tcp: Option<Box<Tcp>>,
 }
 
 /// What is known of a flow besides its content.
@@ -112,7 +110,16 @@ impl Flow {
             is_expected: false,
             announcements: 0,
         };
-        Self { head, app: App::default(), tcp: None }
+        Self { head, app: App::default() }
+    }
+
+    /// What puts its segments in order, for TCP.
+    #[must_use]
+    pub fn tcp(&self) -> Option<&Tcp> {
+        match &self.app {
+            App::Segments(tcp) => Some(tcp),
+            _ => None,
+        }
     }
 }
 

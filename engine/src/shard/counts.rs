@@ -36,7 +36,7 @@ impl Counts {
 
     /// Notes that a flow is no more.
     pub(super) fn ended(&mut self, flow: &Flow) {
-        let Some(connection) = flow.tcp.as_ref().map(|tcp| &tcp.connection) else { return };
+        let Some(connection) = flow.tcp().map(|tcp| &tcp.connection) else { return };
         if connection.is_two_way() {
             self.two_way = self.two_way.saturating_add(1);
             let [orig, resp] = [Way::Orig, Way::Resp].map(|way| flow.head.side(way).party.vlan.is_some());

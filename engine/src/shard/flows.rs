@@ -11,12 +11,13 @@ use spanwatch_parsers::{About, Fact, Span, Time, Way};
 use super::counts::Counts;
 use super::{Parties, message};
 use crate::bounded::Expiring;
+use crate::dispatch::App;
 use crate::flow::{Counted, Flow, Head, Key, NOT_LISTED, Sum};
 use crate::hearing::{Hearing, SOURCE, talk};
 use crate::numbered::Slots;
 use crate::observation::{Cite, Party};
 use crate::scribe::{Scribe, Talk};
-use crate::tcp::Listening;
+use crate::tcp::{Listening, Tcp};
 
 /// The flows of a shard.
 #[derive(Debug)]
@@ -251,7 +252,7 @@ impl Flows {
             let slot = review.slot as usize;
             if let Some((_, flow)) = self.connections.at(slot)
                 && flow.head.number as u32 == review.number
-                && flow.tcp.as_ref().is_some_and(|tcp| tcp.connection.is_embryonic())
+                && flow.tcp().is_some_and(|tcp| tcp.connection.is_embryonic())
             {
                 let due = flow.head.last() + EMBRYONIC_FOR;
                 if due <= now {
@@ -285,11 +286,11 @@ impl Flows {
 
     /// Parts with a flow that was taken out: its sums are kept, its session has the last word.
     pub fn part_with(&mut self, mut flow: Flow, hearing: &mut Hearing<'_, '_>) {
-        self.held = self.held.saturating_sub(flow.tcp.as_ref().map_or(0, |tcp| tcp.held()));
+        self.held = self.held.saturating_sub(flow.tcp().map_or(0, Tcp::held));
         self.bury(&flow);
         self.ended.ended(&flow);
-        if let Some(mut tcp) = flow.tcp.take() {
-            let mut listening = Listening { reading: &mut tcp.reading, head: &mut flow.head, hearing };
+        if let Flow { head, app: App::Segments(tcp) } = &mut flow {
+            let mut listening = Listening { reading: &mut tcp.reading, head, hearing };
             tcp.connection.give_all_up(&mut listening);
             listening.end();
         }
@@ -338,8 +339,10 @@ impl Flows {
                     let activity = sum.activity(flow.head.number, flow.head.protocol.copied());
                     let cite = flow.head.side(way).cite;
                     scribe.write_at(cite, &talk, About::Sender, Fact::Activity(activity));
-                    let tcp = flow.tcp.as_mut().and_then(|tcp| tcp.connection.sum(way, scribe.at()));
-                    if let Some(segments) = tcp.filter(|it| it.carrying >= CARRYING_MIN || it.unseen > 0) {
+                    let App::Segments(tcp) = &mut flow.app else { continue };
+                    let segments = tcp.connection.sum(way, scribe.at());
+                    if let Some(segments) = segments.filter(|it| it.carrying >= CARRYING_MIN || it.unseen > 0)
+                    {
                         scribe.write_at(cite, &talk, About::Sender, Fact::Segments(segments));
                     }
                 }

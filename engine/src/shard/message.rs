@@ -30,7 +30,7 @@ impl Message<'_> {
         if self.payload.is_empty() {
             return;
         }
-        let Flow { head, app, .. } = flow;
+        let Flow { head, app } = flow;
         match app {
             App::Messages(number) => {
                 let number = *number;
@@ -45,6 +45,7 @@ impl Message<'_> {
                 }
                 return;
             }
+            App::Segments(_) => return,
             App::Session(_) | App::Nobody => {}
             App::Unknown(tried) => {
                 *tried = tried.saturating_add(1);
@@ -57,7 +58,7 @@ impl Message<'_> {
     }
 
     fn ask(&self, flow: &mut Flow, hearing: &mut Hearing<'_, '_>) {
-        let Flow { head, app, .. } = flow;
+        let Flow { head, app } = flow;
         if head.is_expected
             && !matches!(app, App::Session(_))
             && let Some(rtp) = hearing.dispatch.rtp()

@@ -5,6 +5,7 @@ use spanwatch_parsers::{About, Fact, Time, Way};
 use super::flows::{Flows, Handle};
 use super::ip::{TCP, Transport};
 use super::{FrameIn, Parties, Shard};
+use crate::dispatch::App;
 use crate::flow::{Counted, Flow, Key};
 use crate::hearing::{Hearing, SOURCE, talk};
 use crate::observation::Observation;
@@ -31,7 +32,7 @@ impl Shard {
         let handle = self.flows.connection((key, from_low), parties, frame, segment, &mut hearing);
         let held = self.flows.held;
         let flow = self.flows.count(handle, from_low, parties, counted);
-        let Some(Flow { head, tcp: Some(tcp), .. }) = flow else { return };
+        let Some(Flow { head, app: App::Segments(tcp) }) = flow else { return };
         let number = head.number;
         let others = held.saturating_sub(tcp.held());
         let Tcp { connection, reading, .. } = &mut **tcp;
@@ -82,8 +83,10 @@ impl Flows {
         {
             segment.way = flow.head.way(from_low);
             // The fragments of a first segment made a flow before anybody could see what it is.
-            let tcp = flow.tcp.get_or_insert_with(|| Tcp::beginning_with(segment));
-            if tcp.connection.is_succeeded_by(segment)
+            if flow.tcp().is_none() {
+                flow.app = App::Segments(Tcp::beginning_with(segment));
+            }
+            if flow.tcp().is_some_and(|tcp| tcp.connection.is_succeeded_by(segment))
                 && let Some(old) = self.take(handle)
             {
                 self.part_with(old, hearing);
@@ -96,7 +99,7 @@ impl Flows {
         let orig_is_low = from_low != segment.answers_opening();
         let mut flow = Flow::new(frame.frame, orig_is_low, Some(TCP));
         segment.way = flow.head.way(from_low);
-        flow.tcp = Some(Tcp::beginning_with(segment));
+        flow.app = App::Segments(Tcp::beginning_with(segment));
         let (handle, gone) = self.insert(*key, flow, &parties.sender, frame.at);
         if let Some(gone) = gone {
             self.part_with(gone, hearing);
@@ -111,7 +114,7 @@ impl Flows {
     pub fn give_up_holes(&mut self, now: Time, hearing: &mut Hearing<'_, '_>) {
         for (handle, number) in self.take_waiting() {
             let held = self.held;
-            let Some(Flow { head, tcp: Some(tcp), .. }) = self.get(handle, Time::MIN) else { continue };
+            let Some(Flow { head, app: App::Segments(tcp) }) = self.get(handle, Time::MIN) else { continue };
             if head.number != number {
                 continue;
             }
