@@ -35,6 +35,7 @@ use super::device::{Claim, Device};
 use super::identity::{IDENTITY_BYTES_MAX, Sight};
 use super::inventory::Inventory;
 use super::refusals::Refusals;
+use crate::bounded::Expiring;
 use crate::few::Few;
 use crate::hash::Keyed;
 use crate::numbered::Numbered;
@@ -55,12 +56,12 @@ pub enum Bound {
 }
 
 /// All devices, [`DEVICES_MAX`] at most; the one heard longest ago goes first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Directory {
     devices: Numbered<Device>,
     by_mac: HashMap<Mac, Number, Keyed>,
     /// Holders of an address, by VLAN. Two only where two MACs hold it in two VLANs.
-    by_ip: HashMap<IpAddr, Few<(Option<u16>, Number)>, Keyed>,
+    by_ip: Expiring<IpAddr, Few<(Option<u16>, Number)>>,
     /// Everybody by his last frame, from when the first had to be forgotten.
     by_last_seen: Option<BTreeSet<(Time, Number)>>,
     next: u32,
@@ -80,16 +81,30 @@ pub struct Directory {
     relisted: Vec<Number>,
 }
 
+impl Default for Directory {
+    fn default() -> Self {
+        Self::seeded(0)
+    }
+}
+
 impl Directory {
     /// An empty one whose tables nobody outside can aim at.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         let keyed = Keyed::new(seed);
         Self {
+            devices: Numbered::default(),
             by_mac: HashMap::with_hasher(keyed),
-            by_ip: HashMap::with_hasher(keyed),
+            by_ip: Expiring::new(IPS_OF_ALL_MAX, Span(i64::MAX), seed),
+            by_last_seen: None,
+            next: 0,
+            refused: Refusals::default(),
+            untold: Vec::new(),
+            formers: 0,
+            identity_bytes: 0,
+            inventory: Arc::default(),
             shared: HashSet::with_hasher(keyed),
-            ..Self::default()
+            relisted: Vec::new(),
         }
     }
 
@@ -166,7 +181,7 @@ impl Directory {
     /// The holder of an address in a VLAN.
     #[must_use]
     pub fn find_ip(&self, ip: IpAddr, vlan: Option<u16>) -> Option<Number> {
-        let holders = self.by_ip.get(&ip)?;
+        let holders = self.by_ip.peek(&ip)?;
         holders.iter().find(|(of, _)| *of == vlan).or_else(|| holders.first()).map(|(_, number)| *number)
     }
 
@@ -397,13 +412,15 @@ impl Directory {
             return;
         }
         while self.by_ip.len() >= IPS_OF_ALL_MAX
-            && !self.by_ip.contains_key(&ip)
+            && self.by_ip.find(&ip).is_none()
             && self.forget_oldest(Some(number))
         {
             self.refused.count("addresses of all devices", IPS_OF_ALL_MAX);
         }
         let Some(device) = self.devices.get_mut(number) else { return };
-        let holders = self.by_ip.entry(ip).or_default();
+        let slot = self.by_ip.find(&ip);
+        let slot = slot.unwrap_or_else(|| self.by_ip.insert(ip, Few::default(), Time::MIN).0);
+        let Some((_, holders)) = self.by_ip.at(slot) else { return };
         if !holders.contains(&(vlan, number)) {
             if holders.len() >= HOLDERS_MAX {
                 self.refused.count("holders of one address", HOLDERS_MAX);
@@ -435,14 +452,15 @@ impl Directory {
     }
 
     fn let_go(&mut self, ip: IpAddr, which: impl Fn(Option<u16>) -> bool) {
-        let Some(holders) = self.by_ip.get_mut(&ip) else { return };
+        let Some(slot) = self.by_ip.find(&ip) else { return };
+        let Some((_, holders)) = self.by_ip.at(slot) else { return };
         let gone: Vec<_> = holders.iter().copied().filter(|(vlan, _)| which(*vlan)).collect();
         holders.retain(|(vlan, _)| !which(*vlan));
         let is_still_held = |number: Number| holders.iter().any(|(_, holder)| *holder == number);
         let gone: Vec<Number> =
             gone.into_iter().map(|(_, number)| number).filter(|number| !is_still_held(*number)).collect();
         if holders.is_empty() {
-            self.by_ip.remove(&ip);
+            self.by_ip.take(slot);
         }
         for number in gone {
             if let Some(device) = self.devices.get_mut(number) {
@@ -457,11 +475,11 @@ impl Directory {
     }
 
     fn unlink(&mut self, ip: IpAddr, number: Number) {
-        if let Some(holders) = self.by_ip.get_mut(&ip) {
-            holders.retain(|(_, holder)| *holder != number);
-            if holders.is_empty() {
-                self.by_ip.remove(&ip);
-            }
+        let Some(slot) = self.by_ip.find(&ip) else { return };
+        let Some((_, holders)) = self.by_ip.at(slot) else { return };
+        holders.retain(|(_, holder)| *holder != number);
+        if holders.is_empty() {
+            self.by_ip.take(slot);
         }
     }
 
@@ -474,7 +492,7 @@ impl Directory {
             self.own_mac(kept, mac);
         }
         for ip in std::mem::take(&mut absorbed.ips) {
-            let holders = self.by_ip.get(&ip).into_iter().flatten();
+            let holders = self.by_ip.peek(&ip).into_iter().flatten();
             let vlans: Vec<_> = holders.filter(|(_, it)| *it == gone).map(|(vlan, _)| *vlan).collect();
             self.unlink(ip, gone);
             for vlan in vlans {
