@@ -49,8 +49,8 @@ struct Pace {
     first: Time,
     last: Time,
     longest_gap: Span,
-    /// Packets lost of it, from its start.
-    lost: u64,
+    /// Packets lost of it, from its start: as many as this can tell.
+    lost: u32,
     /// The highest sequence number of media in datagrams: inside a connection more may be under way.
     sequence: Option<u16>,
     /// Seconds in which it was heard.
@@ -79,9 +79,10 @@ impl Expectation {
             self.learn();
         }
         let newest = self.newest;
+        let lost = u32::try_from(second.lost).unwrap_or(u32::MAX);
         let is_in_datagrams = second.transport != StreamTransport::Interleaved;
         let begun = Pace {
-            lost: second.lost,
+            lost,
             sequence: is_in_datagrams.then_some(second.sequence),
             ..Pace::new(second.destination, (first, last), second.packets)
         };
@@ -89,15 +90,15 @@ impl Expectation {
         let before = pace.expected(Pace::has_run, newest);
         if first - pace.last > PAUSE {
             // It paused and began again: what ran before is no measure of what runs now.
-            self.pauses |= second.lost <= pace.lost;
+            self.pauses |= lost <= pace.lost;
             *pace = begun;
         } else {
             pace.sequence = begun.sequence;
             // A pause in which something was lost is not the sender's own.
-            if second.lost <= pace.lost && !is_cut {
+            if lost <= pace.lost && !is_cut {
                 pace.went_on(second.longest_gap, (first, last));
             }
-            pace.lost = second.lost;
+            pace.lost = lost;
             pace.last = pace.last.max(last);
             pace.packets = pace.packets.saturating_add(second.packets);
         }
@@ -210,7 +211,7 @@ impl Expectation {
     /// Packets lost so far of a source.
     #[must_use]
     pub fn lost(&self, ssrc: u32) -> u64 {
-        self.sources.get(&ssrc).map_or(0, |pace| pace.lost)
+        self.sources.get(&ssrc).map_or(0, |pace| pace.lost.into())
     }
 
     /// Its sources of media.
