@@ -8,7 +8,7 @@
 //!
 //! A weakness has no end: nothing seen later shows that nobody can use it any more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use spanwatch_parsers::Time;
 
@@ -16,6 +16,7 @@ use super::{Detector, Known};
 use crate::finding::{Evidence, Finding, Kind, Owner};
 use crate::ledger::device::Device;
 use crate::ledger::directory::Number;
+use crate::numbered::Numbered;
 use crate::observation::{Cite, Observation, Party};
 use crate::report::time::clock_time;
 
@@ -86,7 +87,7 @@ pub struct Words {
 #[derive(Debug)]
 pub struct Watch {
     rule: &'static Rule,
-    held: BTreeMap<Number, Held>,
+    held: Numbered<Held>,
     /// In which protocols who is not weak after all.
     cleared: BTreeSet<(Number, &'static str)>,
     refused: u64,
@@ -115,12 +116,12 @@ struct Seen {
 impl Watch {
     /// Watches by a rule.
     #[must_use]
-    pub const fn new(rule: &'static Rule) -> Self {
-        Self { rule, held: BTreeMap::new(), cleared: BTreeSet::new(), refused: 0 }
+    pub fn new(rule: &'static Rule) -> Self {
+        Self { rule, held: Numbered::default(), cleared: BTreeSet::new(), refused: 0 }
     }
 
     fn add(&mut self, number: Number, held: Held) {
-        let Some(known) = self.held.get_mut(&number) else {
+        let Some(known) = self.held.get_mut(number) else {
             if self.held.len() >= DEVICES_MAX {
                 self.refused = self.refused.saturating_add(1);
             } else {
@@ -144,17 +145,17 @@ impl Watch {
             return;
         }
         self.cleared.insert((number, source));
-        if let Some(held) = self.held.get_mut(&number) {
+        if let Some(held) = self.held.get_mut(number) {
             held.sights.retain(|seen| seen.source != source);
             if held.sights.is_empty() {
-                self.held.remove(&number);
+                self.held.remove(number);
             }
         }
     }
 
     /// The devices that are told together: all where it is common, else one by one.
     fn groups(&self) -> Vec<Vec<(Number, &Held)>> {
-        let each = self.held.iter().map(|(number, held)| (*number, held));
+        let each = self.held.iter();
         if self.rule.is_common && self.held.len() >= COMMON {
             let mut all: Vec<(Number, &Held)> = each.collect();
             all.sort_by(|a, b| (a.1.first(), &a.1.subject).cmp(&(b.1.first(), &b.1.subject)));
@@ -248,7 +249,7 @@ impl Detector for Watch {
             return;
         }
         let seen = Seen { what, at, cite, source, last: at, count: 1 };
-        if let Some(held) = self.held.get_mut(&number) {
+        if let Some(held) = self.held.get_mut(number) {
             held.add(seen);
             return;
         }
@@ -259,7 +260,7 @@ impl Detector for Watch {
     }
 
     fn renumber(&mut self, gone: Number, kept: Number) {
-        if let Some(held) = self.held.remove(&gone) {
+        if let Some(held) = self.held.remove(gone) {
             self.add(kept, held);
         }
         let of_both = self.cleared.iter().filter(|(number, _)| [gone, kept].contains(number));
