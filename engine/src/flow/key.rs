@@ -10,7 +10,6 @@ use spanwatch_parsers::Mac;
 pub struct Key {
     low: End,
     high: End,
-    ports: (u16, u16),
     kind: Kind,
     segment: u16,
 }
@@ -18,11 +17,11 @@ pub struct Key {
 /// An address of 16 bytes in two halves, which are aligned as the rest is.
 type End = [u64; 2];
 
-/// What the ends speak below the ports.
+/// What the ends speak, and by which ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// IP, by protocol number.
-    Ip(u8),
+    /// IP, by protocol number and the ports of both ends.
+    Ip(u8, u16, u16),
     /// No IP, by EtherType; one flow for each direction.
     EtherType(u16),
     /// No IP, by LLC service access points; one flow for each direction.
@@ -49,8 +48,7 @@ impl Key {
         let key = Self {
             low: halves(low),
             high: halves(high),
-            ports: (low_port, high_port),
-            kind: Kind::Ip(protocol),
+            kind: Kind::Ip(protocol, low_port, high_port),
             segment: 0,
         };
         (key, is_low)
@@ -60,13 +58,13 @@ impl Key {
     #[must_use]
     pub fn link(source: Option<Mac>, destination: Option<Mac>, kind: Kind) -> Self {
         let [low, high] = [source, destination].map(|mac| halves(mac_word(mac)));
-        Self { low, high, ports: (0, 0), kind, segment: 0 }
+        Self { low, high, kind, segment: 0 }
     }
 
     /// Whether it is one of TCP.
     #[must_use]
     pub fn is_tcp(&self) -> bool {
-        self.kind == Kind::Ip(6)
+        matches!(self.kind, Kind::Ip(6, ..))
     }
 
     /// The same ends in a VLAN of their own, where another flow has the plain key.
@@ -82,13 +80,14 @@ impl Hash for Key {
             state.write_u64(half);
         }
         let kind = match self.kind {
-            Kind::Ip(protocol) => u64::from(protocol),
-            Kind::EtherType(kind) => 1 << 16 | u64::from(kind),
-            Kind::Llc(dsap, ssap) => 2 << 16 | u64::from(dsap) << 8 | u64::from(ssap),
-            Kind::Snap(_, kind) => 3 << 16 | u64::from(kind),
+            Kind::Ip(protocol, low, high) => {
+                u64::from(protocol) << 32 | u64::from(low) << 16 | u64::from(high)
+            }
+            Kind::EtherType(kind) => 1 << 40 | u64::from(kind),
+            Kind::Llc(dsap, ssap) => 2 << 40 | u64::from(dsap) << 8 | u64::from(ssap),
+            Kind::Snap(_, kind) => 3 << 40 | u64::from(kind),
         };
-        let (low, high) = self.ports;
-        state.write_u64(kind << 48 ^ u64::from(low) << 32 ^ u64::from(high) << 16 ^ u64::from(self.segment));
+        state.write_u64(kind << 16 | u64::from(self.segment));
     }
 }
 
