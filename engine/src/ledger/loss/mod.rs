@@ -36,7 +36,7 @@ use track::{Judged, Track, WINDOW, Where, is_drop};
 pub struct Losses {
     tracks: BTreeMap<Id, Box<Track>>,
     /// Streams by who sends them, by SSRC and by where to, the latest of each.
-    by_ssrc: BTreeMap<(IpAddr, u32, IpAddr), Id>,
+    by_ssrc: BTreeMap<(IpAddr, u32, IpAddr), StreamId>,
     /// Streams heard in this second.
     active: BTreeSet<Id>,
     /// Streams of which something was lost lately.
@@ -84,7 +84,7 @@ impl Losses {
         }
         let by_ssrc = &mut self.by_ssrc;
         let track = self.tracks.entry(id).or_insert_with(|| {
-            by_ssrc.insert((source_ip, second.ssrc, second.destination), id);
+            by_ssrc.insert((source_ip, second.ssrc, second.destination), second.stream);
             Box::new(Track::of_stream(source, source_ip, seen, second))
         });
         track.source = source;
@@ -120,11 +120,11 @@ impl Losses {
         let of_source = self.by_ssrc.range((source, report.ssrc, LOWEST)..);
         let of_source = of_source.take_while(|((ip, ssrc, _), _)| (*ip, *ssrc) == (source, report.ssrc));
         let to_him = of_source.into_iter().find(|((.., to), _)| *to == by || to.is_multicast());
-        if let Some((_, id)) = to_him
-            && let Some(track) = self.tracks.get_mut(id)
+        if let Some(id) = to_him.map(|(_, stream)| Id::Stream(*stream))
+            && let Some(track) = self.tracks.get_mut(&id)
         {
             track.report(report, seen);
-            self.active.insert(*id);
+            self.active.insert(id);
         }
     }
 
@@ -519,7 +519,7 @@ impl Losses {
         self.swept = Some(tick);
         self.tracks.retain(|_, track| tick - track.last < IDLE);
         let tracks = &self.tracks;
-        self.by_ssrc.retain(|_, id| tracks.contains_key(id));
+        self.by_ssrc.retain(|_, stream| tracks.contains_key(&Id::Stream(*stream)));
     }
 }
 
