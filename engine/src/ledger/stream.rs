@@ -24,8 +24,6 @@ pub struct Stream {
     pub source: Option<Number>,
     /// Where from.
     pub source_ip: IpAddr,
-    /// Where to.
-    pub destination: IpAddr,
     /// The last second's measure, in which what counts from the start counts from the start.
     pub measured: StreamActivity,
     /// First packet.
@@ -47,6 +45,12 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// Where to.
+    #[must_use]
+    pub const fn destination(&self) -> IpAddr {
+        self.measured.destination
+    }
+
     /// Interarrival jitter in milliseconds times 1,000.
     #[must_use]
     pub fn jitter_us(&self) -> u64 {
@@ -136,7 +140,6 @@ impl Streams {
             Box::new(Stream {
                 source,
                 source_ip,
-                destination: second.destination,
                 measured: second.clone(),
                 first_seen: second.first,
                 packets: 0,

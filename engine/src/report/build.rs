@@ -398,7 +398,7 @@ fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Stream> {
     streams.sort_by_key(|stream| {
         (
             stream.source_ip,
-            stream.destination,
+            stream.destination(),
             stream.measured.ssrc,
             stream.first_seen,
             stream.measured.stream,
@@ -411,7 +411,7 @@ fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Stream> {
         .into_iter()
         .map(|stream| Stream {
             source: id_of(stream.source, stream.source_ip),
-            destination: id_of(ledger.directory.find_ip(stream.destination, None), stream.destination),
+            destination: id_of(ledger.directory.find_ip(stream.destination(), None), stream.destination()),
             transport: match stream.measured.transport {
                 StreamTransport::Udp => "udp",
                 StreamTransport::Interleaved => "interleaved",
