@@ -231,7 +231,10 @@ impl Held {
                 known.last = known.last.max(seen.last);
                 known.count = known.count.saturating_add(seen.count);
             }
-            None => self.sights.push(seen),
+            None => {
+                self.sights.reserve_exact(1); // Most devices show it in one form or two.
+                self.sights.push(seen);
+            }
         }
     }
 }
