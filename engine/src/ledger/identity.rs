@@ -97,24 +97,43 @@ pub struct Sight {
     pub attribute: Attribute,
     /// The value.
     pub value: Text,
-    /// Who says so.
-    pub source: &'static str,
+    by: By,
+    /// The raw property that a fingerprint drew it from.
+    key: Option<Key>,
     /// What that is worth, in per cent.
     pub strength: u8,
     /// When it first did.
     pub at: Time,
     /// In which frame.
     pub cite: Cite,
-    /// The fingerprint that concluded it; `None` where it was said outright.
-    pub entry: Option<&'static &'static str>,
+}
+
+/// Who says so; a fingerprint's key stands beside it, so that this is no larger than its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Somebody outright.
+    Source(&'static str),
+    /// A fingerprint, of this id.
+    Entry(&'static &'static str),
 }
 
 impl Sight {
+    /// What `source` said outright, worth `strength` per cent.
+    #[must_use]
+    pub const fn outright(
+        attribute: Attribute,
+        value: Text,
+        (source, strength): (&'static str, u8),
+        (at, cite): (Time, Cite),
+    ) -> Self {
+        Self { attribute, value, by: By::Source(source), key: None, strength, at, cite }
+    }
+
     /// What a message said outright of a device. `None` for a raw key, which is the fingerprints' to read.
     #[must_use]
     pub fn said(key: Key, value: Text, source: &'static str, (at, cite): (Time, Cite)) -> Option<Self> {
-        let (strength, entry) = (SAID_OUTRIGHT, None);
-        Attribute::said_by(key).map(|attribute| Self { attribute, value, source, strength, at, cite, entry })
+        let attribute = Attribute::said_by(key)?;
+        Some(Self::outright(attribute, value, (source, SAID_OUTRIGHT), (at, cite)))
     }
 
     /// What a fingerprint concluded.
@@ -123,16 +142,34 @@ impl Sight {
         Self {
             attribute: label.attribute.into(),
             value: label.value.clone(),
-            source: label.key.name(),
+            by: By::Entry(label.entry),
+            key: Some(label.key),
             strength: label.strength,
             at,
             cite,
-            entry: Some(label.entry),
+        }
+    }
+
+    /// Who says so.
+    #[must_use]
+    pub fn source(&self) -> &'static str {
+        match self.by {
+            By::Source(source) => source,
+            By::Entry(_) => self.key.map(Key::name).unwrap_or_default(),
+        }
+    }
+
+    /// The fingerprint that concluded it; `None` where it was said outright.
+    #[must_use]
+    pub const fn entry(&self) -> Option<&'static str> {
+        match self.by {
+            By::Source(_) => None,
+            By::Entry(entry) => Some(*entry),
         }
     }
 
     fn order(&self) -> (Attribute, &Text, &'static str) {
-        (self.attribute, &self.value, self.source)
+        (self.attribute, &self.value, self.source())
     }
 
     /// Whether it is of the same value as another.
@@ -164,7 +201,8 @@ impl Identity {
                 if let Some(known) = self.sights.get_mut(place) {
                     known.strength = known.strength.max(sight.strength);
                     if (sight.at, sight.cite) < (known.at, known.cite) {
-                        (known.at, known.cite, known.entry) = (sight.at, sight.cite, sight.entry);
+                        (known.at, known.cite, known.by) = (sight.at, sight.cite, sight.by);
+                        known.key = sight.key;
                     }
                 }
                 return;
@@ -339,7 +377,6 @@ mod tests {
     }
 
     fn seen(attribute: Attribute, value: Text, (source, strength): (&'static str, u8)) -> Sight {
-        let cite = Cite::new(0, 5);
-        Sight { attribute, value, source, strength, at: Time(5), cite, entry: None }
+        Sight::outright(attribute, value, (source, strength), (Time(5), Cite::new(0, 5)))
     }
 }

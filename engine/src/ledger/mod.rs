@@ -581,9 +581,9 @@ impl Ledger {
     fn name_by_oui(&mut self, mac: Mac, seen: &Observation) {
         let Some(vendor) = self.fingerprints.vendor_of(mac) else { return };
         let Some(number) = self.directory.find_mac(mac) else { return };
-        let (attribute, value, source) = (Attribute::Vendor, Text::from(vendor), "mac.oui");
-        let (strength, at, cite) = (BY_OUI, seen.at, seen.cite);
-        self.directory.learn(number, Sight { attribute, value, source, strength, at, cite, entry: None });
+        let by = ("mac.oui", BY_OUI);
+        let sight = Sight::outright(Attribute::Vendor, vendor.into(), by, (seen.at, seen.cite));
+        self.directory.learn(number, sight);
     }
 
     /// Somebody asks for who holds an address: all, or whom he takes for him by hardware address. Who asks another, for

@@ -10,7 +10,7 @@
 
 use std::net::IpAddr;
 
-use spanwatch_parsers::{Origin, Text};
+use spanwatch_parsers::Origin;
 
 use super::Ledger;
 use super::binding::{Bond, Witness};
@@ -50,12 +50,13 @@ impl Ledger {
         let (at, cite, strength, source) = (seen.at, seen.cite, INFERRED, origin.by);
         if is_new {
             self.vouch(number, Bond::Ip(ip), Witness { source, strength, at, cite });
-            let (attribute, value) = (Attribute::Kind, Text::from("camera"));
-            self.directory.learn(number, Sight { attribute, value, source, strength, at, cite, entry: None });
+            let sight = Sight::outright(Attribute::Kind, "camera".into(), (source, strength), (at, cite));
+            self.directory.learn(number, sight);
         }
         for (key, value) in &origin.attributes {
-            if let Some(sight) = Sight::said(*key, value.clone(), source, (at, cite)) {
-                self.directory.learn(number, Sight { strength, ..sight });
+            if let Some(mut sight) = Sight::said(*key, value.clone(), source, (at, cite)) {
+                sight.strength = strength;
+                self.directory.learn(number, sight);
             }
         }
     }

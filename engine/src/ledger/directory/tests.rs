@@ -198,15 +198,8 @@ fn what_is_known_of_all_devices_is_bounded_and_freed_with_them() {
     let text = "x".repeat(250);
     for n in 0..200_000_u32 {
         let number = directory.mac_or_add(Mac([2, 0, 0, 0, (n >> 14) as u8, (n >> 6) as u8]), Time(1));
-        let sight = Sight {
-            attribute: Attribute::Name,
-            value: format!("{n}{text}").as_str().into(),
-            source: "lldp",
-            strength: 85,
-            at: Time(1),
-            cite: Cite::default(),
-            entry: None,
-        };
+        let name = format!("{n}{text}").as_str().into();
+        let sight = Sight::outright(Attribute::Name, name, ("lldp", 85), (Time(1), Cite::default()));
         directory.learn(number, sight);
     }
     assert!(directory.identity_bytes <= IDENTITY_BYTES_MAX);
