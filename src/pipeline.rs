@@ -84,6 +84,8 @@ pub struct Knowledge {
     pub fingerprints: &'static Fingerprints,
     /// The site's own list of its devices.
     pub inventory: Arc<Inventory>,
+    /// Whether accepted logins are compared with known passwords.
+    pub tests_passwords: bool,
 }
 
 impl Knowledge {
@@ -122,7 +124,7 @@ fn alone(
     known: &Knowledge,
     until: Option<Time>,
 ) -> Result<Analysis, Stopped> {
-    let mut worker = Worker::new(0, 1, known.fingerprints);
+    let mut worker = Worker::new((0, 1), known);
     let mut spare = Batch::default();
     while let Some(round) = source.next(spare)? {
         worker.tell(&round, &mut books);
@@ -141,7 +143,6 @@ fn together(
     (known, workers): (&Knowledge, usize),
     until: Option<Time>,
 ) -> Result<Analysis, Stopped> {
-    let fingerprints = known.fingerprints;
     thread::scope(|scope| {
         let (to_workers, from_reader): (Vec<Sender<Arc<Round>>>, Vec<Receiver<_>>) =
             (0..workers).map(|_| bounded(ROUNDS)).unzip();
@@ -164,7 +165,7 @@ fn together(
             let (to_books, seen) = bounded::<Seen>(ROUNDS);
             seen_by.push(seen);
             working.push(scope.spawn(move || {
-                let mut worker = Worker::new(index, workers, fingerprints);
+                let mut worker = Worker::new((index, workers), known);
                 for round in rounds {
                     if to_books.send(worker.see(&round)).is_err() {
                         break;
@@ -309,11 +310,12 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(index: usize, workers: usize, fingerprints: &'static Fingerprints) -> Self {
+    fn new((index, workers): (usize, usize), known: &Knowledge) -> Self {
         let seed = seed();
         let shard = |number: u8| {
             let is_ours = usize::from(number) % workers == index;
-            is_ours.then(|| Shard::new(number, Some(fingerprints), seed))
+            let shard = is_ours.then(|| Shard::new(number, Some(known.fingerprints), seed))?;
+            Some(if known.tests_passwords { shard } else { shard.leaving_passwords() })
         };
         let shards = (0..SHARDS).map(|number| u8::try_from(number).ok().and_then(shard)).collect();
         Self { shards, expected: Vec::new() }

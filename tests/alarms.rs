@@ -146,6 +146,8 @@ const WEAK: &[(&str, Resemble)] = &[
     ("certificate-self-signed", weak::certificate_self_signed),
     ("certificate-wrong-name", weak::certificate_wrong_name),
     ("certificate-shared-key", weak::certificate_shared_key),
+    ("default-password", weak::default_password),
+    ("weak-password", weak::weak_password),
     ("no-authentication", weak::no_authentication),
     ("cleartext-login", weak::cleartext_login),
     ("weak-authentication", weak::weak_authentication),
@@ -256,15 +258,83 @@ fn a_weakness_raises_its_own_kind_alone_and_a_near_miss_of_it_nothing() {
 }
 
 #[test]
-fn no_secret_of_a_login_is_in_the_report() {
+fn no_secret_is_in_any_output() {
     let scratch = Scratch::new("secrets");
-    for frames in [weak::cleartext_login, weak::plaintext_token, weak::snmp_v1v2c] {
-        let report = replay(&scratch.file("secret.pcap", &written(&frames(true)))).to_string();
-        for secret in ["hunter2", "YWRtaW46aHVudGVyMg", "a long word"] {
-            assert!(!report.contains(secret), "{secret}");
+    let made = [
+        ("login", weak::cleartext_login as Resemble),
+        ("token", weak::plaintext_token),
+        ("community", weak::snmp_v1v2c),
+        ("default", weak::default_password),
+        ("weak", weak::weak_password),
+    ];
+    let made = made.map(|(name, of)| scratch.file(&format!("{name}.pcap"), &written(&of(true))));
+    let shipped =
+        ["site-six-behind-a-switch.pcapng", "http-dialogues.pcap", "rtsp-dialogues.pcap", "greetings.pcap"];
+    let shipped = shipped.map(|name| support::project(&format!("pcaps/{name}")));
+    for capture in made.iter().chain(&shipped) {
+        let path = capture.to_str().expect("a path");
+        let report = replay(capture);
+        let mut orders: Vec<Vec<String>> =
+            ["json", "jsonl", "table", "csv --table devices", "csv --table findings", "csv --table streams"]
+                .map(|format| format!("replay {path} --format {format}"))
+                .map(|order| order.split(' ').map(str::to_owned).collect())
+                .into();
+        let ids = |key: &str| {
+            list(&report, key).filter_map(|it| it["id"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+        };
+        for id in ids("findings") {
+            let told = ["replay", path, "--incident", &id].map(str::to_owned).to_vec();
+            let drawing = scratch.path().join(format!("{id}.svg"));
+            let drawn =
+                [&told[..], &["-o".to_owned(), drawing.to_str().expect("a path").to_owned()]].concat();
+            let carved = scratch.path().join(format!("{id}.carved"));
+            let carved = ["carve", "--finding", &id, path, "-w", carved.to_str().expect("a path")];
+            orders.extend([told, drawn, carved.map(str::to_owned).to_vec()]);
+        }
+        for id in ids("devices") {
+            orders.push(["fingerprints", "explain", &id, path].map(str::to_owned).to_vec());
+        }
+        for order in orders {
+            let run = spanwatch(&order);
+            assert_eq!(run.code, 0, "{order:?}: {}", run.stderr);
+            let file = order.last().filter(|file| [".svg", ".carved"].iter().any(|end| file.ends_with(end)));
+            let file = file.map_or_else(Vec::new, |file| std::fs::read(file).expect("what it wrote"));
+            let said = [&run.stdout[..], run.stderr.as_bytes(), &file].concat();
+            let said = String::from_utf8_lossy(&said);
+            for secret in SECRETS {
+                assert!(!said.contains(secret), "{order:?} shows {secret}");
+            }
         }
     }
 }
+
+#[test]
+fn passwords_are_left_untested_where_that_is_asked_for() {
+    let scratch = Scratch::new("untested");
+    let config = scratch.file("spanwatch.toml", b"no_password_test = true\n");
+    let config = format!("--config={}", config.display());
+    for frames in [weak::default_password, weak::weak_password] {
+        let capture = scratch.file("login.pcap", &written(&frames(true)));
+        let findings = |switch: &[&str]| {
+            let path = capture.to_str().expect("a path");
+            let run = spanwatch([&["replay", path, "--format=json"], switch].concat());
+            list(&run.report(), "findings").count()
+        };
+        assert_eq!([findings(&[]), findings(&["--no-password-test"]), findings(&[&config])], [1, 0, 0]);
+    }
+}
+
+/// Passwords of the captures, and what proves them.
+const SECRETS: &[&str] = &[
+    "hunter2",
+    "YWRtaW46aHVudGVyMg",
+    "a long word",
+    "a362156fc75a5e54",
+    "Sim-4711",
+    "Sim-0815",
+    "desk:secret",
+    "tuOSpGlFlIXsozq4",
+];
 
 #[test]
 fn every_kind_rings() {

@@ -95,7 +95,7 @@ impl Hearing<'_, '_> {
             }
             self.sink.media.clear();
         }
-        if self.sink.facts.is_empty() {
+        if self.sink.facts.is_empty() && self.sink.proofs.is_empty() {
             return false;
         }
         let mut is_proved = false;
@@ -116,6 +116,9 @@ impl Hearing<'_, '_> {
                 Fact::Malformed(fault) => self.said.malformed(&mut self.scribe, &talk, fault),
                 fact => self.scribe.write(&talk, about, fact),
             }
+        }
+        for (about, proof) in self.sink.proofs.drain(..) {
+            self.said.password(&mut self.scribe, &talk, about, &proof);
         }
         is_proved
     }

@@ -12,8 +12,8 @@
 
 use std::num::NonZeroU64;
 
-use spanwatch_fingerprints::Fingerprints;
-use spanwatch_parsers::{About, Fact, Key, Label, Malformed, Span, Text, Time};
+use spanwatch_fingerprints::{Fingerprints, passwords};
+use spanwatch_parsers::{About, Fact, Key, KnownPassword, Label, Malformed, Proof, Span, Text, Time};
 
 use crate::bounded::Expiring;
 use crate::hash::Keyed;
@@ -28,6 +28,8 @@ pub struct Said {
     heard: Expiring<NonZeroU64, Time>,
     keyed: Keyed,
     labels: Vec<Label>,
+    tests_passwords: bool,
+    untested: u64,
 }
 
 impl Said {
@@ -39,6 +41,8 @@ impl Said {
             heard: Expiring::new(HEARD_MAX, AGAIN, seed),
             keyed: Keyed::new(seed),
             labels: Vec::new(),
+            tests_passwords: true,
+            untested: 0,
         }
     }
 
@@ -62,6 +66,37 @@ impl Said {
         scribe.write(talk, about, Fact::Attribute { key, value });
         for label in self.labels.drain(..) {
             scribe.write(talk, about, Fact::Label(label));
+        }
+    }
+
+    /// Leaves passwords untested.
+    pub const fn leave_passwords(&mut self) {
+        self.tests_passwords = false;
+    }
+
+    /// Logins that were not compared with known passwords, for one pair had too many.
+    #[must_use]
+    pub const fn untested(&self) -> u64 {
+        self.untested
+    }
+
+    /// Compares an accepted login with the passwords that are known for its user, each account of a pair once a minute. What
+    /// proved it ends here: only the numbers of rows go on.
+    pub fn password(&mut self, scribe: &mut Scribe<'_>, talk: &Talk, about: About, proof: &Proof) {
+        let (subject, peer) = talk.about(about);
+        let pair = (who(&subject), who(&peer), talk.source);
+        if !self.tests_passwords || !self.is_news(scribe.at(), AGAIN, &(pair, proof.user())) {
+            return;
+        }
+        if !(0..LOGINS_MAX).any(|login| self.is_news(scribe.at(), AGAIN, &(pair, login))) {
+            self.untested = self.untested.saturating_add(1);
+            return;
+        }
+        let rows = passwords::matching(proof);
+        if !rows.is_empty() || proof.is_token() {
+            let account = Text::some(proof.user());
+            let known = KnownPassword { account, rows: rows.into(), is_token: proof.is_token() };
+            scribe.write(talk, about, Fact::KnownPassword(Box::new(known)));
         }
     }
 
@@ -108,6 +143,9 @@ pub const AGAIN: Span = Span::seconds(60);
 /// A sender of rubbish may send a million a second.
 const FAULT_AGAIN: Span = Span::seconds(1);
 
+/// Accounts of one pair whose passwords are tested in a minute; a recorder has one or two at a camera.
+pub const LOGINS_MAX: u8 = 8;
+
 /// Properties remembered; a device says ten to twenty.
 const HEARD_MAX: usize = 4_096;
 
@@ -133,6 +171,44 @@ mod tests {
         assert_eq!(said_at(&mut said, 59, "door"), 1);
         assert_eq!(said_at(&mut said, 60, "gate"), 1);
         assert_eq!(said_at(&mut said, 61, "gate"), 0);
+    }
+
+    /// How often a login with a known password is told of as these users, in the order in which they log in.
+    fn told_of(said: &mut Said, users: &[String]) -> usize {
+        let mut out: Vec<Observation> = Vec::new();
+        let mut scribe = Scribe::new(&mut out, Place::default(), Time(0), Cite::default());
+        let talk =
+            Talk { sender: Party::default(), receiver: Party::default(), transport: None, source: "x" };
+        for user in users {
+            let digest =
+                format!("Digest username=\"{user}\", realm=\"a\", nonce=\"b\", uri=\"/\", response=\"");
+            let proof =
+                Proof::of_header(format!("{digest}00112233445566778899aabbccddeeff\"").as_bytes(), b"GET");
+            said.password(&mut scribe, &talk, About::Sender, &proof.expect("a proof"));
+        }
+        // admin:12345
+        let proof = Proof::of_header(b"Basic YWRtaW46MTIzNDU=", b"GET").expect("a proof");
+        for _ in 0..2 {
+            said.password(&mut scribe, &talk, About::Sender, &proof);
+        }
+        out.len()
+    }
+
+    #[test]
+    fn known_password_is_told_once_a_minute_and_not_where_it_is_switched_off() {
+        assert_eq!(told_of(&mut Said::new(None, 1), &[]), 1);
+        let mut off = Said::new(None, 1);
+        off.leave_passwords();
+        assert_eq!(told_of(&mut off, &[]), 0);
+    }
+
+    #[test]
+    fn logins_that_are_tested_are_bounded_and_the_others_counted() {
+        let users: Vec<String> = (0..LOGINS_MAX).map(|n| n.to_string()).collect();
+        let mut said = Said::new(None, 1);
+        assert_eq!((told_of(&mut said, &users[1..]), said.untested()), (1, 0));
+        let mut said = Said::new(None, 1);
+        assert_eq!((told_of(&mut said, &users), said.untested()), (0, 1));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod entry;
 mod identifiers;
 mod list;
 mod oui;
+pub mod passwords;
 mod problem;
 mod shipped;
 
@@ -81,7 +82,7 @@ impl Fingerprints {
     /// label names a group that its pattern lacks. What is merely unproved is
     /// for [`Fingerprints::check`] to say.
     pub fn from_files(files: &[(&str, &str)]) -> Result<Self, Vec<Problem>> {
-        let mut all = Self { sources: oui::sources(), ..Self::default() };
+        let mut all = Self { sources: tables(), ..Self::default() };
         let mut problems = Vec::new();
         if !files.iter().any(|(file, _)| is_vocabulary(file)) {
             all.layer("", &[shipped::IDENTIFIERS], &mut problems);
@@ -97,7 +98,7 @@ impl Fingerprints {
     /// # Errors
     /// Those of [`Fingerprints::from_files`].
     pub fn with_files(files: &[(&str, &str)]) -> Result<Self, Vec<Problem>> {
-        let mut all = Self { sources: oui::sources(), ..Self::default() };
+        let mut all = Self { sources: tables(), ..Self::default() };
         let mut problems = Vec::new();
         all.layer("", &[shipped::IDENTIFIERS], &mut problems);
         all.layer("site/", files, &mut problems);
@@ -248,6 +249,11 @@ struct Source {
     file: String,
     date: String,
     text: Cow<'static, str>,
+}
+
+/// The tables that are always the shipped ones.
+fn tables() -> Vec<Source> {
+    oui::sources().into_iter().chain([passwords::source()]).collect()
 }
 
 impl Source {

@@ -160,7 +160,7 @@ fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter(|line| !line.starts_with('#'))
 }
 
-fn date(text: &str) -> &str {
+pub fn date(text: &str) -> &str {
     text.lines().find_map(|line| line.strip_prefix("# date: ")).unwrap_or_default()
 }
 

@@ -46,5 +46,8 @@ pub const ENTRIES: &[(&str, &str)] = &[
 /// Address blocks of the makers whose names the vocabulary has.
 pub const OUI: (&str, &str) = ("oui.tsv", include_str!("../data/oui.tsv"));
 
+/// Passwords that manuals document, and those that everybody tries.
+pub const PASSWORDS: (&str, &str) = ("passwords.tsv", include_str!("../data/passwords.tsv"));
+
 /// All other address blocks.
 pub const OUI_IEEE: (&str, &str) = ("oui-ieee.tsv", include_str!("../data/oui-ieee.tsv"));

@@ -27,11 +27,13 @@ pub mod identifier;
 pub mod json;
 pub mod name;
 pub mod portrait;
+mod proof;
 pub mod protocols;
 pub mod time;
 pub mod vocabulary;
 pub mod xml;
 
+pub use proof::Proof;
 pub use time::{Span, Time};
 pub use vocabulary::*;
 

@@ -31,6 +31,9 @@ pub struct Common {
     /// Your own fingerprints beside the shipped ones: a file such as rtsp.server.toml, or a folder of them
     #[arg(long, value_name = "PATH")]
     fingerprints: Vec<PathBuf>,
+    /// Compare no accepted login with known passwords: findings of default and weak passwords are then left out
+    #[arg(long)]
+    no_password_test: bool,
     /// Worker threads [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -91,7 +94,11 @@ impl Data {
         watcher: Watcher<'_>,
     ) -> Result<(Report, CaptureCounts), Failure> {
         let list = &self.list;
-        let known = Knowledge { fingerprints: self.fingerprints, inventory: Arc::clone(&list.inventory) };
+        let known = Knowledge {
+            fingerprints: self.fingerprints,
+            inventory: Arc::clone(&list.inventory),
+            tests_passwords: self.tests_passwords,
+        };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.map_or(processors, usize::from);
         let analysis = analyse(source, threads, &known, until, watcher)?;
@@ -104,6 +111,7 @@ impl Data {
                 ("filter", self.filter.clone().unwrap_or_default()),
                 ("until", until.map_or_else(String::new, report::time::rfc3339)),
                 ("inventory", list.sha256.clone()),
+                ("no-password-test", (!self.tests_passwords).to_string()),
             ],
             lists: known
                 .fingerprints
@@ -132,6 +140,7 @@ pub struct Data {
     pub config: Config,
     /// The site's name.
     pub site: Option<String>,
+    tests_passwords: bool,
     threads: Option<u16>,
 }
 
@@ -165,6 +174,7 @@ impl Common {
                 .map_err(|failure| of(!self.fingerprints.is_empty(), "fingerprints", failure))?,
             filter: self.filter.clone().or_else(|| config.filter.clone().map(|it| it.0)),
             site: self.site.clone().or_else(|| config.site.clone()),
+            tests_passwords: !(self.no_password_test || config.no_password_test),
             threads: self.threads.or_else(|| u16::try_from(config.threads?.get()).ok()),
             config,
         })

@@ -150,6 +150,33 @@ pub fn no_authentication(is_real: bool) -> Vec<Frame> {
     dated(wire)
 }
 
+/// A camera of Hikvision's that accepts the password of its manual by Digest; nearby it refuses it.
+pub fn default_password(is_real: bool) -> Vec<Frame> {
+    digest_login("Server: Hikvision-Webs\r\n", DEFAULT, is_real)
+}
+
+/// A device of unknown make that accepts a password that everybody tries; nearby its own.
+pub fn weak_password(is_real: bool) -> Vec<Frame> {
+    digest_login("", if is_real { DEFAULT } else { OWN }, true)
+}
+
+/// What `admin` answers to the realm and the nonce of [`digest_login`] with the password 12345, and with another one; worked
+/// out with Python's hashlib.
+const DEFAULT: &str = "a362156fc75a5e54ef61fb000dfcda8b5be03b5f932bdc1905d264d55a6a881a";
+const OWN: &str = "e0a94932fd4cc994f4354865fa9ae7a84ff2ecd235717a9e7f7a6abb2c728cac";
+
+/// A challenge, and a login by Digest with SHA-256 that is accepted or refused; the server also says these headers.
+fn digest_login(says: &str, response: &str, is_accepted: bool) -> Vec<Frame> {
+    let asks = |login: &str| format!("GET /status HTTP/1.1\r\nHost: a\r\n{login}\r\n");
+    let challenge = "Digest realm=\"a\", nonce=\"b\", algorithm=SHA-256";
+    let refuses = answer(&format!("401 Unauthorized\r\n{says}WWW-Authenticate: {challenge}"));
+    let login = format!(
+        "Authorization: Digest username=\"admin\", realm=\"a\", nonce=\"b\", uri=\"/status\", algorithm=SHA-256, response=\"{response}\"\r\n"
+    );
+    let answers = if is_accepted { answer("200 OK") } else { refuses.clone() };
+    conversation(&[&asks(""), &refuses, &asks(&login), &answers])
+}
+
 /// A login by Digest with MD5; nearby with SHA-256.
 pub fn weak_authentication(is_real: bool) -> Vec<Frame> {
     let algorithm = if is_real { "MD5" } else { "SHA-256" };

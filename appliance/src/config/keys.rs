@@ -63,6 +63,13 @@ pub const KEYS: &[Key] = &[
         "as tcpdump's",
         "analyse only packets that match, as `--filter`",
     ),
+    key(
+        "",
+        "no_password_test",
+        Value("false"),
+        "`true` or `false`",
+        "compare no accepted login with known passwords, as `--no-password-test`",
+    ),
     key("", "threads", Words("as many as processors"), "1 to 65535", "worker threads, as `--threads`"),
     key(
         "watch",

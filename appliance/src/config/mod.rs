@@ -33,6 +33,8 @@ pub struct Config {
     pub fingerprints: Vec<PathBuf>,
     /// Only packets that match are analysed.
     pub filter: Option<Expression>,
+    /// Whether no accepted login is compared with known passwords.
+    pub no_password_test: bool,
     /// Worker threads.
     pub threads: Option<Within<1, 65_535>>,
     /// Ports.

@@ -15,7 +15,7 @@
 //! See [`super::weakness`].
 
 use super::certificates::{day, of_server, shown_as};
-use super::weakness::{Rule, Sight, Told, Watch, Words};
+use super::weakness::{ALWAYS, Rule, Sight, Told, Watch, Words};
 use crate::finding::{Kind, Severity};
 use crate::observation::Observation;
 
@@ -28,7 +28,7 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule = Rule { kind: &KIND, see, words, confidence: 99, is_common: false };
+const RULE: Rule = Rule { kind: &KIND, see, words, confidence: 99, is_common: false, applies: ALWAYS };
 
 fn see(seen: &Observation) -> Option<Sight> {
     let (certificate, now_s) = of_server(seen)?;

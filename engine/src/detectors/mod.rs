@@ -18,6 +18,7 @@ pub mod certificate_wrong_name;
 mod certificates;
 pub mod cleartext_login;
 pub mod clock_wrong;
+pub mod default_password;
 pub mod device_flapping;
 pub mod device_offline;
 pub mod device_restarted;
@@ -73,6 +74,7 @@ pub mod tamper_reported;
 pub mod time_source_lost;
 pub mod video_signal_lost;
 pub mod weak_authentication;
+pub mod weak_password;
 pub mod weak_tls_cipher;
 pub mod weak_tls_version;
 mod weakness;
@@ -321,6 +323,8 @@ pub const ALL: &[&Kind] = &[
     &querier_missing::KIND,
     &wrong_segment::KIND,
     &time_source_lost::KIND,
+    &default_password::KIND,
+    &weak_password::KIND,
     &not_activated::KIND,
     &no_authentication::KIND,
     &cleartext_login::KIND,

@@ -16,7 +16,7 @@
 
 use spanwatch_parsers::{Fact, Outcome};
 
-use super::weakness::{Rule, Sight, Told, Watch, Words};
+use super::weakness::{ALWAYS, Rule, Sight, Told, Watch, Words};
 use crate::finding::{Kind, Severity};
 use crate::observation::Observation;
 
@@ -29,7 +29,7 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule = Rule { kind: &KIND, see, words, confidence: 99, is_common: true };
+const RULE: Rule = Rule { kind: &KIND, see, words, confidence: 99, is_common: true, applies: ALWAYS };
 
 fn see(seen: &Observation) -> Option<Sight> {
     let Fact::Login(login) = &seen.fact else { return None };

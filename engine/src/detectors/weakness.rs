@@ -33,6 +33,8 @@ pub struct Rule {
     pub confidence: u8,
     /// Whether it is told once for the site where many are so: what is the rule there is nothing to mend one by one.
     pub is_common: bool,
+    /// Whether what was seen is told of a device, as far as he is known by now; the numbers are a sight's rows.
+    pub applies: fn(&[u16], &Device) -> bool,
 }
 
 /// What one observation shows.
@@ -43,17 +45,19 @@ pub struct Sight {
     /// In what, as `TLS 1.0`; different ones of a device are told together. `None` shows that he is not weak after all: of that
     /// protocol of his nothing is told, whatever was seen and will be.
     pub what: Option<String>,
+    /// Rows of the list of known passwords, for [`Rule::applies`].
+    pub rows: Vec<u16>,
 }
 
 impl Sight {
     /// Of whom an observation is about.
     pub fn of(seen: &Observation, what: impl Into<String>) -> Self {
-        Self { who: seen.subject, what: Some(what.into()) }
+        Self { who: seen.subject, what: Some(what.into()), rows: Vec::new() }
     }
 
     /// Of whom an observation is about: he is not weak after all.
     pub fn none_of(seen: &Observation) -> Self {
-        Self { who: seen.subject, what: None }
+        Self { who: seen.subject, what: None, rows: Vec::new() }
     }
 }
 
@@ -111,6 +115,7 @@ struct Seen {
     source: &'static str,
     last: Time,
     count: u64,
+    rows: Vec<u16>,
 }
 
 impl Watch {
@@ -154,8 +159,8 @@ impl Watch {
     }
 
     /// The devices that are told together: all where it is common, else one by one.
-    fn groups(&self) -> Vec<Vec<(Number, &Held)>> {
-        let each = self.held.iter();
+    fn groups(&self, known: &Known<'_>) -> Vec<Vec<(Number, &Held)>> {
+        let each = self.held.iter().filter(|one| self.told(one, known).next().is_some());
         if self.rule.is_common && self.held.len() >= COMMON {
             let mut all: Vec<(Number, &Held)> = each.collect();
             all.sort_by(|a, b| (a.1.first(), &a.1.subject).cmp(&(b.1.first(), &b.1.subject)));
@@ -164,15 +169,28 @@ impl Watch {
         each.map(|one| vec![one]).collect()
     }
 
+    /// The sights that are told of a device.
+    fn told<'a>(
+        &'a self,
+        &(number, held): &(Number, &'a Held),
+        known: &'a Known<'_>,
+    ) -> impl Iterator<Item = (Number, &'a Seen)> {
+        let device = known.directory.device(number);
+        let applies =
+            move |seen: &&Seen| device.is_some_and(|device| (self.rule.applies)(&seen.rows, device));
+        held.sights.iter().filter(applies).map(move |seen| (number, seen))
+    }
+
     fn finding(&self, group: &[(Number, &Held)], known: &Known<'_>) -> Option<Finding> {
         let (number, earliest) = group.first()?;
-        let first = earliest.first()?;
+        let first = self.told(group.first()?, known).next()?.1.at;
+        let all = || group.iter().flat_map(|one| self.told(one, known));
         let who = match group {
             [_] => known.directory.device(*number)?.title(),
             _ => format!("{} devices", group.len()),
         };
         let mut what: Vec<&str> = Vec::new();
-        for seen in group.iter().flat_map(|(_, held)| &held.sights) {
+        for (_, seen) in all() {
             if !what.contains(&seen.what.as_str()) {
                 what.push(&seen.what);
             }
@@ -185,21 +203,19 @@ impl Watch {
             _ => "It is the camera team's turn",
         };
         let words = (self.rule.words)(&Told { who: &who, what: &format!("{}{more}", what.join(", ")), turn });
-        let evidence = |number: &Number, seen: &Seen| Evidence {
+        let evidence = |number: Number, seen: &Seen| Evidence {
             at: seen.at,
             cite: Some(seen.cite),
             protocol: Some(seen.source),
             text: match group {
                 [_] => seen.what.clone(),
                 _ => {
-                    let of = known.directory.device(*number).map_or_else(String::new, Device::title);
+                    let of = known.directory.device(number).map_or_else(String::new, Device::title);
                     format!("{of}: {}", seen.what)
                 }
             },
         };
-        let seen = || group.iter().flat_map(|(_, held)| &held.sights);
-        let count = seen().fold(0_u64, |sum, seen| sum.saturating_add(seen.count));
-        let all = group.iter().flat_map(|(number, held)| held.sights.iter().map(move |seen| (number, seen)));
+        let count = all().fold(0_u64, |sum, (_, seen)| sum.saturating_add(seen.count));
         Some(Finding {
             confidence: self.rule.confidence,
             owner,
@@ -209,8 +225,8 @@ impl Watch {
             detail: format!("{} First seen at {} UTC, {}.", words.detail, clock_time(first), times(count)),
             remedy: words.remedy,
             verify: words.verify,
-            evidence: all.take(SHOWN).map(|(number, seen)| evidence(number, seen)).collect(),
-            last_seen: seen().map(|seen| seen.last).max()?,
+            evidence: all().take(SHOWN).map(|(number, seen)| evidence(number, seen)).collect(),
+            last_seen: all().map(|(_, seen)| seen.last).max()?,
             count,
             ..Finding::of_network(self.rule.kind, &earliest.subject, first, first)
         })
@@ -230,6 +246,10 @@ impl Held {
             Some(known) => {
                 known.last = known.last.max(seen.last);
                 known.count = known.count.saturating_add(seen.count);
+                // Rows of another form say nothing of this one.
+                known.rows.extend(seen.rows.into_iter().filter(|_| same.is_some()));
+                known.rows.sort_unstable();
+                known.rows.dedup();
             }
             None => {
                 self.sights.reserve_exact(1); // Most devices show it in one form or two.
@@ -251,7 +271,7 @@ impl Detector for Watch {
         if self.cleared.contains(&(number, source)) {
             return;
         }
-        let seen = Seen { what, at, cite, source, last: at, count: 1 };
+        let seen = Seen { what, at, cite, source, last: at, count: 1, rows: sight.rows };
         if let Some(held) = self.held.get_mut(number) {
             held.add(seen);
             return;
@@ -274,7 +294,7 @@ impl Detector for Watch {
     }
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
-        self.groups().iter().filter_map(|group| self.finding(group, known)).collect()
+        self.groups(known).iter().filter_map(|group| self.finding(group, known)).collect()
     }
 
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
@@ -292,6 +312,9 @@ pub fn owner(mut devices: impl Iterator<Item = Number>, known: &Known<'_>) -> Ow
     let is_theirs = |number: Number| known.directory.device(number).is_some_and(Device::is_guarded);
     if devices.any(is_theirs) { Owner::PhysicalSecurity } else { Owner::It }
 }
+
+/// For [`Rule::applies`]: whoever it is.
+pub const ALWAYS: fn(&[u16], &Device) -> bool = |_, _| true;
 
 /// Devices watched for one kind.
 const DEVICES_MAX: usize = 65_536;

@@ -298,6 +298,7 @@ impl Ledger {
             | Fact::RouterAnnounced(_)
             | Fact::ClearSecret { .. }
             | Fact::Anonymous { .. }
+            | Fact::KnownPassword(_)
             | Fact::Notice(_) => {}
             // What nobody reads yet.
             Fact::Uptime { .. } | Fact::MediaProved { .. } | Fact::Tunnel { .. } => {}

@@ -141,6 +141,13 @@ impl Shard {
         }
     }
 
+    /// The same, which compares no login with known passwords.
+    #[must_use]
+    pub const fn leaving_passwords(mut self) -> Self {
+        self.voice.said.leave_passwords();
+        self
+    }
+
     /// What it counted so far.
     #[must_use]
     pub fn counts(&self) -> Counts {

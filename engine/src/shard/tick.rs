@@ -7,6 +7,7 @@ use super::{Counts, Shard};
 use crate::duplicate::{OFTEN, Round};
 use crate::flow::Counted;
 use crate::observation::{Observation, Party, Place};
+use crate::said::LOGINS_MAX;
 use crate::scribe::{Scribe, Talk};
 
 /// Losses that were said already.
@@ -81,6 +82,7 @@ impl Shard {
             ("facts of one message", spanwatch_parsers::Sink::MAX, faults.refused),
             ("bytes of one message", crate::tcp::INBOX_MAX, faults.overfull),
             ("bytes kept of connections", super::segment::HELD_MAX, faults.unheld),
+            ("logins of a pair compared with known passwords", LOGINS_MAX.into(), self.voice.said.untested()),
             ("parser panicked", 0, faults.panicked),
         ];
         for (what, cap, count) in losses {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! An operation is told by the name of the first element in the body, whatever its prefix; that it is ONVIF's
-//! is told by a namespace of www.onvif.org somewhere in the message. Password, nonce and digest are passed over.
+//! is told by a namespace of www.onvif.org somewhere in the message. Password, nonce and digest are read as a proof alone.
 //!
 //! Source: ONVIF Core Specification 23.12, 5.9.4 (who may ask what), 7.3.2 (scopes), 8; ONVIF Media Service Specification, 5.15;
 //! OASIS WSS UsernameToken Profile 1.1; topics: ONVIF Imaging Service Specification, 6, and the fact base, protocols 1.
@@ -17,6 +17,8 @@ mod interface;
 mod notice;
 mod profile;
 
+use crate::Proof;
+use crate::proof::Token;
 use crate::protocols::rtsp::{Credentials, url};
 use crate::time::Time;
 use crate::vocabulary::{Interface, Key, MediaProfile, Notice, Text};
@@ -29,6 +31,8 @@ pub struct Request {
     pub operation: Text,
     /// Who asks: `wsse-digest` or `wsse-text`.
     pub credentials: Option<Credentials>,
+    /// What the password is proved with.
+    pub proof: Option<Proof>,
     /// Whether there is anything by which the client may be known.
     pub has_security: bool,
     /// What a device notifies of who waits for that (`Notify`).
@@ -75,6 +79,7 @@ impl Request {
         let mut scheme = None;
         let mut notices = notice::Reader::default();
         let mut has_security = false;
+        let mut token = Token::default();
         xml::walk(envelope, |path, piece| match piece {
             Piece::Open(_) if path.name() == "Security" => has_security = true,
             piece if path.at(2) == "Notify" && path.depth() > 3 => notices.take(path, &piece),
@@ -87,11 +92,16 @@ impl Request {
             }
             Piece::Text(name) if path.ends_with(&["UsernameToken", "Username"]) => {
                 account = Some(Text::from(name));
+                token.user = name.to_owned();
+            }
+            Piece::Text(text) if path.at(path.depth().saturating_sub(2)) == "UsernameToken" => {
+                token.take(path.name(), text);
             }
             _ => {}
         });
         let credentials = scheme.map(|scheme| Credentials { account, scheme });
-        Some(Self { operation: operation?, credentials, has_security, notices: notices.notices })
+        let proof = scheme.and_then(|scheme| token.proof(scheme == "wsse-digest"));
+        Some(Self { operation: operation?, credentials, proof, has_security, notices: notices.notices })
     }
 
     /// Whether a device answers this only to who has logged in.

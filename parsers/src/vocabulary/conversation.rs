@@ -24,6 +24,18 @@ pub struct Login {
     pub outcome: Outcome,
 }
 
+/// What is known of a password that was accepted; the password itself is never part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownPassword {
+    /// User name.
+    pub account: Option<Text>,
+    /// The rows of the list of known passwords in which it stands, by their numbers; of a UsernameToken none where it is
+    /// another one.
+    pub rows: Box<[u16]>,
+    /// Whether it was proved by a UsernameToken: a server that takes the account with two passwords looks at neither.
+    pub is_token: bool,
+}
+
 /// What came of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {

@@ -116,6 +116,8 @@ pub enum Fact {
     Returning(Returning),
     /// The subject sent these packets around other traffic: a mirror's or an overlay's tunnel, `by` its name.
     Tunnel { by: &'static str, activity: Activity },
+    /// The subject, which is the server, accepted a login with a password that is known.
+    KnownPassword(Box<KnownPassword>),
     /// Something was dropped because a cap was reached.
     Lost { what: &'static str, cap: u64, count: u64 },
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::{About, Fact, Key, Mac, Media, Text};
+use crate::Proof;
 
 /// How a message breaks its specification: where, not prose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -191,6 +192,8 @@ pub struct Sink {
     pub facts: Vec<(About, Fact)>,
     /// Media packets, all by the sender of the message.
     pub media: Vec<Media>,
+    /// Logins that the server accepted, of whom the facts are about: for who compares them with known passwords.
+    pub proofs: Vec<(About, Proof)>,
     /// How many were not kept because the sink was full.
     pub refused: u64,
 }
@@ -226,10 +229,20 @@ impl Sink {
         }
     }
 
+    /// Adds a login that was accepted; `about` is the server.
+    pub fn proof(&mut self, about: About, proof: Proof) {
+        if self.proofs.len() < Self::MAX {
+            self.proofs.push((about, proof));
+        } else {
+            self.refused = self.refused.saturating_add(1);
+        }
+    }
+
     /// Empties it and keeps its memory.
     pub fn clear(&mut self) {
         self.facts.clear();
         self.media.clear();
+        self.proofs.clear();
         self.refused = 0;
     }
 }

@@ -50,7 +50,7 @@ pub(super) enum Kind {
     /// XML of a client, in its request of this number.
     Asked(u32),
     /// What a server answers.
-    Answered(Answered),
+    Answered(Box<Answered>),
 }
 
 impl Content {

@@ -28,6 +28,7 @@ use std::collections::VecDeque;
 use super::body::{Content, Kind};
 use super::head::{Head, Start};
 use super::{channels, date, maker, page};
+use crate::Proof;
 use crate::protocols::onvif;
 use crate::protocols::rtsp::{Challenge, Credentials, credentials, url};
 use crate::protocols::upnp;
@@ -63,6 +64,7 @@ pub(super) struct Asked {
     /// As it came, [`TARGET_MAX`] bytes of it: it may hold secrets.
     target: Vec<u8>,
     credentials: Option<Credentials>,
+    proof: Option<Proof>,
     onvif: Option<onvif::Request>,
 }
 
@@ -87,6 +89,7 @@ impl Dialogue {
             method: Text::from(method),
             target: target.get(..TARGET_MAX).unwrap_or(target).to_vec(),
             credentials: head.header("authorization").map(Credentials::parse),
+            proof: head.header("authorization").and_then(|value| Proof::of_header(value, method.as_bytes())),
             onvif: None,
         };
         self.waiting.push_back(asked);
@@ -106,7 +109,7 @@ impl Dialogue {
         status: u16,
         sink: &mut Sink,
     ) -> (Option<Content>, bool) {
-        let asked = self.waiting.pop_front();
+        let mut asked = self.waiting.pop_front();
         if self.waiting.is_empty() {
             // A connection lasts for days and asks twice a minute.
             self.waiting = VecDeque::new();
@@ -129,7 +132,7 @@ impl Dialogue {
             }
         }
         let is_stale = challenges.iter().any(|challenge| challenge.is_stale);
-        if let Some(asked) = &asked {
+        if let Some(asked) = &mut asked {
             let exchange =
                 Exchange { method: asked.method.clone(), target: asked.shown(), status: Some(status) };
             sink.fact(About::Sender, Fact::Exchange(Box::new(exchange)));
@@ -153,9 +156,11 @@ impl Dialogue {
             _ if !is_own || !is_plain(head) => None,
             kind if is_page(kind) => is_success(status).then_some(Kind::Page),
             b"multipart/x-mixed-replace" => (is_success(status) && !self.has_login).then_some(Kind::Parts),
-            kind if is_xml(kind) || kind.is_empty() => Some(Kind::Answered(Answered { asked, status })),
+            kind if is_xml(kind) || kind.is_empty() => {
+                Some(Kind::Answered(Box::new(Answered { asked, status })))
+            }
             _ if is_success(status) && asked.as_ref().is_some_and(Asked::is_of_maker) => {
-                Some(Kind::Answered(Answered { asked, status }))
+                Some(Kind::Answered(Box::new(Answered { asked, status })))
             }
             _ => None,
         };
@@ -182,7 +187,8 @@ impl Dialogue {
                     notify(said.unwrap_or_default(), about, sink);
                 }
             }
-            Kind::Answered(Answered { asked, status }) => {
+            Kind::Answered(answered) => {
+                let Answered { asked, status } = *answered;
                 match onvif::Answer::read(&bytes, asked.as_ref().is_some_and(|asked| asked.onvif.is_some())) {
                     Some(answer) => {
                         self.answer(asked.and_then(|asked| asked.onvif), status, answer, (about, sink))
@@ -247,11 +253,11 @@ impl Dialogue {
             _ => return,
         };
         if let Some(credentials) = asked.credentials {
-            self.log_in(&credentials, outcome, about, sink);
+            self.log_in((&credentials, asked.proof), outcome, about, sink);
         }
     }
 
-    fn judge_login(&mut self, asked: &Asked, status: u16, is_stale: bool, sink: &mut Sink) {
+    fn judge_login(&mut self, asked: &mut Asked, status: u16, is_stale: bool, sink: &mut Sink) {
         let Some(credentials) = &asked.credentials else { return };
         let is_asked_for = self.has_challenged || credentials.scheme.starts_with("digest");
         let outcome = match status {
@@ -260,15 +266,25 @@ impl Dialogue {
             401 if !is_stale => Outcome::Rejected,
             _ => return,
         };
-        self.log_in(credentials, outcome, About::Sender, sink);
+        let proof = asked.proof.take().filter(|_| is_success(status));
+        self.log_in((credentials, proof), outcome, About::Sender, sink);
     }
 
-    fn log_in(&mut self, credentials: &Credentials, outcome: Outcome, about: About, sink: &mut Sink) {
+    fn log_in(
+        &mut self,
+        (credentials, proof): (&Credentials, Option<Proof>),
+        outcome: Outcome,
+        about: About,
+        sink: &mut Sink,
+    ) {
         if outcome != Outcome::Rejected && self.accepted.as_ref() == Some(credentials) {
             return;
         }
         self.accepted = Some(credentials.clone()).filter(|_| outcome != Outcome::Rejected);
         credentials.say(outcome, about, sink);
+        if let Some(proof) = proof.filter(|_| outcome == Outcome::Accepted) {
+            sink.proof(about, proof);
+        }
     }
 
     /// Says the date of an answer that the server made now: who stored it says its age (RFC 9111, 5.1).

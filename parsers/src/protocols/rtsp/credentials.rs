@@ -101,18 +101,18 @@ impl Challenge {
 }
 
 /// A piece of a header of this family.
-enum Part<'a> {
+pub(crate) enum Part<'a> {
     Scheme(&'a [u8]),
     Parameter { name: &'a [u8], value: Vec<u8> },
 }
 
 /// Steps over a header piece by piece; each step shortens it.
-struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
-    const fn new(rest: &'a [u8]) -> Self {
+    pub(crate) const fn new(rest: &'a [u8]) -> Self {
         Self { rest }
     }
 

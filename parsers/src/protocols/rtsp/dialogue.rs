@@ -25,6 +25,7 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::Proof;
 use crate::protocols::rtsp::credentials::{self, Challenge, Credentials};
 use crate::protocols::rtsp::message::{Message, Start};
 use crate::protocols::rtsp::tracks::Tracks;
@@ -47,6 +48,7 @@ pub(super) struct Dialogue {
     /// Whether the client showed anything by which it may be known.
     has_login: bool,
     has_set_up: bool,
+    has_challenged: bool,
     refuses_options: bool,
     has_back_channel: bool,
 }
@@ -66,6 +68,7 @@ struct Asked {
     /// Without secrets.
     url: Vec<u8>,
     credentials: Option<Credentials>,
+    proof: Option<Proof>,
     transports: Vec<Transport>,
 }
 
@@ -104,6 +107,7 @@ impl Dialogue {
             method: Text::new(method),
             url,
             credentials: message.header(b"authorization").map(Credentials::parse),
+            proof: message.header(b"authorization").and_then(|value| Proof::of_header(value, method)),
             transports: message.all(b"transport").flat_map(Transport::parse_all).collect(),
         };
         let is_server = self.is_server(way);
@@ -136,7 +140,7 @@ impl Dialogue {
             self.say(About::Sender, Key::RtspRealm, Some(&challenge.realm), sink);
         }
         let is_success = (200..300).contains(&status);
-        let Some(asked) = asked else {
+        let Some(mut asked) = asked else {
             // The mirror may show one direction only: what the answer says alone still holds.
             if is_success {
                 self.describe(message, b"", sink);
@@ -148,7 +152,7 @@ impl Dialogue {
         let exchange = Exchange { method: asked.method.clone(), target, status: Some(status) };
         sink.fact(About::Sender, Fact::Exchange(Box::new(exchange)));
         let is_stale = challenges.iter().any(|challenge| challenge.is_stale);
-        self.judge_login(&asked, status, is_stale, sink);
+        self.judge_login(&mut asked, status, is_stale, sink);
         self.judge_anonymous(asked.method.as_str(), status, sink);
         if !is_success {
             return;
@@ -165,9 +169,10 @@ impl Dialogue {
         }
     }
 
-    fn judge_login(&mut self, asked: &Asked, status: u16, is_stale: bool, sink: &mut Sink) {
+    fn judge_login(&mut self, asked: &mut Asked, status: u16, is_stale: bool, sink: &mut Sink) {
         let is_options = asked.method.as_str() == "OPTIONS";
         self.refuses_options |= is_options && status == 401;
+        self.has_challenged |= status == 401;
         let Some(credentials) = &asked.credentials else { return };
         let outcome = match status {
             200..=299 if is_options && !self.refuses_options => return,
@@ -178,6 +183,12 @@ impl Dialogue {
         };
         self.accepted = Some(credentials.clone()).filter(|_| outcome == Outcome::Accepted);
         credentials.say(outcome, About::Sender, sink);
+        // A password that nobody asked for may be wrong.
+        let is_proved =
+            |proof: &Proof| outcome == Outcome::Accepted && (self.has_challenged || !proof.is_plain());
+        if let Some(proof) = asked.proof.take().filter(is_proved) {
+            sink.proof(About::Sender, proof);
+        }
     }
 
     /// Says what the server does for one who has not logged in. Who plays what was set up before the capture began may

@@ -22,6 +22,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use super::PORT;
+use crate::Proof;
 use crate::protocols::rtsp::message::{Message, Start};
 use crate::protocols::rtsp::{Challenge, Credentials};
 use crate::protocols::sdp::Description;
@@ -47,6 +48,7 @@ struct Asked {
     method: Text,
     target: Option<Text>,
     credentials: Option<(Credentials, Vec<u8>)>,
+    proof: Option<Proof>,
 }
 
 impl Dialogue {
@@ -88,10 +90,19 @@ impl Dialogue {
             return;
         }
         let credentials = message.header(b"authorization").or(message.header(b"proxy-authorization"));
+        let proof = credentials.and_then(|it| Proof::of_header(it, method));
         let credentials =
             credentials.map(|it| (Credentials::parse(it), nonce(it).unwrap_or_default().to_vec()));
         let target = Text::some(&Uri::parse(url).shown());
-        self.waiting.push_back(Asked { way, call, sequence, method: Text::new(method), target, credentials });
+        self.waiting.push_back(Asked {
+            way,
+            call,
+            sequence,
+            method: Text::new(method),
+            target,
+            credentials,
+            proof,
+        });
         if self.waiting.len() > WAITING_MAX
             && let Some(asked) = self.waiting.pop_front()
         {
@@ -124,10 +135,14 @@ impl Dialogue {
         let is_it = |asked: &Asked| asked.way != way && asked.call == call && asked.sequence == sequence;
         let place = self.waiting.iter().position(is_it);
         let Some(asked) = place.and_then(|place| self.waiting.remove(place)) else { return };
-        let Asked { method, target, credentials, .. } = asked;
+        let Asked { method, target, credentials, proof, .. } = asked;
         sink.fact(About::Sender, Fact::Exchange(Box::new(Exchange { method, target, status: Some(status) })));
         if let Some((credentials, used)) = credentials {
             self.judge_login(message, status, (credentials, &used), sink);
+        }
+        // Only a digest shows that the server asked for it.
+        if let Some(proof) = proof.filter(|proof| (200..300).contains(&status) && !proof.is_plain()) {
+            sink.proof(About::Sender, proof);
         }
     }
 
