@@ -53,7 +53,7 @@ fn silence_of_everything_is_the_mirror_and_nobody_is_offline() {
     let frames: Vec<Frame> = frames.into_iter().filter(|frame| !(from..to).contains(&frame.at)).collect();
     let report = replay(&scratch.file("silence.pcapng", &pcapng(&frames, &[9])));
     assert_eq!(kinds(&report), ["mirror-lost"]);
-    let finding = &report["findings"][0];
+    let finding = incidents(&report).next().expect("as its kind is there");
     assert_eq!(nanoseconds(finding["first_seen"].as_str().expect("a time")), last);
     assert!(finding["ended"].is_string());
     assert_eq!(report["capture"]["blind"].as_array().map(Vec::len), Some(1));
@@ -121,7 +121,7 @@ fn time_goes_on_until_the_given_end() {
     let path = scratch.file("until.pcapng", &pcapng(&frames, &[9]));
     let report = replay(&path);
     assert_eq!(kinds(&report), ["device-offline"]);
-    let finding = &report["findings"][0];
+    let finding = incidents(&report).next().expect("as its kind is there");
     assert!(finding.get("ended").is_none());
     let since = nanoseconds(finding["first_seen"].as_str().expect("a time"));
     let detected = nanoseconds(finding["detected"].as_str().expect("a time"));
