@@ -25,6 +25,7 @@
     )
 )]
 
+mod lines;
 mod message;
 mod order;
 mod scan;
