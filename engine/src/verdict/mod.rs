@@ -30,23 +30,21 @@ pub mod fate;
 pub mod returns;
 pub mod running;
 pub mod view;
+mod watch;
 pub mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use smallvec::SmallVec;
 use spanwatch_parsers::{Activity, Span, StreamActivity, StreamTransport, Time};
 
-use crate::few::{Empty, Seldom};
 use crate::ledger::directory::Number;
 use crate::numbered::Numbered;
 use crate::observation::Cite;
-use expectation::Expectation;
 use fate::TOGETHER;
 use returns::{HOLE_MIN, Hole, Restart, Start};
-use running::Clocks;
-use witness::{ANSWER, Ask, Asks, How, Silence};
+use watch::Watch;
+use witness::{ANSWER, Ask, How, Silence};
 
 /// One absence, from the last sign of life to the first sign after.
 #[derive(Debug, Clone)]
@@ -171,73 +169,6 @@ impl State {
             Self::Unknown => "unknown",
         }
     }
-}
-
-/// What is held on one device.
-#[derive(Debug)]
-struct Watch {
-    /// Its last frame: in watched time, as stamped, and where.
-    last: (Time, Time, Cite),
-    /// Its first frame, in watched time.
-    begun: Time,
-    expectation: Expectation,
-    asks: Asks,
-    /// Whom it asked last for something, and when in watched time.
-    asked: Option<(Number, Time)>,
-    clocks: Clocks,
-    /// In watched time.
-    deadline: Option<Time>,
-    /// Where it stands among the deadlines: not after its own, which may have moved on since.
-    entered: Option<Time>,
-    past: Seldom<Past>,
-    /// When it last asked to keep its address.
-    renewed: Option<Time>,
-    /// When it last asked for a lease.
-    asked_lease: Option<Time>,
-    /// When it last sent media.
-    sent_media: Option<Time>,
-    /// Whether something was ever expected of it.
-    was_expected: bool,
-    history: SmallVec<[(Time, State); 1]>,
-    /// How many times without a watch were over when it was last heard.
-    blinds: usize,
-}
-
-/// What was ever amiss with a device; with most nothing was.
-#[derive(Debug, Default)]
-struct Past {
-    /// Its last frame before the first, where only later that turned out to be of this device: as [`Watch::last`].
-    before: Option<(Time, Time, Cite)>,
-    /// Index of the open absence.
-    absent: Option<usize>,
-    /// Index of the last absence, open or not.
-    was_absent: Option<usize>,
-    /// The last silence that was strange and may turn out to be a [`Hole`].
-    silence: Option<[(Time, Cite); 2]>,
-    /// When it last sent again what nobody had acknowledged.
-    resent: Option<(Time, Cite)>,
-    /// When its last [`Hole`] was over.
-    cut: Option<Time>,
-    /// A start that only an announcement shows: it counts once the clock shows it too.
-    announced: Option<Restart>,
-    /// The first start of one of whom nothing was expected and whose kind was not known.
-    unnamed: Option<Restart>,
-    /// Index of the last start without an absence.
-    restart: Option<usize>,
-}
-
-impl Empty for Past {
-    const EMPTY: &'static Self = &Self {
-        before: None,
-        absent: None,
-        was_absent: None,
-        silence: None,
-        resent: None,
-        cut: None,
-        announced: None,
-        unnamed: None,
-        restart: None,
-    };
 }
 
 /// The availability of all devices.
@@ -665,104 +596,6 @@ impl Verdict {
     fn is_just_back(&self, number: Number, at: Time) -> bool {
         let absence = self.watches.get(number).and_then(|watch| self.absences.get(watch.past.was_absent?));
         absence.and_then(|it| it.ended).is_some_and(|(back, _)| at >= back && at - back <= NOT_FORWARDED)
-    }
-}
-
-impl Watch {
-    fn new(first: (Time, Cite), offset: Span, blinds: usize) -> Self {
-        Self {
-            last: (first.0 - offset, first.0, first.1),
-            begun: first.0 - offset,
-            expectation: Expectation::default(),
-            asks: Asks::default(),
-            asked: None,
-            clocks: Clocks::default(),
-            deadline: None,
-            entered: None,
-            past: Seldom::default(),
-            renewed: None,
-            asked_lease: None,
-            sent_media: None,
-            was_expected: false,
-            history: SmallVec::new(),
-            blinds,
-        }
-    }
-
-    /// When silence becomes suspect, in watched time; `None` while nothing is expected or it is known to be gone.
-    fn due(&self) -> Option<Time> {
-        let is_expected = self.expectation.is_learned() && self.past.absent.is_none();
-        is_expected.then(|| self.last.0 + self.expectation.patience())
-    }
-
-    /// Sets the deadline. One that moves on, as it does with every frame, keeps its place until that comes up.
-    fn rearm(&mut self, due: Option<Time>, device: Number, deadlines: &mut BTreeSet<(Time, Number)>) {
-        self.deadline = due;
-        let Some(due) = due.filter(|due| self.entered.is_none_or(|entered| entered > *due)) else { return };
-        if let Some(entered) = self.entered.replace(due) {
-            deadlines.remove(&(entered, device));
-        }
-        deadlines.insert((due, device));
-    }
-
-    /// The last frame before `at`, in watched time.
-    fn last_before(&self, at: Time) -> (Time, Time, Cite) {
-        let before = self.past.before.filter(|before| before.0 < at && self.last.0 >= at);
-        before.unwrap_or(self.last)
-    }
-
-    fn patience(&self) -> Span {
-        if self.expectation.is_learned() { self.expectation.patience() } else { FRESH }
-    }
-
-    fn enter(&mut self, at: Time, state: State, refused: &mut u64) {
-        if self.history.last().is_some_and(|(_, last)| *last == state) {
-            return;
-        }
-        // A state that lasted no time was never really so.
-        if self.history.last().is_some_and(|(since, _)| *since == at) {
-            self.history.pop();
-            return self.enter(at, state, refused);
-        }
-        if self.history.len() < HISTORY_MAX {
-            self.history.push((at, state));
-        } else {
-            *refused = refused.saturating_add(1);
-        }
-    }
-
-    fn absorb(&mut self, other: Self, refused: &mut u64) {
-        let (one, other_last) = (self.last, other.last);
-        if one.0 < other.begun {
-            self.past.fill().before = Some(one);
-        } else if other_last.0 < self.begun {
-            self.past.fill().before = Some(other_last);
-        }
-        self.begun = self.begun.min(other.begun);
-        if other_last.0 > one.0 {
-            self.last = other_last;
-        }
-        if !self.expectation.is_learned() {
-            self.expectation = other.expectation;
-        }
-        self.asks.absorb(other.asks);
-        self.clocks.absorb(other.clocks);
-        if let Some(other) = other.past.into_inner() {
-            let past = self.past.fill();
-            past.absent = past.absent.or(other.absent);
-            past.was_absent = past.was_absent.max(other.was_absent);
-            past.restart = past.restart.max(other.restart);
-            past.unnamed = past.unnamed.take().or(other.unnamed);
-        }
-        self.sent_media = self.sent_media.max(other.sent_media);
-        self.was_expected |= other.was_expected;
-        self.blinds = self.blinds.max(other.blinds);
-        let own = std::mem::take(&mut self.history);
-        let mut all: Vec<_> = own.into_iter().chain(other.history).collect();
-        all.sort_unstable();
-        for (at, state) in all {
-            self.enter(at, state, refused);
-        }
     }
 }
 

@@ -10,8 +10,9 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Span, Time};
 
+use super::Verdict;
 use super::running::Reading;
-use super::{Verdict, Watch};
+use super::watch::Watch;
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
 
