@@ -19,16 +19,17 @@
 //! removes tags, the servers of all VLANs look like those of one.
 //!
 //! ## State
-//! The known servers of each VLAN, `SERVERS_MAX` in each; the last answers, `RECENT_MAX`; `ROGUES_MAX` rogues.
+//! The known servers of each VLAN, 16 in each (`dhcp_servers.rs`); the last answers, `RECENT_MAX`; `ROGUES_MAX` rogues.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use spanwatch_parsers::{Fact, Lease, Mac, Span, Time};
+use spanwatch_parsers::{Fact, Mac, Span, Time};
 
+use super::dhcp_servers::{Answer, Learned, SAME_REQUEST};
 use super::{Detector, Known, in_vlan, of_vlan};
 use crate::finding::{Cause, Evidence, Finding, Kind, Severity};
-use crate::observation::{Cite, Observation};
+use crate::observation::Observation;
 use crate::report::time::{clock_time, length};
 
 /// The kind.
@@ -44,26 +45,14 @@ pub const KIND: Kind = Kind {
 const LEARNING: Span = Span::seconds(120);
 /// A known server that answered within this time has not failed: nobody stands in for it.
 const ALIVE: Span = Span::seconds(120);
-/// Both servers answer one request within this time.
-const SAME_REQUEST: Span = Span::seconds(10);
 /// So many devices were given an address without it: it is gone.
 const UNANSWERED: usize = 3;
-/// What speaks for one of two servers: so much tells the right one, where nothing speaks for the other.
-const TELLS: usize = 2;
-/// So many devices live in a network, and it was there before its server was heard.
-const RESIDENTS: usize = 3;
-/// Servers known in one VLAN; a failover pair is two.
-const SERVERS_MAX: usize = 16;
-/// Networks that the servers of a VLAN give out.
-const NETWORKS_MAX: usize = 64;
 /// Answers remembered, to see two to one request.
 const RECENT_MAX: usize = 256;
 /// Rogues told apart.
 const ROGUES_MAX: usize = 256;
 /// Addresses named that a rogue gave.
 const GIVEN_NAMED: usize = 4;
-/// Addresses kept that a server gave, to tell them from those that were there before.
-const GIVEN_MAX: usize = 64;
 /// Devices named that it gave addresses to.
 const CLIENTS_MAX: usize = 64;
 /// Sights kept of a rogue.
@@ -79,57 +68,6 @@ pub struct Servers {
     vlans: BTreeMap<Option<u16>, Learned>,
     recent: Vec<Answer>,
     rogues: Vec<Rogue>,
-}
-
-/// ```text
-/// first answer ──► learning ──LEARNING──► learned: whoever is new is a stand-in or a rogue
-/// ```
-#[derive(Debug, Default)]
-struct Learned {
-    until: Time,
-    servers: Vec<Server>,
-    /// First three bytes of what they give.
-    networks: Vec<[u8; 3]>,
-    /// The last answer of a known server.
-    last: Option<Answer>,
-}
-
-#[derive(Debug)]
-struct Server {
-    ip: IpAddr,
-    mac: Option<Mac>,
-    /// Its first answer that gave an address.
-    first: Option<Answer>,
-    /// What it gave, [`GIVEN_MAX`] at most.
-    given: Vec<IpAddr>,
-    /// What the first answer that names a way out named, and the frame of it.
-    routers: Vec<IpAddr>,
-    named_in: Option<u64>,
-    /// Whether one of these was seen forwarding before.
-    routes: bool,
-    /// Whether it prolonged a lease that was there before.
-    prolongs: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Answer {
-    at: Time,
-    cite: Cite,
-    frame: u64,
-    vlan: Option<u16>,
-    client: Mac,
-    transaction: u32,
-    server: IpAddr,
-    /// The MAC that it came from, where it came straight from the server.
-    mac: Option<Mac>,
-    address: Option<IpAddr>,
-    lease_s: Option<u32>,
-    /// Whether the client says so, rather than the server.
-    is_choice: bool,
-    /// Whether it is an ACK.
-    is_ack: bool,
-    /// Whether it gave an address, rather than refused or told something else.
-    gives: bool,
 }
 
 #[derive(Debug)]
@@ -324,165 +262,6 @@ impl Detector for Servers {
     }
 }
 
-impl Learned {
-    fn knows(&self, answer: &Answer) -> bool {
-        self.place_of(answer).is_some()
-    }
-
-    fn place_of(&self, answer: &Answer) -> Option<usize> {
-        let is_same_mac = |mac: Option<Mac>| mac.is_some() && mac == answer.mac;
-        let by_mac = || self.servers.iter().position(|it| is_same_mac(it.mac));
-        self.place_by_ip(answer).or_else(by_mac)
-    }
-
-    fn place_by_ip(&self, answer: &Answer) -> Option<usize> {
-        self.servers.iter().position(|it| it.ip == answer.server)
-    }
-
-    /// Takes an answer of one of its servers, which may be new, or have another address in another network.
-    fn serves(&mut self, answer: &Answer, recent: &[Answer]) {
-        let place = match self.place_by_ip(answer) {
-            Some(place) => place,
-            None if self.servers.len() < SERVERS_MAX => {
-                self.servers.push(Server {
-                    ip: answer.server,
-                    mac: answer.mac,
-                    first: None,
-                    given: Vec::new(),
-                    routers: Vec::new(),
-                    named_in: None,
-                    routes: false,
-                    prolongs: false,
-                });
-                self.servers.len() - 1
-            }
-            None => return,
-        };
-        let Some(server) = self.servers.get_mut(place).filter(|_| answer.gives) else { return };
-        server.first = server.first.or(Some(*answer));
-        if let Some(ip) =
-            answer.address.filter(|ip| server.given.len() < GIVEN_MAX && !server.given.contains(ip))
-        {
-            server.given.push(ip);
-        }
-        server.prolongs |= answer.is_ack && !recent.iter().any(|it| it.is_to_same_request(answer));
-    }
-
-    /// Takes a router that an answer names. What was said before tells whether it forwards: it is a router by
-    /// this word from the next packet on.
-    fn names(&mut self, answer: &Answer, router: IpAddr, known: &Known<'_>) {
-        let place = self.place_of(answer);
-        let Some(server) = place.and_then(|place| self.servers.get_mut(place)) else { return };
-        let is_first = *server.named_in.get_or_insert(answer.frame) == answer.frame;
-        if is_first && server.routers.len() < GIVEN_NAMED && !server.routers.contains(&router) {
-            let number = known.directory.find_ip(router, answer.vlan);
-            server.routes |= number.and_then(|it| known.directory.device(it)).is_some_and(|it| it.is_router);
-            server.routers.push(router);
-        }
-    }
-
-    /// Whether the server of an answer is no server of this site, and that of the other one is. Where the mirror does
-    /// not show what a server names as the way out, it must give addresses of another network.
-    fn is_beside(&self, wrong: &Answer, right: &Answer, known: &Known<'_>) -> bool {
-        let server = |answer| self.place_of(answer).and_then(|place| self.servers.get(place));
-        let (Some(of_wrong), Some(of_right)) = (server(wrong), server(right)) else { return false };
-        let is_apart = if of_wrong.routers.is_empty() {
-            wrong.network() != right.network()
-        } else {
-            !of_right.routers.is_empty() && of_wrong.routers.iter().all(|it| !of_right.routers.contains(it))
-        };
-        let stands_alone = of_wrong.standing(residents(wrong, &of_wrong.given, known)) == 0;
-        is_apart && stands_alone && of_right.standing(residents(right, &[], known)) >= TELLS
-    }
-
-    /// Whether devices of the site live in the network of this answer already, and it is not that of the servers
-    /// known so far: the server of a network that was there before, be it that the mirror removes its tag, or that the one heard
-    /// first was a stranger.
-    fn is_of_the_site(&self, answer: &Answer, known: &Known<'_>) -> bool {
-        let is_new = answer.network().is_some_and(|it| !self.networks.contains(&it));
-        is_new && self.servers.len() < SERVERS_MAX && residents(answer, &[], known) == RESIDENTS
-    }
-
-    /// Learns which network an answer is of.
-    fn gives(&mut self, answer: &Answer) {
-        if let Some(network) = answer.network()
-            && self.networks.len() < NETWORKS_MAX
-            && !self.networks.contains(&network)
-        {
-            self.networks.push(network);
-        }
-    }
-}
-
-impl Server {
-    /// What speaks for it, where so many devices live in the network that it gives.
-    fn standing(&self, residents: usize) -> usize {
-        let lives = if residents >= RESIDENTS { 2 } else { residents.min(1) };
-        lives + usize::from(self.routes) + usize::from(self.prolongs)
-    }
-}
-
-/// Devices that live in the network that an answer gives an address of, but for these, [`RESIDENTS`] at most.
-fn residents(answer: &Answer, but: &[IpAddr], known: &Known<'_>) -> usize {
-    let Some(network) = answer.network() else { return 0 };
-    let ips = known.directory.devices().flat_map(|(_, device)| &device.ips);
-    let others = ips.filter(|ip| Some(**ip) != answer.address && **ip != answer.server && !but.contains(ip));
-    others.filter(|ip| network_of(**ip) == Some(network)).take(RESIDENTS).count()
-}
-
-impl Answer {
-    /// An answer that a server gives to a client of this VLAN; `None` for what is on its way to a relay, for
-    /// which the client's VLAN is not this one, and for what gives no address and refuses none. A client that names
-    /// to everybody the server that it chose (RFC 2131, 4.3.1) tells of an answer that the mirror may not show.
-    fn of(lease: &Lease, seen: &Observation, known: &Known<'_>) -> Option<Self> {
-        let is_by_relay = lease.relay.is_some();
-        let is_on_way_to_relay = is_by_relay && lease.relay != seen.peer.ip;
-        let is_choice = lease.message == REQUEST && !is_by_relay;
-        let server = lease.server.filter(|server| Some(*server) != lease.relay)?;
-        if !(is_choice || matches!(lease.message, OFFER | ACK | NAK)) || is_on_way_to_relay {
-            return None;
-        }
-        let is_straight = !is_by_relay && seen.peer.ip == Some(server);
-        let holder = || {
-            let number = known.directory.find_ip(server, seen.subject.vlan)?;
-            known.directory.device(number)?.macs.first().copied()
-        };
-        let mac = if is_choice { holder() } else { seen.peer.mac.filter(|_| is_straight) };
-        Some(Self {
-            at: seen.at,
-            cite: seen.cite,
-            frame: seen.place.frame,
-            vlan: seen.subject.vlan,
-            client: seen.subject.mac?,
-            transaction: lease.transaction,
-            server,
-            mac,
-            address: lease.address,
-            lease_s: lease.lease_s,
-            is_choice,
-            is_ack: lease.message == ACK,
-            gives: lease.message != NAK && lease.address.is_some() && (is_choice || lease.lease_s.is_some()),
-        })
-    }
-
-    fn is_to_same_request(&self, other: &Self) -> bool {
-        (self.client, self.transaction) == (other.client, other.transaction)
-            && (self.at - other.at).0.abs() <= SAME_REQUEST.0
-    }
-
-    fn network(&self) -> Option<[u8; 3]> {
-        network_of(self.address.filter(|_| self.gives)?)
-    }
-}
-
-/// The first three bytes of an IPv4 address: DHCP does not say how many count in a form that is kept.
-fn network_of(ip: IpAddr) -> Option<[u8; 3]> {
-    match ip {
-        IpAddr::V4(v4) => v4.octets().first_chunk().copied(),
-        IpAddr::V6(_) => None,
-    }
-}
-
 impl Rogue {
     const fn new(first: Answer) -> Self {
         Self {
@@ -636,12 +415,6 @@ impl Rogue {
     }
 }
 
-impl Answer {
-    fn evidence(&self, text: &str) -> Evidence {
-        Evidence { at: self.at, cite: Some(self.cite), protocol: Some("dhcp"), text: text.to_owned() }
-    }
-}
-
 /// Each once, in the order of the first.
 fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut distinct = Vec::new();
@@ -653,16 +426,14 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     distinct
 }
 
-/// RFC 2132, 9.6.
-const OFFER: u8 = 2;
-const REQUEST: u8 = 3;
-const ACK: u8 = 5;
-const NAK: u8 = 6;
-
 #[cfg(test)]
 mod tests {
+    use spanwatch_parsers::Lease;
+
     use super::super::bench::{Bench, address, cite, mac, nothing_but, s};
+    use super::super::dhcp_servers::{ACK, NETWORKS_MAX};
     use super::*;
+    use crate::observation::Cite;
     use crate::observation::Party;
 
     const SERVER: (Mac, &str) = (mac(100), "192.0.2.1");
