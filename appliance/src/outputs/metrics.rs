@@ -1,7 +1,7 @@
 //! Figures of a running watch for Prometheus: `GET /metrics`.
 //!
 //! The watch leaves its figures once a second; who asks gets those, and is never waited for. Each connection is answered
-//! once and closed, one after the other; who does not ask within a second or so is hung up on.
+//! once and closed, one after the other; who sends nothing for a second, or his request in more than eight parts, is hung up on.
 //!
 //! Source: Prometheus, "Exposition formats", text-based format 0.0.4: `# HELP`, `# TYPE`, a line for each value; in a label's
 //! value `\`, `"` and line feed are escaped. HTTP/1.1 (RFC 9112), of which a request's first line is heeded.
@@ -54,9 +54,10 @@ impl Metrics {
         thread::Builder::new().name("metrics".to_owned()).spawn(move || {
             for asker in listener.incoming() {
                 let figures = || shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                match asker.and_then(|asker| answer(asker, figures)) {
-                    Ok(()) => {}
-                    // Too many open files, say: who asks next may have more luck.
+                match asker {
+                    // Who is slow or goes away gets no answer; nobody else is concerned.
+                    Ok(asker) => drop(answer(asker, figures)),
+                    // Too many open files, say: nothing tells when there will be fewer.
                     Err(_) => thread::sleep(REST),
                 }
             }
@@ -174,7 +175,7 @@ fn escaped(value: &str) -> String {
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Parts of a request that are read: of a kilobyte at most, each.
 const READS_MAX: usize = 8;
-/// After a connection that went wrong.
+/// After a connection that could not be taken.
 const REST: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
