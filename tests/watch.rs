@@ -96,7 +96,6 @@ fn port_that_goes_down_and_comes_back_is_watched_on_and_the_time_between_is_blin
     std::thread::sleep(std::time::Duration::from_secs(1));
     wires.run("ip link set b0 down");
     watch.until_it_says("the port has no link");
-    std::thread::sleep(std::time::Duration::from_secs(1));
     wires.run("ip link set b0 up");
     watch.until_it_says("the port has a link again");
     wires.send("a0", &question(), 4);
