@@ -40,7 +40,7 @@ class Program:
         memory_mb = statistics.median(each.memory_mb for each in spent)
         ns = [time / packets * 1e9 for time in times]
         span = f" ({min(ns):,.0f}–{max(ns):,.0f})" if len(times) > 1 else " (once, a tenth of it)"
-        words = [Path(word).name if word.startswith("/") and word != "/dev/null" else word for word in map(str, self.command)]
+        words = [Path(word).name if "/" in word and word != "/dev/null" else word for word in map(str, self.command)]
         return (f"| {self.name} | `{' '.join(words)}` | {median:.2f} | {statistics.median(ns):,.0f}{span} | "
                 f"{packets / median:,.0f} | {size * 8 / median / 1e9:.2f} | {memory_mb:.0f} |")
 
