@@ -117,10 +117,12 @@ struct Tree {
     hours: VecDeque<u32>,
     /// When the change under way began.
     began: Option<Time>,
+    /// When a port last told of one.
+    told: Option<Time>,
 }
 
 /// ```text
-/// a port tells of no change ──of one──► change ──within ONE, others too──► the same change
+/// a port tells of no change ──of one──► change ──within ONE, others too──► the same change ◄── a new port, meanwhile
 ///        ▲                                │ not in the first minute, more than usual
 ///        └──── HELD, or of none ──────────┘──► episode ──QUIET──► over
 /// ```
@@ -170,8 +172,17 @@ impl Changes {
         if was.is_none() {
             self.ports.insert(key, (is_changing, seen.at), seen.at);
         }
-        let goes_on = was.is_some_and(|(was, at)| was && seen.at - at <= HELD);
-        if is_changing && !goes_on {
+        if !is_changing {
+            return;
+        }
+        let tree = self.trees.entry(vlan).or_insert_with(|| Tree::new(seen.at));
+        let told = tree.told.replace(seen.at).is_some_and(|told| seen.at - told <= HELD);
+        // A port that comes up tells of what the others tell already; a notification is a bridge's own.
+        let goes_on = match was.filter(|(_, at)| seen.at - *at <= HELD) {
+            Some((was, _)) => was,
+            None => told && port != NO_PORT,
+        };
+        if !goes_on {
             self.changes(seen, vlan, Sender::Port(mac), is_upward);
         }
     }
@@ -333,7 +344,7 @@ impl Detector for Changes {
 
 impl Tree {
     fn new(at: Time) -> Self {
-        Self { since: at, count: 0, hours: VecDeque::new(), began: None }
+        Self { since: at, count: 0, hours: VecDeque::new(), began: None, told: None }
     }
 
     fn advance(&mut self, to: Time) {
@@ -558,6 +569,20 @@ mod tests {
         }
         bench.tick(s(140));
         assert_eq!(bench.of(&KIND)[0].count, 1);
+    }
+
+    #[test]
+    fn a_port_that_comes_up_meanwhile_tells_of_the_same_change() {
+        let of_new_port = |at: i64| {
+            let mut bench = site(100, &[]);
+            for n in (100..108).step_by(2) {
+                says(&mut bench, s(n), CORE, true, 3, None);
+            }
+            says(&mut bench, s(at), ACCESS + 1, true, 3, None);
+            bench.tick(s(140));
+            bench.of(&KIND)[0].count
+        };
+        assert_eq!((of_new_port(107), of_new_port(115)), (1, 2));
     }
 
     #[test]
