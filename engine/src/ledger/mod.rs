@@ -689,7 +689,7 @@ impl Ledger {
         let is_agreed = exchange.status.is_some_and(|status| (200..300).contains(&status));
         if is_agreed && let Some(device) = self.directory.find(&seen.subject) {
             let client = self.directory.find(&seen.peer);
-            self.verdict.served(device, client);
+            self.verdict.served(device, seen.at, client);
         }
         let is_play = exchange.method.as_str() == "PLAY" && exchange.status == Some(200);
         if is_play

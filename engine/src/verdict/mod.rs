@@ -87,8 +87,8 @@ pub struct Absence {
     pub is_unasked: bool,
     /// Whether none of that source's packets is missing, and nobody asked in vain meanwhile: it stood still by itself.
     pub stood_still: bool,
-    /// Whether it has agreed to anything since its return.
-    is_asked: bool,
+    /// When it first agreed to anything after its return.
+    asked: Option<Time>,
     /// Whether its own clock shows that it ran all the time, and the frame.
     pub ran_on: Option<(Time, Cite)>,
     /// When it was heard for a moment meanwhile, while who asked for it got no answer; [`GLIMPSES_MAX`] at most.
@@ -139,7 +139,7 @@ impl Absence {
             resumed: None,
             is_unasked: false,
             stood_still: false,
-            is_asked: false,
+            asked: None,
             ran_on: None,
             glimpses: Vec::new(),
             before: None,
@@ -246,8 +246,9 @@ impl Verdict {
         {
             absence.resumed = Some((second.first, cite));
             let is_lossy = second.lost > watch.expectation.lost(second.ssrc);
-            absence.is_unasked =
-                !absence.is_asked && second.transport != StreamTransport::Multicast && is_lossy;
+            // A second of media is told at its end, a request at once.
+            let is_first = absence.asked.is_none_or(|asked| second.first < asked);
+            absence.is_unasked = is_first && second.transport != StreamTransport::Multicast && is_lossy;
             absence.stood_still = !is_lossy
                 && second.transport != StreamTransport::Interleaved
                 && absence.asks.iter().all(|ask| ask.how == How::ReceivesNothing);
@@ -294,11 +295,13 @@ impl Verdict {
     }
 
     /// Says that the device agreed to what `client` asked for: he notices when it answers no more.
-    pub fn served(&mut self, device: Number, client: Option<Number>) {
+    pub fn served(&mut self, device: Number, at: Time, client: Option<Number>) {
         if let Some(watch) = self.watches.get_mut(device) {
             watch.asks.known(client);
-            if let Some(absence) = watch.past.was_absent.and_then(|index| self.absences.get_mut(index)) {
-                absence.is_asked |= absence.ended.is_some();
+            if let Some(absence) = watch.past.was_absent.and_then(|index| self.absences.get_mut(index))
+                && absence.ended.is_some()
+            {
+                absence.asked.get_or_insert(at);
             }
         }
     }
@@ -552,7 +555,7 @@ impl Verdict {
             resumed: None,
             is_unasked: false,
             stood_still: false,
-            is_asked: false,
+            asked: None,
             ran_on: None,
             glimpses: Vec::new(),
             before: watch.past.was_absent,

@@ -158,23 +158,24 @@ fn one_long_jump_says_the_same_as_many_ticks() {
 
 #[test]
 fn a_source_that_nobody_asked_for_and_that_counts_on_outweighs_a_question_for_an_address() {
-    let lived = |asks: bool, lost: u64| {
+    let lived = |asked: Option<i64>, lost: u64| {
         let mut verdict = streaming(60);
         connects(&mut verdict, &[62, 63, 65]);
         verdict.advance(s(65));
         verdict.heard(CAMERA, (s(90), cite(900)), (s(90), cite(900)));
         verdict.started(CAMERA, (s(90), cite(900)), Start::Lease, true);
-        if asks {
-            verdict.served(CAMERA, Some(RECORDER));
+        if let Some(asked) = asked {
+            verdict.served(CAMERA, s(asked), Some(RECORDER));
         }
         let on = StreamActivity { lost, ..second(7, s(92), s(92), Span::millis(200)) };
         verdict.streamed(CAMERA, &on, Some(RECORDER), cite(920));
         let [absence] = verdict.absences() else { panic!("one absence") };
         (absence.lived().is_some(), absence.began_anew().is_some())
     };
-    assert_eq!(lived(false, 150), (true, false), "its lease ran out while its cable was pulled");
-    assert_eq!(lived(true, 150), (false, true), "it was asked anew, and its source is always the same");
-    assert_eq!(lived(false, 0), (false, true), "it counts from its beginning");
+    assert_eq!(lived(None, 150), (true, false), "its lease ran out while its cable was pulled");
+    assert_eq!(lived(Some(91), 150), (false, true), "it was asked anew, and its source is always the same");
+    assert_eq!(lived(Some(93), 150), (true, false), "it was asked, but had gone on before");
+    assert_eq!(lived(None, 0), (false, true), "it counts from its beginning");
 }
 
 #[test]
