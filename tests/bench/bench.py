@@ -37,7 +37,7 @@ REPORT_SHARE, MEMORY_SLACK_MB = 2, 6  # Each reported byte may be held in two fo
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("binary")
-    options.add_argument("examples", type=Path, help="where header_walk and parser_cost were built")
+    options.add_argument("examples", type=Path, help="where header_walk, parser_cost and matcher_cost were built")
     options.add_argument("--rounds", type=int, default=ROUNDS)
     options.add_argument("--only", help="captures whose name contains this")
     options = options.parse_args()
@@ -50,6 +50,7 @@ def main():
                 measure(options, (name, about), capture, (packets, devices))
                 if name == "control":
                     parsers(options, [capture, OWN, *([PUBLIC] if PUBLIC.is_dir() else [])])
+                    fingerprints(options)
         if not options.only:
             compare_memory(options, Path(folder) / "calm.pcapng")
 
@@ -101,6 +102,13 @@ def parsers(options, captures):
     print(f"**parsers**, each call of each timed, over {names}.")
     print(flush=True)
     subprocess.run([options.examples / "parser_cost", *captures], check=True)
+
+
+def fingerprints(options):
+    print()
+    print("**fingerprints**, every example of the shipped entries, by them and by ten times as many, in turns.")
+    print(flush=True)
+    subprocess.run([options.examples / "matcher_cost"], check=True)
 
 
 def share_of_hash(used, packets):
