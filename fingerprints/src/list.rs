@@ -1,6 +1,6 @@
 //! The entries of one key, in order.
 
-use regex::{RegexSet, RegexSetBuilder};
+use regex::bytes::{RegexSet, RegexSetBuilder};
 use serde::Deserialize;
 use spanwatch_parsers::{Key, Label, Text};
 
@@ -74,18 +74,19 @@ impl KeyList {
 
     /// The place of the first entry that matches.
     pub fn first(&self, value: &str) -> Option<usize> {
-        self.patterns.matches(value).iter().next()
+        self.patterns.matches(value.as_bytes()).iter().next()
     }
 
     /// Whether the entry at `place` matches, be it the first or not.
     pub fn is_match(&self, place: usize, value: &str) -> bool {
-        place < self.entries.len() && self.patterns.matches(value).matched(place)
+        place < self.entries.len() && self.patterns.matches(value.as_bytes()).matched(place)
     }
 }
 
 /// The patterns of `entries` as one.
 fn together(file: &str, entries: &[Entry]) -> Result<RegexSet, Vec<Problem>> {
     RegexSetBuilder::new(entries.iter().map(|entry| &entry.pattern))
+        .unicode(false)
         .size_limit(PATTERNS_BYTES_MAX)
         .build()
         .map_err(|error| {
