@@ -1,7 +1,8 @@
 //! Streams are measured as tshark measures them.
 //!
 //! Packets and loss against `tshark -z rtp,streams`, on our sample and on public captures; jitter against
-//! RFC 3550's formula (A.8) over the arrival times and time stamps that tshark reads.
+//! RFC 3550's formula (A.8) over the arrival times and time stamps that tshark reads. Where media inside TCP is lost, by what
+//! is sent again, on made-up sites.
 
 mod support;
 
@@ -10,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::run::{replay, sample};
+use support::run::{Scratch, replay, sample, spanwatch};
 use support::story::list;
 use support::{shared_captures, skipped};
 
@@ -115,6 +116,39 @@ fn jitter_of_the_sample_is_that_of_rfc_3550() {
         compared += 1;
     }
     assert!(compared >= 5, "{compared} streams compared");
+}
+
+/// What is told to be lost at a made-up site whose cameras all send inside TCP: the kinds, and whose it is.
+fn lost_inside_tcp(order: &str) -> Vec<(String, usize)> {
+    let scratch = Scratch::new("inside-tcp");
+    let capture = scratch.path().join("site.pcapng");
+    let mut arguments = vec!["simulate", "--no-progress", "-w", capture.to_str().expect("a path")];
+    arguments.extend(order.split(' ').chain([
+        "--devices",
+        "30",
+        "--length",
+        "3m",
+        "--transport",
+        "interleaved",
+    ]));
+    let made = spanwatch(arguments);
+    assert_eq!(made.code, 0, "{order}: {}", made.stderr);
+    let is_loss = |kind: &str| kind.starts_with("stream-loss") || kind == "mirror-drops";
+    list(&replay(&capture), "findings")
+        .map(|it| (it["kind"].as_str().expect("a kind").to_owned(), list(it, "devices").len()))
+        .filter(|(kind, _)| is_loss(kind))
+        .collect()
+}
+
+#[test]
+fn media_inside_tcp_is_lost_before_us_or_behind_us_by_what_is_sent_again() {
+    let told = |kind: &str, devices: usize| vec![(kind.to_owned(), devices)];
+    let cable = lost_inside_tcp("--seed 1 --incident loss-camera@60s+100s");
+    assert_eq!(cable, told("stream-loss", 1));
+    // Of the first switch's uplink: the recorder and all cameras behind it.
+    let behind = lost_inside_tcp("--seed 4 --view uplink --incident loss-uplink@60s:sw-01+100s");
+    assert_eq!(behind, told("stream-loss-downstream", 10));
+    assert_eq!(lost_inside_tcp("--seed 4"), [], "nothing is lost");
 }
 
 /// RFC 3550, A.8, in seconds, for a clock of 90 kHz.

@@ -96,11 +96,18 @@ pub fn evidence(episode: &Episode, known: &Known<'_>) -> Vec<Evidence> {
         }
         if let Some((by, report)) = member.report {
             let by = known.holder(by, episode.vlan).1;
-            let text = format!(
-                "{by} reports that {} of {} packets of {name} are missing",
-                report.lost, report.expected
-            );
-            evidence.push(Evidence { protocol: Some("rtcp"), ..said(report.seen, text) });
+            let (lost, expected) = (report.lost, report.expected);
+            let (protocol, text) = if report.is_tcp {
+                (
+                    "tcp",
+                    format!(
+                        "{name} sends {lost} of {expected} segments to {by} again, for he did not get them"
+                    ),
+                )
+            } else {
+                ("rtcp", format!("{by} reports that {lost} of {expected} packets of {name} are missing"))
+            };
+            evidence.push(Evidence { protocol: Some(protocol), ..said(report.seen, text) });
         }
     }
     let (streams, packets) = episode.others;

@@ -3,7 +3,7 @@
 //! ## What it says
 //! Within a minute at least 10 packets of a device's media, and half a per cent of them, were missing, in five different seconds
 //! and more, the worst second not counted, and the receiver reports the same loss. Where no receiver reports: for 20 s, while the streams of all others
-//! lost nothing. The packets went missing between the device and the mirrored switch.
+//! lost nothing. Media inside TCP is measured by the segments that were missing until they were sent again. The packets went missing between the device and the mirrored switch.
 //! A minute without loss ends it.
 //!
 //! ## Why it matters
@@ -12,7 +12,7 @@
 //!
 //! ## Where it is wrong
 //! A device that skips numbers while it drops packets by itself looks the same; a silence of two seconds and more is no
-//! loss but an interruption. What TCP carries is sent again and not counted. While our own mirror
+//! loss but an interruption. While our own mirror
 //! drops packets nothing is said. Several devices on one way are `stream-loss-shared`, loss on the way
 //! from us to the recorder is `stream-loss-downstream`.
 //!
@@ -65,6 +65,9 @@ fn finding(episode: &Episode, (ip, member): (&IpAddr, &Member), known: &Known<'_
     };
     let (lost, expected) = (member.lost, member.expected);
     let confirmed = match member.report {
+        Some((by, report)) if report.is_tcp => {
+            format!("{} did not get them either: they were sent again.", known.holder(by, episode.vlan).1)
+        }
         Some((by, _)) => format!("The receiver {} reports the same.", known.holder(by, episode.vlan).1),
         None => "No receiver reports by RTCP; other streams lost nothing meanwhile.".to_owned(),
     };
@@ -85,7 +88,7 @@ fn finding(episode: &Episode, (ip, member): (&IpAddr, &Member), known: &Known<'_
             when(episode)
         ),
         detail: format!(
-            "{lost} of {expected} RTP packets from {ip} did not come by the mirror ({}). {confirmed} They were lost before the mirrored switch.",
+            "{lost} of {expected} packets with media from {ip} did not come by the mirror ({}). {confirmed} They were lost before the mirrored switch.",
             share((lost, expected))
         ),
         remedy: format!(

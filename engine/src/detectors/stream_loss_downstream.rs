@@ -2,7 +2,8 @@
 //!
 //! ## What it says
 //! A receiver of media reports (RTCP) missing packets, twice and more within a minute, at least 10 and half a per cent of them, that
-//! came by our mirror. They are lost behind the mirrored switch: on the way to the receiver, or in its own network card or
+//! came by our mirror; or a camera whose media goes inside TCP sends as much again that came by, in five seconds and more, for nobody
+//! acknowledged it. They are lost behind the mirrored switch: on the way to the receiver, or in its own network card or
 //! processor. One finding for each receiver names the cameras. A minute without ends it.
 //!
 //! ## Why it matters
@@ -66,7 +67,7 @@ fn finding(episode: &Episode, receiver: IpAddr, known: &Known<'_>) -> Finding {
             losses::names(episode, known)
         ),
         detail: format!(
-            "{receiver} reports {} of {} RTP packets lost that came by the mirror ({}). {}.",
+            "{receiver} did not get {} of {} packets with media that came by the mirror ({}). {}.",
             sum.0,
             sum.1,
             share(sum),
@@ -75,7 +76,7 @@ fn finding(episode: &Episode, receiver: IpAddr, known: &Known<'_>) -> Finding {
         remedy: format!(
             "Read errors and discards on the ports between the mirrored switch and {name}, its own included; then the receive drops of its network card and the load of its processor and disks."
         ),
-        verify: "The receiver reports no loss any more; after a minute this finding gets an end.".to_owned(),
+        verify: "The receiver gets all that is sent; after a minute this finding gets an end.".to_owned(),
         evidence: losses::evidence(episode, known),
         ..losses::begun(&KIND, episode, &receiver.to_string())
     }

@@ -335,6 +335,12 @@ impl Device {
         self.sends_media || self.services.keys().any(|(_, _, protocol)| *protocol == "rtsp")
     }
 
+    /// Whether it is one of those that send pictures, by all that is known.
+    #[must_use]
+    pub fn is_camera(&self) -> bool {
+        matches!(self.kind().0, "camera" | "encoder")
+    }
+
     /// Whether it belongs to the site's physical security, as far as is known.
     #[must_use]
     pub fn is_guarded(&self) -> bool {

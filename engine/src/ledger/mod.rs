@@ -257,7 +257,10 @@ impl Ledger {
             Fact::Origin(origin) => self.origin(origin, seen),
             Fact::Segments(segments) => {
                 let number = self.directory.find(&seen.subject);
-                self.losses.carried(number, *segments, seen);
+                let device = number.and_then(|number| self.directory.device(number));
+                let is_lost = segments.late > 0 || segments.again > 0;
+                let is_camera = is_lost && device.is_some_and(Device::is_camera);
+                self.losses.carried(number, is_camera, *segments, seen);
             }
             Fact::ReceiverReport(report) => {
                 self.losses.reported(report, seen);

@@ -1,10 +1,14 @@
-//! What of one direction came by: [`Passed`] tells bytes that only we did not see from bytes that were lost.
+//! What of one direction came by: [`Passed`] tells bytes that only we did not see from bytes that were lost, and where.
 //!
 //! ```text
 //!  seen          hole          seen
 //! ─────────┬ ─ ─ ─ ─ ─ ─ ─┬──────────   sent again, and seen then      lost before us
 //!                         └─► next      acknowledged, never seen       dropped by the mirror
+//!  seen, not acknowledged, seen again                                  lost behind us
 //! ```
+//!
+//! What fills a hole was sent again where the peer asked for it (three acknowledgements of what comes before it: RFC 5681, 3.2), or
+//! where it comes later than neighbours that were swapped on their way.
 //!
 //! Only holes between two segments that follow soon on one another count: what is missing for longer is another
 //! fault of the mirror than a dropped packet. Nothing of it depends on who reads the bytes.
@@ -27,6 +31,22 @@ struct Hole {
     end: u64,
     since: Time,
     acknowledged: Option<Time>,
+    /// Acknowledgements of all before it since it is there.
+    asked: u8,
+}
+
+impl Hole {
+    /// Whether bytes that fill it at `at` were sent again.
+    fn is_late(&self, at: Time) -> bool {
+        self.acknowledged.is_none() && (self.asked >= ASKED || apart(self.since, at) >= SWAPPED_FOR)
+    }
+
+    /// What is left of it where these bytes are there.
+    fn without(self, start: u64, end: u64) -> impl Iterator<Item = Self> {
+        let before = Self { end: self.end.min(start), ..self };
+        let after = Self { start: self.start.max(end), ..self };
+        [before, after].into_iter().filter(|hole| hole.start < hole.end)
+    }
 }
 
 impl Passed {
@@ -52,19 +72,48 @@ impl Passed {
                 end: start,
                 since: stretch.at,
                 acknowledged: is_had.then_some(stretch.at),
+                asked: 0,
             });
         }
-        let count = self.holes.len();
-        self.holes.retain(|hole| end <= hole.start || start >= hole.end);
-        let is_filling = self.holes.len() < count;
+        let is_filling = self.fill(start, end, stretch.at);
         self.seen = Some((seen.max(end), before.max(stretch.at)));
-        is_filling || end > seen
+        let is_new = is_filling || end > seen;
+        // A byte alone may be a question whether the peer lives (RFC 9293, 3.8.4).
+        if !is_new && length > 1 && acknowledged.is_none_or(|reached| reached < end) {
+            self.sum.again = self.sum.again.saturating_add(1);
+        }
+        is_new
+    }
+
+    /// Takes bytes for the holes that they fill, and says whether there were any.
+    fn fill(&mut self, start: u64, end: u64, at: Time) -> bool {
+        let is_of = |hole: &Hole| start < hole.end && hole.start < end;
+        if !self.holes.iter().any(is_of) {
+            return false;
+        }
+        let late = &mut self.sum.late;
+        let holes = std::mem::take(&mut self.holes).into_iter();
+        self.holes = holes
+            .flat_map(|hole| {
+                if is_of(&hole) && hole.is_late(at) {
+                    let filled = hole.end.min(end).saturating_sub(hole.start.max(start));
+                    *late = late.saturating_add(filled.div_ceil(FULL));
+                }
+                hole.without(start, end)
+            })
+            .take(HOLES_MAX)
+            .collect();
+        true
     }
 
     /// Takes an acknowledgement of all before `reached`.
     pub fn acknowledge(&mut self, reached: u64, at: Time) {
-        for hole in self.holes.iter_mut().filter(|hole| hole.end <= reached) {
-            hole.acknowledged.get_or_insert(at);
+        for hole in &mut self.holes {
+            if hole.end <= reached {
+                hole.acknowledged.get_or_insert(at);
+            } else if hole.start == reached {
+                hole.asked = hole.asked.saturating_add(1);
+            }
         }
     }
 
@@ -96,6 +145,8 @@ const SWAPPED_FOR: Span = Span::millis(20);
 const FORGOTTEN: Span = Span::seconds(10);
 /// Bytes of a full segment on Ethernet, time stamps included (RFC 9293, 3.7.1; RFC 7323, 3).
 const FULL: u64 = 1_448;
+/// So often the peer acknowledges the same where something is missing (RFC 5681, 3.2).
+const ASKED: u8 = 3;
 /// Holes at once in one direction.
 const HOLES_MAX: usize = 16;
 
@@ -132,10 +183,39 @@ mod tests {
         passed.acknowledge(100, Time(2_000_000));
         assert!(take(&mut passed, 200, 100, 100, Some(100)), "they were missing");
         passed.acknowledge(300, Time(201_000_000));
-        assert!(!take(&mut passed, 400, 200, 100, Some(100)), "they were not");
-        take(&mut passed, 401, 400, 100, Some(500));
-        take(&mut passed, 402, 300, 100, Some(500));
-        assert_eq!(sums(&mut passed, 900), (6, 0));
+        assert!(!take(&mut passed, 400, 200, 100, Some(300)), "they were not");
+        take(&mut passed, 401, 400, 100, Some(300));
+        take(&mut passed, 402, 300, 100, Some(300));
+        let sum = passed.sum(Time(900_000_000));
+        assert_eq!((sum.carrying, sum.unseen, sum.late, sum.again), (6, 0, 1, 0));
+    }
+
+    #[test]
+    fn what_the_peer_asks_for_thrice_was_lost_however_soon_it_comes() {
+        let late = |asked: usize| {
+            let mut passed = Passed::default();
+            take(&mut passed, 0, 0, 1_448, None);
+            take(&mut passed, 1, 4_344, 1_448, None);
+            (0..asked).for_each(|_| passed.acknowledge(1_448, Time(2_000_000)));
+            take(&mut passed, 3, 1_448, 1_448, Some(1_448));
+            take(&mut passed, 3, 2_896, 1_448, Some(1_448));
+            let sum = passed.sum(Time(900_000_000));
+            assert_eq!((sum.unseen, sum.again), (0, 0), "a hole is filled piece by piece");
+            sum.late
+        };
+        assert_eq!((late(2), late(3)), (0, 2));
+    }
+
+    #[test]
+    fn what_came_by_and_is_sent_again_unacknowledged_was_lost_behind_us() {
+        let mut passed = Passed::default();
+        take(&mut passed, 0, 0, 1_448, None);
+        take(&mut passed, 1, 1_448, 1_448, None);
+        assert!(!take(&mut passed, 200, 1_448, 1_448, Some(1_448)), "not new");
+        assert!(!take(&mut passed, 400, 0, 1_448, Some(2_896)), "what the peer has was sent in vain");
+        assert!(!take(&mut passed, 500, 2_895, 1, Some(2_895)), "a question whether he lives");
+        let sum = passed.sum(Time(900_000_000));
+        assert_eq!((sum.carrying, sum.unseen, sum.late, sum.again), (5, 0, 0, 1));
     }
 
     #[test]

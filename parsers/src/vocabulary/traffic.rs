@@ -47,4 +47,8 @@ pub struct Segments {
     pub carrying: u64,
     /// Segments that were never seen, and whose bytes the peer acknowledged.
     pub unseen: u64,
+    /// Segments that were missing, from the peer too, and came when they were sent again.
+    pub late: u64,
+    /// Segments that came by, were not acknowledged, and came by again.
+    pub again: u64,
 }

@@ -7,7 +7,9 @@
 //!                  Spanwatch                        in the mirror     yes                        no
 //! ```
 //!
-//! What TCP carries tells the mirror's share by itself: segments that the peer acknowledged and that were never seen.
+//! TCP tells by itself: segments that the peer acknowledged and that were never seen were lost in the mirror; what was missing
+//! and came when it was sent again, before us; what came by and was sent again without an acknowledgement, behind us. The
+//! mirror's share is counted of all that hosts say to one another, the others of those who send media.
 //!
 //! Source: facts (offline and switch), section 6; RFC 3550, 6.4 and A.3. Over several seconds, for both sides count at other
 //! moments. Where nobody reports, loss is told only of a stream that loses while others prove that
@@ -58,8 +60,17 @@ pub struct Losses {
 enum Id {
     /// Media over UDP.
     Stream(StreamId),
-    /// What one host sends another in TCP connections.
+    /// What one host sends another in TCP connections, as the mirror shows it.
     Carried(IpAddr, IpAddr),
+    /// The same, as it arrives.
+    SentAgain(IpAddr, IpAddr),
+}
+
+impl Id {
+    /// Whether what is missing of it is counted among all that is missing: else it is there already.
+    const fn is_of_all(self) -> bool {
+        !matches!(self, Self::SentAgain(..))
+    }
 }
 
 /// One that loses something, as of now.
@@ -74,8 +85,11 @@ impl Losses {
         seen: &Observation,
         second: &StreamActivity,
     ) {
-        // What TCP carries is sent again until it comes.
+        // What TCP carries is sent again until it comes: it is measured by that.
         if second.transport == StreamTransport::Interleaved {
+            if let Some(track) = self.tracks.get_mut(&Id::Carried(source_ip, second.destination)) {
+                track.is_media = true;
+            }
             return;
         }
         let id = Id::Stream(second.stream);
@@ -92,8 +106,14 @@ impl Losses {
         self.active.insert(id);
     }
 
-    /// Takes one second of what a host sent in a TCP connection.
-    pub fn carried(&mut self, source: Option<Number>, segments: Segments, seen: &Observation) {
+    /// Takes one second of what a host sent in a TCP connection; `is_camera` says whether all that it sends is media.
+    pub fn carried(
+        &mut self,
+        source: Option<Number>,
+        is_camera: bool,
+        segments: Segments,
+        seen: &Observation,
+    ) {
         let (Some(from), Some(to)) = (seen.subject.ip, seen.peer.ip) else { return };
         let id = Id::Carried(from, to);
         if !self.has_room(id) {
@@ -103,6 +123,17 @@ impl Losses {
         let track = self.tracks.entry(id).or_insert_with(begun);
         track.source = source.or(track.source);
         track.carried(segments, (seen.at, seen.cite));
+        let (is_media, first) = (track.is_media || is_camera, track.first);
+        self.active.insert(id);
+        let id = Id::SentAgain(from, to);
+        let is_lost = is_media && (segments.late > 0 || segments.again > 0);
+        if !self.tracks.contains_key(&id) && !(is_lost && self.has_room(id)) {
+            return;
+        }
+        let begun = || Box::new(Track::of_connections(source, (from, to), seen));
+        let track = self.tracks.entry(id).or_insert_with(begun);
+        (track.first, track.source) = (first, source.or(track.source));
+        track.sent_again(segments, (seen.at, seen.cite));
         self.active.insert(id);
     }
 
@@ -134,7 +165,7 @@ impl Losses {
         for id in std::mem::take(&mut self.active) {
             let Some(track) = self.tracks.get_mut(&id) else { continue };
             track.end(tick);
-            let second = track.second(tick);
+            let second = if id.is_of_all() { track.second(tick) } else { (0, 0) };
             (packets, lost) = (packets.saturating_add(second.0), lost.saturating_add(second.1));
             if track.is_suspect() {
                 self.suspects.insert(id);
@@ -422,8 +453,9 @@ impl Losses {
     fn are_others_sound(&self, suspects: &[Suspect], judged: &[Suspect]) -> bool {
         let source = |id: &Id| self.tracks.get(id).map(|track| track.source_ip);
         let senders: BTreeSet<IpAddr> = suspects.iter().filter_map(|(id, _)| source(id)).collect();
-        let of_them =
-            judged.iter().filter(|(id, _)| source(id).is_some_and(|source| senders.contains(&source)));
+        let of_them = judged
+            .iter()
+            .filter(|(id, _)| id.is_of_all() && source(id).is_some_and(|source| senders.contains(&source)));
         let (seen, missed) = of_them.fold((0_u64, 0_u64), |(seen, missed), (_, it)| {
             (seen.saturating_add(it.packets), missed.saturating_add(it.lost))
         });

@@ -154,11 +154,46 @@ fn what_was_acknowledged_and_never_seen_is_lost_in_the_mirror_and_no_stream_lose
     for _ in 0..60 {
         site.run(1, 2, |second, camera| if second > 30 && camera == 1 { (2, 2) } else { (0, 0) });
         for from in 3..6 {
-            let segments = Segments { carrying: 98, unseen: if site.second > 30 { 2 } else { 0 } };
-            site.losses.carried(None, segments, &site.seen(from, 9));
+            let segments = Segments {
+                carrying: 98,
+                unseen: if site.second > 30 { 2 } else { 0 },
+                ..Segments::default()
+            };
+            site.losses.carried(None, false, segments, &site.seen(from, 9));
         }
     }
     assert_eq!(site.found(), [(Place::Mirror, 3)]);
+}
+
+/// A minute and a half of a camera's TCP, from second 31 on with so many segments late and again in each of `seconds`.
+fn sending_again(late: u64, again: u64, seconds: i64) -> Site {
+    let mut site = Site::default();
+    for _ in 0..90 {
+        site.run(1, 2, |_, _| (0, 0));
+        let is_lossy = site.second > 30 && site.second <= 30 + seconds;
+        let lost = |count: u64| if is_lossy { count } else { 0 };
+        let segments =
+            Segments { carrying: 400, late: lost(late), again: lost(again), ..Segments::default() };
+        site.losses.carried(Some(Number(3)), true, segments, &site.seen(3, 9));
+        site.losses.carried(Some(Number(4)), false, segments, &site.seen(4, 9));
+    }
+    site
+}
+
+#[test]
+fn what_a_camera_sends_again_over_tcp_was_lost_before_us_or_behind() {
+    let cases: [(u64, u64, i64, &[(Place, usize)]); 6] = [
+        (8, 0, 30, &[(Place::Device, 1)]),
+        (0, 8, 30, &[(Place::Receiver, 1)]),
+        (8, 8, 30, &[(Place::Device, 1), (Place::Receiver, 1)]),
+        (1, 1, 30, &[]),
+        (8, 8, 3, &[]),
+        (0, 300, 30, &[]),
+    ];
+    for (late, again, seconds, expected) in cases {
+        let site = sending_again(late, again, seconds);
+        assert_eq!(site.found(), expected, "{late} late, {again} again, for {seconds} s");
+    }
 }
 
 #[test]

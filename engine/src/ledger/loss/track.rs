@@ -7,6 +7,8 @@
 //! at most      └──────── r0 … r1 ─────────┘        with the two in which they came
 //! ```
 //!
+//! Of TCP each second is a report: what is sent again is what the receiver misses.
+//!
 //! A receiver's count is cumulative and its reports come each 2 to 6 s (RFC 3550, 6.2 and 6.4.1), our sums once a
 //! second: only what lies outside both bounds is a difference.
 
@@ -43,8 +45,19 @@ pub struct Track {
     losses: VecDeque<(Time, Cite)>,
     /// The first and the last loss of those that came one soon after another.
     row: Option<(Time, Time)>,
-    /// What is missing here was acknowledged.
-    is_acknowledged: bool,
+    /// Where what is missing here was lost, if that is known without a report.
+    known: Option<Known>,
+    /// Whether media goes by it.
+    pub is_media: bool,
+}
+
+/// What TCP shows by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Its peer has what we miss.
+    Acknowledged,
+    /// Its peer missed it too, until it was sent again.
+    SentAgain,
 }
 
 /// What its receiver says of it.
@@ -58,6 +71,8 @@ struct Reports {
     /// Reports that wait for what comes after them, by the second's end.
     pending: VecDeque<(Time, (Time, Cite), ReceiverReport)>,
     intervals: VecDeque<Interval>,
+    /// What the second under way shows of TCP.
+    second: Option<Interval>,
     /// The last report of a loss.
     loss: Option<Report>,
 }
@@ -81,7 +96,7 @@ struct Base {
 }
 
 /// Between two reports.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Interval {
     tick: Time,
     seen: (Time, Cite),
@@ -100,6 +115,8 @@ pub struct Report {
     pub lost: u64,
     /// Of so many.
     pub expected: u64,
+    /// Whether he asked for them again and again (TCP), or counts them (RTCP).
+    pub is_tcp: bool,
 }
 
 /// What is held of a stream's last [`WINDOW`].
@@ -129,6 +146,8 @@ pub struct Judged {
     pub behind: usize,
     /// What we missed was acknowledged.
     pub is_acknowledged: bool,
+    /// What is missing was sent again, and counted so.
+    pub is_sent_again: bool,
 }
 
 impl Judged {
@@ -147,6 +166,9 @@ impl Judged {
         }
         if self.is_acknowledged {
             return Where::Mirror;
+        }
+        if self.is_sent_again {
+            return Where::Before;
         }
         if self.reports == 0 {
             return Where::Unsaid;
@@ -181,7 +203,8 @@ impl Judged {
     /// Whether he misses enough of what we saw.
     #[must_use]
     pub const fn is_behind(&self) -> bool {
-        self.behind >= REPORTS_MIN && is_loss(self.lost_behind(), self.expected)
+        let enough = if self.is_sent_again { SECONDS_MIN as usize } else { REPORTS_MIN };
+        self.behind >= enough && is_loss(self.lost_behind(), self.expected)
     }
 }
 
@@ -232,7 +255,8 @@ impl Track {
             reports: None,
             losses: VecDeque::new(),
             row: None,
-            is_acknowledged: false,
+            known: None,
+            is_media: false,
         }
     }
 
@@ -246,9 +270,24 @@ impl Track {
 
     /// Takes one second of a connection: what its peer acknowledged and we did not see.
     pub fn carried(&mut self, segments: Segments, seen: (Time, Cite)) {
-        self.is_acknowledged = true;
+        self.known = Some(Known::Acknowledged);
         let more = i64::try_from(segments.unseen).unwrap_or(i64::MAX);
         self.count((segments.carrying, more), false, seen);
+    }
+
+    /// Takes one second of the same connections: what was sent again.
+    pub fn sent_again(&mut self, segments: Segments, seen: (Time, Cite)) {
+        self.known = Some(Known::SentAgain);
+        let more = i64::try_from(segments.late).unwrap_or(i64::MAX);
+        self.count((segments.carrying, more), false, seen);
+        let reports = self.reports.get_or_insert_with(|| Box::new(Reports::by(self.destination)));
+        let interval = reports.second.get_or_insert(Interval { seen, ..Interval::default() });
+        interval.expected = interval.expected.saturating_add(segments.carrying);
+        // Who sends little else than the same again has no peer.
+        let again = if segments.again > segments.carrying / 2 { 0 } else { segments.again };
+        interval.reported = interval.reported.saturating_add(segments.late).saturating_add(again);
+        interval.at_least = interval.at_least.saturating_add(segments.late);
+        interval.at_most = interval.at_least;
     }
 
     fn count(&mut self, (packets, more): (u64, i64), is_cut: bool, (last, cite): (Time, Cite)) {
@@ -270,11 +309,7 @@ impl Track {
     /// Takes a report of its receiver.
     pub fn report(&mut self, report: &ReceiverReport, seen: &Observation) {
         let Some(by) = seen.subject.ip else { return };
-        let begun = || {
-            let (pending, intervals) = (VecDeque::new(), VecDeque::new());
-            Box::new(Reports { by, base: None, said: None, pending, intervals, loss: None })
-        };
-        let reports = self.reports.get_or_insert_with(begun);
+        let reports = self.reports.get_or_insert_with(|| Box::new(Reports::by(by)));
         // Of a group the first member's reports are followed.
         if reports.by == by {
             reports.said = Some((seen.at, seen.cite, *report));
@@ -303,7 +338,11 @@ impl Track {
     /// What is held of its last [`WINDOW`].
     #[must_use]
     pub fn judge(&self, tick: Time) -> Judged {
-        let mut judged = Judged { is_acknowledged: self.is_acknowledged, ..Judged::default() };
+        let mut judged = Judged {
+            is_acknowledged: self.known == Some(Known::Acknowledged),
+            is_sent_again: self.known == Some(Known::SentAgain),
+            ..Judged::default()
+        };
         let mut lost: i64 = 0;
         for bin in self.bins.iter().filter(|bin| tick - bin.tick < WINDOW && !bin.is_cut()) {
             lost = lost.saturating_add(bin.lost.into());
@@ -388,8 +427,20 @@ impl Track {
 }
 
 impl Reports {
+    fn by(by: IpAddr) -> Self {
+        let (pending, intervals) = (VecDeque::new(), VecDeque::new());
+        Self { by, base: None, said: None, pending, intervals, second: None, loss: None }
+    }
+
     /// Ends a second of a stream of which these seconds are kept.
     fn end(&mut self, tick: Time, bins: &VecDeque<Bin>) {
+        if let Some(second) = self.second.take() {
+            let Interval { seen, reported: lost, expected, .. } = second;
+            if lost > 0 {
+                self.loss = Some(Report { seen, lost, expected, is_tcp: true });
+            }
+            self.intervals.push_back(Interval { tick, ..second });
+        }
         while self.intervals.front().is_some_and(|interval| tick - interval.tick > WINDOW) {
             self.intervals.pop_front();
         }
@@ -429,7 +480,7 @@ impl Reports {
         let at_least = sum(&mut between.filter(|bin| bin.tick > base.tick && bin.tick < tick));
         let reported = u64::from(now.lost.saturating_sub(base.lost).unsigned_abs());
         if reported > 0 {
-            self.loss = Some(Report { seen, lost: reported, expected });
+            self.loss = Some(Report { seen, lost: reported, expected, is_tcp: false });
         }
         self.intervals.reserve_exact(1);
         self.intervals.push_back(Interval { tick, seen, expected, reported, at_least, at_most });
@@ -438,7 +489,7 @@ impl Reports {
     fn forget(&mut self) {
         self.intervals.clear();
         self.pending.clear();
-        (self.base, self.said) = (None, None);
+        (self.base, self.said, self.second) = (None, None, None);
     }
 }
 
