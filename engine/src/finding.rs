@@ -98,6 +98,23 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All.
+    pub const ALL: [Self; 13] = [
+        Self::Device,
+        Self::DeviceRestart,
+        Self::Recorder,
+        Self::Service,
+        Self::Power,
+        Self::Switch,
+        Self::Uplink,
+        Self::Link,
+        Self::NetworkPath,
+        Self::Dhcp,
+        Self::AddressConflict,
+        Self::Mirror,
+        Self::Unknown,
+    ];
+
     /// The contract's word.
     #[must_use]
     pub const fn name(self) -> &'static str {

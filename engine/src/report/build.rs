@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use spanwatch_parsers::{MediaProfile, Outcome, StreamTransport, Text, Time, TlsRole};
 
+use super::picture::{Picture, Pictures};
 use super::time::{Stamp, rfc3339, rfc3339_of_seconds};
 use super::{
     Alternative, Attachment, Blind, Capture, CaptureCounts, CaptureInput, Certificate, DataList, Decimal,
@@ -103,10 +104,21 @@ pub fn report(mut ledger: Ledger, run: &Run) -> Report {
 /// capture make.
 #[must_use]
 pub fn findings(ledger: &Ledger, now: Time) -> Vec<Finding> {
+    tick(ledger, now, None).0
+}
+
+/// The same, and what became of devices since `pictures` were last asked: so many to be told anew at most.
+#[must_use]
+pub fn tick(
+    ledger: &Ledger,
+    now: Time,
+    pictures: Option<(&mut Pictures, usize)>,
+) -> (Vec<Finding>, Vec<(u32, Picture)>) {
     let mut claims = ledger.findings(now);
     claims.sort_by(|a, b| (a.severity, a.first_seen, &a.id).cmp(&(b.severity, b.first_seen, &b.id)));
-    let ids = if claims.is_empty() { BTreeMap::new() } else { ids(ledger) };
-    claims.iter().map(|claim| finding(claim, &ids)).collect()
+    let ids = if claims.is_empty() && pictures.is_none() { BTreeMap::new() } else { ids(ledger) };
+    let told = pictures.map(|(pictures, room)| pictures.since(ledger, &claims, &ids, (now, room)));
+    (claims.iter().map(|claim| finding(claim, &ids)).collect(), told.unwrap_or_default())
 }
 
 /// How many devices are in which state, as of `now`.
@@ -204,7 +216,7 @@ fn capture_input(input: &Input) -> CaptureInput {
     }
 }
 
-fn device(
+pub(super) fn device(
     ledger: &Ledger,
     claims: &[finding::Finding],
     number: Number,

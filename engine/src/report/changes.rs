@@ -24,6 +24,12 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// Goes on where another left off, which last told these.
+    #[must_use]
+    pub fn resumed(told: impl IntoIterator<Item = Finding>) -> Self {
+        Self { told: told.into_iter().map(|finding| (finding.id.clone(), finding)).collect() }
+    }
+
     /// Compares with all `findings` as they are, and gives what became of them: in their order, those withdrawn last.
     pub fn since(&mut self, findings: Vec<Finding>) -> Vec<Change> {
         let mut before = std::mem::take(&mut self.told);
@@ -84,6 +90,13 @@ mod tests {
         assert_eq!(told(&changes.since(vec![revised, open("b")])), [("revised", "a")]);
         let ended = Finding { owner: "it", ended: Some("later".to_owned()), ..open("a") };
         assert_eq!(told(&changes.since(vec![ended])), [("ended", "a"), ("withdrawn", "b")]);
+    }
+
+    #[test]
+    fn who_goes_on_for_another_tells_nothing_twice() {
+        let mut changes = Changes::resumed([open("a"), open("b")]);
+        let ended = Finding { ended: Some("later".to_owned()), ..open("b") };
+        assert_eq!(told(&changes.since(vec![open("a"), ended])), [("ended", "b")]);
     }
 
     #[test]

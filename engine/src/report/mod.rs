@@ -13,6 +13,8 @@ pub mod json;
 pub mod jsonl;
 pub mod mirror_check;
 pub mod mirror_manuals;
+pub mod picture;
+pub mod revive;
 pub mod table;
 #[cfg(test)]
 mod test;
