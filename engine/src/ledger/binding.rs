@@ -60,7 +60,7 @@ impl Ledger {
         self.merged(bound);
         self.witnessed(mac, ip, strength_of(by), seen);
         if is_new && bound.is_some() {
-            self.name_by_oui(mac, seen);
+            self.name_by_mac(mac, seen);
         }
     }
 

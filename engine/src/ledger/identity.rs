@@ -37,6 +37,20 @@ pub enum Attribute {
 }
 
 impl Attribute {
+    /// All.
+    pub const ALL: [Self; 10] = [
+        Self::Kind,
+        Self::Vendor,
+        Self::Model,
+        Self::Firmware,
+        Self::Hardware,
+        Self::Serial,
+        Self::Name,
+        Self::Hostname,
+        Self::Location,
+        Self::Asset,
+    ];
+
     /// The report's name for it.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -11,6 +11,7 @@ pub mod identity;
 mod incidents;
 pub mod inventory;
 pub mod loss;
+pub mod memory;
 mod origins;
 pub mod refusals;
 pub mod session;
@@ -44,6 +45,7 @@ use directory::{Directory, Number, is_device_address, is_site_address};
 use identity::{Attribute, Sight};
 use inventory::Inventory;
 use loss::Losses;
+use memory::Memory;
 use refusals::Refusals;
 use session::Sessions;
 use starts::Strangers;
@@ -122,6 +124,8 @@ pub struct Ledger {
     refused: Refusals,
     /// What watches for one kind each.
     detectors: Vec<Box<dyn Detector>>,
+    /// What an earlier run knew.
+    memory: Arc<Memory>,
     now: Time,
 }
 
@@ -161,6 +165,7 @@ impl Ledger {
             opened_as: Vec::new(),
             refused: Refusals::default(),
             detectors: detectors::ALL.iter().filter_map(|kind| kind.start).map(|start| start()).collect(),
+            memory: Arc::default(),
             now: Time::MIN,
         }
     }
@@ -176,6 +181,25 @@ impl Ledger {
     pub fn listed(mut self, inventory: Arc<Inventory>) -> Self {
         self.directory.listed(inventory);
         self
+    }
+
+    /// The same, still empty, with what an earlier run knew.
+    #[must_use]
+    pub fn remembering(self, memory: Arc<Memory>) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// Since when a device has been heard: one that the report calls so, by its MAC or its address.
+    #[must_use]
+    pub fn heard_since(&self, id: &str) -> Option<Time> {
+        let id = id.trim_end_matches('+');
+        let (name, vlan) = id.split_once('@').map_or((id, None), |(ip, vlan)| (ip, vlan.parse().ok()));
+        let number = match name.parse() {
+            Ok(ip) => self.directory.find_ip(ip, vlan),
+            Err(_) => self.directory.find_mac(Mac::from_text(name.as_bytes())?),
+        };
+        let device = self.directory.device(number?)?;
+        (device.packets > 0).then_some(device.first_seen)
     }
 
     /// Takes the next observation.
@@ -582,9 +606,12 @@ impl Ledger {
         self.directory.device(number).is_some_and(|device| device.is_router)
     }
 
-    fn name_by_oui(&mut self, mac: Mac, seen: &Observation) {
-        let Some(vendor) = self.fingerprints.vendor_of(mac) else { return };
+    /// Names what is known of a MAC that was not known before: what an earlier run knew, and its maker.
+    fn name_by_mac(&mut self, mac: Mac, seen: &Observation) {
         let Some(number) = self.directory.find_mac(mac) else { return };
+        let memory = Arc::clone(&self.memory);
+        memory.of(mac).for_each(|sight| self.directory.learn(number, sight.clone()));
+        let Some(vendor) = self.fingerprints.vendor_of(mac) else { return };
         let by = ("mac.oui", BY_OUI);
         let sight = Sight::outright(Attribute::Vendor, vendor.into(), by, (seen.at, seen.cite));
         self.directory.learn(number, sight);
@@ -678,7 +705,7 @@ impl Ledger {
         let is_new = self.directory.find_mac(mac).is_none();
         let number = self.directory.mac_or_add(mac, seen.at);
         if is_new {
-            self.name_by_oui(mac, seen);
+            self.name_by_mac(mac, seen);
         }
         number
     }

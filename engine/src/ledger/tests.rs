@@ -261,3 +261,32 @@ fn silence_told_while_it_lasts_leads_to_what_silence_told_in_the_end_does() {
     assert!(at_the_end.contains("The mirror port was silent"), "{at_the_end}");
     assert_eq!(told(&[52, 53, 54]), at_the_end);
 }
+
+#[test]
+fn who_is_heard_again_is_remembered_and_a_fresh_word_outweighs_the_old_one() {
+    let mut memory = Memory::default();
+    let mut remember = |attribute, value, source| {
+        let at = second(1);
+        memory.add(CAMERA, memory::Witness { attribute, value, strength: 85, source, at });
+    };
+    remember("name", "Gate", "onvif");
+    remember("firmware", "1.0", "onvif");
+    remember("mac", "02:00:00:00:00:0a", "arp");
+    let mut ledger = ledger().remembering(Arc::new(memory));
+    assert_eq!(ledger.heard_since("02:00:00:00:00:0a"), None, "nobody was heard yet");
+    assert_eq!(ledger.directory.devices().count(), 0);
+    ledger.observe(&claimed(second(9), CAMERA));
+    ledger.observe(&heard(second(9), CAMERA, IP));
+    assert_eq!(ledger.heard_since("02:00:00:00:00:0a"), Some(second(9)));
+    assert_eq!(ledger.heard_since(&IP.to_string()), Some(second(9)));
+    let best = |ledger: &Ledger, attribute| {
+        let device = ledger.directory.device(ledger.directory.find_mac(CAMERA).unwrap()).unwrap();
+        let (value, sure) = device.identity.best(attribute).unwrap();
+        (value.as_str().to_owned(), sure)
+    };
+    assert_eq!(best(&ledger, Attribute::Name), ("Gate".to_owned(), 42));
+    let subject = Party { mac: Some(CAMERA), ip: Some(IP), ..Party::default() };
+    let updated = Fact::Attribute { key: Key::Firmware, value: "2.0".into() };
+    ledger.observe(&said(second(10), subject, updated));
+    assert_eq!(best(&ledger, Attribute::Firmware), ("2.0".to_owned(), 85));
+}
