@@ -1,7 +1,8 @@
 //! What makes an appliance of the engine: where records go.
 //!
-//! So far there are its [`config`] and its [`outputs`]; the store and the web pages get rooms of
-//! their own beside it.
+//! There are its [`config`], its [`outputs`] and its [`store`]; the web pages get a room of
+//! their own beside them.
 
 pub mod config;
 pub mod outputs;
+pub mod store;

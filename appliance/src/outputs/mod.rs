@@ -14,7 +14,7 @@ pub mod metrics;
 mod queue;
 mod syslog;
 #[cfg(test)]
-mod test;
+pub(crate) mod test;
 mod tls;
 mod webhook;
 

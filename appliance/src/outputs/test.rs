@@ -9,7 +9,7 @@ use spanwatch_parsers::Time;
 use super::Message;
 
 /// A finding on a switch.
-pub(super) fn finding(severity: &'static str) -> Finding {
+pub(crate) fn finding(severity: &'static str) -> Finding {
     Finding {
         id: "4dfc782a684a1893".to_owned(),
         kind: "devices-offline-together",

@@ -1,0 +1,313 @@
+//! What a store holds, for who reads it: [`Reader`]. It sees what was written when it asks, and is in nobody's way.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use spanwatch_engine::ledger::memory::{Memory, Witness};
+use spanwatch_engine::report::time;
+use spanwatch_parsers::{Mac, Time};
+
+use super::{Rules, Trouble, connect, file, schema};
+
+/// A connection that only reads.
+#[derive(Debug)]
+pub struct Reader {
+    db: Connection,
+}
+
+/// A device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct DeviceRow {
+    /// Its row, which it keeps for good.
+    pub row: i64,
+    /// Its id in the report: its MAC, else its address.
+    pub id: String,
+    pub kind: String,
+    /// `online`, `offline` or `unknown`; of who was not heard since the watch began, the last.
+    pub state: String,
+    pub first_seen: Time,
+    pub last_seen: Time,
+    /// An object of the report's `devices`, as JSON.
+    pub document: String,
+}
+
+/// A finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct FindingRow {
+    pub id: String,
+    pub kind: String,
+    pub severity: String,
+    pub owner: String,
+    pub title: String,
+    pub first_seen: Time,
+    pub last_seen: Time,
+    pub ended: Option<Time>,
+    pub withdrawn: Option<Time>,
+    pub count: u64,
+    /// `new`, `acknowledged`, `in-progress`, `resolved`, `suppressed` or `false-positive`.
+    pub status: String,
+    pub status_at: Time,
+    pub status_by: String,
+    pub reason: Option<String>,
+    pub expires: Option<Time>,
+    /// How often it came again after it was resolved.
+    pub reopened: u64,
+    /// An object of the report's `findings`, as JSON.
+    pub document: String,
+}
+
+/// For how long something held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Interval {
+    pub since: Time,
+    /// `None` where it still holds.
+    pub until: Option<Time>,
+    /// A state; an address; an attribute's value.
+    pub what: String,
+    /// The cause of a state; an attribute's name.
+    pub of: Option<String>,
+}
+
+/// What somebody did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct AuditRow {
+    pub at: Time,
+    /// `spanwatch` where nobody did.
+    pub who: String,
+    pub what: String,
+    pub finding: Option<String>,
+    pub before: Option<String>,
+    pub after: Option<String>,
+    pub note: Option<String>,
+}
+
+impl Reader {
+    pub(super) fn open(dir: &Path) -> Result<Self, Trouble> {
+        if !file(dir).exists() {
+            return Err(Trouble::Missing);
+        }
+        let db = connect(dir, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        if !schema::is_present(&db)? {
+            return Err(Trouble::Missing);
+        }
+        Ok(Self { db })
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Trouble> {
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.query_map(values, read)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Devices in the report's order; `after` the one with this id, so many at most.
+    ///
+    /// # Errors
+    /// SQLite's, as of all that follow.
+    pub fn devices(&self, after: &str, limit: u32) -> Result<Vec<DeviceRow>, Trouble> {
+        let sql = "SELECT id, name, kind, state, first_seen, last_seen, document FROM devices
+             JOIN documents ON device = id WHERE merged_into IS NULL AND name > ?1 ORDER BY name LIMIT ?2";
+        self.all(sql, params![after, limit], device)
+    }
+
+    /// A device by its id in the report.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn device(&self, id: &str) -> Result<Option<DeviceRow>, Trouble> {
+        let sql = "SELECT id, name, kind, state, first_seen, last_seen, document FROM devices
+             JOIN documents ON device = id WHERE merged_into IS NULL AND name = ?1";
+        Ok(self.all(sql, [id], device)?.into_iter().next())
+    }
+
+    /// When a device was online, offline or unknown; the oldest first.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn availability(&self, row: i64) -> Result<Vec<Interval>, Trouble> {
+        let sql = "SELECT since, until, state, cause FROM availability WHERE device = ?1 ORDER BY since";
+        self.all(sql, [row], interval)
+    }
+
+    /// Which addresses a device had.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn addresses(&self, row: i64) -> Result<Vec<Interval>, Trouble> {
+        let sql = "SELECT since, until, ip, NULL FROM addresses WHERE device = ?1 ORDER BY since, ip";
+        self.all(sql, [row], interval)
+    }
+
+    /// What a device was taken for: kind, vendor, model, firmware, serial, name, hostname, and where it hung.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn attributes(&self, row: i64) -> Result<Vec<Interval>, Trouble> {
+        let sql = "SELECT since, until, value, attribute FROM attributes WHERE device = ?1 ORDER BY since, attribute";
+        self.all(sql, [row], interval)
+    }
+
+    /// Findings, the worst first; those that are over only where they are asked for.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn findings(&self, with_past: bool) -> Result<Vec<FindingRow>, Trouble> {
+        let sql = "SELECT id, kind, severity, owner, title, first_seen, last_seen, ended, withdrawn, count, status, status_at,
+             status_by, reason, expires, reopened, document FROM findings
+             WHERE ?1 OR withdrawn IS NULL AND (ended IS NULL OR status IN ('new', 'acknowledged', 'in-progress'))
+             ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END,
+             first_seen, id";
+        self.all(sql, [with_past], finding)
+    }
+
+    /// The finding whose id begins so; `None` where there is none, or several.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn finding(&self, id: &str) -> Result<Option<FindingRow>, Trouble> {
+        let sql = "SELECT id, kind, severity, owner, title, first_seen, last_seen, ended, withdrawn, count, status, status_at,
+             status_by, reason, expires, reopened, document FROM findings WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2";
+        let mut found = self.all(sql, [id], finding)?;
+        Ok(if found.len() == 1 { found.pop() } else { None })
+    }
+
+    /// Who did what, the latest first; of one finding where one is given.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn audit(&self, finding: Option<&str>, limit: u32) -> Result<Vec<AuditRow>, Trouble> {
+        let sql = "SELECT at, who, what, finding, before, after, note FROM audit
+             WHERE ?1 IS NULL OR finding = ?1 ORDER BY id DESC LIMIT ?2";
+        self.all(sql, params![finding, limit], |row| {
+            Ok(AuditRow {
+                at: Time(row.get(0)?),
+                who: row.get(1)?,
+                what: row.get(2)?,
+                finding: row.get(3)?,
+                before: row.get(4)?,
+                after: row.get(5)?,
+                note: row.get(6)?,
+            })
+        })
+    }
+
+    /// When a watch was there: from when, and until when as far as is known.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn watched(&self) -> Result<Vec<(Time, Time)>, Trouble> {
+        let times = |row: &Row<'_>| Ok((Time(row.get(0)?), Time(row.get(1)?)));
+        self.all("SELECT began, until FROM sessions ORDER BY id", [], times)
+    }
+
+    /// Changes whenever something was written by anybody else.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn version(&self) -> Result<i64, Trouble> {
+        Ok(self.db.pragma_query_value(None, "data_version", |row| row.get(0))?)
+    }
+}
+
+fn device(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
+    Ok(DeviceRow {
+        row: row.get(0)?,
+        id: row.get(1)?,
+        kind: row.get(2)?,
+        state: row.get(3)?,
+        first_seen: Time(row.get(4)?),
+        last_seen: Time(row.get(5)?),
+        document: row.get(6)?,
+    })
+}
+
+fn interval(row: &Row<'_>) -> rusqlite::Result<Interval> {
+    Ok(Interval {
+        since: Time(row.get(0)?),
+        until: row.get::<_, Option<i64>>(1)?.map(Time),
+        what: row.get(2)?,
+        of: row.get(3)?,
+    })
+}
+
+fn finding(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
+    let time = |at| row.get::<_, Option<i64>>(at).map(|it| it.map(Time));
+    Ok(FindingRow {
+        id: row.get(0)?,
+        kind: row.get(1)?,
+        severity: row.get(2)?,
+        owner: row.get(3)?,
+        title: row.get(4)?,
+        first_seen: Time(row.get(5)?),
+        last_seen: Time(row.get(6)?),
+        ended: time(7)?,
+        withdrawn: time(8)?,
+        count: row.get::<_, i64>(9)?.unsigned_abs(),
+        status: row.get(10)?,
+        status_at: Time(row.get(11)?),
+        status_by: row.get(12)?,
+        reason: row.get(13)?,
+        expires: time(14)?,
+        reopened: row.get::<_, i64>(15)?.unsigned_abs(),
+        document: row.get(16)?,
+    })
+}
+
+/// Whom nobody is to be told of.
+pub(super) fn rules(db: &Connection) -> Result<Rules, Trouble> {
+    let sql = "SELECT id, kind, subject, status, expires FROM findings WHERE status IN ('suppressed', 'false-positive')";
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut rules = Rules::default();
+    while let Some(row) = rows.next()? {
+        let until = row.get::<_, Option<i64>>(4)?.map_or(Time(i64::MAX), Time);
+        rules.findings.insert(row.get(0)?, until);
+        if row.get::<_, String>(3)? == "suppressed" {
+            let of = rules.subjects.entry((row.get(1)?, row.get(2)?)).or_insert(until);
+            *of = (*of).max(until);
+        }
+    }
+    Ok(rules)
+}
+
+/// Who devices are, for the next run.
+pub(super) fn memory(db: &Connection) -> Result<Memory, Trouble> {
+    let sql = "SELECT mac, document FROM devices JOIN documents ON device = id
+         WHERE mac IS NOT NULL AND merged_into IS NULL ORDER BY last_seen DESC";
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut memory = Memory::default();
+    while let Some(row) = rows.next()? {
+        let (mac, document): (String, String) = (row.get(0)?, row.get(1)?);
+        let Some(mac) = Mac::from_text(mac.as_bytes()) else { continue };
+        let Ok(device) = serde_json::from_str::<serde_json::Value>(&document) else { continue };
+        for it in device["identity"].as_array().into_iter().flatten() {
+            let text = |key: &str| it[key].as_str().unwrap_or_default();
+            let share = it["confidence"].as_f64().unwrap_or_default().clamp(0.0, 1.0);
+            memory.add(
+                mac,
+                Witness {
+                    attribute: text("attribute"),
+                    value: text("value"),
+                    strength: (share * 100.0).round() as u8,
+                    source: text("source"),
+                    at: time::parse(text("time")).unwrap_or_default(),
+                },
+            );
+        }
+    }
+    Ok(memory)
+}
+
+/// The status of a finding, and whether it is over.
+pub(super) fn status(db: &Connection, id: &str) -> Result<Option<(String, bool)>, Trouble> {
+    let sql = "SELECT status, coalesce(ended, withdrawn) IS NOT NULL FROM findings WHERE id = ?1";
+    Ok(db.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+}

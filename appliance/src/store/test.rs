@@ -1,0 +1,359 @@
+//! A store in a folder of its own, and what is told to it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use std::{fs, process};
+
+use rusqlite::Connection;
+use spanwatch_engine::report::picture::Picture;
+use spanwatch_engine::report::time::{Stamp, rfc3339};
+use spanwatch_engine::report::{Decimal, Device, Finding, History, Service};
+use spanwatch_parsers::Time;
+
+use super::act::{Act, act};
+use super::*;
+use crate::outputs::test as outputs;
+
+pub(super) fn at(second: i64) -> Time {
+    Time(second * SECOND)
+}
+
+/// A camera that has been online since the first second.
+pub(super) fn device(last: u8) -> Device {
+    let mac = format!("02:00:00:00:00:{last:02x}");
+    Device {
+        id: mac.clone(),
+        aliases: vec![],
+        mac: Some(mac),
+        ips: vec![format!("192.0.2.{last}")],
+        vlans: vec![],
+        kind: "camera".to_owned(),
+        vendor: Some("Axis".to_owned()),
+        model: None,
+        firmware: None,
+        serial: None,
+        name: None,
+        hostname: None,
+        confidence: Decimal::confidence(50),
+        role: None,
+        identity: vec![],
+        services: vec![Service {
+            transport: "tcp",
+            port: 554,
+            protocol: "rtsp",
+            first_seen: Stamp(at(1)),
+            last_seen: Stamp(at(1)),
+        }],
+        state: "online",
+        history: vec![history(1, None, "online")],
+        switch: None,
+        inventory: None,
+        tls: vec![],
+        profiles: vec![],
+        first_seen: Stamp(at(1)),
+        last_seen: Stamp(at(1)),
+        packets: 1,
+        bytes: 100,
+    }
+}
+
+pub(super) fn history(from: i64, to: Option<i64>, state: &'static str) -> History {
+    History { from: rfc3339(at(from)), to: to.map(|to| rfc3339(at(to))), state, cause: None }
+}
+
+pub(super) fn finding(id: &str) -> Finding {
+    Finding { id: id.to_owned(), ..outputs::finding("critical") }
+}
+
+pub(super) fn of_kind(id: &str, kind: &'static str, category: &'static str) -> Finding {
+    Finding { kind, category, ..finding(id) }
+}
+
+/// A folder that is removed with the test.
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("spanwatch-store-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    fn open(&self, second: i64) -> (Store, Held) {
+        self.with(Limits::default(), second)
+    }
+
+    fn with(&self, limits: Limits, second: i64) -> (Store, Held) {
+        let say: Say = Arc::new(|what| eprintln!("{what}"));
+        Store::open(&self.0, limits, at(second), &say).unwrap()
+    }
+
+    fn reader(&self) -> Reader {
+        Store::open_reader(&self.0).unwrap()
+    }
+
+    /// One number that SQL gives.
+    fn count(&self, sql: &str) -> i64 {
+        Connection::open(file(&self.0)).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn is(device: Device) -> Picture {
+    Picture::Is(Box::new(device))
+}
+
+fn end(store: Store) {
+    assert!(store.finish(PATIENT), "all is written");
+}
+
+const PATIENT: Duration = Duration::from_secs(60);
+
+fn states(reader: &Reader, id: &str) -> Vec<(i64, Option<i64>, String)> {
+    let row = reader.device(id).unwrap().unwrap().row;
+    let times = reader.availability(row).unwrap().into_iter();
+    times.map(|it| (it.since.0 / SECOND, it.until.map(|at| at.0 / SECOND), it.what)).collect()
+}
+
+fn state(from: i64, to: Option<i64>, what: &str) -> (i64, Option<i64>, String) {
+    (from, to, what.to_owned())
+}
+
+#[test]
+fn what_is_told_can_be_read() {
+    let folder = Folder::new();
+    assert!(matches!(Store::open_reader(&folder.0), Err(Trouble::Missing)));
+    let (mut store, held) = folder.open(1);
+    assert!(held.findings.is_empty() && held.left.is_none());
+    store.take(at(2), vec![(0, is(device(7)))], &[finding("a")]);
+    end(store);
+    let reader = folder.reader();
+    let devices = reader.devices("", 10).unwrap();
+    assert_eq!(devices.len(), 1);
+    assert_eq!((devices[0].id.as_str(), devices[0].state.as_str()), ("02:00:00:00:00:07", "online"));
+    assert!(devices[0].document.contains("\"vendor\":\"Axis\""));
+    let row = devices[0].row;
+    assert_eq!(reader.addresses(row).unwrap()[0].what, "192.0.2.7");
+    let attributes: Vec<_> = reader.attributes(row).unwrap().into_iter().map(|it| it.what).collect();
+    assert_eq!(attributes, ["camera", "Axis"]);
+    let findings = reader.findings(false).unwrap();
+    assert_eq!((findings.len(), findings[0].status.as_str()), (1, "new"));
+    assert_eq!(reader.watched().unwrap(), [(at(1), at(2))]);
+}
+
+#[test]
+fn devices_keep_their_rows_and_the_time_away_is_unknown() {
+    let folder = Folder::new();
+    let (mut store, _) = folder.open(1);
+    store.take(at(5), vec![(0, is(device(7))), (1, is(device(8)))], &[]);
+    end(store);
+    let rows = |reader: &Reader| reader.devices("", 9).unwrap().iter().map(|it| it.row).collect::<Vec<_>>();
+    let before = rows(&folder.reader());
+    let (mut store, held) = folder.open(100);
+    assert_eq!(held.left, Some(at(5)));
+    // Another number, the same device.
+    let back =
+        Device { history: vec![history(103, None, "online")], first_seen: Stamp(at(103)), ..device(8) };
+    store.take(at(104), vec![(0, is(back))], &[]);
+    end(store);
+    let reader = folder.reader();
+    assert_eq!(rows(&reader), before);
+    assert_eq!(
+        states(&reader, "02:00:00:00:00:07"),
+        [state(1, Some(5), "online"), state(5, None, "unknown")]
+    );
+    assert_eq!(
+        states(&reader, "02:00:00:00:00:08"),
+        [state(1, Some(5), "online"), state(5, Some(103), "unknown"), state(103, None, "online")]
+    );
+    assert_eq!(reader.device("02:00:00:00:00:07").unwrap().unwrap().state, "unknown");
+    assert_eq!(reader.device("02:00:00:00:00:08").unwrap().unwrap().first_seen, at(1));
+}
+
+#[test]
+fn what_turns_out_otherwise_is_written_anew_and_what_was_before_stays() {
+    let folder = Folder::new();
+    let (mut store, _) = folder.open(1);
+    store.take(at(2), vec![(0, is(device(7)))], &[]);
+    store.wait(at(2));
+    let gone = vec![history(1, Some(9), "online"), history(9, None, "offline")];
+    let gone = Device { history: gone, firmware: Some("1".to_owned()), state: "offline", ..device(7) };
+    store.take(at(20), vec![(0, is(gone))], &[]);
+    end(store);
+    let reader = folder.reader();
+    assert_eq!(
+        states(&reader, "02:00:00:00:00:07"),
+        [state(1, Some(9), "online"), state(9, None, "offline")]
+    );
+    let (mut store, _) = folder.open(30);
+    let new =
+        Device { history: vec![history(31, None, "online")], firmware: Some("2".to_owned()), ..device(7) };
+    store.take(at(32), vec![(5, is(new))], &[]);
+    end(store);
+    let row = reader.device("02:00:00:00:00:07").unwrap().unwrap().row;
+    let firmware =
+        reader.attributes(row).unwrap().into_iter().filter(|it| it.of.as_deref() == Some("firmware"));
+    let firmware: Vec<_> = firmware.map(|it| (it.what, it.until.is_some())).collect();
+    assert_eq!(firmware, [("1".to_owned(), true), ("2".to_owned(), false)]);
+}
+
+#[test]
+fn who_was_known_by_his_address_becomes_who_has_the_mac() {
+    let folder = Folder::new();
+    let (mut store, _) = folder.open(1);
+    let nameless = Device { id: "192.0.2.7".to_owned(), mac: None, ..device(7) };
+    store.take(at(2), vec![(0, is(nameless))], &[]);
+    end(store);
+    let (mut store, _) = folder.open(3);
+    store.take(at(4), vec![(0, is(device(7)))], &[]);
+    let other = Device { id: "192.0.2.9".to_owned(), mac: None, ..device(9) };
+    store.take(at(4), vec![(1, is(other))], &[]);
+    store.wait(at(4));
+    store.take(at(5), vec![(1, Picture::Gone), (2, is(device(9)))], &[]);
+    end(store);
+    let ids: Vec<_> = folder.reader().devices("", 9).unwrap().into_iter().map(|it| it.id).collect();
+    assert_eq!(ids, ["02:00:00:00:00:07", "02:00:00:00:00:09"]);
+    assert_eq!(folder.count("SELECT count(*) FROM devices WHERE merged_into IS NOT NULL"), 1);
+}
+
+#[test]
+fn a_finding_lives() {
+    let folder = Folder::new();
+    let (mut store, _) = folder.open(1);
+    let weakness = of_kind("a1", "telnet-open", "weakness");
+    let seen = |second| Finding { last_seen: rfc3339(at(second)), count: 2, ..weakness.clone() };
+    store.take(at(2), vec![], &[weakness.clone(), finding("b1")]);
+    end(store);
+    let by = |second| ("jo", at(second));
+    let status = || {
+        let all = folder.reader().findings(true).unwrap().into_iter();
+        all.map(|it| format!("{} {} {}", it.id, it.status, it.reopened)).collect::<Vec<_>>()
+    };
+    assert_eq!(act(&folder.0, "a", &Act::Acknowledge, by(1_795_399_998), None).unwrap().1, "new");
+    act(&folder.0, "a", &Act::Begin, by(1_795_399_999), None).unwrap();
+    act(&folder.0, "a", &Act::Resolve, by(1_795_400_000), Some("switched off")).unwrap();
+    assert!(act(&folder.0, "c", &Act::Resolve, by(5), None).is_err());
+    assert!(act(&folder.0, "b", &Act::FalsePositive, by(5), None).is_err(), "it needs a reason");
+    assert!(act(&folder.0, "b", &Act::Suppress { until: at(5) }, by(5), Some("x")).is_err());
+    assert_eq!(status(), ["a1 resolved 0", "b1 new 0"]);
+    // It is seen again, and the outage ends.
+    let (mut store, _) = folder.open(1_795_400_010);
+    let ended = Finding { ended: Some(rfc3339(at(9))), ..finding("b1") };
+    store.take(at(1_795_400_011), vec![], &[seen(1_795_400_011), ended]);
+    end(store);
+    assert_eq!(status(), ["a1 new 1", "b1 resolved 0"]);
+    let audit = folder.reader().audit(Some("a1"), 9).unwrap().into_iter();
+    let audit: Vec<_> = audit.map(|it| (it.who, it.what, it.note)).collect();
+    let said = |who: &str, what: &str, note: Option<&str>| {
+        (who.to_owned(), what.to_owned(), note.map(str::to_owned))
+    };
+    assert_eq!(
+        audit,
+        [
+            said("spanwatch", "reopened", None),
+            said("jo", "resolved", Some("switched off")),
+            said("jo", "in-progress", None),
+            said("jo", "acknowledged", None)
+        ]
+    );
+}
+
+#[test]
+fn what_is_suppressed_is_so_of_its_like_until_it_expires() {
+    let folder = Folder::new();
+    let (mut store, _) = folder.open(1);
+    store.take(at(2), vec![], &[finding("a")]);
+    end(store);
+    act(&folder.0, "a", &Act::Suppress { until: at(500) }, ("jo", at(3)), Some("works on the roof")).unwrap();
+    let (mut store, held) = folder.open(4);
+    let rules = store.rules();
+    assert!(rules.is_quiet(&finding("a"), at(5)) && !rules.is_quiet(&finding("a"), at(500)));
+    assert!(rules.is_quiet(&finding("b"), at(5)) && !rules.is_quiet(&of_kind("b", "boot-loop", ""), at(5)));
+    assert_eq!(held.findings.len(), 1);
+    store.take(at(5), vec![], &[finding("a"), finding("b")]);
+    end(store);
+    let all = |reader: &Reader| {
+        let all = reader.findings(true).unwrap().into_iter();
+        all.map(|it| (it.status, it.reason.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    assert_eq!(all(&folder.reader()), vec![("suppressed".to_owned(), "works on the roof".to_owned()); 2]);
+    let (mut store, _) = folder.open(501);
+    store.take(at(600), vec![], &[finding("a"), finding("b")]);
+    end(store);
+    assert_eq!(all(&folder.reader()), vec![("new".to_owned(), String::new()); 2]);
+    assert_eq!(folder.reader().audit(Some("b"), 1).unwrap()[0].what, "expired");
+}
+
+#[test]
+fn a_withdrawn_finding_is_kept_and_not_open() {
+    let folder = Folder::new();
+    let (mut store, _) = folder.open(1);
+    store.take(at(2), vec![], &[finding("a")]);
+    store.wait(at(2));
+    store.take(at(3), vec![], &[]);
+    end(store);
+    let reader = folder.reader();
+    assert!(reader.findings(false).unwrap().is_empty());
+    let kept = reader.finding("a").unwrap().unwrap();
+    assert_eq!((kept.status.as_str(), kept.withdrawn), ("resolved", Some(at(3))));
+    assert!(folder.open(4).1.findings.is_empty());
+}
+
+#[test]
+fn one_watch_at_a_time_writes() {
+    let folder = Folder::new();
+    let first = folder.open(1);
+    let say: Say = Arc::new(|_| ());
+    let second = Store::open(&folder.0, Limits::default(), at(1), &say);
+    assert!(matches!(second, Err(Trouble::Taken)));
+    end(first.0);
+    end(folder.open(2).0);
+}
+
+#[test]
+fn a_damaged_file_is_put_aside() {
+    let folder = Folder::new();
+    fs::create_dir_all(&folder.0).unwrap();
+    fs::write(file(&folder.0), vec![7; 100_000]).unwrap();
+    let (mut store, _) = folder.open(9);
+    store.take(at(10), vec![(0, is(device(7)))], &[]);
+    end(store);
+    assert_eq!(folder.reader().devices("", 9).unwrap().len(), 1);
+    assert_eq!(fs::read(folder.0.join("spanwatch.db.damaged-9")).unwrap().len(), 100_000);
+}
+
+#[test]
+fn what_is_too_old_goes_and_what_is_open_stays() {
+    let folder = Folder::new();
+    let limits = Limits { history_days: 1, findings_days: 2, ..Limits::default() };
+    let (mut store, _) = folder.with(limits, 1);
+    let past = vec![history(1, Some(9), "offline"), history(9, None, "online")];
+    let ended = Finding { ended: Some(rfc3339(at(9))), last_seen: rfc3339(at(9)), ..finding("past") };
+    let open = Finding { last_seen: rfc3339(at(9)), ..finding("open") };
+    store.take(
+        at(10),
+        vec![(0, is(Device { history: past, ..device(7) })), (1, is(device(8)))],
+        &[ended, open],
+    );
+    end(store);
+    let (mut store, _) = folder.with(limits, 86_400 * 4);
+    let now = at(86_400 * 4 + 1);
+    let back =
+        Device { history: vec![history(86_400 * 4, None, "online")], last_seen: Stamp(now), ..device(7) };
+    store.take(now, vec![(0, is(back))], &[finding("open")]);
+    end(store);
+    let reader = folder.reader();
+    let findings: Vec<_> = reader.findings(true).unwrap().into_iter().map(|it| it.id).collect();
+    assert_eq!(findings, ["open"]);
+    assert_eq!(states(&reader, "02:00:00:00:00:07").len(), 2, "when nobody watched, and since");
+    assert!(reader.device("02:00:00:00:00:08").unwrap().is_none());
+}

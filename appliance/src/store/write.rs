@@ -1,0 +1,305 @@
+//! The one who writes: batches into tables, a transaction each.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
+use spanwatch_engine::report::picture::Picture;
+use spanwatch_parsers::Time;
+
+use super::keep::{Limits, guard, keep, trim};
+use super::page::{Page, Rows};
+use super::slate::{Batch, Slate, Word};
+use super::{Held, Rules, Trouble, connect, life, read, schema};
+
+/// Writes all that comes, until nothing will.
+pub(super) fn serve(writer: &mut Writer, slate: &Slate, say: &dyn Fn(&str)) {
+    let mut fault: Option<String> = None;
+    while let Some(batch) = slate.take() {
+        match writer.write(&batch) {
+            Ok(()) => {
+                if let Some(why) = fault.take() {
+                    say("history is written again");
+                    writer.note(batch.now, "history-goes-on", &why);
+                }
+                slate.written(batch.now);
+                if let Err(trouble) = writer.upkeep(batch.now) {
+                    say(&format!("what is old cannot be let go of: {trouble}"));
+                }
+            }
+            Err(trouble) => {
+                let why = trouble.to_string();
+                if fault.as_ref() != Some(&why) {
+                    say(&format!("{why}; no history is written, the watch goes on"));
+                }
+                slate.failed(batch, &why, REST);
+                fault = Some(why);
+            }
+        }
+    }
+    writer.close();
+}
+
+/// Who writes.
+#[derive(Debug)]
+pub(super) struct Writer {
+    dir: PathBuf,
+    /// `None` until it can be opened.
+    db: Option<Connection>,
+    /// Held as long as we write, so that nobody else does.
+    _lock: Connection,
+    limits: Limits,
+    began: Time,
+    /// This run's row; `None` until it is written.
+    session: Option<i64>,
+    /// Rows of devices by number.
+    rows: BTreeMap<u32, i64>,
+    rules: Arc<Mutex<Rules>>,
+    /// Changes when another wrote.
+    version: Option<i64>,
+    upkept: Time,
+}
+
+impl Writer {
+    /// # Errors
+    /// Where another watch writes there.
+    pub(super) fn new(
+        dir: &Path,
+        limits: Limits,
+        rules: Arc<Mutex<Rules>>,
+        began: Time,
+    ) -> Result<Self, Trouble> {
+        let lock = Connection::open(dir.join("watch.lock"))?;
+        lock.busy_timeout(Duration::ZERO)?;
+        lock.execute_batch("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE").map_err(|error| {
+            let trouble = Trouble::from(error);
+            let is_taken = trouble.code() == Some(rusqlite::ErrorCode::DatabaseBusy);
+            if is_taken { Trouble::Taken } else { trouble }
+        })?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            db: None,
+            _lock: lock,
+            limits,
+            began,
+            session: None,
+            rows: BTreeMap::new(),
+            rules,
+            version: None,
+            upkept: Time::MIN,
+        })
+    }
+
+    /// Opens the file where that was not done yet.
+    fn open(&mut self) -> Result<&mut Connection, Trouble> {
+        if self.db.is_none() {
+            let mut db =
+                connect(&self.dir, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+            // Before the first table is made.
+            db.pragma_update(None, "auto_vacuum", "incremental")?;
+            db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+            db.pragma_update(None, "synchronous", "normal")?;
+            db.query_row(&format!("PRAGMA journal_size_limit = {LOG_KEPT}"), [], |_| Ok(()))?;
+            guard(&db, &self.limits)?;
+            schema::migrate(&mut db)?;
+            self.db = Some(db);
+        }
+        self.db.as_mut().ok_or(Trouble::Missing)
+    }
+
+    /// What the store held, before this run wrote anything.
+    pub(super) fn held(&mut self) -> Result<Held, Trouble> {
+        let db = self.open()?;
+        let left = db.query_row("SELECT max(until) FROM sessions", [], |row| row.get::<_, Option<i64>>(0))?;
+        let held = Held { findings: life::earlier(db)?, memory: read::memory(db)?, left: left.map(Time) };
+        self.read_rules()?;
+        Ok(held)
+    }
+
+    /// Puts a damaged file aside, and gives its name there.
+    pub(super) fn set_aside(&mut self, now: Time) -> Result<String, Trouble> {
+        self.db = None;
+        let name = format!("spanwatch.db.damaged-{}", now.0 / 1_000_000_000);
+        for end in ["", "-wal"] {
+            let from = self.dir.join(format!("spanwatch.db{end}"));
+            if from.exists() {
+                fs::rename(from, self.dir.join(format!("{name}{end}")))?;
+            }
+        }
+        let _ = fs::remove_file(self.dir.join("spanwatch.db-shm"));
+        Ok(name)
+    }
+
+    /// Writes a batch, all of it or nothing.
+    pub(super) fn write(&mut self, batch: &Batch) -> Result<(), Trouble> {
+        let (limits, began, session) = (self.limits, self.began, self.session);
+        self.open()?;
+        let log = fs::metadata(self.dir.join("spanwatch.db-wal")).map_or(0, |log| log.len());
+        if log > (limits.bytes_max / 4).max(LOG_MAX) && !self.checkpoint()? {
+            return Err(Trouble::LogTooLong);
+        }
+        let Self { db: Some(db), rows, .. } = self else { return Err(Trouble::Missing) };
+        let work = |db: &mut Connection, rows: &mut Rows<'_>| -> Result<i64, Trouble> {
+            let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let session = session.map_or_else(|| begin(&step, began), Ok)?;
+            step.prepare_cached("UPDATE sessions SET until = max(until, ?2) WHERE id = ?1")?
+                .execute(params![session, batch.now.0])?;
+            let mut page = Page::new(&step, rows, session, batch.now);
+            for (number, picture) in &batch.devices {
+                match picture {
+                    Picture::Is(device) => page.device(*number, device)?,
+                    Picture::Heard(last, packets, bytes) => page.heard(*number, (*last, *packets, *bytes))?,
+                    Picture::Gone => {}
+                }
+            }
+            for number in batch.devices.iter().filter(|(_, it)| matches!(it, Picture::Gone)).map(|(it, _)| it)
+            {
+                page.gone(*number)?;
+            }
+            for (id, word) in &batch.findings {
+                match word {
+                    Word::Is(finding) => page.finding(finding)?,
+                    Word::Withdrawn => page.withdrawn(id)?,
+                }
+            }
+            step.commit()?;
+            Ok(session)
+        };
+        let mut noted = Rows::new(rows);
+        let mut done = work(db, &mut noted);
+        if done.as_ref().is_err_and(|trouble| trouble.code() == Some(rusqlite::ErrorCode::DiskFull)) {
+            noted.undo();
+            trim(db, &limits)?;
+            done = work(db, &mut noted);
+        }
+        match done {
+            Ok(session) => self.session = Some(session),
+            Err(trouble) => {
+                noted.undo();
+                return Err(trouble);
+            }
+        }
+        self.read_rules()
+    }
+
+    /// Reads what people suppressed, where somebody wrote since.
+    fn read_rules(&mut self) -> Result<(), Trouble> {
+        let Some(db) = &self.db else { return Ok(()) };
+        let version = db.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if self.version.replace(version) != Some(version) {
+            let rules = read::rules(db)?;
+            *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = rules;
+        }
+        Ok(())
+    }
+
+    /// Once a minute: what has expired, what is too old, and the log into the file.
+    pub(super) fn upkeep(&mut self, now: Time) -> Result<(), Trouble> {
+        if now.0.saturating_sub(self.upkept.0) < MINUTE && now >= self.upkept {
+            return Ok(());
+        }
+        self.upkept = now;
+        let limits = self.limits;
+        let Some(db) = &mut self.db else { return Ok(()) };
+        let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let has_expired = expire(&step, now)?;
+        keep(&step, &limits, now)?;
+        step.commit()?;
+        if has_expired {
+            self.version = None;
+            self.read_rules()?;
+        }
+        self.checkpoint().map(drop)
+    }
+
+    /// Puts what is in the log where it belongs, as far as no reader is in the way. Whether all is.
+    fn checkpoint(&mut self) -> Result<bool, Trouble> {
+        let Some(db) = &self.db else { return Ok(true) };
+        let whole = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+        })?;
+        Ok(whole)
+    }
+
+    /// Writes that nothing could be written, as far as that can be.
+    fn note(&self, now: Time, what: &str, why: &str) {
+        if let Some(db) = &self.db {
+            let _ = audit(db, now, ("spanwatch", what), (None, None, None), Some(why));
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(db) = self.db.take() {
+            let _ = db.execute_batch("PRAGMA optimize");
+            // The last who closes moves the log into the file, and says in vain that he cannot.
+            let _ = db.close();
+        }
+    }
+}
+
+/// Begins a run: what was open when the last one went away is unknown since.
+fn begin(step: &Transaction<'_>, began: Time) -> Result<i64, Trouble> {
+    let left: Option<i64> = step.query_row("SELECT max(until) FROM sessions", [], |row| row.get(0))?;
+    if let Some(left) = left {
+        step.execute(
+            "UPDATE availability SET state = 'unknown', cause = NULL WHERE until IS NULL AND since >= ?1",
+            [left],
+        )?;
+        step.execute(
+            "INSERT INTO availability (device, since, state) SELECT device, ?1, 'unknown' FROM availability
+             WHERE until IS NULL AND state <> 'unknown' ON CONFLICT DO NOTHING",
+            [left],
+        )?;
+        step.execute(
+            "UPDATE availability SET until = ?1 WHERE until IS NULL AND state <> 'unknown' AND since < ?1",
+            [left],
+        )?;
+        step.execute("UPDATE devices SET state = 'unknown'", [])?;
+    }
+    step.execute(
+        "INSERT INTO sessions (began, until, version) VALUES (?1, ?1, ?2)",
+        params![began.0, env!("CARGO_PKG_VERSION")],
+    )?;
+    Ok(step.last_insert_rowid())
+}
+
+/// Whose suppression is over is new again, or resolved where it ended meanwhile. Whether there were any.
+fn expire(step: &Transaction<'_>, now: Time) -> Result<bool, Trouble> {
+    step.execute(
+        "INSERT INTO audit (at, who, what, finding, before, after) SELECT ?1, 'spanwatch', 'expired', id, status,
+         iif(coalesce(ended, withdrawn) IS NULL, 'new', 'resolved') FROM findings WHERE status = 'suppressed' AND expires <= ?1",
+        [now.0],
+    )?;
+    let expired = step.execute(
+        "UPDATE findings SET status = iif(coalesce(ended, withdrawn) IS NULL, 'new', 'resolved'), status_at = ?1,
+         status_by = 'spanwatch', status_count = count, reason = NULL, expires = NULL
+         WHERE status = 'suppressed' AND expires <= ?1",
+        [now.0],
+    )?;
+    Ok(expired > 0)
+}
+
+/// Writes who did what.
+pub(super) fn audit(
+    db: &Connection,
+    at: Time,
+    (who, what): (&str, &str),
+    (finding, before, after): (Option<&str>, Option<&str>, Option<&str>),
+    note: Option<&str>,
+) -> Result<(), Trouble> {
+    let sql =
+        "INSERT INTO audit (at, who, what, finding, before, after, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    db.prepare_cached(sql)?.execute(params![at.0, who, what, finding, before, after, note])?;
+    Ok(())
+}
+
+/// After what could not be written.
+const REST: Duration = Duration::from_secs(5);
+const MINUTE: i64 = 60 * 1_000_000_000;
+/// The log is cut to this when it was put where it belongs.
+const LOG_KEPT: u32 = 4 << 20;
+/// The log that a reader may cause, at least.
+const LOG_MAX: u64 = 64 << 20;
