@@ -19,6 +19,7 @@ use spanwatch_engine::clock::{Clock, Dropped, Dropper, Moment};
 use spanwatch_engine::duplicate::Identity;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::ledger::inventory::Inventory;
+use spanwatch_engine::ledger::memory::Memory;
 use spanwatch_engine::observation::{Cite, Observation};
 use spanwatch_engine::peel::{self, Peeled, Peeler};
 use spanwatch_engine::shard::{FrameIn, SHARDS, Shard, ShardCounts};
@@ -86,11 +87,14 @@ pub struct Knowledge {
     pub inventory: Arc<Inventory>,
     /// Whether accepted logins are compared with known passwords.
     pub tests_passwords: bool,
+    /// What an earlier run knew of devices.
+    pub memory: Arc<Memory>,
 }
 
 impl Knowledge {
     fn ledger(&self) -> Ledger {
-        Ledger::new(self.fingerprints).seeded(seed()).listed(Arc::clone(&self.inventory))
+        let ledger = Ledger::new(self.fingerprints).seeded(seed());
+        ledger.listed(Arc::clone(&self.inventory)).remembering(Arc::clone(&self.memory))
     }
 }
 

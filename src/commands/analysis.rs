@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use spanwatch_appliance::config::Config;
 use spanwatch_capture::{Filter, FilterError, InputReport, Inputs, Reader, Source};
+use spanwatch_engine::ledger::memory::Memory;
 use spanwatch_engine::report::build::{Run, report};
 use spanwatch_engine::report::{self, CaptureCounts, Input, Report};
 use spanwatch_fingerprints::Fingerprints;
@@ -98,6 +99,7 @@ impl Data {
             fingerprints: self.fingerprints,
             inventory: Arc::clone(&list.inventory),
             tests_passwords: self.tests_passwords,
+            memory: Arc::clone(&self.memory),
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.map_or(processors, usize::from);
@@ -140,6 +142,8 @@ pub struct Data {
     pub config: Config,
     /// The site's name.
     pub site: Option<String>,
+    /// What an earlier run knew of devices.
+    pub memory: Arc<Memory>,
     tests_passwords: bool,
     threads: Option<u16>,
 }
@@ -174,6 +178,7 @@ impl Common {
                 .map_err(|failure| of(!self.fingerprints.is_empty(), "fingerprints", failure))?,
             filter: self.filter.clone().or_else(|| config.filter.clone().map(|it| it.0)),
             site: self.site.clone().or_else(|| config.site.clone()),
+            memory: Arc::default(),
             tests_passwords: !(self.no_password_test || config.no_password_test),
             threads: self.threads.or_else(|| u16::try_from(config.threads?.get()).ok()),
             config,

@@ -4,6 +4,7 @@ mod analysis;
 pub mod carve;
 pub mod config;
 pub mod doctor;
+pub mod findings;
 pub mod fingerprints;
 pub mod kinds;
 mod list;
@@ -53,6 +54,14 @@ pub enum Failure {
     /// A site's own fingerprints.
     #[error("{0}")]
     Fingerprints(String),
+    /// The store of a folder.
+    #[error("the store in {}: {trouble}", dir.display())]
+    Store {
+        /// Which.
+        dir: std::path::PathBuf,
+        /// What is wrong with it.
+        trouble: spanwatch_appliance::store::Trouble,
+    },
     /// Options that do not go together.
     #[error("{0}")]
     Usage(String),

@@ -7,15 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use spanwatch_appliance::config::Within;
+use spanwatch_appliance::config::{Config, Within};
 use spanwatch_appliance::outputs::metrics::{Figures, Metrics};
+use spanwatch_appliance::outputs::quiet::Quiet;
 use spanwatch_appliance::outputs::{Outputs, Say, file};
-use spanwatch_capture::Control;
+use spanwatch_appliance::store::life::Life;
+use spanwatch_appliance::store::{Held, Limits, Store};
+use spanwatch_capture::{Control, wall_clock};
 use spanwatch_engine::clock::Moment;
 use spanwatch_engine::finding::Severity;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::report::changes::{Change, Changes};
-use spanwatch_engine::report::{Finding, Report, build, json, jsonl, table};
+use spanwatch_engine::report::picture::{Picture, Pictures};
+use spanwatch_engine::report::{Finding, Report, build, json, jsonl, table, time};
 use spanwatch_parsers::Time;
 
 use super::Failure;
@@ -34,6 +38,7 @@ use super::replay::style;
 ///   spanwatch watch -i eth1
 ///   spanwatch watch -i eth1 -i eth2 --inventory cameras.csv
 ///   spanwatch watch -i eth1 --format json -o report.json > findings.jsonl
+///   spanwatch watch -i eth1 --store /var/lib/spanwatch
 ///   spanwatch watch --config /etc/spanwatch.toml
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -52,6 +57,9 @@ pub struct Watch {
     /// Write the report to a file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Keep what is seen in a folder, and go on with what it holds
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -69,14 +77,14 @@ impl Watch {
     /// # Errors
     /// Where a port cannot be listened on, or something cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
-        let data = self.common.data()?;
-        let config = &data.config;
+        let mut data = self.common.data()?;
+        let config = data.config.clone();
         let interfaces = if self.interfaces.is_empty() { &config.watch.interfaces } else { &self.interfaces };
         if interfaces.is_empty() {
             return Err(Failure::Usage("which port? -i eth1, or interfaces in the configuration".to_owned()));
         }
         let say: Say = Arc::new(|what| eprintln!("spanwatch: {what}"));
-        let outputs = Outputs::start(config, &say).map_err(Failure::Config)?;
+        let outputs = Outputs::start(&config, &say).map_err(Failure::Config)?;
         let metrics = config.metrics.as_ref().map(|it| Metrics::listen(it.listen)).transpose();
         let metrics = metrics.map_err(|error| {
             let why = format!("listen: figures cannot be told there: {error}");
@@ -85,8 +93,20 @@ impl Watch {
         let is_shown = io::stdout().is_terminal();
         let duration = self.duration.or(config.watch.duration_s.map(Within::get));
         let (source, control) = self.listening.open(interfaces, duration, &data)?;
+        let (store, held) = self.store(&config, &say)?;
+        let life = Life::new(held.findings);
+        let mut quiet = Quiet::new(&config);
+        if let Some(rules) = store.as_ref().map(Store::rules) {
+            let now = wall_clock();
+            life.open().filter(|it| rules.is_quiet(it, now)).for_each(|it| quiet.waits(it.clone()));
+        }
+        data.memory = Arc::new(held.memory);
         let mut teller = Teller {
-            changes: Changes::default(),
+            changes: Changes::resumed(life.open().cloned()),
+            life,
+            store,
+            pictures: Pictures::default(),
+            quiet,
             is_read: is_shown,
             failure: None,
             outputs,
@@ -106,7 +126,10 @@ impl Watch {
         if let Some(failure) = teller.failure.take() {
             return Err(failure.into());
         }
-        teller.tell_all(report.findings.clone())?;
+        teller.tell_the_rest(&report)?;
+        if !teller.store.take().is_none_or(|store| store.finish(PATIENCE)) {
+            eprintln!("spanwatch: not all could be written to the store");
+        }
         for (name, left) in teller.outputs.finish(PATIENCE) {
             eprintln!("spanwatch: {name}: {left} messages could not be delivered");
         }
@@ -130,9 +153,45 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// The store, where one is wanted, and what it held.
+    fn store(&self, config: &Config, say: &Say) -> Result<(Option<Store>, Held), Failure> {
+        let rules = config.store.clone().unwrap_or_default();
+        let dir = match &self.store {
+            Some(dir) => dir,
+            None if config.store.is_some() => &rules.path,
+            None => return Ok((None, Held::default())),
+        };
+        let limits = Limits {
+            bytes_max: u64::from(rules.size_max_mib.get()) << 20,
+            history_days: rules.history_days.get(),
+            findings_days: rules.findings_days.get(),
+        };
+        let now = wall_clock();
+        let opened = Store::open(dir, limits, now, say);
+        let (store, held) = opened.map_err(|trouble| Failure::Store { dir: dir.clone(), trouble })?;
+        if let Some(left) = held.left {
+            let open = held.findings.iter().filter(|it| it.is_open).count();
+            say(&format!(
+                "the store in {} holds {open} open findings and knows {} devices; the watch was away for {}",
+                dir.display(),
+                held.memory.devices(),
+                time::length(now - left)
+            ));
+        }
+        Ok((Some(store), held))
+    }
+}
+
 /// Tells what becomes of findings.
 struct Teller {
     changes: Changes,
+    /// What of earlier runs goes on.
+    life: Life,
+    store: Option<Store>,
+    /// What the store was told of devices.
+    pictures: Pictures,
+    quiet: Quiet,
     /// Whether people read it as it comes.
     is_read: bool,
     failure: Option<io::Error>,
@@ -151,9 +210,38 @@ impl Teller {
             Moment::Gap { .. } | Moment::Leap { .. } | Moment::Dropped(_) => return Ok(()),
         };
         self.now = now;
-        let findings = build::findings(ledger, now);
+        if matches!(moment, Moment::Tick(_)) {
+            self.life.mirror_lives(now);
+        }
+        let is_asked = self.store.is_some() || self.quiet.asks_for_names();
+        let room = self.store.as_ref().map_or(usize::MAX, Store::room);
+        let pictures = is_asked.then_some((&mut self.pictures, room));
+        let (found, pictures) = build::tick(ledger, now, pictures);
+        for (_, picture) in &pictures {
+            if let Picture::Is(device) = picture {
+                self.quiet.knows(device);
+            }
+        }
+        let findings = self.life.joined(found, &|id| ledger.heard_since(id));
         if let Some(metrics) = &self.metrics {
             metrics.show(self.figures(ledger, &findings));
+        }
+        if let Some(store) = &mut self.store {
+            store.take(now, pictures, &findings);
+        }
+        self.tell_all(findings)
+    }
+
+    /// Tells what the end of the watch has made of findings.
+    fn tell_the_rest(&mut self, report: &Report) -> io::Result<()> {
+        let heard = |id: &str| {
+            let device = report.devices.iter().find(|device| device.id == id && device.packets > 0)?;
+            Some(device.first_seen.0)
+        };
+        let findings = self.life.joined(report.findings.clone(), &heard);
+        if let Some(store) = &mut self.store {
+            let of_ticks = findings.iter().filter(|it| !OF_THE_WHOLE.contains(&it.kind));
+            store.take(self.now, Vec::new(), &of_ticks.cloned().collect::<Vec<_>>());
         }
         self.tell_all(findings)
     }
@@ -171,20 +259,22 @@ impl Teller {
             limits: limits.into_iter().map(|(what, limit)| (what, limit.evicted)).collect(),
             ports: self.control.reports(),
             receivers: self.outputs.statuses().map(|(name, status)| (name.to_owned(), status)).collect(),
+            store: self.store.as_ref().map(Store::status),
         }
     }
 
     fn tell_all(&mut self, findings: Vec<Finding>) -> io::Result<()> {
         let changes = self.changes.since(findings);
-        if changes.is_empty() {
-            return Ok(());
+        if !changes.is_empty() {
+            let mut out = io::stdout().lock();
+            for change in &changes {
+                if self.is_read { say(change, &mut out)? } else { jsonl::change(change, &mut out)? }
+            }
+            out.flush()?;
         }
-        let mut out = io::stdout().lock();
-        for change in &changes {
-            if self.is_read { say(change, &mut out)? } else { jsonl::change(change, &mut out)? }
-        }
-        out.flush()?;
-        self.outputs.tell(self.now, self.site.as_deref(), changes);
+        let (rules, now) = (self.store.as_ref().map(Store::rules).unwrap_or_default(), self.now);
+        let changes = self.quiet.told(now, changes, &|finding| rules.is_quiet(finding, now));
+        self.outputs.tell(now, self.site.as_deref(), changes);
         Ok(())
     }
 }
@@ -204,5 +294,7 @@ fn write(report: &Report, format: Format, is_shown: bool, out: &mut dyn Write) -
     out.flush()
 }
 
-/// In the end, for messages that are still to be delivered.
+/// Kinds that only the counts of a whole run make: each run tells them anew.
+const OF_THE_WHOLE: [&str; 3] = ["mirror-duplicates", "mirror-truncated", "input-damaged"];
+/// In the end, for messages that are still to be delivered, and for what is still to be written.
 const PATIENCE: Duration = Duration::from_secs(5);

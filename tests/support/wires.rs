@@ -125,16 +125,33 @@ impl Watch {
         self.ended(0)
     }
 
+    /// Kills it as a power cut would, and nothing else.
+    pub fn kill(mut self) {
+        self.signal("-KILL");
+        let _ = self.child.wait();
+    }
+
+    /// Ends it, and gives all lines, and what it said.
+    pub fn lines(mut self) -> (Vec<Value>, String) {
+        self.signal("-INT");
+        let lines = self.rest(0);
+        (lines, self.said)
+    }
+
     /// Waits for its own end.
     pub fn ended(mut self, code: i32) -> (Value, String) {
+        let lines = self.rest(code);
+        let capture = lines.into_iter().find(|line| line["type"] == "capture");
+        (capture.expect("the report was written"), self.said)
+    }
+
+    fn rest(&mut self, code: i32) -> Vec<Value> {
         let mut lines = String::new();
         self.child.stdout.take().expect("piped").read_to_string(&mut lines).expect("text");
         self.words.read_to_string(&mut self.said).expect("text");
         let status = self.child.wait().expect("it ends");
         assert_eq!(status.code(), Some(code), "{}", self.said);
-        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        let capture = lines.into_iter().find(|line| line["type"] == "capture");
-        (capture.expect("the report was written"), self.said)
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 }
 

@@ -37,6 +37,9 @@ pub const TABLES: &[(&str, &str)] = &[
     ("syslog", "`[[syslog]]`: a receiver of syslog; as many as there are"),
     ("webhook", "`[[webhook]]`: a receiver of webhooks; as many as there are"),
     ("metrics", "`[metrics]`: figures for Prometheus; without this table nothing listens"),
+    ("store", "`[store]`: where a watch keeps what it has seen; without this table nothing is kept"),
+    ("maintenance", "`[[maintenance]]`: when nobody is told; as many as there are"),
+    ("grace", "`[[grace]]`: whose outages are told only where they last; as many as there are"),
 ];
 
 /// All keys, table by table.
@@ -179,7 +182,51 @@ pub const KEYS: &[Key] = &[
         "`ADDRESS:PORT`",
         "where `/metrics` is answered; whoever reaches it may read the figures",
     ),
+    key("store", "path", Value("\"/var/lib/spanwatch\""), "folder", "where, as `--store`"),
+    key(
+        "store",
+        "size_max_mib",
+        Value("2048"),
+        "MiB, 16 to 1048576",
+        "its size at most; beyond nine tenths of it the oldest history goes",
+    ),
+    key(
+        "store",
+        "history_days",
+        Value("400"),
+        "days, 1 to 36500",
+        "how long it is known when a device was offline, what it was called, which addresses it had; and the device, if it is not heard any more",
+    ),
+    key(
+        "store",
+        "findings_days",
+        Value("1100"),
+        "days, 1 to 36500",
+        "how long a finding that is over is kept, and who did what",
+    ),
+    key("maintenance", "devices", Words("the whole site"), DEVICES, "of whom nobody is told"),
+    key("maintenance", "from", Words("none"), "as `2026-11-28T22:00:00Z`", "from when; goes with `until`"),
+    key("maintenance", "until", Words("none"), "as `2026-11-29T04:00:00Z`", "until when"),
+    key(
+        "maintenance",
+        "weekly",
+        Words("none"),
+        "as `\"sun 02:00\"`, UTC",
+        "each week from then, instead of `from` and `until`",
+    ),
+    key("maintenance", "minutes", Value("60"), "minutes, 1 to 10080", "for so long, of `weekly`"),
+    key("grace", "devices", Words("the whole site"), DEVICES, "whose outages"),
+    key(
+        "grace",
+        "seconds",
+        Required,
+        "seconds, 1 to 86400",
+        "told only where they last so long after they became sure",
+    ),
 ];
+
+/// How devices are named.
+const DEVICES: &str = "list of MACs, addresses, names, kinds, switches";
 
 const fn key(
     table: &'static str,
@@ -205,7 +252,7 @@ pub(super) fn unknown(table: &str, name: &str) -> Option<String> {
     let shown: String = name.chars().filter(|letter| !letter.is_control()).take(NAME_SHOWN).collect();
     let place = |table: &str| match table {
         "" => "the top of the file, before any table".to_owned(),
-        "syslog" | "webhook" => format!("[[{table}]]"),
+        "syslog" | "webhook" | "maintenance" | "grace" => format!("[[{table}]]"),
         _ => format!("[{table}]"),
     };
     if let Some(key) = KEYS.iter().find(|key| key.name == name) {

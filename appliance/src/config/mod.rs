@@ -19,7 +19,9 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-pub use value::{At, Expression, Facility, Hostname, Severity, SyslogTarget, Url, Within};
+pub use value::{
+    At, Expression, Facility, Hostname, Moment, Named, Severity, SyslogTarget, Url, Weekly, Within,
+};
 
 /// What a watch goes by.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -45,6 +47,12 @@ pub struct Config {
     pub webhook: Vec<Webhook>,
     /// Where figures can be had.
     pub metrics: Option<Metrics>,
+    /// Where it is kept what a watch has seen.
+    pub store: Option<Store>,
+    /// When nobody is told of what befalls whom.
+    pub maintenance: Vec<Maintenance>,
+    /// Whose outages are told later.
+    pub grace: Vec<Grace>,
     /// Where it was read.
     #[serde(skip)]
     source: Source,
@@ -101,6 +109,41 @@ pub struct Webhook {
 #[allow(missing_docs)]
 pub struct Metrics {
     pub listen: SocketAddr,
+}
+
+/// Where it is kept what a watch has seen.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs)]
+pub struct Store {
+    pub path: PathBuf,
+    pub size_max_mib: Within<16, 1_048_576>,
+    pub history_days: Within<1, 36_500>,
+    pub findings_days: Within<1, 36_500>,
+}
+
+/// A time in which nobody is told of incidents of some devices.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Maintenance {
+    #[serde(default)]
+    pub devices: Vec<Named>,
+    pub from: Option<Moment>,
+    pub until: Option<Moment>,
+    pub weekly: Option<Weekly>,
+    #[serde(default = "minutes")]
+    pub minutes: Within<1, 10_080>,
+}
+
+/// Devices whose outages are told only where they last.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Grace {
+    #[serde(default)]
+    pub devices: Vec<Named>,
+    pub seconds: Within<1, 86_400>,
 }
 
 /// What is wrong in a configuration.
@@ -188,6 +231,18 @@ impl Config {
             }
         });
         config.source = source;
+        let is_timeless = |it: &Maintenance| match (&it.from, &it.until, &it.weekly) {
+            (Some(from), Some(until), None) => from >= until,
+            (None, None, Some(_)) => false,
+            _ => true,
+        };
+        if let Some(index) = config.maintenance.iter().position(is_timeless) {
+            let what =
+                "maintenance is from a moment until a later one, or weekly: give from and until, or weekly";
+            let key = ["until", "from", "weekly", "devices"].into_iter();
+            let key = key.clone().find(|key| config.source.has(("maintenance", index, key)));
+            return Err(vec![config.fault(("maintenance", index, key.unwrap_or("until")), what.to_owned())]);
+        }
         let halves = |to: &Syslog| to.certificate_file.is_some() != to.key_file.is_some();
         if let Some(index) = config.syslog.iter().position(halves) {
             let what = "certificate_file and key_file go together: give both or none".to_owned();
@@ -205,12 +260,13 @@ impl Config {
 
     /// Every file that it names.
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let Self { inventory, fingerprints, syslog, webhook, .. } = self;
+        let Self { inventory, fingerprints, syslog, webhook, store, .. } = self;
         let syslog = syslog.iter_mut().flat_map(|it| {
             std::iter::once(&mut it.ca_file).chain(&mut it.certificate_file).chain(&mut it.key_file)
         });
         let webhook = webhook.iter_mut().flat_map(|it| [&mut it.ca_file, &mut it.secret_file]);
-        inventory.iter_mut().chain(fingerprints).chain(syslog).chain(webhook)
+        let store = store.iter_mut().map(|it| &mut it.path);
+        inventory.iter_mut().chain(fingerprints).chain(syslog).chain(webhook).chain(store)
     }
 }
 
@@ -231,7 +287,22 @@ impl Default for Metrics {
     }
 }
 
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from(STORE),
+            size_max_mib: Within::of::<2_048>(),
+            history_days: Within::of::<400>(),
+            findings_days: Within::of::<1_100>(),
+        }
+    }
+}
+
 impl Source {
+    fn has(&self, (table, index, key): (&str, usize, &str)) -> bool {
+        self.lines.contains_key(&(table.to_owned(), index, key.to_owned()))
+    }
+
     fn met(&mut self, (table, index): (&str, usize), key: &Spanned<impl AsRef<str>>, text: &str) {
         let place = (table.to_owned(), index, key.get_ref().as_ref().to_owned());
         self.lines.insert(place, line(text, key.span().start));
@@ -274,10 +345,16 @@ fn ca_file() -> PathBuf {
     PathBuf::from("/etc/ssl/certs/ca-certificates.crt")
 }
 
+const fn minutes() -> Within<1, 10_080> {
+    Within::of::<60>()
+}
+
 const fn queue_messages() -> Within<1, QUEUE_MAX> {
     Within::of::<1_024>()
 }
 
+/// Where a store is, unless it is said otherwise.
+pub const STORE: &str = "/var/lib/spanwatch";
 /// Below that no header is whole.
 pub const SNAPLEN_MIN: u32 = 96;
 /// Messages of a queue: some kilobytes each.

@@ -14,6 +14,9 @@ fn least(table: &str) -> &'static str {
         "syslog" => "[[syslog]]\nto = \"udp://192.0.2.9\"\n",
         "webhook" => "[[webhook]]\nto = \"https://example.net/hook\"\nsecret_file = \"secret\"\n",
         "metrics" => "[metrics]\n",
+        "store" => "[store]\n",
+        "maintenance" => "[[maintenance]]\nweekly = \"sun 02:00\"\n",
+        "grace" => "[[grace]]\nseconds = 30\n",
         other => panic!("{other}"),
     }
 }
@@ -108,6 +111,15 @@ fn a_wrong_value_is_told_with_line_and_what_would_be_right() {
         ("[metrics]\nlisten = \"9947\"", "2: invalid socket address syntax"),
         ("site = \"a\"\nsite = \"b\"", "2: duplicate key"),
         ("site = ", "1: "),
+        ("[store]\nsize_max_mib = 15", "2: 15 is out of range: 16 to 1048576"),
+        ("[[maintenance]]\nweekly = \"sunday\"", "2: \"sunday\" is no time of a week"),
+        ("[[maintenance]]\nfrom = 2026-11-28T22:00:00Z", "2: maintenance is from a moment until a later one"),
+        (
+            "[[maintenance]]\nfrom = \"2026-11-28T22:00:00Z\"\nuntil = \"2026-11-28T21:00:00Z\"",
+            "3: maintenance is from a moment until a later one",
+        ),
+        ("[[maintenance]]\ndevices = [\" \"]\nweekly = \"sun 02:00\"", "2: an empty name names no device"),
+        ("[[grace]]\nseconds = 0", "2: 0 is out of range: 1 to 86400"),
     ] {
         let faults = parsed(text).unwrap_err();
         assert_eq!(faults.len(), 1, "{text}: {faults:?}");

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::Deserialize;
 use spanwatch_capture::Filter;
 use spanwatch_engine::finding;
+use spanwatch_engine::report::time;
+use spanwatch_parsers::Time;
 
 /// A whole number of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -98,6 +100,89 @@ impl TryFrom<String> for Facility {
         named.map(|(_, code)| Self(*code)).ok_or_else(|| one_of(&text, FACILITIES.map(|(name, _)| name)))
     }
 }
+
+/// What devices are named by: lower-case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Named(pub String);
+
+impl TryFrom<String> for Named {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let text = text.trim().to_lowercase();
+        let why = "an empty name names no device: write a MAC, an address, a name, a kind or a switch";
+        if text.is_empty() { Err(why.to_owned()) } else { Ok(Self(text)) }
+    }
+}
+
+/// A moment, as RFC 3339 writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Moment(pub Time);
+
+/// As TOML has it: a text, or its own form of a moment.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Moment(toml::value::Datetime),
+}
+
+impl TryFrom<Written> for Moment {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let text = match written {
+            Written::Text(text) => text,
+            Written::Moment(moment) => moment.to_string(),
+        };
+        let why = || format!("{text:?} is no moment: write it as 2026-11-28T22:00:00Z");
+        time::parse(&text).map(Self).ok_or_else(why)
+    }
+}
+
+/// A time of each week, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Weekly {
+    /// Minutes since Monday, 00:00.
+    minute: i64,
+}
+
+impl Weekly {
+    /// Whether a moment is less than so many minutes after it, of this week or of the last.
+    #[must_use]
+    pub fn holds(self, at: Time, minutes: u32) -> bool {
+        // The first of January 1970 was a Thursday.
+        let minute = at.0.div_euclid(60_000_000_000).saturating_add(3 * 1_440).rem_euclid(WEEK);
+        minute.saturating_sub(self.minute).rem_euclid(WEEK) < i64::from(minutes)
+    }
+}
+
+impl TryFrom<String> for Weekly {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let read = || {
+            let (day, clock) = text.split_once(' ')?;
+            let (hour, minute) = clock.split_once(':')?;
+            let day = (0_i64..).zip(DAYS).find(|(_, name)| *name == day.to_lowercase())?.0;
+            let of = |digits: &str, below: i64| {
+                let is_fit = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_digit());
+                digits.parse::<i64>().ok().filter(|number| is_fit && *number < below)
+            };
+            Some(day * 1_440 + of(hour, 24)? * 60 + of(minute, 60)?)
+        };
+        let minute =
+            read().ok_or_else(|| format!("{text:?} is no time of a week: write it as \"sun 02:00\""))?;
+        Ok(Self { minute })
+    }
+}
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+/// Minutes.
+const WEEK: i64 = 7 * 1_440;
 
 /// A machine's name as syslog bears it: 1 to 255 printable letters of ASCII.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -270,3 +355,25 @@ const FACILITIES: [(&str, u8); 10] = [
     ("local6", 22),
     ("local7", 23),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_each_week_holds_across_its_end() {
+        let weekly = Weekly::try_from("Sun 23:30".to_owned()).unwrap();
+        let at = |text| time::parse(text).unwrap();
+        for (moment, holds) in [
+            ("2026-11-29T23:29:59Z", false),
+            ("2026-11-29T23:30:00Z", true),
+            ("2026-11-30T00:29:59Z", true),
+            ("2026-11-30T00:30:00Z", false),
+        ] {
+            assert_eq!(weekly.holds(at(moment), 60), holds, "{moment}");
+        }
+        for wrong in ["", "sun", "sunday 02:00", "sun 2:00", "sun 24:00", "sun +1:00", "sun 02:60"] {
+            assert!(Weekly::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
+    }
+}

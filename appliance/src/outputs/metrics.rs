@@ -18,6 +18,7 @@ use spanwatch_capture::InputReport;
 use spanwatch_parsers::Time;
 
 use super::Status;
+use crate::store;
 
 /// What a watch knows of itself and of its site.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,8 @@ pub struct Figures {
     pub ports: Vec<InputReport>,
     /// Who is told, and how that goes.
     pub receivers: Vec<(String, Status)>,
+    /// How the store does, where there is one.
+    pub store: Option<store::Status>,
 }
 
 /// Where figures can be had.
@@ -104,7 +107,7 @@ type Figure<T> = fn(&T) -> u64;
 
 fn text(figures: &Figures) -> String {
     let mut text = String::new();
-    let Figures { at, devices, findings, limits, ports, receivers } = figures;
+    let Figures { at, devices, findings, limits, ports, receivers, store } = figures;
     let version = [(Some(("version", env!("CARGO_PKG_VERSION"))), "1".to_owned())];
     family(&mut text, ("build_info", "gauge", "The version that runs."), version);
     let until = [(None, (at.0 / 1_000_000_000).to_string())];
@@ -145,6 +148,16 @@ fn text(figures: &Figures) -> String {
     for (name, kind, about, count) in of_receivers {
         let samples = receivers.iter().map(|(to, it)| (Some(("receiver", &**to)), count(it).to_string()));
         family(&mut text, (name, kind, about), samples);
+    }
+    let of_store: [(_, _, Figure<store::Status>); 2] = [
+        ("store_failing", "Whether no history can be written.", |it| it.failing.is_some().into()),
+        ("store_time_seconds", "All is in the store up to then, in packet time.", |it| {
+            it.written.0.div_euclid(1_000_000_000).unsigned_abs()
+        }),
+    ];
+    for (name, about, figure) in of_store {
+        let samples = store.iter().map(|it| (None, figure(it).to_string()));
+        family(&mut text, (name, "gauge", about), samples);
     }
     text
 }

@@ -12,6 +12,7 @@ pub mod file;
 mod forward;
 pub mod metrics;
 mod queue;
+pub mod quiet;
 mod syslog;
 #[cfg(test)]
 pub(crate) mod test;

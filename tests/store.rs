@@ -1,0 +1,117 @@
+//! What a watch remembers: killed in the middle of an outage, and begun anew.
+//!
+//! The file is read by Python's own SQLite, not by ours. Needs root, iproute2 and python3.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use support::capture;
+use support::run::{Outcome, Scratch, spanwatch};
+use support::wires::Wires;
+
+/// All rows that SQL gives of a store, as Python's SQLite reads it.
+fn rows(store: &Path, sql: &str) -> Vec<Vec<Value>> {
+    let output =
+        Command::new("python3").args(["-c", ASK]).arg(store).arg(sql).output().expect("python3 is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn findings(store: &Path, words: &[&str]) -> Outcome {
+    spanwatch(["findings", "--store", text(store)].iter().chain(words))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn a_watch_that_was_killed_goes_on_where_it_was() {
+    let Some(wires) = Wires::silent("store") else { return };
+    let scratch = Scratch::new("store");
+    let (capture, store) = (scratch.path().join("site.pcapng"), scratch.path().join("store"));
+    let ordered =
+        ["--devices=12", "--length=45s", "--bit-rate=20000", "--incident=switch-power@30s:sw-01+forever"];
+    let made = spanwatch(["simulate", "-w", text(&capture)].into_iter().chain(ordered));
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let frames = capture::read(&capture);
+    let watch = ["-i", "b0", "--store", text(&store)];
+
+    let first = wires.watch(&watch);
+    wires.play("a0", &frames);
+    first.kill();
+    assert_eq!(rows(&store, "PRAGMA integrity_check"), [["ok"]]);
+    let told = findings(&store, &["list", "--format=jsonl"]).lines();
+    let outage = told.iter().find(|it| it["kind"] == "devices-offline-together").expect("the switch died");
+    assert_eq!((&outage["status"], &outage["ended"]), (&"new".into(), &Value::Null));
+    let gone = outage["devices"].as_array().expect("devices");
+    let id = outage["id"].as_str().expect("an id");
+    assert_eq!(findings(&store, &["acknowledge", &id[..8], "--by", "jo"]).code, 0);
+    let devices = rows(&store, "SELECT id, name FROM devices ORDER BY id");
+    assert!(devices.len() >= 12, "{devices:?}");
+    let dark = "SELECT count(*) FROM availability WHERE until IS NULL AND state = 'offline'";
+    assert_eq!(rows(&store, dark), [[gone.len()]]);
+
+    // All are heard again.
+    let begun = frames[0].at;
+    let heard: Vec<_> = frames.iter().filter(|frame| frame.at - begun < 20_000_000_000).cloned().collect();
+    let second = wires.watch(&watch);
+    wires.play("a0", &heard);
+    let (lines, said) = second.lines();
+    assert!(said.contains("open findings and knows"), "{said}");
+    let changes: Vec<_> = lines.iter().filter(|line| line["change"].is_string()).collect();
+    let of_outage: Vec<_> = changes.iter().filter(|it| it["id"] == id).collect();
+    assert_eq!(of_outage.len(), 1, "{changes:#?}");
+    assert_eq!(of_outage[0]["change"], "ended");
+    let after = findings(&store, &["list", "--all", "--format=jsonl"]).lines();
+    let after = after.iter().find(|it| it["id"] == id).expect("it is kept");
+    assert_eq!((&after["status"], &after["status_by"]), (&"resolved".into(), &"spanwatch".into()));
+    assert!(after["detail"].as_str().expect("a text").contains("The watch was away"));
+    assert_eq!(rows(&store, "PRAGMA integrity_check"), [["ok"]]);
+    let known = rows(&store, "SELECT id, name FROM devices WHERE session = 1 OR session = 2 ORDER BY id");
+    assert_eq!(known[..devices.len()], devices, "every device keeps its row");
+    let offline = "SELECT name FROM availability JOIN devices ON device = id
+         WHERE availability.state = 'offline' AND since >= (SELECT until FROM sessions WHERE id = 1)";
+    assert!(rows(&store, offline).is_empty(), "nobody was offline while nobody watched");
+    let name = gone[0].as_str().expect("an id");
+    let past = format!(
+        "SELECT state FROM availability JOIN (SELECT id, name FROM devices) ON device = id WHERE name = '{name}' ORDER BY since"
+    );
+    assert_eq!(rows(&store, &past), [["online"], ["offline"], ["unknown"], ["online"]]);
+    let audit = findings(&store, &["audit", "--finding", id, "--format=jsonl"]).lines();
+    let audit: Vec<_> = audit.iter().map(|it| (it["who"].as_str(), it["what"].as_str())).collect();
+    assert_eq!(audit, [(Some("spanwatch"), Some("resolved")), (Some("jo"), Some("acknowledged"))]);
+}
+
+#[test]
+fn two_watches_cannot_write_one_store_and_a_store_that_is_none_is_said_to_be_so() {
+    let Some(wires) = Wires::silent("stores") else { return };
+    let scratch = Scratch::new("stores");
+    let store = scratch.path().join("store");
+    let missing = findings(&store, &["list"]);
+    assert_eq!(missing.code, 1);
+    assert!(
+        missing.stderr.contains("there is no store; `spanwatch watch --store DIR` makes one"),
+        "{}",
+        missing.stderr
+    );
+    let first = wires.watch(&["-i", "b0", "--store", text(&store)]);
+    let second = wires
+        .inside(["timeout", "60", support::run::SPANWATCH, "watch", "-i", "b1", "--store", text(&store)])
+        .output()
+        .expect("ip is there");
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("another watch is writing it"), "{said}");
+    first.end();
+}
+
+/// Prints all rows as JSON.
+const ASK: &str = "\
+import json, sqlite3, sys
+store = sqlite3.connect(f'file:{sys.argv[1]}/spanwatch.db?mode=ro', uri=True)
+print(json.dumps([list(row) for row in store.execute(sys.argv[2])]))";
