@@ -16,6 +16,8 @@
 //! **After a restart** devices keep their rows, and what was open goes on: [`Held`], [`life::Life`]. The time away is *unknown*.
 
 pub mod act;
+#[cfg(test)]
+mod deaths;
 mod keep;
 pub mod life;
 mod page;
