@@ -18,7 +18,7 @@ use spanwatch_engine::clock::Moment;
 use spanwatch_engine::finding::Severity;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::report::changes::{Change, Changes};
-use spanwatch_engine::report::picture::{Picture, Pictures};
+use spanwatch_engine::report::picture::Pictures;
 use spanwatch_engine::report::{Finding, Report, build, json, jsonl, table, time};
 use spanwatch_parsers::Time;
 
@@ -217,11 +217,7 @@ impl Teller {
         let room = self.store.as_ref().map_or(usize::MAX, Store::room);
         let pictures = is_asked.then_some((&mut self.pictures, room));
         let (found, pictures) = build::tick(ledger, now, pictures);
-        for (_, picture) in &pictures {
-            if let Picture::Is(device) = picture {
-                self.quiet.knows(device);
-            }
-        }
+        pictures.iter().for_each(|(number, picture)| self.quiet.knows(*number, picture));
         let findings = self.life.joined(found, &|id| ledger.heard_since(id));
         if let Some(metrics) = &self.metrics {
             metrics.show(self.figures(ledger, &findings));

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use spanwatch_engine::report::changes::Change;
+use spanwatch_engine::report::picture::Picture;
 use spanwatch_engine::report::{Device, Finding, time};
 use spanwatch_parsers::{Span, Time};
 
@@ -18,6 +19,8 @@ pub struct Quiet {
     grace: Vec<Grace>,
     /// What a device is named by, lower-case, by its id.
     names: BTreeMap<String, Vec<String>>,
+    /// Its id by its number.
+    ids: BTreeMap<u32, String>,
     /// Changes that wait, by id of their finding.
     waiting: BTreeMap<String, Change>,
 }
@@ -41,15 +44,25 @@ impl Quiet {
     }
 
     /// Learns what a device is named by.
-    pub fn knows(&mut self, device: &Device) {
+    pub fn knows(&mut self, number: u32, picture: &Picture) {
         if !self.asks_for_names() {
             return;
         }
-        let switch = device.switch.as_ref();
-        let of_switch = switch.into_iter().flat_map(|it| it.name.iter().chain(&it.id));
-        let names = [&device.id, &device.kind].into_iter().chain(&device.mac).chain(&device.ips);
-        let names = names.chain(&device.aliases).chain(&device.name).chain(&device.hostname).chain(of_switch);
-        self.names.insert(device.id.clone(), names.map(|name| name.to_lowercase()).collect());
+        let (id, names) = match picture {
+            Picture::Heard(..) => return,
+            Picture::Gone => (None, Vec::new()),
+            Picture::Is(device) => (Some(device.id.clone()), names(device)),
+        };
+        let before = match &id {
+            Some(id) => self.ids.insert(number, id.clone()),
+            None => self.ids.remove(&number),
+        };
+        if let Some(before) = before {
+            self.names.remove(&before);
+        }
+        if let Some(id) = id {
+            self.names.insert(id, names);
+        }
     }
 
     /// What waits at a restart: what was made, and nobody was to hear of.
@@ -120,6 +133,15 @@ impl Quiet {
             || finding.switch.as_ref().is_some_and(|switch| is_named(&switch.to_lowercase()))
             || !finding.devices.is_empty() && finding.devices.iter().all(is_device_named)
     }
+}
+
+/// All that a device can be named by, lower-case.
+fn names(device: &Device) -> Vec<String> {
+    let switch = device.switch.as_ref();
+    let of_switch = switch.into_iter().flat_map(|it| it.name.iter().chain(&it.id));
+    let names = [&device.id, &device.kind].into_iter().chain(&device.mac).chain(&device.ips);
+    let names = names.chain(&device.aliases).chain(&device.name).chain(&device.hostname).chain(of_switch);
+    names.map(|name| name.to_lowercase()).collect()
 }
 
 /// Categories of what happens, and passes.

@@ -8,11 +8,12 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use rusqlite::Connection;
 use spanwatch_engine::report::picture::Picture;
+use spanwatch_engine::report::time::Stamp;
 use spanwatch_engine::report::{Device, Finding};
 
 use super::test::{Folder, at, device, finding, history};
@@ -318,8 +319,6 @@ fn works_on_a_full_disk() {
     // Full from the first.
     fill();
     let store_dir = dir.join("store");
-    fs::create_dir(&store_dir).unwrap();
-    fs::File::create(store_dir.join("watch.lock")).unwrap();
     let mut store = open(&store_dir, Limits::default(), 1);
     let tell = |store: &mut Store, second| {
         let (devices, finding) = told(second);
@@ -384,6 +383,45 @@ fn the_budget_holds_and_the_oldest_goes() {
     let db = Connection::open(file(&folder.0)).unwrap();
     let oldest: i64 = db.query_row(oldest, [], |row| row.get(0)).unwrap();
     assert!(oldest > at(60).0, "the oldest went");
+}
+
+#[test]
+fn a_flood_of_made_up_devices_does_not_crowd_out_those_that_are_there() {
+    let folder = Folder::new();
+    let limits = Limits { bytes_max: 1 << 20, ..Limits::default() };
+    let mut store = open(&folder.0, limits, 1);
+    let known = Device { last_seen: Stamp(at(9_000)), ..device(1) };
+    store.take(at(1), vec![(0, Picture::Is(Box::new(known)))], &[]);
+    let made_up = |number: u32| {
+        let mac = format!("02:ff:00:00:{:02x}:{:02x}", number >> 8, number & 255);
+        Device { id: mac.clone(), mac: Some(mac), state: "unknown", ips: vec![], ..device(2) }
+    };
+    for round in 1..=30_u32 {
+        let new = (0..200).map(|n| round * 200 + n);
+        let mut told: Vec<_> = new.map(|n| (n, Picture::Is(Box::new(made_up(n))))).collect();
+        // Some are forgotten, some are not.
+        told.extend((0..100).map(|n| ((round - 1) * 200 + n, Picture::Gone)).filter(|(n, _)| *n > 200));
+        let now = at(i64::from(round) * 61);
+        store.take(now, told, &[]);
+        store.wait(now);
+        assert_eq!(store.status().failing, None);
+    }
+    // Who was let go of may be told of again.
+    let late = at(9_000);
+    store.take(
+        late,
+        vec![(400, Picture::Is(Box::new(made_up(400)))), (0, Picture::Is(Box::new(device(1))))],
+        &[],
+    );
+    store.wait(late);
+    assert!(store.finish(Duration::from_secs(60)));
+    assert!(fs::metadata(file(&folder.0)).unwrap().len() <= limits.bytes_max);
+    let reader = Store::open_reader(&folder.0).unwrap();
+    for number in [made_up(400), made_up(30 * 200), device(1)] {
+        assert!(reader.device(&number.id).unwrap().is_some(), "{}", number.id);
+    }
+    let kept = reader.devices("", 10_000).unwrap().len();
+    assert!((100..3_000).contains(&kept), "{kept}");
 }
 
 /// Of each second.

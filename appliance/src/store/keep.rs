@@ -1,10 +1,10 @@
 //! How long things are kept, and how much of them: [`Limits`].
 //!
 //! What is older than its age goes once a minute. Beyond nine tenths of the budget the oldest goes, whatever its age, until
-//! eight tenths are left. Devices that were heard lately, and what is open, stay. A page count that SQLite never exceeds is
+//! eight tenths are left: devices last, and none that is known to be online or offline. What is open stays. A page count that SQLite never exceeds is
 //! the last guard: there writing fails as on a full disk.
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use spanwatch_parsers::Time;
 
 use super::Trouble;
@@ -43,27 +43,22 @@ fn used(db: &Connection) -> Result<u64, Trouble> {
     Ok(pages.saturating_mul(of("page_size")?).unsigned_abs())
 }
 
-/// Lets go of what is too old, and, where there is too much, of the oldest.
+/// Lets go of what is too old, and, where there is too much, of the oldest. Of what is too old so much goes at a time that
+/// a clock that is wrong for a minute costs a minute's.
 pub(super) fn keep(db: &Connection, limits: &Limits, now: Time) -> Result<(), Trouble> {
     let before = |days: u32| now.0.saturating_sub(i64::from(days).saturating_mul(DAY));
-    let (history, findings) = (before(limits.history_days), before(limits.findings_days));
-    for (sql, cutoff) in [
-        ("DELETE FROM availability WHERE until < ?1", history),
-        ("DELETE FROM attributes WHERE until < ?1", history),
-        ("DELETE FROM addresses WHERE until < ?1", history),
-        ("DELETE FROM sessions WHERE until < ?1", history),
-        (FORGOTTEN_DEVICES, history),
-        (PAST_FINDINGS, findings),
-        ("DELETE FROM audit WHERE at < ?1", findings),
-    ] {
-        db.prepare_cached(sql)?.execute([cutoff])?;
+    for table in TABLES {
+        let days = if table.is_history { limits.history_days } else { limits.findings_days };
+        table.shorten(db, before(days))?;
     }
     trim(db, limits)?;
-    db.execute_batch("PRAGMA incremental_vacuum(1024)")?;
+    let mut freed = db.prepare_cached("PRAGMA incremental_vacuum(1024)")?;
+    let mut pages = freed.query([])?;
+    while pages.next()?.is_some() {}
     Ok(())
 }
 
-/// Lets go of the oldest while there is too much.
+/// Lets go of the oldest while there is too much: devices only where there is nothing else.
 pub(super) fn trim(db: &Connection, limits: &Limits) -> Result<(), Trouble> {
     let tenth = limits.bytes_max / 10;
     if used(db)? <= tenth.saturating_mul(9) {
@@ -71,8 +66,10 @@ pub(super) fn trim(db: &Connection, limits: &Limits) -> Result<(), Trouble> {
     }
     for _ in 0..ROUNDS_MAX {
         let mut gone = 0;
-        for sql in [OLDEST_AVAILABILITY, OLDEST_ATTRIBUTES, OLDEST_ADDRESSES, OLDEST_FINDINGS, OLDEST_AUDIT] {
-            gone += db.prepare_cached(sql)?.execute(params![CHUNK])?;
+        for table in TABLES {
+            if gone == 0 || !table.is_last {
+                gone += table.shorten(db, i64::MAX)?;
+            }
         }
         if gone == 0 || used(db)? <= tenth.saturating_mul(8) {
             break;
@@ -81,25 +78,67 @@ pub(super) fn trim(db: &Connection, limits: &Limits) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Nothing of theirs is open.
-const FORGOTTEN_DEVICES: &str =
-    "DELETE FROM devices WHERE last_seen < ?1 AND NOT EXISTS (SELECT 1 FROM findings
-     WHERE subject = devices.name AND ended IS NULL AND withdrawn IS NULL)";
-const PAST_FINDINGS: &str =
-    "DELETE FROM findings WHERE last_seen < ?1 AND coalesce(ended, withdrawn) IS NOT NULL
-     AND (expires IS NULL OR expires < ?1)";
-const OLDEST_AVAILABILITY: &str = "DELETE FROM availability WHERE (device, since) IN
-     (SELECT device, since FROM availability WHERE until IS NOT NULL ORDER BY until LIMIT ?1)";
-const OLDEST_ATTRIBUTES: &str = "DELETE FROM attributes WHERE (device, attribute, since) IN
-     (SELECT device, attribute, since FROM attributes WHERE until IS NOT NULL ORDER BY until LIMIT ?1)";
-const OLDEST_ADDRESSES: &str = "DELETE FROM addresses WHERE (device, ip, since) IN
-     (SELECT device, ip, since FROM addresses WHERE until IS NOT NULL ORDER BY until LIMIT ?1)";
-const OLDEST_FINDINGS: &str = "DELETE FROM findings WHERE id IN (SELECT id FROM findings
-     WHERE coalesce(ended, withdrawn) IS NOT NULL AND status NOT IN ('suppressed', 'false-positive')
-     ORDER BY last_seen LIMIT ?1)";
-/// The last thousand entries stay whatever they take.
-const OLDEST_AUDIT: &str = "DELETE FROM audit WHERE id IN
-     (SELECT id FROM audit WHERE id < (SELECT max(id) FROM audit) - 1000 ORDER BY id LIMIT ?1)";
+/// What may go of a table.
+struct Table {
+    name: &'static str,
+    key: &'static str,
+    /// What tells its age.
+    age: &'static str,
+    /// Which rows may go.
+    may_go: &'static str,
+    is_history: bool,
+    /// Whether it stays as long as anything else can go.
+    is_last: bool,
+}
+
+impl Table {
+    /// Lets go of the oldest rows, of before a time.
+    fn shorten(&self, db: &Connection, before: i64) -> Result<usize, Trouble> {
+        let Self { name, key, age, may_go, .. } = self;
+        let sql = format!(
+            "DELETE FROM {name} WHERE ({key}) IN
+             (SELECT {key} FROM {name} WHERE {age} < ?1 AND {may_go} ORDER BY {age} LIMIT {CHUNK})"
+        );
+        Ok(db.prepare_cached(&sql)?.execute([before])?)
+    }
+}
+
+const fn history(name: &'static str, key: &'static str) -> Table {
+    Table { name, key, age: "until", may_go: "until IS NOT NULL", is_history: true, is_last: false }
+}
+
+const TABLES: [Table; 7] = [
+    history("availability", "device, since"),
+    history("attributes", "device, attribute, since"),
+    history("addresses", "device, ip, since"),
+    Table { may_go: "id < (SELECT max(id) FROM sessions)", ..history("sessions", "id") },
+    Table {
+        name: "findings",
+        key: "id",
+        age: "last_seen",
+        may_go: "coalesce(ended, withdrawn) IS NOT NULL AND status NOT IN ('suppressed', 'false-positive')",
+        is_history: false,
+        is_last: false,
+    },
+    Table {
+        name: "audit",
+        key: "id",
+        age: "at",
+        // The last stay whatever they take.
+        may_go: "id < (SELECT max(id) FROM audit) - 1000",
+        is_history: false,
+        is_last: false,
+    },
+    Table {
+        name: "devices",
+        key: "id",
+        age: "last_seen",
+        may_go: "state = 'unknown' AND NOT EXISTS (SELECT 1 FROM findings
+             WHERE subject = devices.name AND ended IS NULL AND withdrawn IS NULL)",
+        is_history: true,
+        is_last: true,
+    },
+];
 /// Rows of each table that go at a time.
 const CHUNK: i64 = 1_000;
 const ROUNDS_MAX: usize = 10_000;

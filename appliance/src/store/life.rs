@@ -65,6 +65,9 @@ impl Life {
     /// All findings as they are: those that this run has made, by the ids that they are known by, and those of
     /// earlier runs that go on. `heard` tells since when this run has heard a device.
     pub fn joined(&mut self, found: Vec<Finding>, heard: &dyn Fn(&str) -> Option<Time>) -> Vec<Finding> {
+        let ids: BTreeSet<&str> = found.iter().map(|finding| finding.id.as_str()).collect();
+        self.own.retain(|id| ids.contains(id.as_str()));
+        self.called.retain(|id, _| ids.contains(id.as_str()));
         let mut all: Vec<Finding> = found.into_iter().map(|finding| self.known(finding)).collect();
         for earlier in self.carried.values_mut().filter(|it| it.is_open && it.finding.ended.is_none()) {
             let finding = &mut earlier.finding;

@@ -30,11 +30,10 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use std::{fs, io, thread};
+use std::{io, thread};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use spanwatch_engine::ledger::memory::Memory;
@@ -83,11 +82,18 @@ impl Trouble {
         }
     }
 
-    /// Whether it may pass by itself, as a full disk does.
-    fn may_pass(&self) -> bool {
-        let passing = [ErrorCode::DiskFull, ErrorCode::SystemIoFailure, ErrorCode::DatabaseBusy];
-        self.code().is_some_and(|code| passing.contains(&code))
-            || matches!(self, Self::Folder(error) if error.kind() == io::ErrorKind::StorageFull)
+    /// Whether it is the disk's, not ours: one that is full or ailing keeps no watch from watching.
+    fn is_of_disk(&self) -> bool {
+        use ErrorCode::{DatabaseBusy, DiskFull, ReadOnly, SystemIoFailure};
+        match self {
+            Self::Sqlite(_) => self
+                .code()
+                .is_some_and(|code| [DiskFull, SystemIoFailure, DatabaseBusy, ReadOnly].contains(&code)),
+            Self::Folder(error) => {
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::ReadOnlyFilesystem)
+            }
+            _ => false,
+        }
     }
 
     /// Whether the file is no store, or none any more.
@@ -155,9 +161,8 @@ impl Store {
     /// # Errors
     /// Where it cannot be written by this process, now or ever.
     pub fn open(dir: &Path, limits: Limits, now: Time, say: &Say) -> Result<(Self, Held), Trouble> {
-        fs::DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
         let rules = Arc::<Mutex<Rules>>::default();
-        let mut writer = Writer::new(dir, limits, Arc::clone(&rules), now)?;
+        let mut writer = Writer::new(dir, limits, Arc::clone(&rules), now);
         let shown = dir.display().to_string();
         let held = match writer.held() {
             Ok(held) => held,
@@ -166,7 +171,7 @@ impl Store {
                 say(&format!("the store in {shown} is damaged; it is kept as {aside}, and a new one begins"));
                 writer.held()?
             }
-            Err(trouble) if trouble.may_pass() => {
+            Err(trouble) if trouble.is_of_disk() => {
                 say(&format!("the store in {shown} cannot be read yet: {trouble}"));
                 Held::default()
             }

@@ -61,8 +61,8 @@ impl<'a, 'b, 'c> Page<'a, 'b, 'c> {
 
     pub(super) fn device(&mut self, number: u32, device: &Device) -> Result<(), Trouble> {
         let row = match self.rows.rows.get(&number).copied() {
-            Some(row) => self.identified(row, device)?,
-            None => self.found(device)?,
+            Some(row) if self.is_there(row)? => self.identified(row, device)?,
+            _ => self.found(device)?,
         };
         self.rows.put(number, Some(row));
         let (first, last) = (device.first_seen.0.0, device.last_seen.0.0);
@@ -97,6 +97,11 @@ impl<'a, 'b, 'c> Page<'a, 'b, 'c> {
             )?;
         }
         self.availability(row, device)
+    }
+
+    /// Whether a row was not let go of to make room.
+    fn is_there(&self, row: i64) -> Result<bool, Trouble> {
+        Ok(self.row("SELECT 1 FROM devices WHERE id = ?1", [row])?.is_some())
     }
 
     /// The row of a device that this run has not told of before.
@@ -168,6 +173,9 @@ impl<'a, 'b, 'c> Page<'a, 'b, 'c> {
     pub(super) fn gone(&mut self, number: u32) -> Result<(), Trouble> {
         let Some(row) = self.rows.rows.get(&number).copied() else { return Ok(()) };
         self.rows.put(number, None);
+        if !self.is_there(row)? {
+            return Ok(());
+        }
         let into = self.row(
             "SELECT other.device FROM addresses own JOIN addresses other ON other.ip = own.ip AND other.until IS NULL
              JOIN devices d ON d.id = other.device AND d.merged_into IS NULL AND d.mac IS NOT NULL
@@ -177,6 +185,15 @@ impl<'a, 'b, 'c> Page<'a, 'b, 'c> {
         )?;
         if let Some(into) = into {
             return self.merge(row, into);
+        }
+        // Who came and went, as made-up senders do, is not kept.
+        let passed = self.run(
+            "DELETE FROM devices WHERE id = ?1 AND last_seen - first_seen < ?2
+             AND NOT EXISTS (SELECT 1 FROM findings WHERE subject = devices.name)",
+            params![row, BRIEF],
+        )?;
+        if passed > 0 {
+            return Ok(());
         }
         self.run(
             "UPDATE availability SET until = ?2 WHERE device = ?1 AND until IS NULL AND state <> 'unknown' AND since < ?2",
@@ -388,5 +405,7 @@ fn number_of(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// Who was forgotten after less than an hour had to make room for others like him.
+const BRIEF: i64 = 3_600 * 1_000_000_000;
 /// Of a device's history so many entries are told: those before stay as they were written.
 const HISTORY_TOLD: usize = 16;

@@ -273,8 +273,11 @@ fn what_is_suppressed_is_so_of_its_like_until_it_expires() {
     let (mut store, _) = folder.open(1);
     store.take(at(2), vec![], &[finding("a")]);
     end(store);
-    act(&folder.0, "a", &Act::Suppress { until: at(500) }, ("jo", at(3)), Some("works on the roof")).unwrap();
     let (mut store, held) = folder.open(4);
+    assert_eq!(store.rules(), Rules::default());
+    act(&folder.0, "a", &Act::Suppress { until: at(500) }, ("jo", at(3)), Some("works on the roof")).unwrap();
+    store.take(at(4), vec![], &[finding("a")]);
+    store.wait(at(4));
     let rules = store.rules();
     assert!(rules.is_quiet(&finding("a"), at(5)) && !rules.is_quiet(&finding("a"), at(500)));
     assert!(rules.is_quiet(&finding("b"), at(5)) && !rules.is_quiet(&of_kind("b", "boot-loop", ""), at(5)));

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use spanwatch_engine::report::picture::Picture;
+use spanwatch_engine::report::time;
 use spanwatch_parsers::Time;
 
 use super::keep::{Limits, guard, keep, trim};
@@ -30,6 +32,19 @@ pub(super) fn serve(writer: &mut Writer, slate: &Slate, say: &dyn Fn(&str)) {
                     say(&format!("what is old cannot be let go of: {trouble}"));
                 }
             }
+            Err(trouble) if trouble.is_damage() => {
+                let told = match writer.set_aside(batch.now) {
+                    Ok(aside) => format!("the file is damaged; it is kept as {aside}, and a new one begins"),
+                    Err(error) => format!("the file is damaged, and cannot be put aside: {error}"),
+                };
+                say(&told);
+                slate.failed(batch, &told, REST);
+            }
+            // What cannot be written now will not be later either.
+            Err(trouble) if !trouble.is_of_disk() && !matches!(trouble, Trouble::LogTooLong) => {
+                say(&format!("some of what was told at {} is lost: {trouble}", time::rfc3339(batch.now)));
+                slate.failed(Batch::default(), &trouble.to_string(), REST);
+            }
             Err(trouble) => {
                 let why = trouble.to_string();
                 if fault.as_ref() != Some(&why) {
@@ -50,7 +65,7 @@ pub(super) struct Writer {
     /// `None` until it can be opened.
     db: Option<Connection>,
     /// Held as long as we write, so that nobody else does.
-    _lock: Connection,
+    lock: Option<Connection>,
     limits: Limits,
     began: Time,
     /// This run's row; `None` until it is written.
@@ -64,25 +79,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// # Errors
-    /// Where another watch writes there.
-    pub(super) fn new(
-        dir: &Path,
-        limits: Limits,
-        rules: Arc<Mutex<Rules>>,
-        began: Time,
-    ) -> Result<Self, Trouble> {
-        let lock = Connection::open(dir.join("watch.lock"))?;
-        lock.busy_timeout(Duration::ZERO)?;
-        lock.execute_batch("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE").map_err(|error| {
-            let trouble = Trouble::from(error);
-            let is_taken = trouble.code() == Some(rusqlite::ErrorCode::DatabaseBusy);
-            if is_taken { Trouble::Taken } else { trouble }
-        })?;
-        Ok(Self {
+    pub(super) fn new(dir: &Path, limits: Limits, rules: Arc<Mutex<Rules>>, began: Time) -> Self {
+        Self {
             dir: dir.to_owned(),
             db: None,
-            _lock: lock,
+            lock: None,
             limits,
             began,
             session: None,
@@ -90,11 +91,30 @@ impl Writer {
             rules,
             version: None,
             upkept: Time::MIN,
-        })
+        }
+    }
+
+    /// Takes the lock, which goes with the process.
+    fn lock(&self) -> Result<Connection, Trouble> {
+        fs::DirBuilder::new().recursive(true).mode(0o750).create(&self.dir)?;
+        let file = self.dir.join("watch.lock");
+        // SQLite does not tell why it could not.
+        fs::OpenOptions::new().create(true).append(true).open(&file)?;
+        let lock = Connection::open(file)?;
+        lock.busy_timeout(Duration::ZERO)?;
+        lock.execute_batch("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE").map_err(|error| {
+            let trouble = Trouble::from(error);
+            let is_taken = trouble.code() == Some(rusqlite::ErrorCode::DatabaseBusy);
+            if is_taken { Trouble::Taken } else { trouble }
+        })?;
+        Ok(lock)
     }
 
     /// Opens the file where that was not done yet.
     fn open(&mut self) -> Result<&mut Connection, Trouble> {
+        if self.lock.is_none() {
+            self.lock = Some(self.lock()?);
+        }
         if self.db.is_none() {
             let mut db =
                 connect(&self.dir, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
@@ -121,7 +141,8 @@ impl Writer {
 
     /// Puts a damaged file aside, and gives its name there.
     pub(super) fn set_aside(&mut self, now: Time) -> Result<String, Trouble> {
-        self.db = None;
+        (self.db, self.session, self.version) = (None, None, None);
+        self.rows.clear();
         let name = format!("spanwatch.db.damaged-{}", now.0 / 1_000_000_000);
         for end in ["", "-wal"] {
             let from = self.dir.join(format!("spanwatch.db{end}"));
