@@ -14,7 +14,7 @@ help:
 	@echo "make test     everything a commit must pass, a small lab included (needs root for the lab)"
 	@echo "make lab      the whole lab: all its sites side by side, each report held against what really happened"
 	@echo "make verdicts made-up sites by the thousand, each held against its truth (some minutes; docs/verdicts.md)"
-	@echo "make soak     the hostile generators for an hour"
+	@echo "make soak     the hostile generators for an hour; the store killed 500 times"
 	@echo "make fuzz     every parser and both readers, 20 minutes in all"
 	@echo "make bench    processor time and memory on captures made to order, beside cat, tcpdump, nDPI and tshark"
 	@echo "make picture  draws the README's picture anew"
@@ -54,6 +54,7 @@ verdicts: build
 
 soak: build
 	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch --test hostile -- --nocapture < /dev/null
+	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch-appliance --lib store::deaths -- --nocapture < /dev/null
 
 fuzz: install-build install-fuzz
 	fuzz/run

@@ -94,7 +94,8 @@ fn feeds_until_killed() {
 fn killed_at_any_moment_it_is_whole_and_holds_what_was_written() {
     let folder = Folder::new();
     let mut last = 0;
-    for round in 0..KILLS {
+    let kills = if std::env::var_os("SPANWATCH_SOAK").is_some() { KILLS * 20 } else { KILLS };
+    for round in 0..kills {
         let mut child = process("feeds_until_killed", &folder.0, &[]);
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
@@ -118,7 +119,7 @@ fn killed_at_any_moment_it_is_whole_and_holds_what_was_written() {
         assert!(held >= last, "round {round}: {held} is held, {last} was written");
         last = held;
     }
-    assert!(last > i64::from(KILLS), "{last}");
+    assert!(last > i64::from(kills), "{last}");
 }
 
 fn number(line: &str) -> i64 {
@@ -363,6 +364,28 @@ fn a_full_disk_stops_history_and_says_so_and_room_lets_it_go_on() {
     assert!(ran.status.success(), "{said}");
     assert!(said.contains("no history is written, the watch goes on"), "{said}");
     assert!(said.contains("history is written again"), "{said}");
+}
+
+#[test]
+fn a_reader_sees_one_moment_and_is_in_nobodys_way() {
+    let folder = Folder::new();
+    let mut store = open(&folder.0, Limits::default(), 1);
+    let tell = |store: &mut Store, second| {
+        let (devices, finding) = told(second);
+        store.take(at(second), devices, &[finding]);
+        store.wait(at(second));
+        assert_eq!(store.status().failing, None);
+    };
+    tell(&mut store, 1);
+    let long = Connection::open(file(&folder.0)).unwrap();
+    long.execute_batch("BEGIN; SELECT count(*) FROM devices").unwrap();
+    let moment =
+        || long.query_row("SELECT max(packets) FROM devices", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(moment(), 1);
+    (2..=200).for_each(|minute| tell(&mut store, minute * 61));
+    assert_eq!(moment(), 1, "it is in its transaction");
+    assert_eq!(Store::open_reader(&folder.0).unwrap().watched().unwrap(), [(at(1), at(200 * 61))]);
+    assert!(store.finish(Duration::from_secs(60)));
 }
 
 #[test]

@@ -151,6 +151,14 @@ impl<'a, 'b, 'c> Page<'a, 'b, 'c> {
     }
 
     fn merge(&self, row: i64, into: i64) -> Result<(), Trouble> {
+        // What this run knew of it the other has, too.
+        let is_of_now = self.run(
+            "DELETE FROM devices WHERE id = ?1 AND first_seen >= (SELECT began FROM sessions WHERE id = ?2)",
+            [row, self.session],
+        )?;
+        if is_of_now > 0 {
+            return Ok(());
+        }
         self.run("UPDATE devices SET merged_into = ?2 WHERE id = ?1", [row, into])?;
         for table in ["availability", "addresses", "attributes"] {
             let sql =

@@ -215,13 +215,21 @@ fn who_was_known_by_his_address_becomes_who_has_the_mac() {
     end(store);
     let (mut store, _) = folder.open(3);
     store.take(at(4), vec![(0, is(device(7)))], &[]);
-    let other = Device { id: "192.0.2.9".to_owned(), mac: None, ..device(9) };
-    store.take(at(4), vec![(1, is(other))], &[]);
+    let nameless = |last: u8, first| Device {
+        id: format!("192.0.2.{last}"),
+        mac: None,
+        first_seen: Stamp(at(first)),
+        ..device(last)
+    };
+    // One of this run, and one that an earlier run knew.
+    store.take(at(4), vec![(1, is(nameless(9, 4))), (3, is(nameless(8, 1)))], &[]);
     store.wait(at(4));
-    store.take(at(5), vec![(1, Picture::Gone), (2, is(device(9)))], &[]);
+    let gone = [(1, Picture::Gone), (3, Picture::Gone)];
+    store.take(at(5), [(2, is(device(9))), (4, is(device(8)))].into_iter().chain(gone).collect(), &[]);
     end(store);
     let ids: Vec<_> = folder.reader().devices("", 9).unwrap().into_iter().map(|it| it.id).collect();
-    assert_eq!(ids, ["02:00:00:00:00:07", "02:00:00:00:00:09"]);
+    assert_eq!(ids, ["02:00:00:00:00:07", "02:00:00:00:00:08", "02:00:00:00:00:09"]);
+    assert_eq!(folder.count("SELECT count(*) FROM devices"), 4);
     assert_eq!(folder.count("SELECT count(*) FROM devices WHERE merged_into IS NOT NULL"), 1);
 }
 
