@@ -75,4 +75,9 @@ pub const ALL: &[&Parser] = &[
     &protocols::http::HTTP,
     &protocols::ssh::SSH,
     &protocols::sip::SIP,
+    &protocols::ftp::FTP,
+    &protocols::smtp::SMTP,
+    &protocols::telnet::TELNET,
+    &protocols::mqtt::MQTT,
+    &protocols::smb::SMB,
 ];

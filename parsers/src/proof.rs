@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Basic                 user ":" password
+//! FTP, Telnet, …        password
 //! Digest                H(H(user ":" realm ":" password) ":" nonce ":" [nc ":" cnonce ":" qop ":"] H(method ":" uri))
 //! Digest …-sess         the same with H(H(user ":" realm ":" password) ":" nonce ":" cnonce) in the first place
 //! UsernameToken         password, or base64(SHA-1(nonce created password))
@@ -10,7 +11,7 @@
 //! H is MD5 or SHA-256 in hexadecimal. Of what proves a password nothing else is kept. It lives no longer than the
 //! exchange it is part of, is in no fact, shows nothing of itself, and is overwritten when it goes.
 //!
-//! Source: RFC 7617, 2; RFC 7616, 3.4; RFC 2617, 3.2.2; OASIS WSS UsernameToken Profile 1.1, 4.
+//! Source: RFC 7617, 2; RFC 7616, 3.4; RFC 2617, 3.2.2; RFC 959, 4.1.1; OASIS WSS UsernameToken Profile 1.1, 4.
 //! Left out: `auth-int`, which would need the body; hashed user names; SHA-512/256.
 
 use std::fmt;
@@ -85,6 +86,21 @@ impl Proof {
             b"digest" => Self::digest(rest, method),
             _ => None,
         }
+    }
+
+    /// Of a password that came as it is (FTP, Telnet, SMTP, MQTT).
+    #[must_use]
+    pub fn plain(user: &[u8], password: &[u8]) -> Self {
+        Self { user: user.to_vec(), form: Form::Plain(Secret(password.to_vec())), is_token: false }
+    }
+
+    /// Bytes of a password that came as it is, and of its user.
+    pub(crate) fn held(&self) -> usize {
+        let own = match &self.form {
+            Form::Plain(own) => own.0.len(),
+            Form::Digest(_) | Form::Token { .. } => 0,
+        };
+        own.saturating_add(self.user.len())
     }
 
     /// Who logged in.

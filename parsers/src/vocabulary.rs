@@ -19,7 +19,9 @@ mod traffic;
 
 pub use address::{LinkType, Mac};
 pub use bridge::{Bridge, BridgeId, Instance, PortFlags, TreeRegion};
-pub use conversation::{Exchange, KnownPassword, Login, Outcome, TimeStep, TimeTold, Timekeeping};
+pub use conversation::{
+    Exchange, KeyExchange, KnownPassword, Login, Outcome, TimeStep, TimeTold, Timekeeping,
+};
 pub use fact::{About, BindingBy, Fact};
 pub use key::{Concluded, Key, Label};
 pub use media::{

@@ -266,6 +266,11 @@ impl Ledger {
             Fact::Login(login) => {
                 if let (Some(client), Some(server)) = (seen.peer.ip, seen.subject.ip) {
                     self.sessions.logged_in(client, server, seen.source, login);
+                    // Of protocols whose sessions are a login and what follows it nothing else is told.
+                    if matches!(login.scheme, "plain" | "anonymous") {
+                        let key = session::Key { client, server, protocol: seen.source, target: None };
+                        self.sessions.exchanged(key, seen.at);
+                    }
                 }
             }
             Fact::Tls(side) => {
@@ -325,6 +330,8 @@ impl Ledger {
             | Fact::RouterAnnounced(_)
             | Fact::ClearSecret { .. }
             | Fact::Anonymous { .. }
+            | Fact::KeyExchange(_)
+            | Fact::Version { .. }
             | Fact::KnownPassword(_)
             | Fact::Notice(_) => {}
             // What nobody reads yet.

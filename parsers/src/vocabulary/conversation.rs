@@ -18,7 +18,8 @@ pub struct Exchange {
 pub struct Login {
     /// User name.
     pub account: Option<Text>,
-    /// How it was proved: `basic`, `digest-md5`, `digest-sha-256`, `wsse-digest`, `wsse-text`.
+    /// How it was proved: `basic`, `digest-md5`, `digest-sha-256`, `wsse-digest`, `wsse-text`; `plain` is a password as it
+    /// is, `anonymous` an account that is for everybody.
     pub scheme: &'static str,
     /// What the server said.
     pub outcome: Outcome,
@@ -34,6 +35,28 @@ pub struct KnownPassword {
     pub rows: Box<[u16]>,
     /// Whether it was proved by a UsernameToken: a server that takes the account with two passwords looks at neither.
     pub is_token: bool,
+}
+
+/// How one side of SSH agrees on keys, as it says itself (RFC 4253, 7.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyExchange {
+    /// Whether it is the server.
+    pub is_server: bool,
+    /// The version of the protocol: `2.0`, `1.99` of who speaks both, `1.5`. Of who speaks version 2 not at all the lists are empty.
+    pub version: Text,
+    /// Ways to agree on keys, the best one first; of each list [`KeyExchange::NAMES_MAX`] at most.
+    pub keys: Box<[Text]>,
+    /// Kinds of the server's own key.
+    pub host_keys: Box<[Text]>,
+    /// Ciphers of what the server sends.
+    pub ciphers: Box<[Text]>,
+    /// Sums that protect what the server sends.
+    pub sums: Box<[Text]>,
+}
+
+impl KeyExchange {
+    /// Names kept of one list; servers offer a dozen.
+    pub const NAMES_MAX: usize = 24;
 }
 
 /// What came of a login.

@@ -75,6 +75,10 @@ pub enum Fact {
     /// The subject was asked for what is not for everybody by one who had shown no login in that connection: what it gave
     /// him, or `None` where it refused.
     Anonymous { given: Option<Text> },
+    /// The subject speaks SSH, and how it agrees on keys.
+    KeyExchange(Box<KeyExchange>),
+    /// The subject, which is the server, agreed on this version of the flow's protocol.
+    Version { version: Text },
     /// The subject spoke TLS: how, and what it proved itself with.
     Tls(Box<TlsSide>),
     /// The subject, which is the sender, will send this media.

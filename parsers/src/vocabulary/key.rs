@@ -128,6 +128,14 @@ keys! {
     SadpModel = "sadp.model",
     /// The line with which a side of SSH says what it is: `SSH-2.0-dropbear_2019.78`.
     SshIdentification = "ssh.identification",
+    /// With what a server of FTP greets, behind the number.
+    FtpBanner = "ftp.banner",
+    /// What a server of Telnet shows before it asks who comes.
+    TelnetBanner = "telnet.banner",
+    /// With what a mail server greets, behind the number.
+    SmtpBanner = "smtp.banner",
+    /// What a client of MQTT calls itself.
+    MqttClient = "mqtt.client",
     /// `User-Agent` of a message of SIP.
     SipUserAgent = "sip.user-agent",
     /// `Server` of an answer of SIP.

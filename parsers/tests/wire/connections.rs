@@ -125,19 +125,21 @@ impl Open {
         if self.session.is_some() {
             return;
         }
-        let (from, to) = self.heard.along(if begin == Begin::AtOnce { Way::Orig } else { way });
-        let envelope = Envelope {
-            source_port: from.1,
-            destination_port: to.1,
-            source: Some(from.0),
-            destination: Some(to.0),
-            is_stream: true,
-            ..Envelope::default()
+        let envelope = |way| {
+            let (from, to) = self.heard.along(way);
+            Envelope {
+                source_port: from.1,
+                destination_port: to.1,
+                source: Some(from.0),
+                destination: Some(to.0),
+                is_stream: true,
+                ..Envelope::default()
+            }
         };
         let Start::Session(start) = parser.start else { unreachable!("a parser of streams") };
-        let probed = (parser.probe)(&envelope, &self.kept[way as usize]);
+        let probed = (parser.probe)(&envelope(way), &self.kept[way as usize]);
         if begin == Begin::AtOnce || probed == Probe::Yes {
-            self.session = Some(start(&envelope));
+            self.session = Some(start(&envelope(Way::Orig)));
             self.read(way.other());
         } else if begin == Begin::ProbedAgain && probed == Probe::No {
             self.kept[way as usize].clear();
