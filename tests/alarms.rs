@@ -153,6 +153,11 @@ const WEAK: &[(&str, Resemble)] = &[
     ("weak-authentication", weak::weak_authentication),
     ("plaintext-token", weak::plaintext_token),
     ("snmp-v1v2c", weak::snmp_v1v2c),
+    ("telnet-open", weak::telnet_open),
+    ("ftp-open", weak::ftp_open),
+    ("legacy-ssh", weak::legacy_ssh),
+    ("smb1", weak::smb1),
+    ("no-authentication", weak::anonymous_broker),
 ];
 
 /// What resembles a kind and is told as what it is: the kind, what is said instead, and the capture.
@@ -258,6 +263,20 @@ fn a_weakness_raises_its_own_kind_alone_and_a_near_miss_of_it_nothing() {
 }
 
 #[test]
+fn a_plain_login_of_any_protocol_is_told_and_a_refused_one_not() {
+    let scratch = Scratch::new("plain");
+    for is_real in [true, false] {
+        for (at, frames) in weak::plain_logins(is_real).iter().enumerate() {
+            let report = replay(&scratch.file(&format!("{at}-{is_real}.pcap"), &written(frames)));
+            assert_eq!(of_kind(&report, "cleartext-login").count(), usize::from(is_real), "{at}: {report:#}");
+            let login = list(&report, "sessions").find(|session| session["scheme"] == "plain");
+            let outcome = if is_real { "accepted" } else { "rejected" };
+            assert_eq!(login.expect("a login")["outcome"], outcome, "{report:#}");
+        }
+    }
+}
+
+#[test]
 fn no_secret_is_in_any_output() {
     let scratch = Scratch::new("secrets");
     let made = [
@@ -268,6 +287,9 @@ fn no_secret_is_in_any_output() {
         ("weak", weak::weak_password),
     ];
     let made = made.map(|(name, of)| scratch.file(&format!("{name}.pcap"), &written(&of(true))));
+    let plain = weak::plain_logins(true).into_iter().chain(weak::plain_logins(false)).enumerate();
+    let plain = plain.map(|(at, frames)| scratch.file(&format!("plain-{at}.pcap"), &written(&frames)));
+    let made: Vec<_> = made.into_iter().chain(plain).collect();
     let shipped =
         ["site-six-behind-a-switch.pcapng", "http-dialogues.pcap", "rtsp-dialogues.pcap", "greetings.pcap"];
     let shipped = shipped.map(|name| support::project(&format!("pcaps/{name}")));
@@ -328,6 +350,7 @@ fn passwords_are_left_untested_where_that_is_asked_for() {
 const SECRETS: &[&str] = &[
     "hunter2",
     "YWRtaW46aHVudGVyMg",
+    "AGFkbWluAGh1bnRlcjI",
     "a long word",
     "a362156fc75a5e54",
     "Sim-4711",

@@ -1,7 +1,8 @@
 //! Devices that are weak in one thing, and devices that are so in nearly nothing: conversations byte by byte.
 //!
 //! In each a host asks for another every second, so that there is no silence. Sources: RFC 5246 (TLS), RFC 5280
-//! (certificates), RFC 9110 and 7617 (HTTP and its logins), RFC 3416 (SNMP).
+//! (certificates), RFC 9110 and 7617 (HTTP and its logins), RFC 3416 (SNMP), RFC 854
+//! (Telnet), RFC 959 (FTP), RFC 4253 (SSH), RFC 5321 (mail), MQTT 3.1.1, MS-CIFS and MS-SMB2 (SMB).
 
 use super::capture::{Frame, SECOND};
 use super::faults::{MS, Wire, host};
@@ -213,6 +214,104 @@ pub fn snmp_default_community(is_real: bool) -> Vec<Frame> {
     agent(if is_real { b"public" } else { b"a long word" }, 161)
 }
 
+/// A server of Telnet that asks who comes and refuses him; nearby one of SSH on the same port.
+pub fn telnet_open(is_real: bool) -> Vec<Frame> {
+    let telnet: [&[u8]; 5] = [
+        b"\xff\xfd\x18\xff\xfb\x01\r\ndoor login: ",
+        b"root\r\n",
+        b"root\r\nPassword: ",
+        b"hunter2\r\n",
+        b"\r\nLogin incorrect\r\ndoor login: ",
+    ];
+    greeted(23, if is_real { &telnet } else { &[b"SSH-2.0-OpenSSH_9.2\r\n"] })
+}
+
+/// A server of FTP that is asked for its system; nearby it begins TLS.
+pub fn ftp_open(is_real: bool) -> Vec<Frame> {
+    let chosen = [&[3, 3][..], &[7; 32], &[0], &MODERN.to_be_bytes(), &[0]].concat();
+    let answer = record(&[handshake(2, &chosen), handshake(14, &[])].concat());
+    let offers = [&[3, 3][..], &[7; 32], &[0], &[0, 2], &MODERN.to_be_bytes(), &[1, 0, 0, 0]].concat();
+    let asked: [&[u8]; 3] = [b"220 ready\r\n", b"SYST\r\n", b"215 UNIX Type: L8\r\n"];
+    let secured: [&[u8]; 5] =
+        [b"220 ready\r\n", b"AUTH TLS\r\n", b"234 go on\r\n", &record(&handshake(1, &offers)), &answer];
+    greeted(21, if is_real { &asked } else { &secured })
+}
+
+/// A server of SSH that offers `diffie-hellman-group1-sha1`; nearby `curve25519-sha256`.
+pub fn legacy_ssh(is_real: bool) -> Vec<Frame> {
+    let list = |names: &str| [&(names.len() as u32).to_be_bytes()[..], names.as_bytes()].concat();
+    let keys = if is_real { "diffie-hellman-group1-sha1" } else { "curve25519-sha256" };
+    let lists = [keys, "ssh-ed25519", "aes128-ctr", "aes128-ctr", "hmac-sha2-256", "hmac-sha2-256", "none"];
+    let lists = lists.iter().chain(&["none", "", ""]).flat_map(|names| list(names)).collect::<Vec<u8>>();
+    let message = [&[4, 20][..], &[7; 16], &lists, &[0; 9]].concat();
+    let packet = [&(message.len() as u32).to_be_bytes()[..], &message].concat();
+    greeted(22, &[&[b"SSH-2.0-dropbear_2012.55\r\n", &packet[..]].concat()])
+}
+
+/// A server that takes the only dialect that it is offered, of SMB 1; nearby it answers with SMB 2.
+pub fn smb1(is_real: bool) -> Vec<Frame> {
+    let framed = |message: &[u8]| [&(message.len() as u32).to_be_bytes()[..], message].concat();
+    let old =
+        |flags: u8, body: &[u8]| framed(&[&b"\xffSMB\x72\0\0\0\0"[..], &[flags], &[0; 22], body].concat());
+    let offers = old(0x18, b"\0\x0c\0\x02NT LM 0.12\0");
+    let takes = old(0x98, &[&[17, 0, 0][..], &[0; 34]].concat());
+    let revision = [&b"\xfeSMB\x40\0\0\0\0\0\0\0\0\0\x01\0\x01\0\0\0"[..], &[0; 44], &[65, 0, 1, 0, 0x10, 2]];
+    let newer = framed(&[&revision.concat()[..], &[0; 58]].concat());
+    let mut wire = Wire::of(30);
+    dialogue(&mut wire, 5, End { port: 445, ..host(7) }, &[offers, if is_real { takes } else { newer }]);
+    dated(wire)
+}
+
+/// What a server and a client say by turns, the server first.
+fn greeted(port: u16, turns: &[&[u8]]) -> Vec<Frame> {
+    let mut wire = Wire::of(30);
+    let blocks: Vec<Vec<u8>> =
+        std::iter::once(Vec::new()).chain(turns.iter().map(|it| it.to_vec())).collect();
+    dialogue(&mut wire, 5, End { port, ..host(7) }, &blocks);
+    dated(wire)
+}
+
+/// Logins whose password crosses the network as it is, by FTP, Telnet, mail and MQTT; nearby they are refused.
+pub fn plain_logins(is_real: bool) -> Vec<Vec<Frame>> {
+    let pick = |real: &'static [u8], near: &'static [u8]| if is_real { real } else { near };
+    let ftp: [&[u8]; 5] = [
+        b"220 ready\r\n",
+        b"USER admin\r\n",
+        b"331 go on\r\n",
+        b"PASS hunter2\r\n",
+        pick(b"230 ok\r\n", b"530 no\r\n"),
+    ];
+    let telnet: [&[u8]; 6] = [
+        b"\xff\xfd\x18\xff\xfb\x01\r\ndoor login: ",
+        b"admin\r\n",
+        b"admin\r\nPassword: ",
+        b"hunter2\r\n",
+        pick(b"\r\nBusyBox\r\n# ", b"\r\nLogin incorrect\r\ndoor login: "),
+        b"\r\n",
+    ];
+    let mail: [&[u8]; 5] = [
+        b"220 mail ESMTP\r\n",
+        b"EHLO a\r\n",
+        b"250 AUTH PLAIN\r\n",
+        b"AUTH PLAIN AGFkbWluAGh1bnRlcjI=\r\n",
+        pick(b"235 ok\r\n", b"535 no\r\n"),
+    ];
+    let mut broker = Wire::of(30);
+    let connect = b"\x10\x1c\0\x04MQTT\x04\xc2\0\x3c\0\x00\0\x05admin\0\x07hunter2".to_vec();
+    let answer = [0x20, 2, 0, if is_real { 0 } else { 5 }].to_vec();
+    dialogue(&mut broker, 5, End { port: 1883, ..host(7) }, &[connect, answer]);
+    vec![greeted(21, &ftp), greeted(23, &telnet), greeted(25, &mail), dated(broker)]
+}
+
+/// A broker of MQTT that lets anybody in; nearby it refuses who has no account.
+pub fn anonymous_broker(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(30);
+    let connect = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a".to_vec();
+    let answer = [0x20, 2, 0, if is_real { 0 } else { 5 }].to_vec();
+    dialogue(&mut wire, 5, End { port: 1883, ..host(7) }, &[connect, answer]);
+    dated(wire)
+}
+
 fn certified(made: Made) -> Vec<Frame> {
     handshakes(&[(7, 3, MODERN, made)], b"camera")
 }
@@ -304,7 +403,7 @@ fn conversation(turns: &[&str]) -> Vec<Frame> {
     dated(wire)
 }
 
-/// A connection of host 20 to a server: what both say by turns, the client first.
+/// A connection of host 20 to a server: what both say by turns, the client first; who has nothing to say is passed over.
 fn dialogue(wire: &mut Wire, second: i64, server: End, blocks: &[Vec<u8>]) {
     const SYN: u8 = 2;
     const ACK: u8 = 16;

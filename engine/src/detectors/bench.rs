@@ -44,12 +44,17 @@ impl Bench {
     }
 
     pub fn sees(&mut self, at: Time, subject: Party, peer: Party, fact: Fact) {
-        self.now = self.now.max(at);
         let source = match fact {
             Fact::Lease(_) | Fact::Router => "dhcp",
             Fact::Exchange(_) => "rtsp",
             _ => "test",
         };
+        self.sees_in(source, at, (subject, peer), fact);
+    }
+
+    /// Somebody says something in a protocol.
+    pub fn sees_in(&mut self, source: &'static str, at: Time, (subject, peer): (Party, Party), fact: Fact) {
+        self.now = self.now.max(at);
         let is_of_ports = subject.port > 0 && peer.port > 0;
         self.ledger.observe(&Observation {
             place: Place { frame: cite(at).frame(), ..Place::default() },

@@ -2,7 +2,7 @@
 //!
 //! ## What it says
 //! A device of the site accepted a login whose password is a documented default of its maker for that account, worked out from the login itself.
-//! Basic and Digest (HTTP, RTSP, SIP) and UsernameTokens (ONVIF) are compared; nobody is asked anything. `--no-password-test` leaves it out.
+//! Basic and Digest (HTTP, RTSP, SIP), UsernameTokens (ONVIF) and plain logins (Telnet, FTP, mail, MQTT) are compared; nobody is asked anything. `--no-password-test` leaves it out.
 //!
 //! ## Why it matters
 //! Whoever can read its maker's manual has the device; worms try these passwords first.

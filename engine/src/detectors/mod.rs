@@ -27,8 +27,10 @@ pub mod dhcp_exhausted;
 pub mod dhcp_failed;
 mod dhcp_servers;
 mod ends;
+pub mod ftp_open;
 pub mod input_damaged;
 mod leasing;
+pub mod legacy_ssh;
 pub mod limit_reached;
 pub mod link_degraded;
 mod losses;
@@ -60,6 +62,7 @@ pub mod rogue_dhcp;
 pub mod rogue_ra;
 mod roots;
 pub mod service_down;
+pub mod smb1;
 pub mod snmp_default_community;
 pub mod snmp_v1v2c;
 mod speaker;
@@ -72,6 +75,7 @@ pub mod stream_stalled;
 pub mod switch_fault;
 pub mod switching_loop;
 pub mod tamper_reported;
+pub mod telnet_open;
 mod time_losses;
 pub mod time_source_lost;
 pub mod video_signal_lost;
@@ -344,7 +348,11 @@ pub const ALL: &[&Kind] = &[
     &certificate_wrong_name::KIND,
     &certificate_long_lived::KIND,
     &certificate_self_signed::KIND,
+    &telnet_open::KIND,
+    &smb1::KIND,
+    &ftp_open::KIND,
     &snmp_v1v2c::KIND,
+    &legacy_ssh::KIND,
     &snmp_default_community::KIND,
     &clock_wrong::KIND,
     &mirror_lost::KIND,

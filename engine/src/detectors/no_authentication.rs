@@ -3,7 +3,8 @@
 //! ## What it says
 //! A device of the site answered RTSP (DESCRIBE, PLAY), a camera's snapshot or MJPEG over HTTP, or an ONVIF call that is not for everybody, and
 //! the client had shown nothing by which it may be known: no login, cookie, token or secret in the URL. In that protocol the device
-//! never refused anybody, and nobody ever logged in.
+//! never refused anybody, and nobody ever logged in. Or it gave somebody a prompt by Telnet, or let him in by FTP or MQTT, without an account of his own, whatever
+//! others do there.
 //!
 //! ## Why it matters
 //! Whoever reaches the device sees its pictures, and where ONVIF is open may change it (ONVIF Core Specification, 5.9.4).
@@ -35,20 +36,24 @@ const RULE: Rule = Rule { kind: &KIND, see, words, confidence: 95, is_common: fa
 fn see(seen: &Observation) -> Option<Sight> {
     match &seen.fact {
         Fact::Anonymous { given: Some(given) } => Some(Sight::of(seen, given.as_str())),
+        // There who has no account says so.
+        _ if BY_NAME.contains(&seen.source) => None,
         Fact::Anonymous { given: None } | Fact::Login(_) => Some(Sight::none_of(seen)),
         _ => None,
     }
 }
+
+const BY_NAME: &[&str] = &["ftp", "mqtt", "telnet"];
 
 fn words(told: &Told<'_>) -> Words {
     let Told { who, what, turn } = told;
     Words {
         title: format!("No login needed at {who}"),
         summary: format!(
-            "{who} answers anybody: whoever reaches it sees what it sees, without a password. {turn}: switch its login on, for every protocol."
+            "{who} answers anybody: whoever reaches it gets in without a password. {turn}: switch its login on, for every protocol."
         ),
-        detail: format!("Answered without a login: {what}. No request in that protocol was refused, and none bore a login."),
-        remedy: "Switch authentication on for RTSP, HTTP and ONVIF (Digest, better over TLS), take anonymous viewing away, and give recorders and viewers an account of their own.".to_owned(),
+        detail: format!("Answered without a login: {what}. Where logins are part of each request, none was refused there and none bore one."),
+        remedy: "Switch authentication on for RTSP, HTTP, ONVIF (Digest, better over TLS), FTP and MQTT, switch Telnet off, take anonymous viewing away, and give recorders and viewers an account of their own.".to_owned(),
         verify: "The same request without a login is answered with 401.".to_owned(),
     }
 }
@@ -57,7 +62,7 @@ fn words(told: &Told<'_>) -> Words {
 mod tests {
     use spanwatch_parsers::{Login, Outcome};
 
-    use super::super::weakness::bench::{Said, kinds};
+    use super::super::weakness::bench::{Said, kinds, kinds_in};
     use super::*;
 
     fn asked(given: Option<&str>) -> Said {
@@ -80,6 +85,15 @@ mod tests {
         let (open, refused) = (asked(Some("RTSP DESCRIBE")), asked(None));
         assert!(kinds(&KIND, &[&open, &refused]).is_empty());
         assert!(kinds(&KIND, &[&refused, &open]).is_empty());
+    }
+
+    #[test]
+    fn who_lets_anonymous_in_is_told_whatever_others_do_there() {
+        let login = Login { account: Some("admin".into()), scheme: "plain", outcome: Outcome::Accepted };
+        let login = (1, Fact::Login(Box::new(login)));
+        let open = asked(Some("FTP login as anonymous"));
+        assert_eq!(kinds_in("ftp", 21, &KIND, &[&login, &open, &login, &asked(None)]).len(), 1);
+        assert!(kinds_in("ftp", 21, &KIND, &[&login]).is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ## What it says
 //! A device of the site accepted a login whose password stands for that account in the list of those that worms and installers use, or is another maker's default.
-//! Basic and Digest (HTTP, RTSP, SIP) and UsernameTokens (ONVIF) are compared; nobody is asked anything. `--no-password-test` leaves it out.
+//! Basic and Digest (HTTP, RTSP, SIP), UsernameTokens (ONVIF) and plain logins (Telnet, FTP, mail, MQTT) are compared; nobody is asked anything. `--no-password-test` leaves it out.
 //!
 //! ## Why it matters
 //! Worms try these passwords on every address that they reach, and get in.

@@ -409,6 +409,11 @@ pub mod bench {
 
     /// The same, said from a port.
     pub fn kinds_at(port: u16, kind: &Kind, said: &[&Said]) -> Vec<Finding> {
+        kinds_in("test", port, kind, said)
+    }
+
+    /// The same, said from a port in a protocol.
+    pub fn kinds_in(source: &'static str, port: u16, kind: &Kind, said: &[&Said]) -> Vec<Finding> {
         let mut bench = Bench::new();
         let party = |host: u8| Party {
             mac: Some(Mac([2, 0, 0, 0, 0, host])),
@@ -420,7 +425,7 @@ pub mod bench {
         for (at, (host, fact)) in (NOW_S..).zip(said) {
             let at = Time(at * 1_000_000_000);
             bench.claims(at, Mac([2, 0, 0, 0, 0, *host]), &format!("192.0.2.{host}"), None);
-            bench.sees(at, party(*host), Party { port: 40_000, ..party(200) }, fact.clone());
+            bench.sees_in(source, at, (party(*host), Party { port: 40_000, ..party(200) }), fact.clone());
             bench.tick(at);
         }
         bench.of(kind)
