@@ -1,12 +1,13 @@
 //! Streams are measured as tshark measures them.
 //!
 //! Packets and loss against `tshark -z rtp,streams`, on our sample and on public captures; jitter against
-//! RFC 3550's formula (A.8) over the arrival times and time stamps that tshark reads. Where media inside TCP is lost, by what
+//! RFC 3550's formula (A.8) over the arrival times and time stamps that tshark reads; the frame rate against the
+//! distinct time stamps among them, and against what the simulator was ordered to send. Where media inside TCP is lost, by what
 //! is sent again, on made-up sites.
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -149,6 +150,74 @@ fn media_inside_tcp_is_lost_before_us_or_behind_us_by_what_is_sent_again() {
     let behind = lost_inside_tcp("--seed 4 --view uplink --incident loss-uplink@60s:sw-01+100s");
     assert_eq!(behind, told("stream-loss-downstream", 10));
     assert_eq!(lost_inside_tcp("--seed 4"), [], "nothing is lost");
+}
+
+/// Frames and time of every stream over UDP: its distinct time stamps, first and last second.
+fn frames_by_tshark(path: &Path) -> Option<BTreeMap<Key, (BTreeSet<u32>, f64, f64)>> {
+    let fields = ["frame.time_epoch", "ip.src", "ip.dst", "rtp.ssrc", "rtp.timestamp"];
+    let fields = fields.into_iter().flat_map(|field| ["-e", field]);
+    let arguments: Vec<&str> = ["-Y", "rtp && udp", "-T", "fields"].into_iter().chain(fields).collect();
+    let mut streams: BTreeMap<Key, (BTreeSet<u32>, f64, f64)> = BTreeMap::new();
+    for line in tshark(path, &arguments)?.lines() {
+        let [at, source, destination, ssrc, stamp] = line.split('\t').collect::<Vec<_>>()[..] else {
+            continue;
+        };
+        // One frame may hold several packets; what carries RTP inside something else has several addresses.
+        let Ok(ssrc) = u32::from_str_radix(ssrc.trim_start_matches("0x"), 16) else { continue };
+        let (Ok(at), Ok(stamp)) = (at.parse(), stamp.parse()) else { continue };
+        let key = (source.to_owned(), destination.to_owned(), ssrc);
+        let (stamps, _, last) = streams.entry(key).or_insert_with(|| (BTreeSet::new(), at, at));
+        stamps.insert(stamp);
+        *last = at;
+    }
+    Some(streams)
+}
+
+fn assert_frame_rates_agree(path: &Path) -> usize {
+    let Some(theirs) = frames_by_tshark(path) else { return 0 };
+    let report = replay(path);
+    let mut compared = 0;
+    for (key, stream) in by_spanwatch(&report).iter().filter(|(_, stream)| stream["transport"] == "udp") {
+        let Some((stamps, first, last)) = theirs.get(key).filter(|(stamps, ..)| stamps.len() >= 8) else {
+            continue;
+        };
+        #[allow(clippy::cast_precision_loss)] // Captures have fewer than 2^52 frames.
+        let expected = (stamps.len() - 1) as f64 / (last - first);
+        let ours = stream["frame_rate"].as_f64().expect("two frames and time have a rate");
+        // One decimal, and a frame whose packets all came late.
+        assert!(
+            (ours - expected).abs() < 0.051 + expected / 100.0,
+            "{}: {key:?}: {ours}, {expected}",
+            path.display()
+        );
+        compared += 1;
+    }
+    compared
+}
+
+#[test]
+fn frame_rates_are_those_of_the_distinct_time_stamps() {
+    let mut compared = assert_frame_rates_agree(&sample());
+    assert!(compared >= 5, "{compared} streams compared");
+    let Some(folder) = shared_captures() else { return };
+    let calls = folder.join("odedshimon__BruteShark/Pcap_Examples/Voip Calls (SIP, RTP)");
+    compared = CALLS.iter().map(|call| assert_frame_rates_agree(&calls.join(call))).sum();
+    assert!(compared >= CALLS.len(), "{compared} streams compared");
+}
+
+#[test]
+fn frame_rates_are_those_that_the_simulator_was_ordered() {
+    let scratch = Scratch::new("frame-rates");
+    let path = scratch.path().join("made-up.pcapng");
+    let file = path.to_str().expect("a path in ASCII");
+    let order = ["--seed", "7", "--devices", "12", "--length", "60s", "--frame-rate", "12", "--write", file];
+    let simulated = spanwatch(["simulate"].into_iter().chain(order));
+    assert_eq!(simulated.code, 0, "{}", simulated.stderr);
+    let report = replay(&path);
+    let rates: Vec<f64> =
+        list(&report, "streams").map(|stream| stream["frame_rate"].as_f64().expect("a rate")).collect();
+    assert!(rates.len() >= 4, "{rates:?}");
+    assert!(rates.iter().all(|rate| (rate - 12.0).abs() < 0.25), "{rates:?}");
 }
 
 /// RFC 3550, A.8, in seconds, for a clock of 90 kHz.

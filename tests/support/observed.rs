@@ -499,6 +499,7 @@ fn stream(sight: &Sight, media: &Media) -> StreamActivity {
         sequence: media.sequence,
         out_of_order: 0,
         duplicates: 0,
+        frames: u32::try_from(media.packets).unwrap_or(u32::MAX),
         jitter_16ticks: 0,
         longest_gap: Span(media.longest_gap),
     }

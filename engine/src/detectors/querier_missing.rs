@@ -327,6 +327,7 @@ mod tests {
                     sequence: 0,
                     out_of_order: 0,
                     duplicates: 0,
+                    frames: 0,
                     jitter_16ticks: 0,
                     longest_gap: Span::ZERO,
                 };

@@ -69,6 +69,16 @@ impl Stream {
             _ => 0,
         }
     }
+
+    /// Frames per second from the first packet to the last, times 10, rounded; `None` where fewer than two came,
+    /// or no time passed. What is sent in one packet each, as voice is, has as many frames as packets.
+    #[must_use]
+    pub fn frame_rate_tenths(&self) -> Option<u64> {
+        let length_ns = u128::try_from((self.measured.last - self.first_seen).0).ok().filter(|ns| *ns > 0)?;
+        // The last frame is not yet over: its own duration is not in the length.
+        let frames = u128::from(self.measured.frames.checked_sub(1).filter(|frames| *frames > 0)?);
+        u64::try_from((frames * 10_000_000_000 + length_ns / 2) / length_ns).ok()
+    }
 }
 
 /// Where announced media will arrive.
@@ -239,6 +249,7 @@ mod tests {
             sequence: 0,
             out_of_order: 0,
             duplicates: 0,
+            frames: 26,
             jitter_16ticks: 16 * 90,
             longest_gap: Span::millis(20),
         }
@@ -253,6 +264,18 @@ mod tests {
         let stream = streams.iter().next().unwrap();
         assert_eq!((stream.packets, stream.bitrate_bps(), stream.jitter_us()), (20, 80_000, 1_000));
         assert_eq!(stream.codec, None);
+    }
+
+    #[test]
+    fn frames_need_two_and_time_to_have_a_rate() {
+        let rate = |frames, last_s| {
+            let mut streams = Streams::default();
+            let second = StreamActivity { frames, ..second(60, 0, last_s) };
+            streams.measured(None, "192.0.2.7".parse().unwrap(), &second, Cite::default());
+            streams.iter().next().and_then(Stream::frame_rate_tenths)
+        };
+        assert_eq!([rate(26, 1), rate(31, 2), rate(2, 3)], [Some(250), Some(150), Some(3)]);
+        assert_eq!([rate(0, 1), rate(1, 1), rate(26, 0)], [None; 3]);
     }
 
     #[test]

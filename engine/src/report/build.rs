@@ -439,6 +439,7 @@ fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Stream> {
             duplicates: stream.measured.duplicates,
             jitter_ms: Decimal::milliseconds(stream.jitter_us()),
             bitrate_bps: stream.bitrate_bps(),
+            frame_rate: stream.frame_rate_tenths().map(Decimal::tenths),
             longest_gap_ms: Decimal::milliseconds(u64::try_from(stream.longest_gap.0 / 1_000).unwrap_or(0)),
             first_seen: Stamp(stream.first_seen),
             last_seen: Stamp(stream.measured.last),

@@ -432,6 +432,8 @@ pub struct Stream {
     pub duplicates: u64,
     pub jitter_ms: Decimal,
     pub bitrate_bps: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_rate: Option<Decimal>,
     pub longest_gap_ms: Decimal,
     pub first_seen: Stamp,
     pub last_seen: Stamp,
@@ -576,6 +578,12 @@ impl Decimal {
     #[must_use]
     pub const fn milliseconds(microseconds: u64) -> Self {
         Self { scaled: microseconds, decimals: 3 }
+    }
+
+    /// So many tenths with one decimal.
+    #[must_use]
+    pub const fn tenths(tenths: u64) -> Self {
+        Self { scaled: tenths, decimals: 1 }
     }
 }
 

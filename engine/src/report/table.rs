@@ -120,6 +120,7 @@ fn streams(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resul
             Cell::new(stream.lost),
             Cell::new(&stream.jitter_ms),
             Cell::new(stream.bitrate_bps / 1_000),
+            Cell::new(stream.frame_rate.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)),
             Cell::new(&stream.longest_gap_ms),
         ]);
     }
@@ -307,7 +308,7 @@ const DEVICES_GIVE: [Give; 10] = [
 ];
 
 /// What is said of a stream.
-const STREAM_COLUMNS: [Column; 9] = [
+const STREAM_COLUMNS: [Column; 10] = [
     Column { name: "FROM", form: Form::Whole },
     Column { name: "TO", form: Form::Whole },
     Column { name: "CODEC", form: Form::Text },
@@ -316,14 +317,16 @@ const STREAM_COLUMNS: [Column; 9] = [
     Column { name: "LOST", form: Form::Number },
     Column { name: "JITTER ms", form: Form::Number },
     Column { name: "KBIT/S", form: Form::Number },
+    Column { name: "FRAMES/S", form: Form::Number },
     Column { name: "LONGEST GAP ms", form: Form::Number },
 ];
 
 /// How streams give way: who, and what was lost, stay.
-const STREAMS_GIVE: [Give; 8] = [
+const STREAMS_GIVE: [Give; 9] = [
     Give::Shorten(TEXT_AMPLE),
     Give::Drop("LONGEST GAP ms"),
     Give::Drop("JITTER ms"),
+    Give::Drop("FRAMES/S"),
     Give::Drop("OVER"),
     Give::Shorten(TEXT_MIN),
     Give::Drop("KBIT/S"),

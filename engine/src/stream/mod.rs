@@ -288,7 +288,8 @@ impl Stream {
             sequence: self.statistics.sequence(),
             lost: self.statistics.lost(),
             out_of_order: self.statistics.out_of_order,
-            duplicates: self.statistics.duplicates,
+            duplicates: self.statistics.duplicates.into(),
+            frames: self.statistics.frames,
             jitter_16ticks: self.statistics.jitter_16ticks(),
             longest_gap: self.sum.longest_gap,
         };

@@ -10,6 +10,11 @@
 //! and true duplicates count as received. (The copies that a mirror makes never
 //! reach this place.) What was lost before a restart stays lost. Of the very first
 //! packet on all count; A.1 leaves out those of the probation.
+//!
+//! A *frame* is what shares a time stamp (5.1): one is counted with each packet that
+//! comes in order, or after a loss, and bears another stamp than the one before it.
+//! Stamps may go back, for pictures are sent in the order in which they are decoded.
+//! Of a frame of which all came late nothing is counted.
 
 use spanwatch_parsers::Time;
 
@@ -25,9 +30,14 @@ pub struct Statistics {
     came: u128,
     /// Packets that came late.
     pub out_of_order: u64,
-    /// Packets that came twice.
-    pub duplicates: u64,
-    transit: Option<u32>,
+    /// Packets that came twice, `u32::MAX` at most.
+    pub duplicates: u32,
+    /// Frames of which a packet came in time, `u32::MAX` at most: two years of them.
+    pub frames: u32,
+    /// Time stamp of the last packet that came in time.
+    timestamp: u32,
+    /// Known from the second packet on.
+    transit: u32,
     jitter_16ticks: u64,
     clock_hz: u32,
     epoch: Time,
@@ -46,7 +56,9 @@ impl Statistics {
             came: 0,
             out_of_order: 0,
             duplicates: 0,
-            transit: None,
+            frames: 0,
+            timestamp: 0,
+            transit: 0,
             jitter_16ticks: 0,
             clock_hz,
             epoch,
@@ -57,10 +69,11 @@ impl Statistics {
     pub fn take(&mut self, sequence: u16, timestamp: u32, at: Time) -> bool {
         if self.received == 0 {
             self.restart(sequence);
+            self.timestamp = !timestamp;
         }
         let step = sequence.wrapping_sub(self.highest as u16);
         if step < DROPOUT_MAX {
-            self.forward(step);
+            self.forward(step, timestamp);
         } else if step.wrapping_neg() < MISORDER_MAX {
             let bit = 1_u128 << step.wrapping_neg();
             if self.came & bit == 0 {
@@ -75,6 +88,7 @@ impl Statistics {
             self.lost_before = self.lost();
             self.restart(sequence);
             self.came = 1;
+            self.stamped(timestamp);
         } else {
             self.awaited = Some(sequence.wrapping_add(1));
             return false;
@@ -104,7 +118,7 @@ impl Statistics {
         self.jitter_16ticks
     }
 
-    fn forward(&mut self, step: u16) {
+    fn forward(&mut self, step: u16, timestamp: u32) {
         if step == 0 && self.came & 1 == 1 {
             self.duplicates = self.duplicates.saturating_add(1);
             return;
@@ -112,6 +126,12 @@ impl Statistics {
         self.came = self.came.checked_shl(step.into()).unwrap_or(0) | 1;
         self.highest = self.highest.saturating_add(step.into());
         self.awaited = None;
+        self.stamped(timestamp);
+    }
+
+    fn stamped(&mut self, timestamp: u32) {
+        self.frames = self.frames.saturating_add((timestamp != self.timestamp).into());
+        self.timestamp = timestamp;
     }
 
     fn restart(&mut self, sequence: u16) {
@@ -120,13 +140,13 @@ impl Statistics {
         self.awaited = None;
         self.received = 0;
         self.came = 0;
-        self.transit = None;
     }
 
     /// J += |D| - ((J + 8) >> 4), with J in sixteenths of a tick.
     fn measure(&mut self, timestamp: u32, at: Time) {
         let transit = self.ticks(at).wrapping_sub(timestamp);
-        if let Some(before) = self.transit.replace(transit) {
+        let before = std::mem::replace(&mut self.transit, transit);
+        if self.received > 1 {
             let difference = u64::from((transit.wrapping_sub(before) as i32).unsigned_abs());
             let fading = self.jitter_16ticks.saturating_add(8) >> 4;
             self.jitter_16ticks = self.jitter_16ticks.saturating_add(difference).saturating_sub(fading);
@@ -204,6 +224,36 @@ mod tests {
     fn single_stray_packet_is_no_restart() {
         let statistics = fed(&[1, 2, 40_000, 3, 4]);
         assert_eq!((statistics.lost(), statistics.received), (0, 4));
+    }
+
+    /// Twenty milliseconds from packet to packet.
+    fn frames(packets: &[(u16, u32)]) -> u32 {
+        let mut statistics = Statistics::new(packets[0].0, 90_000, Time(0));
+        for (n, (sequence, timestamp)) in (0..).zip(packets) {
+            statistics.take(*sequence, *timestamp, Time(n * 20_000_000));
+        }
+        statistics.frames
+    }
+
+    #[test]
+    fn a_frame_is_what_shares_a_time_stamp() {
+        assert_eq!(frames(&[(1, 0)]), 1);
+        assert_eq!(frames(&[(1, 0), (2, 0), (3, 3_600), (4, 7_200), (5, 7_200)]), 3);
+        assert_eq!(frames(&[(1, 0), (2, 9_000), (3, 3_600), (4, 6_300)]), 4, "decoded before it is shown");
+        assert_eq!(frames(&[(1, u32::MAX), (2, 3_599)]), 2, "over the wrap");
+    }
+
+    #[test]
+    fn late_and_repeated_packets_begin_no_frame() {
+        assert_eq!(frames(&[(1, 0), (3, 3_600), (2, 0), (4, 3_600)]), 2);
+        assert_eq!(frames(&[(1, 0), (2, 3_600), (2, 3_600), (1, 0), (3, 3_600)]), 2);
+    }
+
+    #[test]
+    fn frames_go_on_over_loss_and_restart() {
+        assert_eq!(frames(&[(1, 0), (2, 0), (900, 3_600), (901, 3_600)]), 2);
+        // The first packet of a restart is not believed, and counts with the second.
+        assert_eq!(frames(&[(1, 0), (2, 0), (40_000, 77), (40_001, 77), (40_002, 80)]), 3);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(crate) fn second(ssrc: u32, first: Time, last: Time, longest_gap: Span) -> S
         sequence: 0,
         out_of_order: 0,
         duplicates: 0,
+        frames: 0,
         jitter_16ticks: 0,
         longest_gap,
     }

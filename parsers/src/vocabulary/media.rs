@@ -122,6 +122,8 @@ pub struct StreamActivity {
     pub out_of_order: u64,
     /// Packets that came twice, since the stream began.
     pub duplicates: u64,
+    /// Frames, that is time stamps (RFC 3550, 5.1), since the stream began.
+    pub frames: u32,
     /// Jitter in RTP ticks times 16 (RFC 3550, A.8), at the end of this second.
     pub jitter_16ticks: u64,
     /// Longest time between two packets, the one before the first included.

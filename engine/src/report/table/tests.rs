@@ -135,6 +135,7 @@ fn stream(source: &str, destination: &str) -> Stream {
         duplicates: 0,
         jitter_ms: Decimal::milliseconds(12_345),
         bitrate_bps: 4_096_000,
+        frame_rate: Some(Decimal::tenths(250)),
         longest_gap_ms: Decimal::milliseconds(60_123_456),
         first_seen: Stamp::default(),
         last_seen: Stamp::default(),
@@ -179,7 +180,7 @@ fn addresses_states_and_numbers_stand_in_one_piece_at_any_width() {
 fn a_wide_terminal_shows_all() {
     let text = written(&report(), 220);
     assert_eq!(headers(&text, "STATE"), "STATE KIND VENDOR MODEL FIRMWARE NAME ADDRESS MAC SWITCH SURE");
-    let streams = "FROM TO CODEC OVER PACKETS LOST JITTER ms KBIT/S LONGEST GAP ms";
+    let streams = "FROM TO CODEC OVER PACKETS LOST JITTER ms KBIT/S FRAMES/S LONGEST GAP ms";
     assert_eq!(headers(&text, "FROM"), streams);
     assert!(!text.contains('…') && !text.contains("No room"));
 }
@@ -199,7 +200,7 @@ fn columns_go_in_their_order_and_are_named() {
     let narrow = written(&report(), 80);
     assert!(narrow.contains("North h…"), "{narrow}");
     assert_eq!(headers(&narrow, "FROM"), "FROM TO CODEC OVER PACKETS LOST KBIT/S");
-    assert!(narrow.contains("No room for LONGEST GAP ms, JITTER ms\n"));
+    assert!(narrow.contains("No room for LONGEST GAP ms, JITTER ms, FRAMES/S\n"));
 }
 
 #[test]
