@@ -5,28 +5,33 @@
 //! to what its client asked for (RTSP). No picture came for three times the longest normal pause, 10 s at least; or the client
 //! asked anew (PLAY) and the device agreed; and for 5 s after nothing came either. Media of the same kind to the same client ends it.
 //!
+//! Of media inside TLS, or begun before the capture, nothing but volume can be seen. A camera's connection that carried
+//! it steadily for five minutes, fell under 5 % of its rate for as long, and in which the device answered two keep-alives of
+//! like size after that, has stalled too; full volume ends it.
+//!
 //! ## Why it matters
 //! The camera looks alive to everything that only asks whether it answers, and nothing is recorded.
 //!
 //! ## Where it is wrong
 //! Where our mirror lost the media and kept the session. Where three devices stop at once towards one client
 //! nothing is said, for that is no encoder; nor of who sends only when something moves: whose picture paused and went on
-//! by itself within the last hour, or never ran for a minute.
+//! by itself within the last hour, or never ran for a minute. A viewer may pause inside TLS, and nobody sees that it was he:
+//! so it is told only of what a recorder pulls, or who takes media of other cameras meanwhile.
 //!
 //! ## State
-//! Every stream by device, receiver and source, `STREAMS_MAX`; stalls, `STALLS_MAX`.
+//! Every stream by device, receiver and source, `STREAMS_MAX`; connections, `CONNECTIONS_MAX`; stalls, `STALLS_MAX`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use spanwatch_parsers::{Exchange, Fact, Span, StreamActivity, Time};
 
+use super::silent_connections::{CONNECTIONS_MAX, Connections};
+use super::stalls::{OVERLAP, PATIENCE_GAPS, PATIENCE_MIN, Sign, Stall, Told, is_occasional};
 use super::{Detector, Known};
-use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Severity, id};
+use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::directory::Number;
 use crate::observation::{Cite, Observation};
-use crate::report::time::{clock_time, length};
-use crate::verdict::account::{subject_of, title_of};
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -39,34 +44,16 @@ pub const KIND: Kind = Kind {
 
 /// Media is expected to go on once it ran this long; what is sent on motion mostly ends sooner.
 const LEARNED: Span = Span::seconds(60);
-/// Who paused by himself may do so again for this long (facts, offline_and_switch 9.2, D1).
-const OCCASIONAL: Span = Span::seconds(3_600);
-/// No pause shorter than this is a stall: encoders drop to few pictures where nothing moves
-/// (facts, offline_and_switch 1 and 9.2, D6).
-const PATIENCE_MIN: Span = Span::seconds(10);
-/// Otherwise this many times the longest normal pause.
-const PATIENCE_GAPS: i64 = 3;
 /// Who is asked anew is asked several things before the first picture comes, and a device that just came back too.
 const SHOWS: Span = Span::seconds(5);
 /// A client that ends a stream which has been silent for this long ends it because it is silent.
 const IMPATIENCE: Span = Span::seconds(3);
 /// An answer so long after the last picture shows that the device lives without.
 const LIVES: Span = Span::seconds(2);
-/// A client that was cut off asks anew before what was sent to him before has all arrived.
-const OVERLAP: Span = Span::seconds(30);
 /// Who is silent for so long is not waited for any more.
 const FORGET: Span = Span::seconds(600);
-/// So many devices do not stop at once by themselves ...
-const MANY: usize = 3;
-/// ... within this time.
-const AT_ONCE: Span = Span::seconds(5);
 /// Streams watched.
 const STREAMS_MAX: usize = 65_536;
-/// Stalls kept.
-const STALLS_MAX: usize = 4_096;
-/// The session lives and its picture does not, in per cent.
-const SURE: u8 = 85;
-
 /// A stream: who sends it, to whom, and its source.
 type Key = (Number, IpAddr, u32);
 
@@ -76,7 +63,8 @@ pub struct Stalls {
     streams: BTreeMap<Key, Box<Media>>,
     /// When to look at which, in watched time; each at most once.
     due: BTreeSet<(Time, Key)>,
-    stalls: Vec<Stall>,
+    connections: Connections,
+    told: Told,
     /// Packet time less watched time.
     offset: Span,
     refused: u64,
@@ -113,25 +101,10 @@ struct Agreed {
     is_play: bool,
 }
 
-#[derive(Debug)]
-struct Stall {
-    device: Number,
-    opened_as: String,
-    to: IpAddr,
-    /// In packet time, as all that follows.
-    since: Time,
-    last_frame: Cite,
-    detected: Time,
-    ran: Span,
-    pause: Span,
-    agreed: (Time, Cite, bool),
-    ended: Option<(Time, Cite)>,
-}
-
 impl Media {
     /// Whether it sends only now and then.
     fn is_occasional(&self) -> bool {
-        self.went_on.is_some_and(|at| self.last - at < OCCASIONAL)
+        is_occasional(self.went_on, self.last)
     }
 
     /// Whether it ran for so long that it is expected to go on. What goes to a group ends when the last of it leaves.
@@ -210,11 +183,7 @@ impl Stalls {
         }
         let first_frame = Cite::new(second.first_frame.0, second.first_frame.1);
         for index in ended {
-            if let Some(stall) = self.stalls.get_mut(index)
-                && stall.ended.is_none()
-            {
-                stall.ended = Some((second.first, first_frame));
-            }
+            self.told.end(index, second.first, first_frame);
         }
     }
 
@@ -294,120 +263,21 @@ impl Stalls {
             self.streams.remove(&key);
             return None;
         }
-        let since = stamp(media.last);
-        let is_told = |it: &Stall| it.device == device && it.ended.is_none();
-        if let Some(index) = self.stalls.iter().position(is_told) {
-            self.streams.get_mut(&key)?.stall = Some(index);
-            return None;
-        }
-        if self.stalls.len() >= STALLS_MAX {
-            self.refused = self.refused.saturating_add(1);
-            return None;
-        }
         let stall = Stall {
             device,
             opened_as: known.id_of(device),
             to,
-            since,
+            since: stamp(media.last),
             last_frame: media.last_frame,
             detected: stamp(due),
             ran: media.last - media.first,
             pause: media.longest_gap,
-            agreed: (stamp(agreed.at), agreed.cite, agreed.is_play),
+            sign: (stamp(agreed.at), agreed.cite, if agreed.is_play { Sign::Agreed } else { Sign::Answered }),
             ended: None,
         };
-        self.streams.get_mut(&key)?.stall = Some(self.stalls.len());
-        self.stalls.push(stall);
+        let index = self.told.tell(stall)?;
+        self.streams.get_mut(&key)?.stall = Some(index);
         None
-    }
-
-    /// Whether others stopped with it towards the same client.
-    fn is_shared(&self, stall: &Stall) -> bool {
-        let near = |it: &&Stall| it.to == stall.to && (it.since - stall.since).0.abs() <= AT_ONCE.0;
-        let mut devices: Vec<Number> = self.stalls.iter().filter(near).map(|it| it.device).collect();
-        devices.sort_unstable();
-        devices.dedup();
-        devices.len() >= MANY
-    }
-}
-
-impl Stall {
-    fn finding(&self, known: &Known<'_>) -> Finding {
-        let name = title_of(self.device, known.directory);
-        let who = subject_of(self.device, known.directory);
-        let since = clock_time(self.since);
-        let span = match self.ended {
-            Some((at, _)) => format!("from {since} to {} UTC ({})", clock_time(at), length(at - self.since)),
-            None => format!("since {since} UTC"),
-        };
-        let to =
-            if self.to.is_multicast() { "its viewers".to_owned() } else { known.holder(self.to, None).1 };
-        let (agreed_at, agreed_cite, is_play) = self.agreed;
-        let said = if is_play { "agreed to send anew (PLAY)" } else { "answered its client" };
-        let mut evidence = vec![
-            Evidence {
-                at: self.since,
-                cite: Some(self.last_frame),
-                protocol: Some("rtp"),
-                text: format!("last media to {}", self.to),
-            },
-            Evidence {
-                at: agreed_at,
-                cite: Some(agreed_cite),
-                protocol: Some("rtsp"),
-                text: format!("the device {said}, and nothing came"),
-            },
-        ];
-        evidence.extend(self.ended.map(|(at, cite)| Evidence {
-            at,
-            cite: Some(cite),
-            protocol: Some("rtp"),
-            text: "media runs again".to_owned(),
-        }));
-        let weigh = |cause, confidence, speaks_against: &[usize], would_change| Alternative {
-            cause,
-            confidence,
-            speaks_for: vec![0, 1],
-            speaks_against: speaks_against.to_vec(),
-            would_change,
-        };
-        Finding {
-            id: id(KIND.id, &self.opened_as, self.since),
-            confidence: SURE,
-            owner: Cause::Device.owner(),
-            dispatch: Some(if self.ended.is_some() { "no" } else { "wait" }),
-            devices: vec![self.device],
-            switch: known.switch_of(self.device),
-            cause: Some(Cause::Device),
-            alternatives: vec![
-                weigh(Cause::Device, SURE, &[], "a picture on the device's own page: then the way is to blame"),
-                weigh(Cause::Mirror, 10, &[1], "the recorder shows a picture meanwhile"),
-            ],
-            revisions: vec![Revision {
-                at: self.detected,
-                cause: Cause::Device,
-                confidence: SURE,
-                because: "the device answers and sends no picture".to_owned(),
-            }],
-            title: format!("{name}: answers, but sends no picture {span}"),
-            summary: format!(
-                "{who} is switched on and answers, but {span} it sends no picture to {to}. Its encoder or its sensor has stopped. It is physical security's turn: restart the camera from its own page before anybody goes there."
-            ),
-            detail: format!(
-                "Media to {} ran for {} with pauses of {} at most and stopped at {since} UTC without TEARDOWN or BYE; at {} UTC the device {said}.",
-                self.to,
-                length(self.ran),
-                length(self.pause),
-                clock_time(agreed_at)
-            ),
-            remedy: "Restart the device. If it stalls again: firmware, bit rate and number of streams it is asked for, temperature.".to_owned(),
-            verify: "Media runs to its client again; this finding then gets an end.".to_owned(),
-            evidence,
-            last_seen: self.ended.map_or(known.now, |(at, _)| at),
-            ended: self.ended.map(|(at, _)| at),
-            count: 1,
-            ..Finding::of_network(&KIND, "", self.since, self.detected)
-        }
     }
 }
 
@@ -429,6 +299,9 @@ impl Detector for Stalls {
                 if let Some(device) = device() {
                     self.end(device, seen, *ssrc);
                 }
+            }
+            Fact::Activity(second) => {
+                self.connections.carried(second, seen, self.offset, &mut self.told, known);
             }
             _ => {}
         }
@@ -463,18 +336,19 @@ impl Detector for Stalls {
             self.streams.entry(key).or_insert(media);
             self.enter(key, due);
         }
-        for stall in self.stalls.iter_mut().filter(|stall| stall.device == gone) {
-            stall.device = kept;
-        }
+        self.connections.renumber(gone, kept);
+        self.told.renumber(gone, kept);
     }
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
-        let alone = self.stalls.iter().filter(|stall| !self.is_shared(stall));
-        alone.map(|stall| stall.finding(known)).collect()
+        self.told.findings(known)
     }
 
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
-        vec![("streams waited for", STREAMS_MAX, self.refused)]
+        vec![
+            ("streams waited for", STREAMS_MAX, self.refused.saturating_add(self.told.refused())),
+            ("connections waited for", CONNECTIONS_MAX, self.connections.refused()),
+        ]
     }
 }
 
