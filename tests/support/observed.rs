@@ -138,7 +138,7 @@ impl Observed {
                     // Who sends much more than acknowledgements sends bytes.
                     if sight.protocol == Some(TCP) && heard.packets >= 8 && heard.bytes / heard.packets >= 200
                     {
-                        let segments = Segments { carrying: heard.packets, unseen: 0 };
+                        let segments = Segments { carrying: heard.packets, ..Segments::default() };
                         let seen = self.observation(&sight, (at, 0), "flow", Fact::Segments(segments));
                         self.ledger.observe(&seen);
                     }
@@ -314,7 +314,7 @@ fn facts(sight: &Sight, says: &Says) -> Vec<(Named, &'static str, Fact)> {
         Says::Refused => vec![(None, "flow", Fact::Refused { port: sight.from.port })],
         Says::Retried(attempt) => vec![(None, "flow", Fact::Retried { target, attempt: *attempt })],
         Says::Unseen(unseen) => {
-            vec![(None, "flow", Fact::Segments(Segments { carrying: 0, unseen: *unseen }))]
+            vec![(None, "flow", Fact::Segments(Segments { unseen: *unseen, ..Segments::default() }))]
         }
         Says::Unreachable(target) => {
             let fact = Fact::Unreachable { target: *target, kind: 3, code: 1, transport: 6, port: None };
