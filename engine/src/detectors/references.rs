@@ -1,19 +1,21 @@
 //! What a kind of finding is called elsewhere: techniques of MITRE ATT&CK, weaknesses of CWE, clauses of standards.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::report::read::{self, Word};
 
 /// The `references` of a finding; the numbers as their publishers write them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct References {
     /// Techniques that the weakness lets in, or that were seen, as `T1040`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub mitre: Vec<&'static str>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "read::words")]
+    pub mitre: Vec<Word>,
     /// Weaknesses, as `CWE-319`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub cwe: Vec<&'static str>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "read::words")]
+    pub cwe: Vec<Word>,
     /// Clauses, as `IEC 62443-3-3 SR 4.1`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub standard: Vec<&'static str>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "read::words")]
+    pub standard: Vec<Word>,
 }
 
 impl References {

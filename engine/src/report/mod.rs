@@ -14,6 +14,7 @@ pub mod jsonl;
 pub mod mirror_check;
 pub mod mirror_manuals;
 pub mod picture;
+pub mod read;
 pub mod revive;
 pub mod table;
 #[cfg(test)]
@@ -23,7 +24,7 @@ pub mod timeline;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use serde_json::value::RawValue;
 use spanwatch_parsers::{Text, Time};
@@ -33,6 +34,7 @@ use crate::detectors::references::References;
 use crate::duplicate;
 use crate::ledger::Coverage;
 use crate::ledger::device::Role;
+use read::Word;
 
 /// What a reader says of one input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -113,12 +115,14 @@ pub struct CaptureCounts {
 }
 
 /// The report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     /// `spanwatch/report/1`.
-    pub schema: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub schema: Word,
     /// Of Spanwatch.
-    pub version: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub version: Word,
     /// The site's name, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
@@ -144,7 +148,7 @@ pub struct Report {
 }
 
 /// Date and hash of a data list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct DataList {
     /// ISO 8601.
     pub date: String,
@@ -153,7 +157,7 @@ pub struct DataList {
 }
 
 /// The `capture` object.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)] // The contract names and explains these fields.
 pub struct Capture {
     pub inputs: Vec<CaptureInput>,
@@ -178,7 +182,7 @@ pub struct Capture {
 }
 
 /// One of `capture.inputs`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct CaptureInput {
     pub name: String,
@@ -206,16 +210,17 @@ pub struct CaptureInput {
 }
 
 /// One of `capture.blind`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Blind {
     pub from: String,
     pub to: String,
-    pub reason: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub reason: Word,
 }
 
 /// One of `capture.limits`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Limit {
     pub what: String,
@@ -225,11 +230,11 @@ pub struct Limit {
 }
 
 /// One of `devices`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Device {
     pub id: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
@@ -254,15 +259,16 @@ pub struct Device {
     pub role: Option<Role>,
     pub identity: Vec<Identity>,
     pub services: Vec<Service>,
-    pub state: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub state: Word,
     pub history: Vec<History>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switch: Option<Attachment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inventory: Option<BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tls: Vec<Tls>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<Profile>,
     pub first_seen: Stamp,
     pub last_seen: Stamp,
@@ -271,38 +277,43 @@ pub struct Device {
 }
 
 /// One of `identity`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Identity {
-    pub attribute: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub attribute: Word,
     /// The ledger's own: a large site's report has half a million.
-    #[serde(serialize_with = "as_str")]
+    #[serde(serialize_with = "as_str", deserialize_with = "read::text")]
     pub value: Text,
     pub confidence: Decimal,
-    pub source: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub entry: Option<&'static str>,
+    #[serde(deserialize_with = "read::word")]
+    pub source: Word,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    pub entry: Option<Word>,
     pub time: Stamp,
     pub input: u32,
     pub frame: u64,
 }
 
 /// One of `services`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Service {
-    pub transport: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub transport: Word,
     pub port: u16,
-    pub protocol: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub protocol: Word,
     pub first_seen: Stamp,
     pub last_seen: Stamp,
 }
 
 /// One of `tls`: a way in which the device was seen to speak it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Tls {
-    pub role: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub role: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The highest version that a client offers.
@@ -329,7 +340,7 @@ pub struct Tls {
 }
 
 /// One of `profiles`: how the device says that it is set to send its pictures.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Profile {
     pub token: String,
@@ -350,16 +361,17 @@ pub struct Profile {
 }
 
 /// The `certificate` that a side of TLS proved itself with.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Certificate {
     pub subject: String,
     pub issuer: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
     pub not_before: String,
     pub not_after: String,
-    pub key: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub key: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_bits: Option<u32>,
     pub signature: String,
@@ -369,19 +381,20 @@ pub struct Certificate {
 }
 
 /// One of `history`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct History {
     pub from: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    pub state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<&'static str>,
+    #[serde(deserialize_with = "read::word")]
+    pub state: Word,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    pub cause: Option<Word>,
 }
 
 /// A device's `switch`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Attachment {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -390,12 +403,13 @@ pub struct Attachment {
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
-    pub source: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub source: Word,
     pub confidence: Decimal,
 }
 
 /// One of `switches`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Switch {
     pub id: String,
@@ -403,11 +417,12 @@ pub struct Switch {
     pub name: Option<String>,
     pub ports: Vec<Port>,
     pub members: Vec<String>,
-    pub source: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub source: Word,
 }
 
 /// One of a switch's `ports`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Port {
     pub name: String,
@@ -415,13 +430,15 @@ pub struct Port {
 }
 
 /// One of `streams`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Stream {
     pub source: String,
     pub destination: String,
-    pub transport: &'static str,
-    pub protocol: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub transport: Word,
+    #[serde(deserialize_with = "read::word")]
+    pub protocol: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codec: Option<String>,
     pub payload_type: u8,
@@ -440,18 +457,19 @@ pub struct Stream {
 }
 
 /// One of `sessions`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Session {
     pub client: String,
     pub server: String,
-    pub protocol: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub protocol: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scheme: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<&'static str>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    pub scheme: Option<Word>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    pub outcome: Option<Word>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     pub bytes: u64,
@@ -460,29 +478,33 @@ pub struct Session {
 }
 
 /// One of `findings`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Finding {
     pub id: String,
-    pub kind: &'static str,
-    pub category: &'static str,
-    pub severity: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub kind: Word,
+    #[serde(deserialize_with = "read::word")]
+    pub category: Word,
+    #[serde(deserialize_with = "read::word")]
+    pub severity: Word,
     pub confidence: Decimal,
-    pub owner: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub owner: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_check: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dispatch: Option<&'static str>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    pub dispatch: Option<Word>,
     pub devices: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switch: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    pub cause: Option<Word>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<Alternative>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revisions: Vec<Revision>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supersedes: Vec<String>,
     pub title: String,
     pub summary: String,
@@ -501,30 +523,33 @@ pub struct Finding {
 }
 
 /// One of `alternatives`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Alternative {
-    pub cause: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub cause: Word,
     pub confidence: Decimal,
     #[serde(rename = "for")]
     pub speaks_for: Vec<usize>,
     #[serde(rename = "against")]
     pub speaks_against: Vec<usize>,
-    pub would_change: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub would_change: Word,
 }
 
 /// One of `revisions`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Revision {
     pub time: String,
-    pub cause: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub cause: Word,
     pub confidence: Decimal,
     pub because: String,
 }
 
 /// One of `evidence`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Evidence {
     pub time: String,
@@ -532,13 +557,13 @@ pub struct Evidence {
     pub input: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub protocol: Option<&'static str>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    pub protocol: Option<Word>,
     pub text: String,
 }
 
 /// The `summary` object.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Summary {
     pub devices: u64,
@@ -546,7 +571,8 @@ pub struct Summary {
     pub degraded: u64,
     pub offline: u64,
     pub unknown: u64,
-    pub findings: BTreeMap<&'static str, u64>,
+    #[serde(deserialize_with = "read::words_counted")]
+    pub findings: BTreeMap<Word, u64>,
 }
 
 /// A number with a fixed count of decimals, made of an integer, so that it is the same everywhere.
