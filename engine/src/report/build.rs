@@ -44,34 +44,64 @@ pub struct Run {
     pub clock: Option<Time>,
 }
 
+impl Run {
+    /// When its packets begin and end.
+    fn ends(&self) -> (Option<Time>, Option<Time>) {
+        let first = self.inputs.iter().filter_map(|input| input.first).min();
+        (first, self.inputs.iter().filter_map(|input| input.last).max())
+    }
+
+    /// The end of time.
+    fn now(&self) -> Time {
+        self.until.or(self.clock).or(self.ends().1).unwrap_or_default()
+    }
+}
+
 /// Builds the report. It takes the place of the ledger, part by part: of a large site both are hundreds of megabytes.
 #[must_use]
 pub fn report(mut ledger: Ledger, run: &Run) -> Report {
-    let first = run.inputs.iter().filter_map(|input| input.first).min();
-    let last = run.inputs.iter().filter_map(|input| input.last).max();
-    let now = run.until.or(run.clock).or(last).unwrap_or_default();
+    let (capture, claims) = (capture(&ledger, run), claims(&ledger, run));
+    ledger.let_go();
+    let ids = ids(&ledger);
+    let spoken = (streams(&ledger, &ids), sessions(&ledger));
+    (ledger.streams, ledger.sessions) = (Streams::default(), Sessions::default());
+    written(&ledger, run, (capture, &claims), spoken)
+}
 
+/// The report as of now, of a ledger that goes on.
+#[must_use]
+pub fn snapshot(ledger: &Ledger, run: &Run) -> Report {
+    let spoken = (streams(ledger, &ids(ledger)), sessions(ledger));
+    written(ledger, run, (capture(ledger, run), &claims(ledger, run)), spoken)
+}
+
+fn claims(ledger: &Ledger, run: &Run) -> Vec<finding::Finding> {
+    let (first, last) = run.ends();
+    let now = run.now();
     let mut claims = ledger.findings(now);
     let whole = (first.unwrap_or(now), last.unwrap_or(now));
     claims.extend(mirror_duplicates::finding(&run.counts, whole));
     claims.extend(mirror_truncated::finding(&run.counts, whole));
     claims.extend((0..).zip(&run.inputs).filter_map(|(index, input)| input_damaged::finding(index, input)));
     claims.sort_by(|a, b| (a.severity, a.first_seen, &a.id).cmp(&(b.severity, b.first_seen, &b.id)));
+    claims
+}
 
-    let capture = capture(&ledger, run, first, last);
-    ledger.let_go();
-    let ids = ids(&ledger);
-    let (streams, sessions) = (streams(&ledger, &ids), sessions(&ledger));
-    (ledger.streams, ledger.sessions) = (Streams::default(), Sessions::default());
+fn written(
+    ledger: &Ledger,
+    run: &Run,
+    (capture, claims): (Capture, &[finding::Finding]),
+    (streams, sessions): (Vec<Stream>, Vec<Session>),
+) -> Report {
+    let (ids, now) = (ids(ledger), run.now());
     #[allow(clippy::vec_box)]
     let mut devices: Vec<Box<Device>> = ledger
         .directory
         .devices()
-        .map(|(number, device)| Box::new(self::device(&ledger, &claims, number, device, &ids, now)))
+        .map(|(number, device)| Box::new(self::device(ledger, claims, number, device, &ids, now)))
         .collect();
     devices.sort_by(|a, b| a.id.cmp(&b.id));
-    let summary = summary(&devices, &claims);
-
+    let summary = summary(&devices, claims);
     Report {
         schema: "spanwatch/report/1",
         version: env!("CARGO_PKG_VERSION"),
@@ -92,7 +122,7 @@ pub fn report(mut ledger: Ledger, run: &Run) -> Report {
             .collect(),
         capture,
         devices,
-        switches: switches(&ledger, &ids),
+        switches: switches(ledger, &ids),
         streams,
         sessions,
         findings: claims.iter().map(|claim| finding(claim, &ids)).collect(),
@@ -150,7 +180,8 @@ fn ids(ledger: &Ledger) -> BTreeMap<Number, String> {
     ids
 }
 
-fn capture(ledger: &Ledger, run: &Run, first: Option<Time>, last: Option<Time>) -> Capture {
+fn capture(ledger: &Ledger, run: &Run) -> Capture {
+    let (first, last) = run.ends();
     let counts = &run.counts;
     let dropped: Vec<u64> = run.inputs.iter().filter_map(|input| input.dropped).collect();
     Capture {

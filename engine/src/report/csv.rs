@@ -24,12 +24,53 @@ pub enum Table {
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, table: Table, with_header: bool, out: &mut dyn Write) -> std::io::Result<()> {
+    match table {
+        Table::Devices => rows(with_header, DEVICES, report.devices.iter().map(|it| device(it)), out),
+        Table::Findings => rows(with_header, FINDINGS, report.findings.iter().map(finding), out),
+        Table::Streams => rows(with_header, STREAMS, report.streams.iter().map(stream), out),
+    }
+}
+
+/// Writes these devices.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_devices<'a>(
+    devices: impl Iterator<Item = &'a super::Device>,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    rows(true, DEVICES, devices.map(device), out)
+}
+
+/// Writes these findings.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_findings<'a>(
+    findings: impl Iterator<Item = &'a super::Finding>,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    rows(true, FINDINGS, findings.map(finding), out)
+}
+
+/// Writes these streams.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_streams<'a>(
+    streams: impl Iterator<Item = &'a super::Stream>,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    rows(true, STREAMS, streams.map(stream), out)
+}
+
+fn rows(
+    with_header: bool,
+    header: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    let (header, rows): (&[&str], Vec<Vec<String>>) = match table {
-        Table::Devices => (DEVICES, report.devices.iter().map(|it| device(it)).collect()),
-        Table::Findings => (FINDINGS, report.findings.iter().map(finding).collect()),
-        Table::Streams => (STREAMS, report.streams.iter().map(stream).collect()),
-    };
     if with_header {
         writer.write_record(header).map_err(Error::other)?;
     }
@@ -106,7 +147,11 @@ fn stream(stream: &super::Stream) -> Vec<String> {
 
 /// A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection").
 fn safe(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
 }
 
 const DEVICES: &[&str] = &[
