@@ -23,6 +23,7 @@ struct Arguments {
 enum Command {
     Replay(commands::replay::Replay),
     Watch(commands::watch::Watch),
+    Serve(commands::serve::Serve),
     Carve(commands::carve::Carve),
     Doctor(commands::doctor::Doctor),
     Findings(commands::findings::Command),
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Replay(replay) => replay.run(),
         Command::Watch(watch) => watch.run(),
+        Command::Serve(serve) => serve.run(),
         Command::Carve(carve) => carve.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Findings(findings) => findings.run(),

@@ -14,6 +14,7 @@ use spanwatch_parsers::LinkType;
 
 use super::Failure;
 use super::analysis::{Options, analysed};
+use super::packet;
 use super::replay::finding_named;
 use crate::pipeline::{Stopped, seed};
 
@@ -62,7 +63,7 @@ impl Carve {
         let mut stopped = None;
         file::replace(&self.write, |out| {
             let mut writer = Writer::new(reader.names(), out)?;
-            match carved(reader, &mut carver, &mut writer) {
+            match carved(reader, &mut carver, &mut writer, &mut Nobody) {
                 Ok(()) => writer.finish(),
                 Err(Failure::Stdout(error)) => Err(error),
                 Err(other) => {
@@ -84,8 +85,31 @@ impl Carve {
     }
 }
 
+/// Who wants to know what is written.
+pub trait Listener {
+    /// A frame may be written: its input and number, and what it is.
+    fn wanted(&mut self, frame: (u32, u64), told: String);
+    /// A frame is written.
+    fn written(&mut self, frame: &Frame, comment: &str);
+}
+
+struct Nobody;
+
+impl Listener for Nobody {
+    fn wanted(&mut self, _: (u32, u64), _: String) {}
+    fn written(&mut self, _: &Frame, _: &str) {}
+}
+
 /// Reads all frames again and writes those of the finding.
-fn carved(mut reader: Reader, carver: &mut Carver, writer: &mut Writer<'_>) -> Result<(), Failure> {
+///
+/// # Errors
+/// Where they cannot be read or written.
+pub fn carved(
+    mut reader: Reader,
+    carver: &mut Carver,
+    writer: &mut Writer<'_>,
+    listener: &mut dyn Listener,
+) -> Result<(), Failure> {
     let (mut peeler, mut masker) = (Peeler::new(), Masker::new(seed()));
     let (mut batch, mut out, mut bytes) = (Batch::default(), Vec::new(), Vec::new());
     while reader.fill(&mut batch).map_err(Stopped::from)? {
@@ -96,6 +120,7 @@ fn carved(mut reader: Reader, carver: &mut Carver, writer: &mut Writer<'_>) -> R
             let masked = masker.mask(head.link, head.at, &peeled, &mut bytes);
             carver.advance(head.at, &mut out);
             if carver.wants((head.input, head.frame), &peeled, captured) {
+                listener.wanted((head.input, head.frame), packet::told(&peeled, captured));
                 let frame = Frame {
                     at: head.at,
                     input: head.input,
@@ -109,6 +134,7 @@ fn carved(mut reader: Reader, carver: &mut Carver, writer: &mut Writer<'_>) -> R
             }
             for (frame, comment) in out.drain(..) {
                 writer.write(&frame, &comment)?;
+                listener.written(&frame, &comment);
             }
         }
         batch.clear();
@@ -117,7 +143,7 @@ fn carved(mut reader: Reader, carver: &mut Carver, writer: &mut Writer<'_>) -> R
 }
 
 /// Writes frames of several inputs as pcapng.
-struct Writer<'a> {
+pub struct Writer<'a> {
     pcapng: PcapngWriter<&'a mut dyn Write>,
     inputs: Vec<String>,
     /// By input, number there and link type.
@@ -125,7 +151,9 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(inputs: &[String], out: &'a mut dyn Write) -> io::Result<Self> {
+    /// # Errors
+    /// Those of `out`.
+    pub fn new(inputs: &[String], out: &'a mut dyn Write) -> io::Result<Self> {
         let application = concat!("spanwatch ", env!("CARGO_PKG_VERSION"));
         let pcapng = PcapngWriter::new(out, application)?;
         Ok(Self { pcapng, inputs: inputs.to_vec(), interfaces: BTreeMap::new() })
@@ -158,7 +186,9 @@ impl<'a> Writer<'a> {
         usize::try_from(input).ok().and_then(|input| self.inputs.get(input)).map_or("", String::as_str)
     }
 
-    fn finish(self) -> io::Result<()> {
+    /// # Errors
+    /// Those of what is written to.
+    pub fn finish(self) -> io::Result<()> {
         self.pcapng.finish().map(|_| ())
     }
 }

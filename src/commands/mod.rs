@@ -8,9 +8,11 @@ pub mod findings;
 pub mod fingerprints;
 pub mod kinds;
 mod list;
+mod packet;
 mod port;
 pub mod protocols;
 pub mod replay;
+pub mod serve;
 pub mod simulate;
 pub mod watch;
 
@@ -51,6 +53,12 @@ pub enum Failure {
     /// No device, or several, are called so.
     #[error("{0}")]
     Device(String),
+    /// A report that is to be read again.
+    #[error("{0}")]
+    Report(String),
+    /// The pages.
+    #[error(transparent)]
+    Web(#[from] spanwatch_web::Refusal),
     /// A site's own fingerprints.
     #[error("{0}")]
     Fingerprints(String),

@@ -1,0 +1,178 @@
+//! `spanwatch serve`: the pages of a capture or of a report, on this machine.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use spanwatch_capture::{Inputs, Reader};
+use spanwatch_engine::carve::Carver;
+use spanwatch_engine::report::time::rfc3339;
+use spanwatch_engine::report::{Finding, Report, mirror_check, read};
+use spanwatch_web::{Carved, Packet, Packets, Picture, Site, Web};
+
+use super::Failure;
+use super::analysis::{Data, Options, analysed};
+use super::carve::{Writer, carved};
+
+/// Serve the pages and the API of captures, or of a report
+///
+/// Captures are replayed first; several are one site. A report is what replay --format json writes. Only this
+/// machine is answered, until Ctrl+C; from elsewhere use a tunnel such as ssh -L.
+///
+/// Examples:
+///   spanwatch serve office.pcapng
+///   spanwatch serve captures/ --inventory cameras.csv --listen 127.0.0.1:9000
+///   spanwatch serve report.json
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Serve {
+    /// Captures, folders of captures, or one report
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Where to listen: 127.0.0.1 or [::1], with a port; 0 takes any that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// End by itself after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    duration: Option<u32>,
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Serve {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Where nothing can be read, or the address cannot be listened on.
+    pub fn run(&self) -> Result<ExitCode, Failure> {
+        let site = match &self.paths[..] {
+            [path] if is_report(path) => still(path)?,
+            _ => self.replayed()?,
+        };
+        let over = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            flag::register_conditional_shutdown(signal, 1, Arc::clone(&over))?;
+            flag::register(signal, Arc::clone(&over))?;
+        }
+        let web = Web::start(self.listen, Arc::new(site))?;
+        eprintln!("spanwatch: pages at http://{}/ until Ctrl+C", web.address());
+        let mut left = self.duration.map(|s| u64::from(s) * STEPS_A_SECOND);
+        while !over.load(Ordering::Relaxed) && left != Some(0) {
+            thread::sleep(Duration::from_millis(1_000 / STEPS_A_SECOND));
+            left = left.map(|left| left - 1);
+        }
+        web.stop();
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn replayed(&self) -> Result<Site, Failure> {
+        let data = self.options.common.data()?;
+        let inputs = Inputs::find(&self.paths)?;
+        super::analysis::say_skipped(&inputs);
+        let can_be_read_again = inputs.total_bytes().is_some();
+        let (report, counts) = analysed(inputs, &self.options, &data)?;
+        let remarks = mirror_check::remarks(&report, &counts);
+        let again = Again { paths: self.paths.clone(), data };
+        let packets: Option<Box<dyn Packets>> = can_be_read_again.then(|| Box::new(again) as _);
+        Ok(Site::still(Picture::new(report, Some(remarks)), packets))
+    }
+}
+
+/// Whether a file is JSON by its first byte, which no capture's is.
+fn is_report(path: &Path) -> bool {
+    let first = || {
+        let mut bytes = BufReader::new(File::open(path).ok().filter(|_| path.is_file())?).bytes();
+        bytes.find_map(|byte| byte.ok().filter(|byte| !byte.is_ascii_whitespace()))
+    };
+    first() == Some(b'{')
+}
+
+fn still(path: &Path) -> Result<Site, Failure> {
+    let unread = |why: &dyn std::fmt::Display| Failure::Report(format!("{}: {why}", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| unread(&error))?;
+    let report = read::report(&bytes).map_err(|why| unread(&why))?;
+    Ok(Site::still(Picture::new(report, None), None))
+}
+
+/// Reads captures again for the packets behind a finding.
+struct Again {
+    paths: Vec<PathBuf>,
+    data: Data,
+}
+
+impl Packets for Again {
+    fn carve(&self, report: &Report, finding: &Finding) -> Result<Carved, String> {
+        let told = |failure: Failure| failure.to_string();
+        let inputs = Inputs::find(&self.paths).map_err(|error| error.to_string())?;
+        let filter = self.data.bpf().map_err(|error| error.to_string())?;
+        let reader = Reader::new(inputs, filter).without_hashes();
+        let (mut file, mut carver) = (Vec::new(), Carver::new(report, finding));
+        let mut table = Table::default();
+        {
+            let unwritten = |error: io::Error| told(error.into());
+            let mut writer = Writer::new(reader.names(), &mut file).map_err(unwritten)?;
+            carved(reader, &mut carver, &mut writer, &mut table).map_err(told)?;
+            writer.finish().map_err(unwritten)?;
+        }
+        match carver.missing() {
+            0 => Ok(Carved { packets: table.packets, count: table.count, file }),
+            missing => Err(format!(
+                "{missing} packets of the evidence are not there any more: did the capture change?"
+            )),
+        }
+    }
+}
+
+/// The packets that are written, as a page shows them.
+#[derive(Debug, Default)]
+pub struct Table {
+    packets: Vec<Packet>,
+    count: u64,
+    /// What the last frames are that may be written, by input and frame.
+    told: VecDeque<((u32, u64), String)>,
+}
+
+impl super::carve::Listener for Table {
+    fn wanted(&mut self, frame: (u32, u64), told: String) {
+        if self.told.len() >= WAITING_MAX {
+            self.told.pop_front();
+        }
+        self.told.push_back((frame, told));
+    }
+
+    fn written(&mut self, frame: &spanwatch_engine::carve::Frame, comment: &str) {
+        self.count += 1;
+        if self.packets.len() >= PACKETS_MAX {
+            return;
+        }
+        let at = self.told.iter().rposition(|(key, _)| *key == (frame.input, frame.frame));
+        // The comment begins with the finding's kind and id; of evidence it goes on with its number and its words.
+        let evidence = comment.split_once(", evidence ").map(|(_, words)| words);
+        let words = evidence.and_then(|words| words.split_once(": ")).map(|(_, words)| words);
+        self.packets.push(Packet {
+            time: rfc3339(frame.at),
+            input: frame.input,
+            frame: frame.frame,
+            length: frame.wire_length,
+            told: at.and_then(|at| self.told.get(at)).map(|(_, told)| told.clone()).unwrap_or_default(),
+            evidence: words.map(|words| words.split("; masked: ").next().unwrap_or(words).to_owned()),
+            masked: frame.masked.bytes as u64,
+        });
+    }
+}
+
+/// How often it is looked whether it is over.
+const STEPS_A_SECOND: u64 = 10;
+/// Rows of a page; all are in the file.
+const PACKETS_MAX: usize = 500;
+/// More than a carver lets wait.
+const WAITING_MAX: usize = 512;

@@ -1,0 +1,237 @@
+//! `/api/v1`: all that pages show, as JSON.
+//!
+//! Items are as the report has them (`spanwatch/report/1`). Errors are RFC 9457's problems; lists go by cursor
+//! ([`page`]); `openapi.json` is made of this code.
+
+mod page;
+pub mod problem;
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use spanwatch_engine::detectors;
+use spanwatch_engine::report::mirror_check::Remark;
+use spanwatch_engine::report::{Capture, Summary, json};
+use utoipa::{OpenApi, ToSchema};
+
+use crate::lists::{Devices, Findings, Streams};
+use crate::pages::Served;
+use crate::{Site, help};
+use page::{Page, Part, cut};
+use problem::Problem;
+
+/// What is at the head of the site.
+#[derive(Debug, Serialize, ToSchema)]
+struct Overview<'a> {
+    /// Of Spanwatch.
+    version: &'static str,
+    /// The site's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<&'a str>,
+    /// Whether a watch goes on.
+    live: bool,
+    /// Which picture of the site this is; it grows.
+    picture: u64,
+    /// The latest packet's time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<&'a str>,
+    /// Devices by state, findings by severity.
+    #[schema(value_type = Object)]
+    summary: &'a Summary,
+    /// What was read, and how good it was.
+    #[schema(value_type = Object)]
+    capture: &'a Capture,
+    /// What the mirror check says; only of a whole capture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    mirror: Option<&'a [Remark]>,
+}
+
+/// What can be found.
+#[derive(Debug, Serialize, ToSchema)]
+struct KindOf {
+    /// As `device-offline`.
+    id: &'static str,
+    /// As `availability`.
+    category: &'static str,
+    /// Unless the site's list says otherwise.
+    severity: &'static str,
+    /// In a sentence.
+    says: String,
+    /// The whole page, as Markdown.
+    help: String,
+}
+
+/// The description.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Spanwatch", description = "Devices, streams and findings of one site, as of one moment. Items are as the report `spanwatch/report/1` has them."),
+    paths(overview, devices, device, streams, switches, sessions, findings, finding, kinds, kind, report),
+    components(schemas(Problem)),
+    servers((url = "/"))
+)]
+struct Description;
+
+/// All addresses below `/api/v1`.
+pub fn routes() -> Router<Arc<Site>> {
+    Router::new()
+        .route("/overview", get(overview))
+        .route("/devices", get(devices))
+        .route("/devices/{id}", get(device))
+        .route("/streams", get(streams))
+        .route("/switches", get(switches))
+        .route("/sessions", get(sessions))
+        .route("/findings", get(findings))
+        .route("/findings/{id}", get(finding))
+        .route("/kinds", get(kinds))
+        .route("/kinds/{id}", get(kind))
+        .route("/report", get(report))
+        .route("/openapi.json", get(description))
+        .method_not_allowed_fallback(|| async { problem::not_allowed() })
+}
+
+/// An answer, or what is wrong with the question.
+type Answer = Result<Response, Problem>;
+type Parted = Result<Query<Part>, QueryRejection>;
+type Wanted<T> = Result<Query<T>, QueryRejection>;
+
+fn told(value: &impl Serialize) -> Answer {
+    let bytes = serde_json::to_vec(value).map_err(|_| problem::failed("this cannot be written as JSON"))?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], bytes).into_response())
+}
+
+/// The site in short.
+#[utoipa::path(get, path = "/api/v1/overview", responses((status = 200, body = Overview)))]
+async fn overview(State(site): Served) -> Answer {
+    let picture = site.picture();
+    told(&Overview {
+        version: picture.report.version,
+        site: picture.report.site.as_deref(),
+        live: site.is_live(),
+        picture: picture.number,
+        until: picture.report.capture.last.as_deref(),
+        summary: &picture.report.summary,
+        capture: &picture.report.capture,
+        mirror: picture.remarks.as_deref(),
+    })
+}
+
+/// Devices.
+#[utoipa::path(get, path = "/api/v1/devices", params(Devices, Part), responses(
+    (status = 200, body = Page<serde_json::Value>),
+    (status = 400, body = Problem, content_type = "application/problem+json")))]
+async fn devices(State(site): Served, wanted: Wanted<Devices>, part: Parted) -> Answer {
+    let picture = site.picture();
+    let Query(wanted) = wanted?;
+    told(&cut(wanted.of(&picture), part, |it| it.id.clone())?)
+}
+
+/// One device, by its id or a former one.
+#[utoipa::path(get, path = "/api/v1/devices/{id}", params(("id" = String, Path,)), responses(
+    (status = 200, body = Object),
+    (status = 404, body = Problem, content_type = "application/problem+json")))]
+async fn device(State(site): Served, Path(id): Path<String>) -> Answer {
+    let picture = site.picture();
+    told(picture.device(&id).ok_or_else(|| problem::not_found("there is no such device"))?)
+}
+
+/// Streams.
+#[utoipa::path(get, path = "/api/v1/streams", params(Streams, Part), responses(
+    (status = 200, body = Page<serde_json::Value>),
+    (status = 400, body = Problem, content_type = "application/problem+json")))]
+async fn streams(State(site): Served, wanted: Wanted<Streams>, part: Parted) -> Answer {
+    let picture = site.picture();
+    let Query(wanted) = wanted?;
+    let key = |it: &&spanwatch_engine::report::Stream| {
+        format!("{} {} {} {}", it.source, it.destination, it.ssrc, it.first_seen)
+    };
+    told(&cut(wanted.of(&picture), part, key)?)
+}
+
+/// Switches, with who hangs on them.
+#[utoipa::path(get, path = "/api/v1/switches", params(Part), responses(
+    (status = 200, body = Page<serde_json::Value>),
+    (status = 400, body = Problem, content_type = "application/problem+json")))]
+async fn switches(State(site): Served, part: Parted) -> Answer {
+    let picture = site.picture();
+    told(&cut(picture.report.switches.iter().collect(), part, |it| it.id.clone())?)
+}
+
+/// Conversations.
+#[utoipa::path(get, path = "/api/v1/sessions", params(Part), responses(
+    (status = 200, body = Page<serde_json::Value>),
+    (status = 400, body = Problem, content_type = "application/problem+json")))]
+async fn sessions(State(site): Served, part: Parted) -> Answer {
+    let picture = site.picture();
+    let key = |it: &&spanwatch_engine::report::Session| {
+        let target = it.target.as_deref().unwrap_or_default();
+        format!("{} {} {} {target} {}", it.client, it.server, it.protocol, it.first_seen)
+    };
+    told(&cut(picture.report.sessions.iter().collect(), part, key)?)
+}
+
+/// Findings.
+#[utoipa::path(get, path = "/api/v1/findings", params(Findings, Part), responses(
+    (status = 200, body = Page<serde_json::Value>),
+    (status = 400, body = Problem, content_type = "application/problem+json")))]
+async fn findings(State(site): Served, wanted: Wanted<Findings>, part: Parted) -> Answer {
+    let picture = site.picture();
+    let Query(wanted) = wanted?;
+    told(&cut(wanted.of(&picture), part, |it| it.id.clone())?)
+}
+
+/// One finding; where it was superseded, the one that took its place.
+#[utoipa::path(get, path = "/api/v1/findings/{id}", params(("id" = String, Path,)), responses(
+    (status = 200, body = Object),
+    (status = 404, body = Problem, content_type = "application/problem+json")))]
+async fn finding(State(site): Served, Path(id): Path<String>) -> Answer {
+    let picture = site.picture();
+    told(picture.finding(&id).ok_or_else(|| problem::not_found("there is no such finding"))?)
+}
+
+/// What can be found.
+#[utoipa::path(get, path = "/api/v1/kinds", params(Part), responses(
+    (status = 200, body = Page<KindOf>),
+    (status = 400, body = Problem, content_type = "application/problem+json")))]
+async fn kinds(part: Parted) -> Answer {
+    told(&cut(detectors::ALL.iter().map(|it| kind_of(it)).collect(), part, |it| it.id.to_owned())?)
+}
+
+/// One kind of finding, with its help page.
+#[utoipa::path(get, path = "/api/v1/kinds/{id}", params(("id" = String, Path,)), responses(
+    (status = 200, body = KindOf),
+    (status = 404, body = Problem, content_type = "application/problem+json")))]
+async fn kind(Path(id): Path<String>) -> Answer {
+    let kind = help::kind(&id).ok_or_else(|| problem::not_found("there is no such kind"))?;
+    told(&kind_of(kind))
+}
+
+/// The whole report, as `spanwatch replay --format json` writes it.
+#[utoipa::path(get, path = "/api/v1/report", responses((status = 200, body = Object)))]
+async fn report(State(site): Served) -> Answer {
+    let picture = site.picture();
+    let mut out = Vec::new();
+    json::write(&picture.report, &mut out).map_err(|_| problem::failed("the report cannot be written"))?;
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], out).into_response())
+}
+
+async fn description() -> Json<utoipa::openapi::OpenApi> {
+    Json(Description::openapi())
+}
+
+fn kind_of(kind: &spanwatch_engine::finding::Kind) -> KindOf {
+    KindOf {
+        id: kind.id,
+        category: kind.category,
+        severity: kind.severity.name(),
+        says: help::sentence(kind),
+        help: kind.help(),
+    }
+}

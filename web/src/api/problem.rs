@@ -1,0 +1,63 @@
+//! What is wrong with a request, as RFC 9457 has it.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A problem; its `type` is `about:blank`, so that `title` is the status in words.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// `about:blank`
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong with this request.
+    detail: String,
+}
+
+/// Of a request that cannot be understood.
+pub fn bad(detail: &str) -> Problem {
+    of(StatusCode::BAD_REQUEST, detail)
+}
+
+/// Of something that there is not.
+pub fn not_found(detail: &str) -> Problem {
+    of(StatusCode::NOT_FOUND, detail)
+}
+
+/// Of something that went wrong here.
+pub fn failed(detail: &str) -> Problem {
+    of(StatusCode::INTERNAL_SERVER_ERROR, detail)
+}
+
+/// Of a method that an address does not know.
+pub fn not_allowed() -> Problem {
+    of(StatusCode::METHOD_NOT_ALLOWED, "this address is only read: ask with GET")
+}
+
+fn of(status: StatusCode, detail: &str) -> Problem {
+    let title = status.canonical_reason().unwrap_or_default();
+    Problem { kind: "about:blank", title, status: status.as_u16(), detail: detail.to_owned() }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        bad(&rejection.body_text())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}

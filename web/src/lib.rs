@@ -1,0 +1,36 @@
+//! Pages and API of what Spanwatch knows: the web of a running watch, of a replayed capture, of a report.
+//!
+//! ```text
+//!  watch, replay, a file ──Report──► Picture ──ArcSwap──► pages (HTML), /api/v1 (JSON), book (one file)
+//!                                   one moment, never changed     all of the same picture
+//! ```
+//!
+//! A page shows one [`Picture`] from its head to its foot, so that no page has numbers of two moments. All pages work
+//! without script; htmx adds that they follow a running watch. Nothing is loaded from elsewhere, and the
+//! Content-Security-Policy says so.
+//!
+//! Every text from the wire is hostile: the templates escape it, [`words::shown`] takes from it what turns a line
+//! around or breaks it, and cuts it. There is no access control, so that only this machine is answered:
+//! [`Refusal::Everybody`].
+
+mod api;
+pub mod book;
+mod help;
+#[cfg(test)]
+mod hostile;
+mod lanes;
+mod lists;
+mod pages;
+mod picture;
+mod server;
+mod site;
+#[cfg(test)]
+mod test;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod words;
+
+pub use picture::Picture;
+pub use server::{Refusal, Web};
+pub use site::{Carved, Packet, Packets, Site};

@@ -1,0 +1,350 @@
+//! What lists can be narrowed to: the same for a page, its CSV and its JSON.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use spanwatch_engine::report::{Device, Finding, Stream};
+use utoipa::IntoParams;
+
+use crate::Picture;
+use crate::picture::is_incident;
+use crate::words;
+
+/// Which devices.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct Devices {
+    /// Words that must all be met with.
+    pub q: String,
+    /// online, degraded, offline or unknown.
+    pub state: String,
+    /// camera, recorder, …
+    pub kind: String,
+    /// Who made it; `-` where that is not known.
+    pub vendor: String,
+    /// The id of a switch; `-` where it is not known.
+    pub switch: String,
+    /// Its number.
+    pub vlan: String,
+    /// state, name, vendor, seen or id.
+    pub sort: String,
+    /// From 1.
+    pub page: String,
+}
+
+/// Which findings.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct Findings {
+    /// Words that must all be met with.
+    pub q: String,
+    /// critical, high, medium, low or info.
+    pub severity: String,
+    /// availability, network, weakness, …
+    pub category: String,
+    /// device-offline, …
+    pub kind: String,
+    /// it, physical-security or unknown.
+    pub owner: String,
+    /// open or over.
+    pub state: String,
+    /// The id of a device.
+    pub device: String,
+    /// From 1.
+    pub page: String,
+}
+
+/// Which streams.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct Streams {
+    /// Words that must all be met with, in what is known of its two ends.
+    pub q: String,
+    /// lossy.
+    pub show: String,
+    /// The id of a device at either end.
+    pub device: String,
+    /// From 1.
+    pub page: String,
+}
+
+impl Devices {
+    /// The devices meant, in the order wanted.
+    pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Device> {
+        let words = wanted(&self.q);
+        let all = picture.report.devices.iter().enumerate();
+        let is_meant = |index: usize, device: &Device| {
+            self.matches(device) && words.iter().all(|word| picture.searched(index).contains(word.as_str()))
+        };
+        let mut meant: Vec<&Device> =
+            all.filter(|(index, device)| is_meant(*index, device)).map(|(_, device)| &**device).collect();
+        match self.sort.as_str() {
+            "id" => {}
+            "name" => meant.sort_by_cached_key(|device| words::called(device).as_str().to_lowercase()),
+            "vendor" => {
+                meant.sort_by_cached_key(|it| (it.vendor.is_none(), it.vendor.clone(), it.model.clone()))
+            }
+            "seen" => meant.sort_by_key(|device| std::cmp::Reverse(device.last_seen)),
+            _ => meant.sort_by_key(|device| (rank(device.state), picture.open_on(&device.id) == 0)),
+        }
+        meant
+    }
+
+    /// Whether a device is meant, its texts apart.
+    fn matches(&self, device: &Device) -> bool {
+        let switch =
+            device.switch.as_ref().and_then(|switch| switch.id.as_deref().or(switch.name.as_deref()));
+        is(&self.state, Some(device.state))
+            && is(&self.kind, Some(&device.kind))
+            && is(&self.vendor, device.vendor.as_deref())
+            && is(&self.switch, switch)
+            && (self.vlan.is_empty() || device.vlans.iter().any(|vlan| vlan.to_string() == self.vlan))
+    }
+
+    /// The address of this list on `path`, with one filter changed.
+    pub fn link(&self, path: &str, change: (&str, &str)) -> String {
+        let own = [
+            ("q", &self.q),
+            ("state", &self.state),
+            ("kind", &self.kind),
+            ("vendor", &self.vendor),
+            ("switch", &self.switch),
+            ("vlan", &self.vlan),
+            ("sort", &self.sort),
+        ];
+        link(path, &own, change)
+    }
+}
+
+impl Findings {
+    /// The findings meant, in the report's order.
+    pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Finding> {
+        let words = wanted(&self.q);
+        let is_told = |finding: &Finding| {
+            let text = format!("{}\n{}\n{}\n{}", finding.title, finding.summary, finding.kind, finding.id)
+                .to_lowercase();
+            words.iter().all(|word| text.contains(word.as_str()))
+        };
+        let state = |finding: &Finding| if finding.ended.is_some() { "over" } else { "open" };
+        let all = picture.report.findings.iter();
+        all.filter(|it| {
+            is(&self.severity, Some(it.severity))
+                && (is(&self.category, Some(it.category)) || self.category == "incident" && is_incident(it))
+                && is(&self.kind, Some(it.kind))
+                && is(&self.owner, Some(it.owner))
+                && is(&self.state, Some(state(it)))
+                && (self.device.is_empty() || it.devices.contains(&self.device))
+                && (words.is_empty() || is_told(it))
+        })
+        .collect()
+    }
+
+    /// The address of this list on `path`, with one filter changed.
+    pub fn link(&self, path: &str, change: (&str, &str)) -> String {
+        let own = [
+            ("q", &self.q),
+            ("severity", &self.severity),
+            ("category", &self.category),
+            ("kind", &self.kind),
+            ("owner", &self.owner),
+            ("state", &self.state),
+            ("device", &self.device),
+        ];
+        link(path, &own, change)
+    }
+}
+
+impl Streams {
+    /// The streams meant, in the report's order.
+    pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Stream> {
+        let words = wanted(&self.q);
+        let mut told: BTreeMap<&str, String> = BTreeMap::new();
+        let mut is_told = |stream: &'a Stream| {
+            for id in [&stream.source, &stream.destination] {
+                told.entry(id).or_insert_with(|| format!("{id}\n{}", picture.called(id)).to_lowercase());
+            }
+            let ends = [&stream.source, &stream.destination].map(|id| told.get(id.as_str()));
+            words.iter().all(|word| ends.iter().flatten().any(|text| text.contains(word.as_str())))
+        };
+        let all = picture.report.streams.iter();
+        all.filter(|it| {
+            (self.device.is_empty() || it.source == self.device || it.destination == self.device)
+                && (self.show != "lossy" || it.lost > 0)
+                && (words.is_empty() || is_told(it))
+        })
+        .collect()
+    }
+
+    /// The address of this list on `path`, with one filter changed.
+    pub fn link(&self, path: &str, change: (&str, &str)) -> String {
+        link(path, &[("q", &self.q), ("show", &self.show), ("device", &self.device)], change)
+    }
+}
+
+/// A filter's value with how often it is met, for people to choose from.
+#[derive(Debug)]
+pub struct Choice {
+    /// As the address has it.
+    pub value: String,
+    /// As people read it.
+    pub shown: words::Shown,
+    /// How often.
+    pub count: String,
+    /// Whether it is chosen.
+    pub is_chosen: bool,
+}
+
+/// Counts values, the most frequent first; `-` stands for none.
+pub fn choices<'a>(values: impl Iterator<Item = Option<&'a str>>, chosen: &str) -> Vec<Choice> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for value in values.filter(|value| value.is_none_or(can_be_chosen)) {
+        *counts.entry(value.unwrap_or("-")).or_default() += 1;
+    }
+    if !chosen.is_empty() && can_be_chosen(chosen) {
+        counts.entry(chosen).or_default();
+    }
+    let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let at = counts.iter().position(|(value, _)| *value == chosen);
+    if let Some(at) = at.filter(|at| *at >= CHOICES_MAX) {
+        counts.swap(at, 0);
+    }
+    let choice = |(value, count): (&str, u64)| Choice {
+        value: value.to_owned(),
+        shown: if value == "-" { words::shown("not known") } else { words::shown(value) },
+        count: words::count(count),
+        is_chosen: value == chosen,
+    };
+    counts.into_iter().take(CHOICES_MAX).map(choice).collect()
+}
+
+/// Whether a value stands in a page as it is.
+fn can_be_chosen(value: &str) -> bool {
+    value.len() <= VALUE_MAX && !value.chars().any(words::is_hidden)
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Paged {
+    /// From 1.
+    pub page: usize,
+    /// How many there are.
+    pub pages: usize,
+    /// How many rows all of them have.
+    pub rows: String,
+    /// Of the page before.
+    pub before: Option<String>,
+    /// Of the page behind.
+    pub behind: Option<String>,
+}
+
+/// The rows of one page, and where the others are.
+pub fn paged<T>(all: Vec<T>, page: &str, link: impl Fn(&str) -> String) -> (Vec<T>, Paged) {
+    let rows = all.len();
+    let pages = rows.div_ceil(PAGE).max(1);
+    let page = page.parse::<usize>().unwrap_or(1).clamp(1, pages);
+    let beside = |page: usize| (1..=pages).contains(&page).then(|| link(&page.to_string()));
+    let paged = Paged {
+        page,
+        pages,
+        rows: words::count(rows as u64),
+        before: beside(page.saturating_sub(1)),
+        behind: beside(page.saturating_add(1)),
+    };
+    (all.into_iter().skip(page.saturating_sub(1).saturating_mul(PAGE)).take(PAGE).collect(), paged)
+}
+
+/// Percent-encodes what is not unreserved (RFC 3986, 2.3).
+pub fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+fn link(path: &str, own: &[(&str, &String)], (changed, to): (&str, &str)) -> String {
+    let mut query: Vec<String> = Vec::new();
+    let kept = own.iter().filter(|(key, _)| *key != changed).map(|(key, value)| (*key, value.as_str()));
+    for (key, value) in
+        kept.chain([(changed, to)]).filter(|(key, value)| !key.is_empty() && !value.is_empty())
+    {
+        query.push(format!("{key}={}", encoded(value)));
+    }
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
+
+/// Whether a value is the wanted one; no wish is met by all, `-` by none.
+fn is(wanted: &str, value: Option<&str>) -> bool {
+    match wanted {
+        "" => true,
+        "-" => value.is_none(),
+        wanted => value == Some(wanted),
+    }
+}
+
+fn wanted(q: &str) -> Vec<String> {
+    q.split_whitespace().take(WORDS_MAX).map(str::to_lowercase).collect()
+}
+
+/// Who is gone first.
+fn rank(state: &str) -> u8 {
+    match state {
+        "offline" => 0,
+        "degraded" => 1,
+        "unknown" => 2,
+        _ => 3,
+    }
+}
+
+/// Rows of a page: some fifty kilobytes.
+pub const PAGE: usize = 100;
+/// Values that can be chosen of; the others are found by searching.
+const CHOICES_MAX: usize = 50;
+/// Of a value, in bytes; the wire's are no longer.
+const VALUE_MAX: usize = 256;
+/// Words of a search that are heeded.
+const WORDS_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_keep_the_other_filters() {
+        let list = Devices { q: "a b&c".into(), state: "offline".into(), ..Devices::default() };
+        assert_eq!(
+            list.link("/devices", ("kind", "camera")),
+            "/devices?q=a%20b%26c&state=offline&kind=camera"
+        );
+        assert_eq!(list.link("/devices", ("state", "")), "/devices?q=a%20b%26c");
+        assert_eq!(Devices::default().link("/devices", ("", "")), "/devices");
+    }
+
+    #[test]
+    fn pages_go_no_further_than_the_list() {
+        let page = |page: &str| paged((0..250).collect::<Vec<_>>(), page, |it| it.to_owned());
+        let (rows, paged) = page("3");
+        assert_eq!((rows.len(), paged.before.as_deref(), paged.behind), (50, Some("2"), None));
+        assert_eq!(page("99").1.page, 3);
+        assert_eq!(page("-1").1.page, 1);
+        assert_eq!(page("").0.len(), PAGE);
+    }
+
+    #[test]
+    fn devices_are_found_by_what_people_know_of_them() {
+        let picture = crate::test::picture();
+        let found = |q: &str| Devices { q: q.into(), ..Devices::default() }.of(&picture).len();
+        assert_eq!(found(""), 2);
+        assert_eq!(found("GATE"), 1);
+        assert_eq!(found("axis 192.0.2.7"), 1);
+        assert_eq!(found("axis nothing"), 0);
+    }
+}

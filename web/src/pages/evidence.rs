@@ -1,0 +1,93 @@
+//! The packets behind a finding: a table of them, and the file.
+
+use askama::Template;
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+
+use super::{Head, Served, download, rendered, sorry};
+use crate::site::NO_PACKETS;
+use crate::words::{self, Shown};
+
+#[derive(Template)]
+#[template(path = "evidence.html")]
+struct Page {
+    head: Head,
+    back: String,
+    title: Shown,
+    rows: Vec<Row>,
+    count: String,
+    left_out: Option<String>,
+    bytes: String,
+    masked: String,
+    has_inputs: bool,
+}
+
+/// One packet.
+struct Row {
+    time: String,
+    input: Shown,
+    frame: String,
+    length: String,
+    told: Shown,
+    evidence: Option<Shown>,
+    masked: u64,
+}
+
+pub async fn page(State(site): Served, OriginalUri(here): OriginalUri, Path(id): Path<String>) -> Response {
+    let picture = site.picture();
+    let Some(finding) = picture.finding(&id) else {
+        return sorry(&site, (StatusCode::NOT_FOUND, "There is no such finding."), &here);
+    };
+    if !site.has_packets() {
+        return sorry(&site, (StatusCode::NOT_FOUND, NO_PACKETS), &here);
+    }
+    let carved = match site.carve(&picture, &finding.id).await {
+        Ok(carved) => carved,
+        Err(why) => {
+            return sorry(&site, (StatusCode::INTERNAL_SERVER_ERROR, words::said(&why).as_str()), &here);
+        }
+    };
+    let inputs = &picture.report.capture.inputs;
+    let name = |input: u32| {
+        usize::try_from(input).ok().and_then(|it| inputs.get(it)).map_or("", |it| it.name.as_str())
+    };
+    let rows = carved.packets.iter().map(|packet| Row {
+        time: packet.time.get(11..26).unwrap_or(&packet.time).to_owned(),
+        input: words::shown(name(packet.input)),
+        frame: packet.frame.to_string(),
+        length: packet.length.to_string(),
+        told: words::shown(&packet.told),
+        evidence: packet.evidence.as_deref().map(words::said),
+        masked: packet.masked,
+    });
+    let left_out = carved.count.saturating_sub(carved.packets.len() as u64);
+    rendered(&Page {
+        head: Head::new(&site, &picture, ("/findings", "Packets"), &here),
+        back: format!("/findings/{}", crate::lists::encoded(&finding.id)),
+        title: words::said(&finding.title),
+        rows: rows.collect(),
+        count: words::count(carved.count),
+        left_out: (left_out > 0).then(|| words::count(left_out)),
+        bytes: words::bytes(carved.file.len() as u64),
+        masked: words::count(carved.packets.iter().filter(|it| it.masked > 0).count() as u64),
+        has_inputs: inputs.len() > 1,
+    })
+}
+
+pub async fn file(State(site): Served, OriginalUri(here): OriginalUri, Path(id): Path<String>) -> Response {
+    let picture = site.picture();
+    let Some(finding) = picture.finding(&id) else {
+        return sorry(&site, (StatusCode::NOT_FOUND, "There is no such finding."), &here);
+    };
+    match site.carve(&picture, &finding.id).await {
+        Ok(carved) => {
+            let name = format!("{}-{}.pcapng", finding.kind, finding.id);
+            download(carved.file.clone(), "application/x-pcapng", &name)
+        }
+        Err(why) if why == NO_PACKETS => {
+            sorry(&site, (StatusCode::NOT_FOUND, NO_PACKETS), &here).into_response()
+        }
+        Err(why) => sorry(&site, (StatusCode::INTERNAL_SERVER_ERROR, words::said(&why).as_str()), &here),
+    }
+}

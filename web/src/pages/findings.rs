@@ -1,0 +1,74 @@
+//! *Findings*: all of them, narrowed, a page at a time; the same as CSV.
+
+use askama::Template;
+use axum::extract::{OriginalUri, Query, State};
+use axum::response::Response;
+use spanwatch_engine::report::csv;
+
+use super::{Card, Head, Served, download, rendered};
+use crate::lists::{self, Choice, Paged, choices, paged};
+use crate::words::{self, Shown};
+
+#[derive(Template)]
+#[template(path = "findings.html")]
+struct Page {
+    head: Head,
+    list: lists::Findings,
+    chips: Vec<(String, Shown, String)>,
+    filters: Vec<(&'static str, &'static str, Vec<Choice>)>,
+    cards: Vec<Card>,
+    paged: Paged,
+    csv: String,
+}
+
+pub async fn page(
+    State(site): Served,
+    OriginalUri(here): OriginalUri,
+    Query(list): Query<lists::Findings>,
+) -> Response {
+    let picture = site.picture();
+    let all = || picture.report.findings.iter();
+    let (rows, paged) = paged(list.of(&picture), &list.page, |page| list.link("/findings", ("page", page)));
+    let state = |is_over| Some(if is_over { "over" } else { "open" });
+    let mut owners = choices(all().map(|it| Some(it.owner)), &list.owner);
+    for owner in &mut owners {
+        owner.shown = words::shown(words::turn(&owner.value));
+    }
+    let filters = vec![
+        ("severity", "Severity", choices(all().map(|it| Some(it.severity)), &list.severity)),
+        ("owner", "Whose turn", owners),
+        ("category", "About", choices(all().map(|it| Some(it.category)), &list.category)),
+        ("kind", "Kind", choices(all().map(|it| Some(it.kind)), &list.kind)),
+        ("state", "State", choices(all().map(|it| state(it.ended.is_some())), &list.state)),
+    ];
+    let chosen = [
+        ("q", "search", &list.q),
+        ("severity", "severity", &list.severity),
+        ("owner", "whose turn", &list.owner),
+        ("category", "about", &list.category),
+        ("kind", "kind", &list.kind),
+        ("state", "state", &list.state),
+        ("device", "device", &list.device),
+    ];
+    let chips = chosen.into_iter().filter(|(.., value)| !value.is_empty());
+    rendered(&Page {
+        head: Head::new(&site, &picture, ("/findings", "Findings"), &here),
+        chips: chips
+            .map(|(key, name, value)| {
+                (name.to_owned(), words::shown(value), list.link("/findings", (key, "")))
+            })
+            .collect(),
+        filters,
+        cards: rows.into_iter().map(|finding| Card::of(&picture, finding)).collect(),
+        paged,
+        csv: list.link("/findings.csv", ("", "")),
+        list,
+    })
+}
+
+pub async fn csv(State(site): Served, Query(list): Query<lists::Findings>) -> Response {
+    let picture = site.picture();
+    let mut out = Vec::new();
+    let _ = csv::write_findings(list.of(&picture).into_iter(), &mut out);
+    download(out, "text/csv; charset=utf-8", "findings.csv")
+}

@@ -1,0 +1,33 @@
+//! *Network*: the map of switches, ports and devices, and what befell it.
+
+use askama::Template;
+use axum::extract::{OriginalUri, State};
+use axum::response::Response;
+
+use super::{Card, Head, Served, rendered};
+use crate::tree::{self, Map};
+
+#[derive(Template)]
+#[template(path = "network.html")]
+struct Page {
+    head: Head,
+    map: Map,
+    faults: Vec<Card>,
+    more: usize,
+}
+
+pub async fn page(State(site): Served, OriginalUri(here): OriginalUri) -> Response {
+    let picture = site.picture();
+    let mut faults: Vec<_> =
+        picture.report.findings.iter().filter(|it| it.category == "network" || it.switch.is_some()).collect();
+    faults.sort_by(|a, b| b.first_seen.cmp(&a.first_seen));
+    rendered(&Page {
+        head: Head::new(&site, &picture, ("/network", "Network"), &here),
+        map: tree::map(&picture),
+        more: faults.len().saturating_sub(FAULTS_MAX),
+        faults: faults.into_iter().take(FAULTS_MAX).map(|finding| Card::of(&picture, finding)).collect(),
+    })
+}
+
+/// Under the map.
+const FAULTS_MAX: usize = 50;

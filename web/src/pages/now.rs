@@ -1,0 +1,215 @@
+//! *Now*: is the site well, and whose turn is it?
+
+use askama::Template;
+use axum::extract::{OriginalUri, State};
+use axum::response::Response;
+use spanwatch_engine::report::mirror_check::Grade;
+use spanwatch_engine::report::{Finding, time};
+use spanwatch_parsers::Span;
+
+use super::{Card, Head, Served};
+use crate::Picture;
+use crate::picture::is_incident;
+use crate::words::{self, Shown};
+
+#[derive(Template)]
+#[template(path = "now.html")]
+struct Now {
+    head: Head,
+    verdict: &'static str,
+    mirror: Mirror,
+    tiles: Vec<Tile>,
+    lanes: Vec<Lane>,
+    over: Vec<Card>,
+    over_more: usize,
+    changes: Vec<(String, String, String)>,
+}
+
+/// How well we see.
+struct Mirror {
+    is_good: bool,
+    told: Shown,
+    link: String,
+}
+
+/// A count that leads to its list.
+struct Tile {
+    count: String,
+    told: &'static str,
+    link: String,
+    class: &'static str,
+}
+
+/// One team's turn.
+struct Lane {
+    owner: &'static str,
+    title: &'static str,
+    cards: Vec<Card>,
+    more: usize,
+    /// What else is theirs: words, count, link.
+    rest: Vec<(String, String)>,
+}
+
+pub async fn page(State(site): Served, OriginalUri(here): OriginalUri) -> Response {
+    let picture = site.picture();
+    let report = &picture.report;
+    let open: Vec<&Finding> =
+        report.findings.iter().filter(|it| is_incident(it) && it.ended.is_none()).collect();
+    let mut over: Vec<&Finding> = report
+        .findings
+        .iter()
+        .filter(|it| is_incident(it) && it.ended.is_some() && it.severity != "info")
+        .collect();
+    over.sort_by(|a, b| b.ended.cmp(&a.ended));
+    let over_more = over.len().saturating_sub(CARDS_MAX);
+    let is_grave = open.iter().any(|it| matches!(it.severity, "critical" | "high"));
+    let is_down = open.iter().any(|it| it.category == "availability") || report.summary.offline > 0;
+    let verdict = match (is_down || is_grave, open.is_empty()) {
+        (true, _) if is_down => "Something is down.",
+        (true, _) => "Everything answers, but something is failing.",
+        (_, false) => "Something needs a look.",
+        _ => "Everything works, as far as can be seen.",
+    };
+    super::rendered(&Now {
+        head: Head::new(&site, &picture, ("/", "Now"), &here),
+        verdict,
+        mirror: mirror(&picture),
+        tiles: tiles(&picture, open.len()),
+        lanes: lanes(&picture, &open),
+        over: over.into_iter().take(CARDS_MAX).map(|it| Card::of(&picture, it)).collect(),
+        over_more,
+        changes: changes(&picture),
+    })
+}
+
+/// What our own eyes miss comes before all else.
+fn mirror(picture: &Picture) -> Mirror {
+    let faults: Vec<&Finding> = picture
+        .report
+        .findings
+        .iter()
+        .filter(|it| {
+            it.category == "capture" && it.ended.is_none() && matches!(it.severity, "critical" | "high")
+        })
+        .collect();
+    let bad = picture.remarks.iter().flatten().filter(|it| it.grade == Grade::Bad);
+    let dropped = picture.report.capture.dropped.unwrap_or(0);
+    let (is_good, told, link) = match (faults.first(), bad.clone().next()) {
+        (Some(fault), _) => {
+            (false, fault.title.clone(), format!("/findings/{}", crate::lists::encoded(&fault.id)))
+        }
+        (None, Some(remark)) => {
+            let more = bad.count().saturating_sub(1);
+            let more = if more > 0 { format!(" And {more} more.") } else { String::new() };
+            (false, format!("{}{more}", remark.text), "/system".to_owned())
+        }
+        (None, None) if dropped > 0 => (
+            false,
+            format!("{} packets were dropped on this machine.", words::count(dropped)),
+            "/system".to_owned(),
+        ),
+        _ => {
+            let packets = words::count(picture.report.capture.packets);
+            (
+                true,
+                format!("We see what the switch sees: {packets} packets, none lost here."),
+                "/system".to_owned(),
+            )
+        }
+    };
+    Mirror { is_good, told: words::said(&told), link }
+}
+
+fn tiles(picture: &Picture, open: usize) -> Vec<Tile> {
+    let (report, summary) = (&picture.report, &picture.report.summary);
+    let lossy = report.streams.iter().filter(|it| it.lost > 0).count();
+    let weak = report.findings.iter().filter(|it| it.category == "weakness" && it.ended.is_none());
+    let tile = |count: u64, told, link: &str, class| Tile {
+        count: words::count(count),
+        told,
+        link: link.to_owned(),
+        class: if count == 0 { "none" } else { class },
+    };
+    vec![
+        tile(
+            open as u64,
+            if open == 1 { "incident now" } else { "incidents now" },
+            "/findings?category=incident&state=open",
+            "bad",
+        ),
+        tile(summary.offline, "devices offline", "/devices?state=offline", "bad"),
+        tile(
+            summary.degraded.saturating_add(summary.unknown),
+            "not known",
+            "/devices?state=unknown",
+            "unsure",
+        ),
+        tile(summary.online, "devices online", "/devices?state=online", "good"),
+        tile(lossy as u64, "streams with loss", "/streams?show=lossy", "unsure"),
+        tile(weak.count() as u64, "weaknesses", "/findings?category=weakness&state=open", "unsure"),
+    ]
+}
+
+fn lanes(picture: &Picture, open: &[&Finding]) -> Vec<Lane> {
+    let lane = |(owner, title): (&'static str, &'static str)| {
+        let own: Vec<&Finding> = open.iter().copied().filter(|it| it.owner == owner).collect();
+        let rest = |category: &str, told: &str| {
+            let findings = picture.report.findings.iter();
+            let count = findings
+                .filter(|it| it.owner == owner && it.category == category && it.ended.is_none())
+                .count();
+            let link = format!("/findings?owner={owner}&category={category}&state=open");
+            let told = if count == 1 { format!("finding {told}") } else { format!("findings {told}") };
+            (count > 0).then(|| (format!("{} {told}", words::count(count as u64)), link))
+        };
+        Lane {
+            owner,
+            title,
+            more: own.len().saturating_sub(CARDS_MAX),
+            cards: own.into_iter().take(CARDS_MAX).map(|it| Card::of(picture, it)).collect(),
+            rest: [
+                rest("weakness", "of security to mend"),
+                rest("behavior", "of behaviour to look at"),
+                rest("capture", "on the mirror port"),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+        }
+    };
+    let both = lane(("unknown", "Both teams: not clear yet"));
+    let mut lanes = vec![lane(("it", "IT")), lane(("physical-security", "Physical security"))];
+    if !both.cards.is_empty() {
+        lanes.insert(0, both);
+    }
+    lanes
+}
+
+/// What is new since a day before the picture's end.
+fn changes(picture: &Picture) -> Vec<(String, String, String)> {
+    let Some(end) = words::end(&picture.report) else { return Vec::new() };
+    let since = end - Span::seconds(86_400);
+    let is_new = |text: &str| time::parse(text).is_some_and(|at| at > since);
+    let findings = || picture.report.findings.iter().filter(|it| is_incident(it));
+    let began = findings().filter(|it| is_new(&it.first_seen)).count();
+    let ended = findings().filter(|it| it.ended.as_deref().is_some_and(is_new)).count();
+    let devices = picture.report.devices.iter().filter(|it| it.first_seen.0 > since).count();
+    [
+        (began, ["incident began", "incidents began"], "/findings?category=incident"),
+        (ended, ["incident ended", "incidents ended"], "/findings?category=incident&state=over"),
+        (
+            devices,
+            ["device was heard for the first time", "devices were heard for the first time"],
+            "/devices?sort=seen",
+        ),
+    ]
+    .into_iter()
+    .map(|(count, [one, several], link)| {
+        let told = if count == 1 { one } else { several };
+        (words::count(count as u64), told.to_owned(), link.to_owned())
+    })
+    .collect()
+}
+
+/// In each lane: what a person reads; the others are in the list.
+const CARDS_MAX: usize = 12;

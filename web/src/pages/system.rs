@@ -1,0 +1,143 @@
+//! *System*: is the mirror any good, what was read, what had to make room, and what this is.
+
+use askama::Template;
+use axum::extract::{OriginalUri, State};
+use axum::response::Response;
+use spanwatch_engine::report::mirror_check::Remark;
+
+use super::{Card, Head, Served, download, rendered};
+use crate::book;
+use crate::words::{self, Shown};
+
+#[derive(Template)]
+#[template(path = "system.html")]
+struct Page {
+    head: Head,
+    remarks: Option<Vec<Told>>,
+    cards: Vec<Card>,
+    inputs: Vec<Input>,
+    counters: Vec<(Shown, String)>,
+    blind: Vec<(String, String, Shown)>,
+    limits: Vec<(Shown, String, String, String)>,
+    lists: Vec<(Shown, Shown)>,
+    about: Vec<(&'static str, Shown)>,
+}
+
+/// A remark on the mirror.
+struct Told {
+    grade: &'static str,
+    topic: &'static str,
+    text: Shown,
+    remedy: Option<Shown>,
+}
+
+/// One capture, or one port.
+struct Input {
+    name: Shown,
+    packets: String,
+    bytes: String,
+    format: Shown,
+    first: String,
+    last: String,
+    dropped: Option<String>,
+    sha256: Shown,
+    error: Option<Shown>,
+}
+
+pub async fn page(State(site): Served, OriginalUri(here): OriginalUri) -> Response {
+    let picture = site.picture();
+    let (report, capture) = (&picture.report, &picture.report.capture);
+    let mirror = report.findings.iter().filter(|it| it.category == "capture");
+    let inputs = capture.inputs.iter().take(ROWS_MAX).map(|it| Input {
+        name: words::shown(&it.name),
+        packets: words::count(it.packets),
+        bytes: words::bytes(it.bytes),
+        format: words::shown(&[it.format.as_str(), it.link_type.as_str()].join(" ")),
+        first: it.first.as_deref().map(words::moment).unwrap_or_default(),
+        last: it.last.as_deref().map(words::moment).unwrap_or_default(),
+        dropped: it.dropped.map(words::count),
+        sha256: words::shown(it.sha256.as_deref().unwrap_or("not taken")),
+        error: it.error.as_deref().map(words::said),
+    });
+    let blind = capture.blind.iter().take(ROWS_MAX);
+    let limits = capture.limits.iter().take(ROWS_MAX);
+    rendered(&Page {
+        head: Head::new(&site, &picture, ("/system", "System"), &here),
+        remarks: picture.remarks.as_ref().map(|remarks| remarks.iter().map(told).collect()),
+        cards: mirror.take(ROWS_MAX).map(|it| Card::of(&picture, it)).collect(),
+        inputs: inputs.collect(),
+        counters: counters(capture),
+        blind: blind
+            .map(|it| (words::moment(&it.from), words::moment(&it.to), words::shown(it.reason)))
+            .collect(),
+        limits: limits
+            .map(|it| {
+                (
+                    words::shown(&it.what),
+                    words::count(it.cap),
+                    words::count(it.evicted),
+                    words::moment(&it.first),
+                )
+            })
+            .collect(),
+        lists: report
+            .data
+            .iter()
+            .map(|(name, list)| (words::shown(name), words::shown(&list.date)))
+            .collect(),
+        about: vec![
+            ("Spanwatch", words::shown(report.version)),
+            ("Report", words::shown(report.schema)),
+            ("Configuration", words::shown(&report.configuration)),
+            ("Licence", words::shown("Apache-2.0 OR MIT; htmx and its extension under 0BSD")),
+        ],
+    })
+}
+
+fn told(remark: &Remark) -> Told {
+    use spanwatch_engine::report::mirror_check::Grade;
+    Told {
+        grade: match remark.grade {
+            Grade::Good => "good",
+            Grade::Note => "note",
+            Grade::Bad => "bad",
+        },
+        topic: remark.topic,
+        text: words::said(&remark.text),
+        remedy: remark.remedy.map(words::said),
+    }
+}
+
+fn counters(capture: &spanwatch_engine::report::Capture) -> Vec<(Shown, String)> {
+    let own = [
+        ("packets analysed", Some(capture.packets)),
+        ("bytes of them", Some(capture.bytes)),
+        ("copies that the mirror made", Some(capture.duplicates)),
+        ("dropped on this machine", capture.dropped),
+        ("cut short", Some(capture.truncated)),
+    ];
+    let own = own.into_iter().filter_map(|(name, count)| Some((words::shown(name), words::count(count?))));
+    let named = |what: &str, counts: &std::collections::BTreeMap<String, u64>| -> Vec<(Shown, String)> {
+        counts
+            .iter()
+            .take(ROWS_MAX)
+            .map(|(name, count)| (words::shown(&format!("{what}: {name}")), words::count(*count)))
+            .collect()
+    };
+    own.chain(named("inside", &capture.encapsulations))
+        .chain(named("not decoded", &capture.undecodable))
+        .chain(named("broke its specification", &capture.malformed))
+        .collect()
+}
+
+/// The whole report as one file.
+pub async fn book(State(site): Served) -> Response {
+    let picture = site.picture();
+    match book::text(&picture) {
+        Ok(text) => download(text.into_bytes(), "text/html; charset=utf-8", "spanwatch-report.html"),
+        Err(_) => download(Vec::new(), "text/html; charset=utf-8", "spanwatch-report.html"),
+    }
+}
+
+/// Rows of one table of the page.
+const ROWS_MAX: usize = 200;

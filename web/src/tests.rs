@@ -1,0 +1,167 @@
+//! What every page and every answer of the API is to be.
+
+use serde_json::Value;
+
+use crate::test::{asked, site};
+use crate::{Picture, Site};
+
+const PAGES: &[&str] = &[
+    "/",
+    "/devices",
+    "/devices?q=gate&state=online&sort=name",
+    "/devices/02:00:00:00:00:0a",
+    "/streams",
+    "/streams?show=lossy",
+    "/network",
+    "/findings",
+    "/findings?category=incident",
+    "/findings/abc123",
+    "/findings/def456",
+    "/kinds",
+    "/kinds/device-offline",
+    "/system",
+];
+
+#[test]
+fn every_page_is_drawn_has_one_heading_and_is_small() {
+    for path in PAGES {
+        let (status, body) = asked(site(), path);
+        assert_eq!(status, 200, "{path}");
+        assert_eq!(body.matches("<h1").count(), 1, "{path}");
+        assert!(body.contains("<html lang=\"en\">") && body.contains("id=\"main\""), "{path}");
+        assert!(body.len() < 150_000, "{path}: {} bytes", body.len());
+        assert!(!body.contains("style=") && !body.contains("<style"), "{path}: the policy forbids it");
+    }
+}
+
+#[test]
+fn counts_lead_to_lists_of_as_many() {
+    let (_, now) = asked(site(), "/");
+    let tiles = now.split("class=\"tiles\"").nth(1).unwrap().split("</ul>").next().unwrap();
+    let tiles: Vec<(String, u64)> = tiles
+        .split("<a href=\"")
+        .skip(1)
+        .map(|tile| {
+            let (link, rest) = tile.split_once('"').unwrap();
+            let count = rest.split("<b>").nth(1).unwrap().split('<').next().unwrap();
+            (link.replace("&#38;", "&").replace("&amp;", "&"), count.parse().unwrap())
+        })
+        .collect();
+    assert_eq!(tiles.len(), 6);
+    for (link, count) in tiles {
+        let (status, list) = asked(site(), &link);
+        assert_eq!(status, 200);
+        assert!(list.contains(&format!("{count} in all")), "{link}: {count}");
+    }
+}
+
+#[test]
+fn the_incident_says_whose_turn_it_is_what_speaks_for_it_and_against_it() {
+    let (_, page) = asked(site(), "/findings/abc123");
+    for due in [
+        "<b>IT</b>",
+        "No: nobody has to visit a device.",
+        "Look at the switch.",
+        "power <span class=\"sure\">90\u{a0}%",
+        "<b>against</b> <bdi>sw-dock tells of a change</bdi>",
+        "would settle it</b> the uplink&#39;s counters",
+        "class=\"mark stp\"",
+        "class=\"mark dhcp\"",
+        "Text for a ticket",
+        "NEXT STEP",
+        "T1040",
+    ] {
+        assert!(page.contains(due), "{due}: {page}");
+    }
+    let (status, old) = asked(site(), "/findings/0aa0");
+    assert!(status == 200 && old.contains("is now this finding"));
+    let (_, text) = asked(site(), "/findings/abc123/text?for=physical-security");
+    assert!(text.contains("Whose turn  IT") && !text.contains("packet"), "{text}");
+}
+
+#[test]
+fn a_list_is_exported_as_it_is_filtered() {
+    let rows = |path: &str| asked(site(), path).1.lines().count() - 1;
+    assert_eq!(rows("/devices.csv"), 2);
+    assert_eq!(rows("/devices.csv?q=gate"), 1);
+    assert_eq!(rows("/findings.csv?category=weakness"), 1);
+    assert_eq!(rows("/streams.csv?show=lossy"), 1);
+}
+
+#[test]
+fn where_no_capture_is_at_hand_the_page_says_how_to_get_packets() {
+    let (status, page) = asked(site(), "/findings/abc123/packets");
+    assert!(status == 404 && page.contains("spanwatch carve --finding"), "{page}");
+}
+
+#[test]
+fn every_address_of_the_description_answers_as_described() {
+    let (_, text) = asked(site(), "/api/v1/openapi.json");
+    let description: Value = serde_json::from_str(&text).unwrap();
+    assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
+    let paths = description["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), 11);
+    for (path, item) in paths {
+        let id = if path.contains("kinds") {
+            "device-offline"
+        } else if path.contains("devices") {
+            "02:00:00:00:00:0a"
+        } else {
+            "abc123"
+        };
+        let (status, body) = asked(site(), &path.replace("{id}", id));
+        assert_eq!(status, 200, "{path}: {body}");
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        let parameters = item["get"]["parameters"].as_array().cloned().unwrap_or_default();
+        if parameters.iter().any(|it| it["name"] == "cursor") {
+            assert_eq!(answer["total"], answer["items"].as_array().unwrap().len(), "{path}");
+            let (status, problem) = asked(site(), &format!("{path}?limit=0"));
+            let problem: Value = serde_json::from_str(&problem).unwrap();
+            assert_eq!((status, problem["status"].as_u64()), (400, Some(400)), "{path}");
+        }
+        if path.contains("{id}") {
+            assert_eq!(asked(site(), &path.replace("{id}", "no-such")).0, 404, "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_is_shown_is_the_latest_picture() {
+    let site = site();
+    let mut report = crate::test::report();
+    report.devices.truncate(1);
+    site.show(Picture::new(report, None));
+    assert_eq!(site.picture().number, 2);
+    assert!(asked(site, "/devices").1.contains("1 in all"));
+}
+
+#[test]
+fn what_is_not_ours_is_as_it_was_published() {
+    let table = include_str!("../assets/vendor/README.md");
+    for (name, bytes) in [
+        ("htmx-2.0.11.min.js", &include_bytes!("../assets/vendor/htmx-2.0.11.min.js")[..]),
+        ("htmx-ext-sse-2.2.4.min.js", include_bytes!("../assets/vendor/htmx-ext-sse-2.2.4.min.js")),
+    ] {
+        let sha256 = spanwatch_engine::report::build::sha256(bytes);
+        assert!(table.lines().any(|row| row.contains(name) && row.contains(&sha256)), "{name}: {sha256}");
+        assert_eq!(asked(site(), &format!("/assets/vendor/{name}")).0, 200);
+    }
+    assert_eq!(asked(site(), "/assets/../Cargo.toml").0, 404);
+}
+
+#[test]
+fn fifty_thousand_devices_are_a_page_of_a_hundred() {
+    let mut report = crate::test::report();
+    let one = serde_json::to_value(&*report.devices[0]).unwrap();
+    report.devices = (0..50_000_u32)
+        .map(|n| {
+            let mut device = one.clone();
+            device["id"] = format!("02:00:00:{:02x}:{:02x}:{:02x}", n >> 16, n >> 8 & 255, n & 255).into();
+            Box::new(serde_json::from_str(&device.to_string()).unwrap())
+        })
+        .collect();
+    let site = Site::still(Picture::new(report, None), None);
+    let (status, page) = asked(site, "/devices?q=gate&page=500");
+    assert!(status == 200 && page.contains("50,000 in all, page 500 of 500"));
+    assert!(page.len() < 150_000, "{}", page.len());
+}
