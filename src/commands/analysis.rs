@@ -108,24 +108,44 @@ impl Data {
             eprintln!("spanwatch: {refusal}");
         }
         let run = Run {
-            site: self.site.clone(),
-            options: vec![
-                ("filter", self.filter.clone().unwrap_or_default()),
-                ("until", until.map_or_else(String::new, report::time::rfc3339)),
-                ("inventory", list.sha256.clone()),
-                ("no-password-test", (!self.tests_passwords).to_string()),
-            ],
-            lists: known
-                .fingerprints
-                .lists()
-                .map(|list| (list.name.to_owned(), list.date.to_owned(), list.bytes.to_vec()))
-                .collect(),
             inputs: analysis.inputs.iter().map(input).collect(),
             counts: counts(&analysis),
             until: until.filter(|until| Some(*until) > analysis.clock),
             clock: analysis.clock,
+            ..self.run(until)
         };
         Ok((report(analysis.ledger, &run), run.counts))
+    }
+
+    /// What the report says of a run before it begins.
+    fn run(&self, until: Option<Time>) -> Run {
+        let lists = self.fingerprints.lists();
+        Run {
+            site: self.site.clone(),
+            options: vec![
+                ("filter", self.filter.clone().unwrap_or_default()),
+                ("until", until.map_or_else(String::new, report::time::rfc3339)),
+                ("inventory", self.list.sha256.clone()),
+                ("no-password-test", (!self.tests_passwords).to_string()),
+            ],
+            lists: lists.map(|it| (it.name.to_owned(), it.date.to_owned(), it.bytes.to_vec())).collect(),
+            ..Run::default()
+        }
+    }
+
+    /// What the report says of a watch that goes on, of its ports and as of now.
+    pub fn run_so_far(&self, ports: &[InputReport], now: Time) -> Run {
+        let sum = |of: fn(&InputReport) -> u64| ports.iter().map(of).sum();
+        Run {
+            inputs: ports.iter().map(input).collect(),
+            counts: CaptureCounts {
+                packets: sum(|port| port.packets),
+                bytes: sum(|port| port.bytes),
+                ..CaptureCounts::default()
+            },
+            clock: Some(now),
+            ..self.run(None)
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use spanwatch_capture::Inputs;
 use spanwatch_engine::finding::Severity;
 use spanwatch_engine::report::incident::{self, Audience, Named};
 use spanwatch_engine::report::{Finding, Report, csv, json, jsonl, table, timeline};
+use spanwatch_web::book;
 
 use super::Failure;
 use super::analysis::{Data, Options, analysed};
@@ -22,6 +23,7 @@ use super::analysis::{Data, Options, analysed};
 /// Examples:
 ///   spanwatch replay office.pcapng
 ///   spanwatch replay captures/ --format json -o report.json
+///   spanwatch replay office.pcapng --format html -o report.html
 ///   spanwatch replay office.pcapng --inventory cameras.csv
 ///   spanwatch replay office.pcapng --incident 3f2a --for it
 ///   spanwatch replay office.pcapng --incident 3f2a -o incident.svg
@@ -70,6 +72,8 @@ enum Format {
     Json,
     Jsonl,
     Csv,
+    /// One file for people, with the pictures of all incidents: no script, nothing loaded, prints clean
+    Html,
     /// A picture of one finding over time; with --incident
     Svg,
 }
@@ -88,7 +92,7 @@ impl Replay {
     /// Where no input can be read or the output cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
         match (&self.incident, self.format) {
-            (Some(_), Some(Format::Jsonl | Format::Csv)) => {
+            (Some(_), Some(Format::Jsonl | Format::Csv | Format::Html)) => {
                 let why = "--incident writes text, with --format json the finding alone, with --format svg its picture";
                 return Err(Failure::Usage(why.to_owned()));
             }
@@ -96,6 +100,10 @@ impl Replay {
                 return Err(Failure::Usage(
                     "--format svg draws one finding: say which with --incident ID".to_owned(),
                 ));
+            }
+            (None, Some(Format::Html)) if self.each => {
+                let why = "--format html writes one file of one site: leave out --each, or name one input";
+                return Err(Failure::Usage(why.to_owned()));
             }
             _ => {}
         }
@@ -151,6 +159,10 @@ impl Replay {
             if is_array {
                 writeln!(out, "{}", if index == 0 { "[" } else { "," })?;
             }
+            if format == Format::Html {
+                book::write(report, out)?;
+                continue;
+            }
             self.write(&report, format, &name, index, out)?;
         }
         if is_array {
@@ -179,8 +191,8 @@ impl Replay {
                 };
                 csv::write(report, table, index == 0, out)
             }
-            // A picture is of one finding, which `write_incident` draws.
-            Format::Svg => Ok(()),
+            // A picture is of one finding, which `write_incident` draws; a book takes the report.
+            Format::Svg | Format::Html => Ok(()),
             Format::Table => {
                 if self.each {
                     writeln!(out, "== {name}")?;

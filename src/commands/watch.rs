@@ -1,6 +1,7 @@
 //! `spanwatch watch`: a mirror port, live.
 
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,10 +21,11 @@ use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::report::changes::{Change, Changes};
 use spanwatch_engine::report::picture::Pictures;
 use spanwatch_engine::report::{Finding, Report, build, json, jsonl, table, time};
-use spanwatch_parsers::Time;
+use spanwatch_parsers::{Span, Time};
+use spanwatch_web::{Picture, Site, Web};
 
 use super::Failure;
-use super::analysis::Common;
+use super::analysis::{Common, Data};
 use super::port::{Listening, PORT_GONE};
 use super::replay::style;
 
@@ -37,6 +39,7 @@ use super::replay::style;
 /// Examples:
 ///   spanwatch watch -i eth1
 ///   spanwatch watch -i eth1 -i eth2 --inventory cameras.csv
+///   spanwatch watch -i eth1 --listen 127.0.0.1:8443
 ///   spanwatch watch -i eth1 --format json -o report.json > findings.jsonl
 ///   spanwatch watch -i eth1 --store /var/lib/spanwatch
 ///   spanwatch watch --config /etc/spanwatch.toml
@@ -51,6 +54,9 @@ pub struct Watch {
     /// End by itself after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     duration: Option<u32>,
+    /// Serve the pages and the API there, such as 127.0.0.1:8443
+    #[arg(long, visible_alias = "http", value_name = "ADDR")]
+    listen: Option<SocketAddr>,
     /// How to write the report in the end [default: table on a terminal, jsonl otherwise]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -90,6 +96,7 @@ impl Watch {
             let why = format!("listen: figures cannot be told there: {error}");
             Failure::Config(vec![config.fault(("metrics", 0, "listen"), why)])
         })?;
+        let pages = self.listen.or(config.web.as_ref().map(|it| it.listen));
         let is_shown = io::stdout().is_terminal();
         let duration = self.duration.or(config.watch.duration_s.map(Within::get));
         let (source, control) = self.listening.open(interfaces, duration, &data)?;
@@ -101,6 +108,7 @@ impl Watch {
             life.open().filter(|it| rules.is_quiet(it, now)).for_each(|it| quiet.waits(it.clone()));
         }
         data.memory = Arc::new(held.memory);
+        let pages = pages.map(|listen| Pages::open(listen, &data)).transpose()?;
         let mut teller = Teller {
             changes: Changes::resumed(life.open().cloned()),
             life,
@@ -111,6 +119,7 @@ impl Watch {
             failure: None,
             outputs,
             metrics,
+            pages,
             site: data.site.clone(),
             control: control.clone(),
             now: Time::default(),
@@ -129,6 +138,9 @@ impl Watch {
         teller.tell_the_rest(&report)?;
         if !teller.store.take().is_none_or(|store| store.finish(PATIENCE)) {
             eprintln!("spanwatch: not all could be written to the store");
+        }
+        if let Some(pages) = teller.pages.take() {
+            pages.web.stop();
         }
         for (name, left) in teller.outputs.finish(PATIENCE) {
             eprintln!("spanwatch: {name}: {left} messages could not be delivered");
@@ -184,7 +196,7 @@ impl Watch {
 }
 
 /// Tells what becomes of findings.
-struct Teller {
+struct Teller<'a> {
     changes: Changes,
     /// What of earlier runs goes on.
     life: Life,
@@ -197,13 +209,14 @@ struct Teller {
     failure: Option<io::Error>,
     outputs: Outputs,
     metrics: Option<Metrics>,
+    pages: Option<Pages<'a>>,
     site: Option<String>,
     control: Control,
     /// All is told up to then.
     now: Time,
 }
 
-impl Teller {
+impl Teller<'_> {
     fn tell(&mut self, ledger: &Ledger, moment: &Moment) -> io::Result<()> {
         let now = match *moment {
             Moment::Tick(at) | Moment::Blind { at, .. } => at,
@@ -221,6 +234,9 @@ impl Teller {
         let findings = self.life.joined(found, &|id| ledger.heard_since(id));
         if let Some(metrics) = &self.metrics {
             metrics.show(self.figures(ledger, &findings));
+        }
+        if let Some(pages) = &mut self.pages {
+            pages.show(ledger, (&self.control, now), &findings);
         }
         if let Some(store) = &mut self.store {
             store.take(now, pictures, &findings);
@@ -275,6 +291,39 @@ impl Teller {
     }
 }
 
+/// The pages of a watch that goes on.
+struct Pages<'a> {
+    site: Arc<Site>,
+    web: Web,
+    data: &'a Data,
+    /// When the next picture is due, in packet time.
+    next: Time,
+}
+
+impl<'a> Pages<'a> {
+    fn open(listen: SocketAddr, data: &'a Data) -> Result<Self, Failure> {
+        let nothing =
+            build::snapshot(&Ledger::new(data.fingerprints), &data.run_so_far(&[], Time::default()));
+        let site = Arc::new(Site::live(Picture::new(nothing, None)));
+        let web = Web::start(listen, Arc::clone(&site))?;
+        eprintln!("spanwatch: pages at http://{}/", web.address());
+        Ok(Self { site, web, data, next: Time::default() })
+    }
+
+    /// Takes a picture, where one is due: more devices take longer, and the watch goes first.
+    fn show(&mut self, ledger: &Ledger, (control, now): (&Control, Time), findings: &[Finding]) {
+        if now < self.next {
+            return;
+        }
+        let mut report = build::snapshot(ledger, &self.data.run_so_far(&control.reports(), now));
+        // Those that earlier runs began go on.
+        report.findings = findings.to_vec();
+        let pause = i64::try_from(report.devices.len() / DEVICES_A_SECOND).unwrap_or(0).saturating_add(1);
+        self.next = now + Span::seconds(pause);
+        self.site.show(Picture::new(report, None));
+    }
+}
+
 /// Says in one line what became of a finding.
 fn say(Change { change, finding }: &Change, out: &mut dyn Write) -> io::Result<()> {
     let owner = finding.owner;
@@ -290,6 +339,8 @@ fn write(report: &Report, format: Format, is_shown: bool, out: &mut dyn Write) -
     out.flush()
 }
 
+/// A picture of so many devices is worth a second of packet time: it takes a hundredth of one.
+const DEVICES_A_SECOND: usize = 1_000;
 /// Kinds that only the counts of a whole run make: each run tells them anew.
 const OF_THE_WHOLE: [&str; 3] = ["mirror-duplicates", "mirror-truncated", "input-damaged"];
 /// In the end, for messages that are still to be delivered, and for what is still to be written.

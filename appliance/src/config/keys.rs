@@ -40,6 +40,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("store", "`[store]`: where a watch keeps what it has seen; without this table nothing is kept"),
     ("maintenance", "`[[maintenance]]`: when nobody is told; as many as there are"),
     ("grace", "`[[grace]]`: whose outages are told only where they last; as many as there are"),
+    ("web", "`[web]`: the pages and the API; without this table nothing listens"),
 ];
 
 /// All keys, table by table.
@@ -222,6 +223,13 @@ pub const KEYS: &[Key] = &[
         Required,
         "seconds, 1 to 86400",
         "told only where they last so long after they became sure",
+    ),
+    key(
+        "web",
+        "listen",
+        Value("\"127.0.0.1:8443\""),
+        "`ADDRESS:PORT`",
+        "where the pages are, as `--listen`; only 127.0.0.1 and `[::1]` until there are logins",
     ),
 ];
 

@@ -53,6 +53,8 @@ pub struct Config {
     pub maintenance: Vec<Maintenance>,
     /// Whose outages are told later.
     pub grace: Vec<Grace>,
+    /// Where pages can be had.
+    pub web: Option<Web>,
     /// Where it was read.
     #[serde(skip)]
     source: Source,
@@ -144,6 +146,14 @@ pub struct Grace {
     #[serde(default)]
     pub devices: Vec<Named>,
     pub seconds: Within<1, 86_400>,
+}
+
+/// Where pages can be had.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs)]
+pub struct Web {
+    pub listen: SocketAddr,
 }
 
 /// What is wrong in a configuration.
@@ -298,6 +308,12 @@ impl Default for Store {
     }
 }
 
+impl Default for Web {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], WEB_PORT)) }
+    }
+}
+
 impl Source {
     fn has(&self, (table, index, key): (&str, usize, &str)) -> bool {
         self.lines.contains_key(&(table.to_owned(), index, key.to_owned()))
@@ -367,6 +383,8 @@ const SECRET_BYTES_MAX: u64 = 4_096;
 const OTHERS: u32 = 0o007;
 /// Of the ports that Prometheus' exporters share among themselves, one that nobody has taken.
 const METRICS_PORT: u16 = 9_947;
+/// As the command line's.
+const WEB_PORT: u16 = 8_443;
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ fn least(table: &str) -> &'static str {
         "store" => "[store]\n",
         "maintenance" => "[[maintenance]]\nweekly = \"sun 02:00\"\n",
         "grace" => "[[grace]]\nseconds = 30\n",
+        "web" => "[web]\n",
         other => panic!("{other}"),
     }
 }
