@@ -4,13 +4,13 @@
 SAMPLE   := pcaps/site-six-behind-a-switch.pcapng
 BINARY   := target/release/spanwatch
 BUILDS   := build-essential pkg-config libpcap-dev
-TESTS    := strace tshark tcpdump python3 iproute2 openssl procps python3-prometheus-client rsyslog rsyslog-openssl $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
+TESTS    := strace tshark tcpdump python3 iproute2 openssl procps python3-prometheus-client rsyslog rsyslog-openssl chromium fonts-dejavu-core $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
 BENCHES  := tcpdump tshark libndpi-bin python3
 
 .PHONY: help picture demo test check unit product lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
 
 help:
-	@echo "make demo     build, replay the sample, show what went dark and whose turn it is"
+	@echo "make demo     build, replay the sample, show what went dark and whose turn it is, and serve its pages"
 	@echo "make test     everything a commit must pass, a small lab included (needs root for the lab)"
 	@echo "make lab      the whole lab: all its sites side by side, each report held against what really happened"
 	@echo "make verdicts made-up sites by the thousand, each held against its truth (some minutes; docs/verdicts.md)"
@@ -25,6 +25,8 @@ demo: build
 	@$(BINARY) replay $(SAMPLE) --format json --no-progress | python3 tests/demo.py
 	@echo
 	@$(BINARY) replay $(SAMPLE) --format table --no-progress
+	@echo
+	@if [ -t 0 ]; then $(BINARY) serve $(SAMPLE) --no-progress; else $(BINARY) serve $(SAMPLE) --no-progress --listen 127.0.0.1:0 --duration 1; fi
 
 build: install-build
 	cargo build --release --locked < /dev/null
@@ -72,6 +74,9 @@ install-build:
 
 install-test:
 	@tools/install $(TESTS)
+	@command -v npm > /dev/null || tools/install nodejs npm
+	@[ -d tests/web/node_modules/playwright-core ] || npm ci --prefix tests/web --no-audit --no-fund --silent < /dev/null || \
+		echo "SKIPPED: no browser will look at the pages, for npm cannot fetch playwright-core" >&2
 
 install-bench:
 	@tools/install $(BENCHES)

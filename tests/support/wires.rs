@@ -111,6 +111,11 @@ impl Watch {
         assert!(sent.is_ok_and(|status| status.success()), "nobody to signal");
     }
 
+    /// What it said so far on standard error.
+    pub fn said(&self) -> &str {
+        &self.said
+    }
+
     /// Waits until it says something on standard error.
     pub fn until_it_says(&mut self, what: &str) {
         while !self.said.contains(what) {

@@ -216,7 +216,7 @@ pub fn end(report: &Report) -> Option<Time> {
 /// As much of a name is shown in lists; the engine's own texts are no longer.
 const NAME_MAX: usize = 256;
 /// Beside a lane.
-const LANE_NAME_MAX: usize = 33;
+const LANE_NAME_MAX: usize = 29;
 /// In a drawing.
 const BRIEF_MAX: usize = 24;
 /// Titles and summaries of many devices are longer.

@@ -9,6 +9,7 @@ use spanwatch_parsers::Span;
 
 use super::{Card, Head, Served};
 use crate::Picture;
+use crate::lists::encoded;
 use crate::picture::is_incident;
 use crate::words::{self, Shown};
 
@@ -84,40 +85,38 @@ pub async fn page(State(site): Served, OriginalUri(here): OriginalUri) -> Respon
 
 /// What our own eyes miss comes before all else.
 fn mirror(picture: &Picture) -> Mirror {
-    let faults: Vec<&Finding> = picture
-        .report
-        .findings
-        .iter()
-        .filter(|it| {
-            it.category == "capture" && it.ended.is_none() && matches!(it.severity, "critical" | "high")
-        })
-        .collect();
-    let bad = picture.remarks.iter().flatten().filter(|it| it.grade == Grade::Bad);
-    let dropped = picture.report.capture.dropped.unwrap_or(0);
-    let (is_good, told, link) = match (faults.first(), bad.clone().next()) {
-        (Some(fault), _) => {
-            (false, fault.title.clone(), format!("/findings/{}", crate::lists::encoded(&fault.id)))
-        }
-        (None, Some(remark)) => {
-            let more = bad.count().saturating_sub(1);
-            let more = if more > 0 { format!(" And {more} more.") } else { String::new() };
-            (false, format!("{}{more}", remark.text), "/system".to_owned())
-        }
-        (None, None) if dropped > 0 => (
-            false,
-            format!("{} packets were dropped on this machine.", words::count(dropped)),
-            "/system".to_owned(),
+    let (report, capture) = (&picture.report, &picture.report.capture);
+    let own = || report.findings.iter().filter(|it| it.category == "capture");
+    let faults = own().filter(|it| it.ended.is_none() && matches!(it.severity, "critical" | "high"));
+    let bad: Vec<_> = picture.remarks.iter().flatten().filter(|it| it.grade == Grade::Bad).collect();
+    let dropped = capture.dropped.unwrap_or(0);
+    let system = || "/system".to_owned();
+    let and_more = |more: usize| if more > 0 { format!(" And {more} more.") } else { String::new() };
+    if let Some(fault) = faults.clone().next() {
+        let told = format!("{}{}", fault.title, and_more(faults.count().saturating_sub(1)));
+        return Mirror {
+            is_good: false,
+            told: words::said(&told),
+            link: format!("/findings/{}", encoded(&fault.id)),
+        };
+    }
+    let (is_good, told) = match (bad.first(), dropped, own().count(), capture.packets) {
+        (Some(remark), ..) => (false, format!("{}{}", remark.text, and_more(bad.len().saturating_sub(1)))),
+        (_, 1.., ..) => (false, format!("{} packets were dropped on this machine.", words::count(dropped))),
+        (.., 0) => (false, "No packet was read yet, so that nothing can be said.".to_owned()),
+        (.., 0, packets) => (
+            true,
+            format!(
+                "{} packets were read, none was dropped here, no fault was noticed.",
+                words::count(packets)
+            ),
         ),
-        _ => {
-            let packets = words::count(picture.report.capture.packets);
-            (
-                true,
-                format!("We see what the switch sees: {packets} packets, none lost here."),
-                "/system".to_owned(),
-            )
+        (.., faults, _) => {
+            let what = if faults == 1 { "1 fault" } else { &format!("{faults} faults") };
+            (true, format!("It had {what} before: of that time less is known."))
         }
     };
-    Mirror { is_good, told: words::said(&told), link }
+    Mirror { is_good, told: words::said(&told), link: system() }
 }
 
 fn tiles(picture: &Picture, open: usize) -> Vec<Tile> {

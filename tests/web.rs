@@ -1,0 +1,254 @@
+//! `spanwatch serve`, and the pages of a running watch: over the shipped samples, the lab's captures, and in a browser.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use support::run::{SPANWATCH, spanwatch};
+use support::wire::{End, arp};
+use support::wires::Wires;
+use support::{project, skipped};
+
+/// A server that runs.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn of(paths: &[&Path]) -> Self {
+        let mut child = Command::new("timeout")
+            .args(["--kill-after=5", "300", SPANWATCH, "serve", "--listen=127.0.0.1:0", "--no-progress"])
+            .args(paths)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("timeout(1) is there");
+        let mut said = String::new();
+        let mut words = BufReader::new(child.stderr.take().expect("piped"));
+        while !said.contains("pages at") {
+            assert!(words.read_line(&mut said).is_ok_and(|read| read > 0), "it ended: {said}");
+        }
+        Self { child, address: address(&said) }
+    }
+
+    /// Status, head and body of an answer.
+    fn asked(&self, path: &str) -> (u16, String, Vec<u8>) {
+        asked(&self.address, "127.0.0.1", path)
+    }
+
+    fn page(&self, path: &str) -> String {
+        let (status, _, body) = self.asked(path);
+        assert_eq!(status, 200, "{path}");
+        String::from_utf8(body).expect("pages are UTF-8")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = Command::new("pkill").args(["-INT", "-P", &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where the pages are, by what it said.
+fn address(said: &str) -> String {
+    let from = said.split("pages at http://").nth(1).expect("it says where");
+    from.split('/').next().expect("an address").to_owned()
+}
+
+fn asked(address: &str, host: &str, path: &str) -> (u16, String, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it answers");
+    let end = answer.windows(4).position(|it| it == b"\r\n\r\n").expect("a head");
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status");
+    (status, head, answer[end + 4..].to_vec())
+}
+
+/// Every address of our own that a page leads to.
+fn links(page: &str) -> Vec<String> {
+    let parts = page.split(" href=\"").chain(page.split(" src=\"")).skip(1);
+    let links = parts.filter_map(|part| part.split('"').next()).filter(|link| link.starts_with('/'));
+    links.map(|link| link.replace("&#38;", "&").replace("&amp;", "&")).collect()
+}
+
+/// The shipped sites, which the lab made, and what it left last.
+fn captures() -> Vec<PathBuf> {
+    let samples = ["pcaps/site-six-behind-a-switch.pcapng", "pcaps/site-camera-then-switch.pcapng", "pcaps/discovery.pcap"];
+    let lab = ["target/lab/loss.pcapng", "target/lab/blind.pcapng"].map(project);
+    samples.map(project).into_iter().chain(lab.into_iter().filter(|path| path.is_file())).collect()
+}
+
+#[test]
+fn every_page_that_a_site_leads_to_is_drawn_and_small() {
+    for capture in captures() {
+        let server = Server::of(&[&capture]);
+        let (mut met, mut next) = (BTreeSet::new(), vec!["/".to_owned()]);
+        while let Some(path) = next.pop().filter(|_| met.len() < 250) {
+            if !met.insert(path.clone()) {
+                continue;
+            }
+            let (status, head, body) = server.asked(&path);
+            assert_eq!(status, 200, "{}: {path}", capture.display());
+            assert!(head.contains("content-security-policy: default-src 'none'"), "{path}: {head}");
+            if !head.contains("content-type: text/html") || head.contains("attachment") {
+                continue;
+            }
+            let is_packets = path.ends_with("/packets");
+            assert!(body.len() < if is_packets { 300_000 } else { 150_000 }, "{path}: {} bytes", body.len());
+            next.extend(links(&String::from_utf8(body).expect("pages are UTF-8")));
+        }
+        assert!(met.len() > 20, "{met:?}");
+    }
+}
+
+#[test]
+fn packets_of_a_page_are_those_that_carve_writes() {
+    let sample = project("pcaps/site-six-behind-a-switch.pcapng");
+    let server = Server::of(&[&sample]);
+    let now = server.page("/");
+    let finding = links(&now).into_iter().find(|it| it.starts_with("/findings/")).expect("an incident");
+    let (_, head, downloaded) = server.asked(&format!("{finding}/packets.pcapng"));
+    assert!(head.contains("content-disposition: attachment; filename=\"switch-fault-"), "{head}");
+    let out = std::env::temp_dir().join(format!("spanwatch-{}-web.pcapng", std::process::id()));
+    let id = finding.rsplit('/').next().expect("an id");
+    let carved = spanwatch(["carve", "--no-progress", "--finding", id, "-w"].map(Path::new).into_iter().chain([&*out, &*sample]));
+    assert_eq!(carved.code, 0, "{}", carved.stderr);
+    assert_eq!(downloaded, std::fs::read(&out).expect("it was written"));
+    std::fs::remove_file(out).expect("it is there");
+    let table = server.page(&format!("{finding}/packets"));
+    assert!(table.contains("<b>evidence</b> <bdi>last frame from Axis M3005 (192.0.2.56)</bdi>"), "{table}");
+}
+
+#[test]
+fn a_report_is_served_as_its_capture_is_and_comes_out_as_it_went_in() {
+    let sample = project("pcaps/site-six-behind-a-switch.pcapng");
+    let report = std::env::temp_dir().join(format!("spanwatch-{}-web.json", std::process::id()));
+    let replayed = spanwatch(["replay", "--no-progress", "--format=json", "-o"].map(Path::new).into_iter().chain([&*report, &*sample]));
+    assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+    let (of_report, of_capture) = (Server::of(&[&report]), Server::of(&[&sample]));
+    let written = std::fs::read(&report).expect("it was written");
+    for server in [&of_report, &of_capture] {
+        assert_eq!(server.asked("/api/v1/report").2, written);
+    }
+    for path in ["/devices", "/streams", "/network", "/findings", "/devices.csv", "/report.html"] {
+        assert_eq!(of_report.page(path), of_capture.page(path), "{path}");
+    }
+    std::fs::remove_file(report).expect("it is there");
+}
+
+#[test]
+fn a_report_that_is_one_file_is_the_same_at_any_number_of_threads() {
+    let sample = project("pcaps/site-camera-then-switch.pcapng");
+    let written = |threads: &str| {
+        let arguments = ["replay", "--no-progress", "--format=html", "--threads", threads].map(Path::new);
+        let run = spanwatch(arguments.into_iter().chain([&*sample]));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.text().to_owned()
+    };
+    let text = written("1");
+    assert_eq!(text, written("4"));
+    assert!(!text.contains("<script") && !text.contains("src=") && !text.contains("<link"));
+    assert!(text.contains("<svg") && text.contains("Whose turn"), "{text}");
+}
+
+#[test]
+fn only_this_machine_is_served_and_only_by_its_name() {
+    let sample = project("pcaps/discovery.pcap");
+    let arguments = ["serve", "--no-progress", "--listen=0.0.0.0:0"].map(Path::new);
+    let refused = spanwatch(arguments.into_iter().chain([&*sample]));
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("can be reached from other machines"), "{}", refused.stderr);
+    let server = Server::of(&[&sample]);
+    let (status, head, _) = asked(&server.address, "rebound.example", "/");
+    assert_eq!(status, 421, "{head}");
+    assert_eq!(asked(&server.address, "localhost:80", "/").0, 200);
+}
+
+#[test]
+fn what_is_no_capture_and_no_report_is_told_so() {
+    let path = std::env::temp_dir().join(format!("spanwatch-{}-no-report.json", std::process::id()));
+    std::fs::write(&path, "{\"schema\": 1}").expect("a file");
+    let refused = spanwatch([Path::new("serve"), &*path]);
+    std::fs::remove_file(&path).expect("it is there");
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("no-report.json: no report: "), "{}", refused.stderr);
+}
+
+#[test]
+fn pages_follow_a_running_watch() {
+    let Some(wires) = Wires::silent("web") else { return };
+    wires.run("ip link set lo up");
+    let mut watch = wires.watch(&["-i", "b0", "--listen", "127.0.0.1:0"]);
+    watch.until_it_says("pages at http://");
+    let address = address(watch.said());
+    let [asks, asked] = [1, 2].map(|last| End::new([192, 0, 2, last], 0));
+    let follow = [
+        "import sys, json, urllib.request",
+        "at = 'http://' + sys.argv[1]",
+        "events = urllib.request.urlopen(at + '/live', timeout=60)",
+        "print('ready', flush=True)",
+        "for line in events:",
+        "    overview = json.load(urllib.request.urlopen(at + '/api/v1/overview', timeout=60))",
+        "    if overview['summary']['devices'] > 0: break",
+        "print(json.dumps(overview))",
+        "print(urllib.request.urlopen(at + '/devices', timeout=60).read().decode())",
+    ]
+    .join("\n");
+    let mut follower = wires
+        .inside(["timeout", "90", "python3", "-c", &follow, &address])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("ip is there");
+    let mut told = BufReader::new(follower.stdout.take().expect("piped"));
+    let mut line = String::new();
+    told.read_line(&mut line).expect("text");
+    assert_eq!(line, "ready\n");
+    // Each second needs a packet to be told by.
+    let mut frames = Vec::new();
+    for second in 0..4 {
+        frames.push(support::capture::Frame::new(second * 1_000_000_000, arp(asks, asked, [0xff; 6])));
+    }
+    wires.play("a0", &frames);
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).expect("text");
+    assert!(follower.wait().expect("it ends").success(), "{rest}");
+    let (overview, page) = rest.split_once('\n').expect("two answers");
+    let overview: Value = serde_json::from_str(overview).expect("JSON");
+    assert_eq!((&overview["live"], &overview["summary"]["devices"]), (&true.into(), &1.into()), "{overview}");
+    assert!(page.contains("sse-connect=\"/live\"") && page.contains("192.0.2.1"), "{page}");
+    let (capture, _) = watch.end();
+    assert_eq!(capture["packets"], 4);
+}
+
+#[test]
+fn a_browser_finds_no_fault_in_any_page() {
+    let tools = project("tests/web");
+    let browser = std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
+    if !browser.is_file() || !tools.join("node_modules/playwright-core").is_dir() {
+        skipped("no browser to look at pages with: make install-test");
+        return;
+    }
+    for sample in ["pcaps/site-six-behind-a-switch.pcapng", "pcaps/site-camera-then-switch.pcapng"] {
+        let server = Server::of(&[&project(sample)]);
+        let run = Command::new("timeout")
+            .args(["240", "node", "browser.mjs", &format!("http://{}", server.address)])
+            .env("CHROMIUM", &browser)
+            .current_dir(&tools)
+            .stdin(Stdio::null())
+            .output()
+            .expect("timeout(1) is there");
+        let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        assert!(run.status.success(), "{sample}: {said}");
+        print!("{said}");
+    }
+}
