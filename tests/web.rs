@@ -83,7 +83,11 @@ fn links(page: &str) -> Vec<String> {
 
 /// The shipped sites, which the lab made, and what it left last.
 fn captures() -> Vec<PathBuf> {
-    let samples = ["pcaps/site-six-behind-a-switch.pcapng", "pcaps/site-camera-then-switch.pcapng", "pcaps/discovery.pcap"];
+    let samples = [
+        "pcaps/site-six-behind-a-switch.pcapng",
+        "pcaps/site-camera-then-switch.pcapng",
+        "pcaps/discovery.pcap",
+    ];
     let lab = ["target/lab/loss.pcapng", "target/lab/blind.pcapng"].map(project);
     samples.map(project).into_iter().chain(lab.into_iter().filter(|path| path.is_file())).collect()
 }
@@ -121,7 +125,9 @@ fn packets_of_a_page_are_those_that_carve_writes() {
     assert!(head.contains("content-disposition: attachment; filename=\"switch-fault-"), "{head}");
     let out = std::env::temp_dir().join(format!("spanwatch-{}-web.pcapng", std::process::id()));
     let id = finding.rsplit('/').next().expect("an id");
-    let carved = spanwatch(["carve", "--no-progress", "--finding", id, "-w"].map(Path::new).into_iter().chain([&*out, &*sample]));
+    let carved = spanwatch(
+        ["carve", "--no-progress", "--finding", id, "-w"].map(Path::new).into_iter().chain([&*out, &*sample]),
+    );
     assert_eq!(carved.code, 0, "{}", carved.stderr);
     assert_eq!(downloaded, std::fs::read(&out).expect("it was written"));
     std::fs::remove_file(out).expect("it is there");
@@ -133,7 +139,12 @@ fn packets_of_a_page_are_those_that_carve_writes() {
 fn a_report_is_served_as_its_capture_is_and_comes_out_as_it_went_in() {
     let sample = project("pcaps/site-six-behind-a-switch.pcapng");
     let report = std::env::temp_dir().join(format!("spanwatch-{}-web.json", std::process::id()));
-    let replayed = spanwatch(["replay", "--no-progress", "--format=json", "-o"].map(Path::new).into_iter().chain([&*report, &*sample]));
+    let replayed = spanwatch(
+        ["replay", "--no-progress", "--format=json", "-o"]
+            .map(Path::new)
+            .into_iter()
+            .chain([&*report, &*sample]),
+    );
     assert_eq!(replayed.code, 0, "{}", replayed.stderr);
     let (of_report, of_capture) = (Server::of(&[&report]), Server::of(&[&sample]));
     let written = std::fs::read(&report).expect("it was written");
@@ -233,7 +244,8 @@ fn pages_follow_a_running_watch() {
 #[test]
 fn a_browser_finds_no_fault_in_any_page() {
     let tools = project("tests/web");
-    let browser = std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
+    let browser =
+        std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
     if !browser.is_file() || !tools.join("node_modules/playwright-core").is_dir() {
         skipped("no browser to look at pages with: make install-test");
         return;
@@ -247,7 +259,8 @@ fn a_browser_finds_no_fault_in_any_page() {
             .stdin(Stdio::null())
             .output()
             .expect("timeout(1) is there");
-        let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
         assert!(run.status.success(), "{sample}: {said}");
         print!("{said}");
     }

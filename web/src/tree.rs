@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Dashed is what was inferred or only listed, whole what a switch or an address server said. A part that failed
-//! makes what it hangs on critical, that makes its own degraded: one step weaker with each step up.
+//! makes what it hangs on critical, that makes its own degraded: one step weaker with each step up. What is worst is drawn first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,9 +114,16 @@ pub fn map(picture: &Picture) -> Map {
     let site = report.site.as_deref().unwrap_or("This site");
     map.node((SITE, 24), (words::shown(site), words::shown("")), None, (Health::Okay.name(), true));
     let mut y = 24;
-    for switch in report.switches.iter().take(SWITCHES_MAX) {
-        let devices = hanging.remove(switch.id.as_str()).unwrap_or_default();
-        let health = health(picture, switch, &devices);
+    let mut switches: Vec<(Health, &Switch, Vec<(&Device, &str)>)> = report
+        .switches
+        .iter()
+        .map(|switch| {
+            let devices = hanging.remove(switch.id.as_str()).unwrap_or_default();
+            (health(picture, switch, &devices), switch, devices)
+        })
+        .collect();
+    switches.sort_by_key(|(health, _, devices)| std::cmp::Reverse((*health, devices.len())));
+    for (health, switch, devices) in switches.into_iter().take(SWITCHES_MAX) {
         map.health = map.health.max(health.above());
         let about = words::shown(&format!("{} devices", words::count(devices.len() as u64)));
         let link = picture.device(&switch.id).map(|it| format!("/devices/{}", encoded(&it.id)));
