@@ -88,7 +88,7 @@ impl Devices {
                 meant.sort_by_cached_key(|it| (it.vendor.is_none(), it.vendor.clone(), it.model.clone()))
             }
             "seen" => meant.sort_by_key(|device| std::cmp::Reverse(device.last_seen)),
-            _ => meant.sort_by_key(|device| (rank(device.state), picture.open_on(&device.id) == 0)),
+            _ => meant.sort_by_cached_key(|device| (rank(device.state), picture.open_on(&device.id) == 0)),
         }
         meant
     }

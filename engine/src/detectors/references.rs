@@ -6,15 +6,19 @@ use crate::report::read::{self, Word};
 
 /// The `references` of a finding; the numbers as their publishers write them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct References {
     /// Techniques that the weakness lets in, or that were seen, as `T1040`.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "read::words")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     pub mitre: Vec<Word>,
     /// Weaknesses, as `CWE-319`.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "read::words")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     pub cwe: Vec<Word>,
     /// Clauses, as `IEC 62443-3-3 SR 4.1`.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "read::words")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     pub standard: Vec<Word>,
 }
 

@@ -11,6 +11,7 @@ use crate::ledger::Coverage;
 /// How a topic stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Grade {
     /// As it should be.
     Good,
@@ -22,6 +23,7 @@ pub enum Grade {
 
 /// One remark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Remark {
     /// What it is about.
     pub topic: &'static str,

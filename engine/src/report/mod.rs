@@ -116,12 +116,15 @@ pub struct CaptureCounts {
 
 /// The report.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Report {
     /// `spanwatch/report/1`.
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub schema: Word,
     /// Of Spanwatch.
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub version: Word,
     /// The site's name, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,6 +137,7 @@ pub struct Report {
     pub capture: Capture,
     /// Sorted by id; in boxes, which fit into the room that the analysis leaves.
     #[allow(clippy::vec_box)]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Device>))]
     pub devices: Vec<Box<Device>>,
     /// Sorted by id.
     pub switches: Vec<Switch>,
@@ -149,6 +153,7 @@ pub struct Report {
 
 /// Date and hash of a data list.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DataList {
     /// ISO 8601.
     pub date: String,
@@ -158,6 +163,7 @@ pub struct DataList {
 
 /// The `capture` object.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)] // The contract names and explains these fields.
 pub struct Capture {
     pub inputs: Vec<CaptureInput>,
@@ -176,6 +182,7 @@ pub struct Capture {
     pub malformed: BTreeMap<String, u64>,
     pub encapsulations: BTreeMap<String, u64>,
     pub vlans: Vec<u16>,
+    #[cfg_attr(feature = "schema", schema(value_type = f64))]
     pub one_way_share: Decimal,
     pub blind: Vec<Blind>,
     pub limits: Vec<Limit>,
@@ -183,6 +190,7 @@ pub struct Capture {
 
 /// One of `capture.inputs`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct CaptureInput {
     pub name: String,
@@ -211,16 +219,19 @@ pub struct CaptureInput {
 
 /// One of `capture.blind`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Blind {
     pub from: String,
     pub to: String,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub reason: Word,
 }
 
 /// One of `capture.limits`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Limit {
     pub what: String,
@@ -231,6 +242,7 @@ pub struct Limit {
 
 /// One of `devices`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Device {
     pub id: String,
@@ -253,13 +265,16 @@ pub struct Device {
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
+    #[cfg_attr(feature = "schema", schema(value_type = f64))]
     pub confidence: Decimal,
     /// What it does that tells its kind, and what that is worth: not written.
     #[serde(skip)]
+    #[cfg_attr(feature = "schema", schema(ignore))]
     pub role: Option<Role>,
     pub identity: Vec<Identity>,
     pub services: Vec<Service>,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub state: Word,
     pub history: Vec<History>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -270,7 +285,9 @@ pub struct Device {
     pub tls: Vec<Tls>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<Profile>,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub first_seen: Stamp,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub last_seen: Stamp,
     pub packets: u64,
     pub bytes: u64,
@@ -278,18 +295,25 @@ pub struct Device {
 
 /// One of `identity`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Identity {
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub attribute: Word,
     /// The ledger's own: a large site's report has half a million.
     #[serde(serialize_with = "as_str", deserialize_with = "read::text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub value: Text,
+    #[cfg_attr(feature = "schema", schema(value_type = f64))]
     pub confidence: Decimal,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub source: Word,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub entry: Option<Word>,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub time: Stamp,
     pub input: u32,
     pub frame: u64,
@@ -297,22 +321,29 @@ pub struct Identity {
 
 /// One of `services`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Service {
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub transport: Word,
     pub port: u16,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub protocol: Word,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub first_seen: Stamp,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub last_seen: Stamp,
 }
 
 /// One of `tls`: a way in which the device was seen to speak it.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Tls {
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub role: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -335,12 +366,15 @@ pub struct Tls {
     pub alpn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub first_seen: Stamp,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub last_seen: Stamp,
 }
 
 /// One of `profiles`: how the device says that it is set to send its pictures.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Profile {
     pub token: String,
@@ -362,6 +396,7 @@ pub struct Profile {
 
 /// The `certificate` that a side of TLS proved itself with.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Certificate {
     pub subject: String,
@@ -371,6 +406,7 @@ pub struct Certificate {
     pub not_before: String,
     pub not_after: String,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub key: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_bits: Option<u32>,
@@ -382,19 +418,23 @@ pub struct Certificate {
 
 /// One of `history`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct History {
     pub from: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub state: Word,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub cause: Option<Word>,
 }
 
 /// A device's `switch`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Attachment {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -404,12 +444,15 @@ pub struct Attachment {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub source: Word,
+    #[cfg_attr(feature = "schema", schema(value_type = f64))]
     pub confidence: Decimal,
 }
 
 /// One of `switches`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Switch {
     pub id: String,
@@ -418,11 +461,13 @@ pub struct Switch {
     pub ports: Vec<Port>,
     pub members: Vec<String>,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub source: Word,
 }
 
 /// One of a switch's `ports`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Port {
     pub name: String,
@@ -431,13 +476,16 @@ pub struct Port {
 
 /// One of `streams`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Stream {
     pub source: String,
     pub destination: String,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub transport: Word,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub protocol: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codec: Option<String>,
@@ -447,58 +495,77 @@ pub struct Stream {
     pub lost: u64,
     pub out_of_order: u64,
     pub duplicates: u64,
+    #[cfg_attr(feature = "schema", schema(value_type = f64))]
     pub jitter_ms: Decimal,
     pub bitrate_bps: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<f64>))]
     pub frame_rate: Option<Decimal>,
+    #[cfg_attr(feature = "schema", schema(value_type = f64))]
     pub longest_gap_ms: Decimal,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub first_seen: Stamp,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub last_seen: Stamp,
 }
 
 /// One of `sessions`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Session {
     pub client: String,
     pub server: String,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub protocol: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub scheme: Option<Word>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub outcome: Option<Word>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     pub bytes: u64,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub first_seen: Stamp,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub last_seen: Stamp,
 }
 
 /// One of `findings`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Finding {
     pub id: String,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub kind: Word,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub category: Word,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub severity: Word,
+    #[cfg_attr(feature = "schema", schema(value_type = f64))]
     pub confidence: Decimal,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub owner: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_check: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub dispatch: Option<Word>,
     pub devices: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switch: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub cause: Option<Word>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<Alternative>,
@@ -524,32 +591,40 @@ pub struct Finding {
 
 /// One of `alternatives`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Alternative {
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub cause: Word,
+    #[cfg_attr(feature = "schema", schema(value_type = f64))]
     pub confidence: Decimal,
     #[serde(rename = "for")]
     pub speaks_for: Vec<usize>,
     #[serde(rename = "against")]
     pub speaks_against: Vec<usize>,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub would_change: Word,
 }
 
 /// One of `revisions`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Revision {
     pub time: String,
     #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub cause: Word,
+    #[cfg_attr(feature = "schema", schema(value_type = f64))]
     pub confidence: Decimal,
     pub because: String,
 }
 
 /// One of `evidence`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Evidence {
     pub time: String,
@@ -558,12 +633,14 @@ pub struct Evidence {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub protocol: Option<Word>,
     pub text: String,
 }
 
 /// The `summary` object.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Summary {
     pub devices: u64,
@@ -572,6 +649,7 @@ pub struct Summary {
     pub offline: u64,
     pub unknown: u64,
     #[serde(deserialize_with = "read::words_counted")]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, u64>))]
     pub findings: BTreeMap<Word, u64>,
 }
 

@@ -17,7 +17,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use spanwatch_engine::detectors;
 use spanwatch_engine::report::mirror_check::Remark;
-use spanwatch_engine::report::{Capture, Summary, json};
+use spanwatch_engine::report::{Capture, Device, Finding, Report, Session, Stream, Summary, Switch, json};
 use utoipa::{OpenApi, ToSchema};
 
 use crate::lists::{Devices, Findings, Streams};
@@ -42,14 +42,11 @@ struct Overview<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<&'a str>,
     /// Devices by state, findings by severity.
-    #[schema(value_type = Object)]
     summary: &'a Summary,
     /// What was read, and how good it was.
-    #[schema(value_type = Object)]
     capture: &'a Capture,
     /// What the mirror check says; only of a whole capture.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>)]
     mirror: Option<&'a [Remark]>,
 }
 
@@ -125,8 +122,9 @@ async fn overview(State(site): Served) -> Answer {
 
 /// Devices.
 #[utoipa::path(get, path = "/api/v1/devices", params(Devices, Part), responses(
-    (status = 200, body = Page<serde_json::Value>),
-    (status = 400, body = Problem, content_type = "application/problem+json")))]
+    (status = 200, body = Page<Device>),
+    (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json")))]
 async fn devices(State(site): Served, wanted: Wanted<Devices>, part: Parted) -> Answer {
     let picture = site.picture();
     let Query(wanted) = wanted?;
@@ -135,7 +133,7 @@ async fn devices(State(site): Served, wanted: Wanted<Devices>, part: Parted) -> 
 
 /// One device, by its id or a former one.
 #[utoipa::path(get, path = "/api/v1/devices/{id}", params(("id" = String, Path,)), responses(
-    (status = 200, body = Object),
+    (status = 200, body = Device),
     (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn device(State(site): Served, Path(id): Path<String>) -> Answer {
     let picture = site.picture();
@@ -144,21 +142,21 @@ async fn device(State(site): Served, Path(id): Path<String>) -> Answer {
 
 /// Streams.
 #[utoipa::path(get, path = "/api/v1/streams", params(Streams, Part), responses(
-    (status = 200, body = Page<serde_json::Value>),
-    (status = 400, body = Problem, content_type = "application/problem+json")))]
+    (status = 200, body = Page<Stream>),
+    (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json")))]
 async fn streams(State(site): Served, wanted: Wanted<Streams>, part: Parted) -> Answer {
     let picture = site.picture();
     let Query(wanted) = wanted?;
-    let key = |it: &&spanwatch_engine::report::Stream| {
-        format!("{} {} {} {}", it.source, it.destination, it.ssrc, it.first_seen)
-    };
+    let key = |it: &&Stream| format!("{} {} {} {}", it.source, it.destination, it.ssrc, it.first_seen);
     told(&cut(wanted.of(&picture), part, key)?)
 }
 
 /// Switches, with who hangs on them.
 #[utoipa::path(get, path = "/api/v1/switches", params(Part), responses(
-    (status = 200, body = Page<serde_json::Value>),
-    (status = 400, body = Problem, content_type = "application/problem+json")))]
+    (status = 200, body = Page<Switch>),
+    (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json")))]
 async fn switches(State(site): Served, part: Parted) -> Answer {
     let picture = site.picture();
     told(&cut(picture.report.switches.iter().collect(), part, |it| it.id.clone())?)
@@ -166,11 +164,12 @@ async fn switches(State(site): Served, part: Parted) -> Answer {
 
 /// Conversations.
 #[utoipa::path(get, path = "/api/v1/sessions", params(Part), responses(
-    (status = 200, body = Page<serde_json::Value>),
-    (status = 400, body = Problem, content_type = "application/problem+json")))]
+    (status = 200, body = Page<Session>),
+    (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json")))]
 async fn sessions(State(site): Served, part: Parted) -> Answer {
     let picture = site.picture();
-    let key = |it: &&spanwatch_engine::report::Session| {
+    let key = |it: &&Session| {
         let target = it.target.as_deref().unwrap_or_default();
         format!("{} {} {} {target} {}", it.client, it.server, it.protocol, it.first_seen)
     };
@@ -179,8 +178,9 @@ async fn sessions(State(site): Served, part: Parted) -> Answer {
 
 /// Findings.
 #[utoipa::path(get, path = "/api/v1/findings", params(Findings, Part), responses(
-    (status = 200, body = Page<serde_json::Value>),
-    (status = 400, body = Problem, content_type = "application/problem+json")))]
+    (status = 200, body = Page<Finding>),
+    (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json")))]
 async fn findings(State(site): Served, wanted: Wanted<Findings>, part: Parted) -> Answer {
     let picture = site.picture();
     let Query(wanted) = wanted?;
@@ -189,7 +189,7 @@ async fn findings(State(site): Served, wanted: Wanted<Findings>, part: Parted) -
 
 /// One finding; where it was superseded, the one that took its place.
 #[utoipa::path(get, path = "/api/v1/findings/{id}", params(("id" = String, Path,)), responses(
-    (status = 200, body = Object),
+    (status = 200, body = Finding),
     (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn finding(State(site): Served, Path(id): Path<String>) -> Answer {
     let picture = site.picture();
@@ -199,7 +199,8 @@ async fn finding(State(site): Served, Path(id): Path<String>) -> Answer {
 /// What can be found.
 #[utoipa::path(get, path = "/api/v1/kinds", params(Part), responses(
     (status = 200, body = Page<KindOf>),
-    (status = 400, body = Problem, content_type = "application/problem+json")))]
+    (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json")))]
 async fn kinds(part: Parted) -> Answer {
     told(&cut(detectors::ALL.iter().map(|it| kind_of(it)).collect(), part, |it| it.id.to_owned())?)
 }
@@ -214,7 +215,7 @@ async fn kind(Path(id): Path<String>) -> Answer {
 }
 
 /// The whole report, as `spanwatch replay --format json` writes it.
-#[utoipa::path(get, path = "/api/v1/report", responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/v1/report", responses((status = 200, body = Report)))]
 async fn report(State(site): Served) -> Answer {
     let picture = site.picture();
     let mut out = Vec::new();

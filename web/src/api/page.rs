@@ -50,7 +50,7 @@ pub fn cut<T>(
     }
     let limit = usize::try_from(limit).unwrap_or(1);
     let total = all.len();
-    let from = match part.cursor {
+    let from = match part.cursor.filter(|cursor| !cursor.is_empty()) {
         None => 0,
         Some(cursor) => begin(&all, &cursor, &key)?,
     };
@@ -62,7 +62,7 @@ pub fn cut<T>(
 
 /// Where a cursor points to: behind the item that it names, wherever that stands by now.
 fn begin<T>(all: &[T], cursor: &str, key: &impl Fn(&T) -> String) -> Result<usize, Problem> {
-    let wrong = || problem::bad("cursor: give what next said, or begin anew without it");
+    let wrong = || problem::outdated("cursor: the list has no such place (any more); begin anew without it");
     let (place, name) = cursor.split_once(':').ok_or_else(wrong)?;
     let place: usize = place.parse().map_err(|_| wrong())?;
     let is_named = |item: &T| encoded(&key(item)) == name;
@@ -102,7 +102,7 @@ mod tests {
     fn a_cursor_follows_its_item_and_a_wrong_one_is_told() {
         let moved = part((5..25).collect(), Some(2), Some("10:9".into())).unwrap();
         assert_eq!(moved.items, [10, 11]);
-        for wrong in ["", "x", "10:99", "-1:3", "99999999999999999999:1"] {
+        for wrong in ["x", "10:99", "-1:3", "99999999999999999999:1"] {
             assert!(part((0..25).collect(), None, Some(wrong.into())).is_err(), "{wrong}");
         }
         assert!(part(vec![], Some(0), None).is_err());

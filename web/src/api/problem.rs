@@ -31,6 +31,11 @@ pub fn not_found(detail: &str) -> Problem {
     of(StatusCode::NOT_FOUND, detail)
 }
 
+/// Of what does not fit to how things stand by now.
+pub fn outdated(detail: &str) -> Problem {
+    of(StatusCode::CONFLICT, detail)
+}
+
 /// Of something that went wrong here.
 pub fn failed(detail: &str) -> Problem {
     of(StatusCode::INTERNAL_SERVER_ERROR, detail)
