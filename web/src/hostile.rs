@@ -129,10 +129,11 @@ fn no_page_is_turned_against_who_reads_it() {
 #[test]
 fn no_export_has_a_formula_or_breaks_its_lines() {
     for harm in HARM {
-        for (path, columns) in [("/devices.csv", 19), ("/findings.csv", 13), ("/streams.csv", 15)] {
+        for path in ["/devices.csv", "/findings.csv", "/streams.csv"] {
             let (status, body) = asked(site(harm), path);
             assert_eq!(status, 200);
             let mut rows = csv::Reader::from_reader(body.as_bytes());
+            let columns = rows.headers().unwrap().len();
             for row in rows.records() {
                 let row = row.unwrap_or_else(|error| panic!("{path}: {error}"));
                 assert_eq!(row.len(), columns, "{path}");
