@@ -103,10 +103,7 @@ impl Watch {
         let (store, held) = self.store(&config, &say)?;
         let life = Life::new(held.findings);
         let mut quiet = Quiet::new(&config);
-        if let Some(rules) = store.as_ref().map(Store::rules) {
-            let now = wall_clock();
-            life.open().filter(|it| rules.is_quiet(it, now)).for_each(|it| quiet.waits(it.clone()));
-        }
+        life.untold().for_each(|it| quiet.waits(it.clone()));
         data.memory = Arc::new(held.memory);
         let pages = pages.map(|listen| Pages::open(listen, &data)).transpose()?;
         let mut teller = Teller {
@@ -238,10 +235,11 @@ impl Teller<'_> {
         if let Some(pages) = &mut self.pages {
             pages.show(ledger, (&self.control, now), &findings);
         }
+        self.tell_all(&findings)?;
         if let Some(store) = &mut self.store {
-            store.take(now, pictures, &findings);
+            store.take(now, pictures, &findings, &|id| self.quiet.is_untold(id));
         }
-        self.tell_all(findings)
+        Ok(())
     }
 
     /// Tells what the end of the watch has made of findings.
@@ -251,11 +249,12 @@ impl Teller<'_> {
             Some(device.first_seen.0)
         };
         let findings = self.life.joined(report.findings.clone(), &heard);
+        self.tell_all(&findings)?;
         if let Some(store) = &mut self.store {
-            let of_ticks = findings.iter().filter(|it| !OF_THE_WHOLE.contains(&it.kind));
-            store.take(self.now, Vec::new(), &of_ticks.cloned().collect::<Vec<_>>());
+            let of_ticks = findings.into_iter().filter(|it| !OF_THE_WHOLE.contains(&it.kind));
+            store.take(self.now, Vec::new(), &of_ticks.collect::<Vec<_>>(), &|id| self.quiet.is_untold(id));
         }
-        self.tell_all(findings)
+        Ok(())
     }
 
     fn figures(&self, ledger: &Ledger, findings: &[Finding]) -> Figures {
@@ -275,8 +274,8 @@ impl Teller<'_> {
         }
     }
 
-    fn tell_all(&mut self, findings: Vec<Finding>) -> io::Result<()> {
-        let changes = self.changes.since(findings);
+    fn tell_all(&mut self, findings: &[Finding]) -> io::Result<()> {
+        let changes = self.changes.since(findings.to_vec());
         if !changes.is_empty() {
             let mut out = io::stdout().lock();
             for change in &changes {

@@ -70,6 +70,12 @@ impl Quiet {
         self.waiting.insert(finding.id.clone(), Change { change: "made", finding });
     }
 
+    /// Whether nobody has heard of a finding yet.
+    #[must_use]
+    pub fn is_untold(&self, id: &str) -> bool {
+        self.waiting.get(id).is_some_and(|it| it.change == "made")
+    }
+
     /// What is to be told at `now` of what became of findings. `suppressed` says of which nobody wants to hear.
     pub fn told(
         &mut self,

@@ -16,7 +16,7 @@ use spanwatch_engine::report::picture::Picture;
 use spanwatch_engine::report::time::Stamp;
 use spanwatch_engine::report::{Device, Finding};
 
-use super::test::{Folder, at, device, finding, history};
+use super::test::{Folder, at, device, finding, history, told_all};
 use super::*;
 
 /// What is told in a second.
@@ -80,7 +80,7 @@ fn feeds_until_killed() {
     let mut written = Time(0);
     for second in from.. {
         let (devices, finding) = told(second);
-        store.take(at(second), devices, &[finding]);
+        store.take(at(second), devices, &[finding], &told_all);
         let status = store.status();
         assert_eq!(status.failing, None);
         if status.written > written {
@@ -134,7 +134,7 @@ fn feeds_by_the_minute() {
     for minute in 1..=MINUTES {
         let second = minute * 61;
         let (devices, finding) = told(second);
-        store.take(at(second), devices, &[finding]);
+        store.take(at(second), devices, &[finding], &told_all);
         store.wait(at(second));
     }
     assert!(store.finish(Duration::from_secs(60)));
@@ -323,7 +323,7 @@ fn works_on_a_full_disk() {
     let mut store = open(&store_dir, Limits::default(), 1);
     let tell = |store: &mut Store, second| {
         let (devices, finding) = told(second);
-        store.take(at(second), devices, &[finding]);
+        store.take(at(second), devices, &[finding], &told_all);
     };
     tell(&mut store, 1);
     until_it(&store, &|status| status.failing.is_some());
@@ -372,7 +372,7 @@ fn a_reader_sees_one_moment_and_is_in_nobodys_way() {
     let mut store = open(&folder.0, Limits::default(), 1);
     let tell = |store: &mut Store, second| {
         let (devices, finding) = told(second);
-        store.take(at(second), devices, &[finding]);
+        store.take(at(second), devices, &[finding], &told_all);
         store.wait(at(second));
         assert_eq!(store.status().failing, None);
     };
@@ -395,7 +395,7 @@ fn the_budget_holds_and_the_oldest_goes() {
     let mut store = open(&folder.0, limits, 1);
     for second in 1..=600 {
         let (devices, finding) = told(second);
-        store.take(at(second), devices, &[finding]);
+        store.take(at(second), devices, &[finding], &told_all);
         store.wait(at(second));
         assert_eq!(store.status().failing, None);
         assert!(fs::metadata(file(&folder.0)).unwrap().len() <= limits.bytes_max);
@@ -414,7 +414,7 @@ fn a_flood_of_made_up_devices_does_not_crowd_out_those_that_are_there() {
     let limits = Limits { bytes_max: 1 << 20, ..Limits::default() };
     let mut store = open(&folder.0, limits, 1);
     let known = Device { last_seen: Stamp(at(9_000)), ..device(1) };
-    store.take(at(1), vec![(0, Picture::Is(Box::new(known)))], &[]);
+    store.take(at(1), vec![(0, Picture::Is(Box::new(known)))], &[], &told_all);
     let made_up = |number: u32| {
         let mac = format!("02:ff:00:00:{:02x}:{:02x}", number >> 8, number & 255);
         Device { id: mac.clone(), mac: Some(mac), state: "unknown", ips: vec![], ..device(2) }
@@ -425,7 +425,7 @@ fn a_flood_of_made_up_devices_does_not_crowd_out_those_that_are_there() {
         // Some are forgotten, some are not.
         told.extend((0..100).map(|n| ((round - 1) * 200 + n, Picture::Gone)).filter(|(n, _)| *n > 200));
         let now = at(i64::from(round) * 61);
-        store.take(now, told, &[]);
+        store.take(now, told, &[], &told_all);
         store.wait(now);
         assert_eq!(store.status().failing, None);
     }
@@ -435,6 +435,7 @@ fn a_flood_of_made_up_devices_does_not_crowd_out_those_that_are_there() {
         late,
         vec![(400, Picture::Is(Box::new(made_up(400)))), (0, Picture::Is(Box::new(device(1))))],
         &[],
+        &told_all,
     );
     store.wait(late);
     assert!(store.finish(Duration::from_secs(60)));

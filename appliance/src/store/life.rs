@@ -25,6 +25,8 @@ pub struct Earlier {
     pub finding: Finding,
     /// Whether it neither ended nor was withdrawn.
     pub is_open: bool,
+    /// Whether nobody was told of it.
+    pub is_untold: bool,
 }
 
 /// What of earlier runs goes on.
@@ -60,6 +62,11 @@ impl Life {
     /// The findings that are open, as they were left.
     pub fn open(&self) -> impl Iterator<Item = &Finding> {
         self.carried.values().filter(|it| it.is_open).map(|it| &it.finding)
+    }
+
+    /// Those of them that nobody was told of.
+    pub fn untold(&self) -> impl Iterator<Item = &Finding> {
+        self.carried.values().filter(|it| it.is_open && it.is_untold).map(|it| &it.finding)
     }
 
     /// All findings as they are: those that this run has made, by the ids that they are known by, and those of
@@ -139,15 +146,16 @@ pub(super) fn is_standing(category: &str) -> bool {
 
 /// What a store holds for a run to go on with: what is open, and what would be the same if it came again.
 pub(super) fn earlier(db: &Connection) -> Result<Vec<Earlier>, Trouble> {
-    let sql = "SELECT document, coalesce(ended, withdrawn) IS NULL FROM findings WHERE coalesce(ended, withdrawn) IS NULL
+    let sql = "SELECT document, coalesce(ended, withdrawn) IS NULL, untold FROM findings WHERE coalesce(ended, withdrawn) IS NULL
          OR category IN ('weakness', 'vulnerability', 'lifecycle', 'inventory') ORDER BY last_seen DESC, id LIMIT ?1";
     let mut statement = db.prepare(sql)?;
-    let rows = statement.query_map([EARLIER_MAX], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+    let rows =
+        statement.query_map([EARLIER_MAX], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
     let mut earlier = Vec::new();
     for row in rows {
-        let (document, is_open) = row?;
+        let (document, is_open, is_untold) = row?;
         // One that a later version wrote is left as it is.
-        earlier.extend(revive::finding(&document).map(|finding| Earlier { finding, is_open }));
+        earlier.extend(revive::finding(&document).map(|finding| Earlier { finding, is_open, is_untold }));
     }
     Ok(earlier)
 }
@@ -167,7 +175,7 @@ mod tests {
     use crate::store::test::{finding, of_kind};
 
     fn earlier(finding: Finding, is_open: bool) -> Earlier {
-        Earlier { finding, is_open }
+        Earlier { finding, is_open, is_untold: false }
     }
 
     fn told(findings: &[Finding]) -> Vec<(&str, Option<&str>)> {

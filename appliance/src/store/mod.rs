@@ -201,19 +201,27 @@ impl Store {
         self.slate.room()
     }
 
-    /// Takes what is known at `now`: what became of devices, and all findings as they are. Never waits.
-    pub fn take(&mut self, now: Time, devices: Vec<(u32, Picture)>, findings: &[Finding]) {
+    /// Takes what is known at `now`: what became of devices, and all findings as they are; `is_untold` says of which nobody
+    /// has heard yet. Never waits.
+    pub fn take(
+        &mut self,
+        now: Time,
+        devices: Vec<(u32, Picture)>,
+        findings: &[Finding],
+        is_untold: &dyn Fn(&str) -> bool,
+    ) {
         let mut words = Vec::new();
         let turn = now.0.div_euclid(SECOND).unsigned_abs() % TURNS;
         let mut before = std::mem::take(&mut self.told);
         for finding in findings {
-            let (essence, counts) = (essence(finding), counts(finding));
+            let is_untold = is_untold(&finding.id);
+            let (essence, counts) = (essence(finding, is_untold), counts(finding));
             let told = before.remove(&finding.id);
             let is_due = told.is_none_or(|(known, counted)| {
                 known != essence || counted != counts && essence % TURNS == turn
             });
             if is_due {
-                words.push((finding.id.clone(), Word::Is(Box::new(finding.clone()))));
+                words.push((finding.id.clone(), Word::Is(Box::new(finding.clone()), is_untold)));
             }
             let counted = if is_due { counts } else { told.map_or(counts, |(_, counted)| counted) };
             self.told.insert(finding.id.clone(), (essence, counted));
@@ -248,12 +256,12 @@ impl Store {
     }
 }
 
-/// What a finding says.
-fn essence(finding: &Finding) -> u64 {
+/// What a finding says, and whether anybody has heard it.
+fn essence(finding: &Finding, is_untold: bool) -> u64 {
     let Finding { severity, owner, dispatch, cause, ended, devices, supersedes, switch, .. } = finding;
     let mut hasher = DefaultHasher::new();
     (severity, owner, dispatch, cause, ended, devices, supersedes, switch).hash(&mut hasher);
-    finding.revisions.len().hash(&mut hasher);
+    (finding.revisions.len(), is_untold).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -305,17 +305,18 @@ impl<'a, 'b, 'c> Page<'a, 'b, 'c> {
         Ok(())
     }
 
-    pub(super) fn finding(&self, finding: &Finding) -> Result<(), Trouble> {
+    pub(super) fn finding(&self, finding: &Finding, is_untold: bool) -> Result<(), Trouble> {
         let at = |text: &str| time::parse(text).map_or(self.now.0, |at| at.0);
         let document = serde_json::to_string(finding).map_err(|error| Trouble::Refused(error.to_string()))?;
         let count = number_of(finding.count);
         let is_new = self.row("SELECT 1 FROM findings WHERE id = ?1", [&finding.id])?.is_none();
         self.run(
             "INSERT INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, ?11,
-             'new', ?12, 'spanwatch', ?11, NULL, NULL, 0, ?13)
+             'new', ?12, 'spanwatch', ?11, NULL, NULL, 0, ?13, ?14)
              ON CONFLICT DO UPDATE SET severity = excluded.severity, owner = excluded.owner, subject = excluded.subject,
              title = excluded.title, first_seen = excluded.first_seen, last_seen = excluded.last_seen,
-             ended = excluded.ended, withdrawn = NULL, count = excluded.count, document = excluded.document",
+             ended = excluded.ended, withdrawn = NULL, count = excluded.count, document = excluded.document,
+             untold = excluded.untold",
             params![
                 finding.id,
                 finding.kind,
@@ -329,7 +330,8 @@ impl<'a, 'b, 'c> Page<'a, 'b, 'c> {
                 finding.ended.as_deref().map(at),
                 count,
                 self.now.0,
-                document
+                document,
+                is_untold
             ],
         )?;
         for it in &finding.revisions {

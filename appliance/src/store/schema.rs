@@ -81,6 +81,9 @@ CREATE TABLE audit (
     before TEXT, after TEXT, note TEXT
 ) STRICT;
 CREATE INDEX audit_by_finding ON audit(finding);
+", "
+-- Whether nobody was told of it yet: it was suppressed, or its device in maintenance, from the first.
+ALTER TABLE findings ADD COLUMN untold INTEGER NOT NULL DEFAULT 0;
 "];
 
 /// Brings a file to the present version, in one transaction.

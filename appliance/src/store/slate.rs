@@ -25,7 +25,8 @@ pub struct Status {
 /// What is told of one finding.
 #[derive(Debug, Clone)]
 pub(super) enum Word {
-    Is(Box<Finding>),
+    /// And whether nobody has heard of it yet.
+    Is(Box<Finding>, bool),
     Withdrawn,
 }
 
@@ -175,14 +176,18 @@ mod tests {
         let batch = slate.take().unwrap();
         let Some(Picture::Is(device)) = batch.devices.get(&7) else { panic!("{batch:?}") };
         assert_eq!((device.last_seen.0, device.packets, batch.now), (Time(9), 5, Time(2)));
-        slate.tell(Time(3), [(7, Picture::Gone)], [("a".to_owned(), Word::Is(Box::new(finding("a"))))]);
+        slate.tell(
+            Time(3),
+            [(7, Picture::Gone)],
+            [("a".to_owned(), Word::Is(Box::new(finding("a")), false))],
+        );
         slate.close();
         slate.failed(batch, "full", Duration::from_secs(3_600));
         assert_eq!(slate.status().failing.as_deref(), Some("full"));
         assert!(slate.take().is_none(), "it failed in the end");
         let batch = std::mem::take(&mut slate.state().batch);
         assert!(matches!(batch.devices.get(&7), Some(Picture::Gone)));
-        assert!(matches!(batch.findings.get("a"), Some(Word::Is(_))));
+        assert!(matches!(batch.findings.get("a"), Some(Word::Is(..))));
     }
 
     #[test]

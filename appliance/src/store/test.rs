@@ -108,6 +108,11 @@ impl Drop for Folder {
     }
 }
 
+/// Everybody has heard of everything.
+pub(super) fn told_all(_: &str) -> bool {
+    false
+}
+
 fn is(device: Device) -> Picture {
     Picture::Is(Box::new(device))
 }
@@ -134,7 +139,7 @@ fn what_is_told_can_be_read() {
     assert!(matches!(Store::open_reader(&folder.0), Err(Trouble::Missing)));
     let (mut store, held) = folder.open(1);
     assert!(held.findings.is_empty() && held.left.is_none());
-    store.take(at(2), vec![(0, is(device(7)))], &[finding("a")]);
+    store.take(at(2), vec![(0, is(device(7)))], &[finding("a")], &told_all);
     end(store);
     let reader = folder.reader();
     let devices = reader.devices("", 10).unwrap();
@@ -154,7 +159,7 @@ fn what_is_told_can_be_read() {
 fn devices_keep_their_rows_and_the_time_away_is_unknown() {
     let folder = Folder::new();
     let (mut store, _) = folder.open(1);
-    store.take(at(5), vec![(0, is(device(7))), (1, is(device(8)))], &[]);
+    store.take(at(5), vec![(0, is(device(7))), (1, is(device(8)))], &[], &told_all);
     end(store);
     let rows = |reader: &Reader| reader.devices("", 9).unwrap().iter().map(|it| it.row).collect::<Vec<_>>();
     let before = rows(&folder.reader());
@@ -163,7 +168,7 @@ fn devices_keep_their_rows_and_the_time_away_is_unknown() {
     // Another number, the same device.
     let back =
         Device { history: vec![history(103, None, "online")], first_seen: Stamp(at(103)), ..device(8) };
-    store.take(at(104), vec![(0, is(back))], &[]);
+    store.take(at(104), vec![(0, is(back))], &[], &told_all);
     end(store);
     let reader = folder.reader();
     assert_eq!(rows(&reader), before);
@@ -183,11 +188,11 @@ fn devices_keep_their_rows_and_the_time_away_is_unknown() {
 fn what_turns_out_otherwise_is_written_anew_and_what_was_before_stays() {
     let folder = Folder::new();
     let (mut store, _) = folder.open(1);
-    store.take(at(2), vec![(0, is(device(7)))], &[]);
+    store.take(at(2), vec![(0, is(device(7)))], &[], &told_all);
     store.wait(at(2));
     let gone = vec![history(1, Some(9), "online"), history(9, None, "offline")];
     let gone = Device { history: gone, firmware: Some("1".to_owned()), state: "offline", ..device(7) };
-    store.take(at(20), vec![(0, is(gone))], &[]);
+    store.take(at(20), vec![(0, is(gone))], &[], &told_all);
     end(store);
     let reader = folder.reader();
     assert_eq!(
@@ -197,7 +202,7 @@ fn what_turns_out_otherwise_is_written_anew_and_what_was_before_stays() {
     let (mut store, _) = folder.open(30);
     let new =
         Device { history: vec![history(31, None, "online")], firmware: Some("2".to_owned()), ..device(7) };
-    store.take(at(32), vec![(5, is(new))], &[]);
+    store.take(at(32), vec![(5, is(new))], &[], &told_all);
     end(store);
     let row = reader.device("02:00:00:00:00:07").unwrap().unwrap().row;
     let firmware =
@@ -211,10 +216,10 @@ fn who_was_known_by_his_address_becomes_who_has_the_mac() {
     let folder = Folder::new();
     let (mut store, _) = folder.open(1);
     let nameless = Device { id: "192.0.2.7".to_owned(), mac: None, ..device(7) };
-    store.take(at(2), vec![(0, is(nameless))], &[]);
+    store.take(at(2), vec![(0, is(nameless))], &[], &told_all);
     end(store);
     let (mut store, _) = folder.open(3);
-    store.take(at(4), vec![(0, is(device(7)))], &[]);
+    store.take(at(4), vec![(0, is(device(7)))], &[], &told_all);
     let nameless = |last: u8, first| Device {
         id: format!("192.0.2.{last}"),
         mac: None,
@@ -222,10 +227,15 @@ fn who_was_known_by_his_address_becomes_who_has_the_mac() {
         ..device(last)
     };
     // One of this run, and one that an earlier run knew.
-    store.take(at(4), vec![(1, is(nameless(9, 4))), (3, is(nameless(8, 1)))], &[]);
+    store.take(at(4), vec![(1, is(nameless(9, 4))), (3, is(nameless(8, 1)))], &[], &told_all);
     store.wait(at(4));
     let gone = [(1, Picture::Gone), (3, Picture::Gone)];
-    store.take(at(5), [(2, is(device(9))), (4, is(device(8)))].into_iter().chain(gone).collect(), &[]);
+    store.take(
+        at(5),
+        [(2, is(device(9))), (4, is(device(8)))].into_iter().chain(gone).collect(),
+        &[],
+        &told_all,
+    );
     end(store);
     let ids: Vec<_> = folder.reader().devices("", 9).unwrap().into_iter().map(|it| it.id).collect();
     assert_eq!(ids, ["02:00:00:00:00:07", "02:00:00:00:00:08", "02:00:00:00:00:09"]);
@@ -239,7 +249,7 @@ fn a_finding_lives() {
     let (mut store, _) = folder.open(1);
     let weakness = of_kind("a1", "telnet-open", "weakness");
     let seen = |second| Finding { last_seen: rfc3339(at(second)), count: 2, ..weakness.clone() };
-    store.take(at(2), vec![], &[weakness.clone(), finding("b1")]);
+    store.take(at(2), vec![], &[weakness.clone(), finding("b1")], &told_all);
     end(store);
     let by = |second| ("jo", at(second));
     let status = || {
@@ -256,7 +266,7 @@ fn a_finding_lives() {
     // It is seen again, and the outage ends.
     let (mut store, _) = folder.open(1_795_400_010);
     let ended = Finding { ended: Some(rfc3339(at(9))), ..finding("b1") };
-    store.take(at(1_795_400_011), vec![], &[seen(1_795_400_011), ended]);
+    store.take(at(1_795_400_011), vec![], &[seen(1_795_400_011), ended], &told_all);
     end(store);
     assert_eq!(status(), ["a1 new 1", "b1 resolved 0"]);
     let audit = folder.reader().audit(Some("a1"), 9).unwrap().into_iter();
@@ -279,18 +289,18 @@ fn a_finding_lives() {
 fn what_is_suppressed_is_so_of_its_like_until_it_expires() {
     let folder = Folder::new();
     let (mut store, _) = folder.open(1);
-    store.take(at(2), vec![], &[finding("a")]);
+    store.take(at(2), vec![], &[finding("a")], &told_all);
     end(store);
     let (mut store, held) = folder.open(4);
     assert_eq!(store.rules(), Rules::default());
     act(&folder.0, "a", &Act::Suppress { until: at(500) }, ("jo", at(3)), Some("works on the roof")).unwrap();
-    store.take(at(4), vec![], &[finding("a")]);
+    store.take(at(4), vec![], &[finding("a")], &told_all);
     store.wait(at(4));
     let rules = store.rules();
     assert!(rules.is_quiet(&finding("a"), at(5)) && !rules.is_quiet(&finding("a"), at(500)));
     assert!(rules.is_quiet(&finding("b"), at(5)) && !rules.is_quiet(&of_kind("b", "boot-loop", ""), at(5)));
     assert_eq!(held.findings.len(), 1);
-    store.take(at(5), vec![], &[finding("a"), finding("b")]);
+    store.take(at(5), vec![], &[finding("a"), finding("b")], &told_all);
     end(store);
     let all = |reader: &Reader| {
         let all = reader.findings(true).unwrap().into_iter();
@@ -298,7 +308,7 @@ fn what_is_suppressed_is_so_of_its_like_until_it_expires() {
     };
     assert_eq!(all(&folder.reader()), vec![("suppressed".to_owned(), "works on the roof".to_owned()); 2]);
     let (mut store, _) = folder.open(501);
-    store.take(at(600), vec![], &[finding("a"), finding("b")]);
+    store.take(at(600), vec![], &[finding("a"), finding("b")], &told_all);
     end(store);
     assert_eq!(all(&folder.reader()), vec![("new".to_owned(), String::new()); 2]);
     assert_eq!(folder.reader().audit(Some("b"), 1).unwrap()[0].what, "expired");
@@ -308,9 +318,9 @@ fn what_is_suppressed_is_so_of_its_like_until_it_expires() {
 fn a_withdrawn_finding_is_kept_and_not_open() {
     let folder = Folder::new();
     let (mut store, _) = folder.open(1);
-    store.take(at(2), vec![], &[finding("a")]);
+    store.take(at(2), vec![], &[finding("a")], &told_all);
     store.wait(at(2));
-    store.take(at(3), vec![], &[]);
+    store.take(at(3), vec![], &[], &told_all);
     end(store);
     let reader = folder.reader();
     assert!(reader.findings(false).unwrap().is_empty());
@@ -336,7 +346,7 @@ fn a_damaged_file_is_put_aside() {
     fs::create_dir_all(&folder.0).unwrap();
     fs::write(file(&folder.0), vec![7; 100_000]).unwrap();
     let (mut store, _) = folder.open(9);
-    store.take(at(10), vec![(0, is(device(7)))], &[]);
+    store.take(at(10), vec![(0, is(device(7)))], &[], &told_all);
     end(store);
     assert_eq!(folder.reader().devices("", 9).unwrap().len(), 1);
     assert_eq!(fs::read(folder.0.join("spanwatch.db.damaged-9")).unwrap().len(), 100_000);
@@ -354,17 +364,30 @@ fn what_is_too_old_goes_and_what_is_open_stays() {
         at(10),
         vec![(0, is(Device { history: past, ..device(7) })), (1, is(device(8)))],
         &[ended, open],
+        &told_all,
     );
     end(store);
     let (mut store, _) = folder.with(limits, 86_400 * 4);
     let now = at(86_400 * 4 + 1);
     let back =
         Device { history: vec![history(86_400 * 4, None, "online")], last_seen: Stamp(now), ..device(7) };
-    store.take(now, vec![(0, is(back))], &[finding("open")]);
+    store.take(now, vec![(0, is(back))], &[finding("open")], &told_all);
     end(store);
     let reader = folder.reader();
     let findings: Vec<_> = reader.findings(true).unwrap().into_iter().map(|it| it.id).collect();
     assert_eq!(findings, ["open"]);
     assert_eq!(states(&reader, "02:00:00:00:00:07").len(), 2, "when nobody watched, and since");
     assert!(reader.device("02:00:00:00:00:08").unwrap().is_none());
+}
+
+#[test]
+fn what_nobody_was_told_of_is_known_to_be_so_after_a_restart() {
+    let folder = Folder::new();
+    let (mut store, _) = folder.open(1);
+    store.take(at(2), vec![], &[finding("a"), finding("b")], &|id| id == "a");
+    store.wait(at(2));
+    store.take(at(3), vec![], &[finding("a"), finding("b")], &|id| id == "b");
+    end(store);
+    let life = life::Life::new(folder.open(4).1.findings);
+    assert_eq!(life.untold().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["b"]);
 }

@@ -182,7 +182,7 @@ impl Writer {
             }
             for (id, word) in &batch.findings {
                 match word {
-                    Word::Is(finding) => page.finding(finding)?,
+                    Word::Is(finding, is_untold) => page.finding(finding, *is_untold)?,
                     Word::Withdrawn => page.withdrawn(id)?,
                 }
             }
