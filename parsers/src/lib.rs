@@ -47,6 +47,7 @@ pub const ALL: &[&Parser] = &[
     &protocols::lldp::LLDP,
     &protocols::cdp::CDP,
     &protocols::stp::STP,
+    &protocols::lacp::LACP,
     &protocols::eapol::EAPOL,
     &protocols::snmp::SNMP,
     &protocols::ntp::NTP,

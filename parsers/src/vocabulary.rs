@@ -5,6 +5,7 @@
 //! owned, small, its texts capped, and it never carries a secret.
 
 mod address;
+mod bond;
 mod bridge;
 mod conversation;
 mod fact;
@@ -18,6 +19,7 @@ mod tls;
 mod traffic;
 
 pub use address::{LinkType, Mac};
+pub use bond::{Bond, BondSide, BondState};
 pub use bridge::{Bridge, BridgeId, Instance, PortFlags, TreeRegion};
 pub use conversation::{
     Exchange, KeyExchange, KnownPassword, Login, Outcome, TimeStep, TimeTold, Timekeeping,

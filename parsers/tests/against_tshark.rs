@@ -32,6 +32,11 @@ fn spanning_tree_is_read_as_tshark_reads_it() {
 }
 
 #[test]
+fn link_aggregation_is_read_as_tshark_reads_it() {
+    tshark::compare("lacp", tshark::lacp::COLUMNS, tshark::lacp::said);
+}
+
+#[test]
 fn igmp_is_read_as_tshark_reads_it() {
     tshark::compare("igmp", tshark::igmp::COLUMNS, tshark::igmp::said);
 }

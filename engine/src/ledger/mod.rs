@@ -321,6 +321,7 @@ impl Ledger {
             | Fact::Duplex { .. }
             | Fact::LinkSpeed { .. }
             | Fact::Admission(_)
+            | Fact::Bond(_)
             | Fact::Membership { .. }
             | Fact::MembershipQuery(_)
             | Fact::Refused { .. }

@@ -15,6 +15,7 @@ pub mod hanwha;
 pub mod hid;
 pub mod http;
 pub mod igmp;
+pub mod lacp;
 pub mod lldp;
 pub mod mld;
 pub mod mqtt;

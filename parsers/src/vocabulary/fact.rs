@@ -68,6 +68,8 @@ pub enum Fact {
     Bridge(Box<Bridge>),
     /// The subject is a bridge and says that its tree (of `vlan`, where each has its own) changed.
     TopologyChange { vlan: Option<u16> },
+    /// The subject tells how one of several cables stands that are used as one.
+    Bond(Box<Bond>),
     /// One request to the subject, which is the server, and what came of it.
     Exchange(Box<Exchange>),
     /// Somebody logged in, or tried to, at the subject, which is the server.

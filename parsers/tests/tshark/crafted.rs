@@ -40,6 +40,7 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.push(pvst(&[STP[0], b"\0", ORIGINATING_VLAN].concat()));
     frames.push(pvst(&[STP[1], ORIGINATING_VLAN].concat()));
     frames.push(stp(&mstp()));
+    frames.push(lacp());
     frames.extend(NTP.iter().map(|message| udp(123, message)));
     frames.extend(EAPOL.iter().map(|bytes| eapol(bytes)));
     frames.extend([53, 5353, 5355].map(|port| udp(port, DNS)));
@@ -331,6 +332,17 @@ fn mstp() -> Vec<u8> {
     bytes.extend(b"\x7c\x60\x01\x02\0\0\0\0\x01\0\0\0\0\x80\x70\x14");
     bytes.extend(b"\x38\x80\x02\x02\0\0\0\0\x09\0\x01\x86\xa0\x10\x80\x13");
     bytes
+}
+
+/// Of version 2, with an end that fell out of use and a collector that takes its time.
+fn lacp() -> Vec<u8> {
+    let mut frame = b"\x01\x80\xc2\0\0\x02\x02\0\0\0\0\x09\x88\x09\x01\x02\
+        \x01\x14\x80\0\x02\0\0\0\0\x01\0\x0d\x80\0\0\x16\xc7\0\0\0\
+        \x02\x14\x7f\xff\x02\0\0\0\0\x09\0\x07\0\x80\0\x19\x3f\0\0\0\
+        \x03\x10\x12\x34"
+        .to_vec();
+    frame.resize(124, 0);
+    frame
 }
 
 /// A frame of LLC, padded.

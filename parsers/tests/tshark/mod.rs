@@ -8,6 +8,7 @@ pub mod dhcpv6;
 pub mod dns;
 pub mod eapol;
 pub mod igmp;
+pub mod lacp;
 pub mod lldp;
 pub mod mld;
 pub mod nd;
@@ -69,12 +70,12 @@ pub type Column = (&'static [&'static str], As);
 pub type Said = Vec<(&'static str, String)>;
 
 /// What tshark reads, and the layers in which it shows that.
-const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || snmp || eapol || ntp \
+const FILTER: &str = "arp || dhcp || lldp || (icmpv6.type >= 130 && icmpv6.type <= 137) || icmpv6.type == 143 || stp || cdp || lacp || snmp || eapol || ntp \
     || igmp.type in {0x11, 0x12, 0x16, 0x17, 0x22} \
     || dns || (udp && (mdns || llmnr || ssdp || nbns || dhcpv6))";
 const LAYERS: &[&str] = &[
-    "arp", "dhcp", "lldp", "icmpv6", "stp", "cdp", "igmp", "snmp", "ntp", "eapol", "eap", "dns", "mdns",
-    "llmnr", "ssdp", "nbns", "dhcpv6",
+    "arp", "dhcp", "lldp", "icmpv6", "stp", "lacp", "cdp", "igmp", "snmp", "ntp", "eapol", "eap", "dns",
+    "mdns", "llmnr", "ssdp", "nbns", "dhcpv6",
 ];
 /// Captures with these topics have messages of ours.
 const TOPICS: &[&str] = &[
@@ -83,6 +84,7 @@ const TOPICS: &[&str] = &[
     "lldp",
     "icmpv6",
     "stp",
+    "lacp",
     "cdp",
     "igmp",
     "mld",
