@@ -211,6 +211,25 @@ pub fn redundancy_lost(is_real: bool) -> Vec<Frame> {
     wire.frames()
 }
 
+/// One of two cables that are used as one no longer hears the other end; nearby it flaps while the bond is in use, and
+/// another bond loses both.
+pub fn bond_lost(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(150);
+    let until = if is_real { 150 } else { 86 };
+    for n in 0..150 {
+        let state = if (80..until).contains(&n) { 0x85 } else { 0x3d };
+        wire.at(n * SECOND, wire::lacp(wire::bridge(1), wire::bridge(9), 1, 0x3d));
+        wire.at(n * SECOND + MS, wire::lacp(wire::bridge(1), wire::bridge(9), 2, state));
+        if !is_real {
+            let state = if n < 100 { 0x3d } else { 0xc5 };
+            for port in [3, 4] {
+                wire.at(n * SECOND + 2 * MS, wire::lacp(wire::bridge(1), wire::bridge(8), port, state));
+            }
+        }
+    }
+    wire.frames()
+}
+
 /// A switch refuses a device again and again; nearby it lets it in at the second try, and lets another in unasked.
 pub fn admission_refused(is_real: bool) -> Vec<Frame> {
     let mut wire = Wire::of(150);

@@ -237,6 +237,18 @@ pub fn bpdu_with(root: [u8; 8], sender: [u8; 8], flags: u8) -> Vec<u8> {
     ethernet([0x01, 0x80, 0xc2, 0, 0, 0], from, bytes.len() as u16, &bytes)
 }
 
+/// An LACPDU (IEEE 802.1AX-2020, 6.4.2.3) of a bridge's port, bound to the same of another, in this state.
+pub fn lacp(actor: [u8; 8], partner: [u8; 8], port: u8, state: u8) -> Vec<u8> {
+    let side = |kind: u8, system: [u8; 8], state: u8| {
+        [&[kind, 20][..], &system, &[0, 13, 0x80, 0, 0, port, state, 0, 0, 0]].concat()
+    };
+    let collector = [3, 16, 0, 0];
+    let mut bytes = [&[1, 1][..], &side(1, actor, state), &side(2, partner, 0x3f), &collector].concat();
+    bytes.resize(110, 0);
+    let from = [actor[2], actor[3], actor[4], actor[5], actor[6], port];
+    ethernet([0x01, 0x80, 0xc2, 0, 0, 2], from, SLOW, &bytes)
+}
+
 /// `frame` with a tag of `kind` and `vlan` before its EtherType.
 pub fn tagged(frame: &[u8], kind: u16, vlan: u16) -> Vec<u8> {
     let tag = [kind, vlan].map(u16::to_be_bytes).concat();
@@ -278,6 +290,7 @@ pub const ARP: u16 = 0x0806;
 pub const IPV6: u16 = 0x86dd;
 pub const LLDP: u16 = 0x88cc;
 pub const EAPOL: u16 = 0x888e;
+pub const SLOW: u16 = 0x8809;
 pub const TAG: u16 = 0x8100;
 pub const SERVICE_TAG: u16 = 0x88a8;
 

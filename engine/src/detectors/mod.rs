@@ -4,6 +4,7 @@ pub mod address_conflict;
 pub mod admission_refused;
 #[cfg(test)]
 pub(crate) mod bench;
+mod bonds;
 pub mod boot_loop;
 pub mod broadcast_storm;
 pub mod certificate_expired;
