@@ -22,7 +22,7 @@ pub use address::{LinkType, Mac};
 pub use bond::{Bond, BondSide, BondState};
 pub use bridge::{Bridge, BridgeId, Instance, PortFlags, TreeRegion};
 pub use conversation::{
-    Exchange, KeyExchange, KnownPassword, Login, Outcome, TimeStep, TimeTold, Timekeeping,
+    Command, Exchange, KeyExchange, KnownPassword, Login, Order, Outcome, TimeStep, TimeTold, Timekeeping,
 };
 pub use fact::{About, BindingBy, Fact};
 pub use key::{Concluded, Key, Label};

@@ -332,6 +332,7 @@ impl Ledger {
             | Fact::ClearSecret { .. }
             | Fact::Anonymous { .. }
             | Fact::KeyExchange(_)
+            | Fact::Command(_)
             | Fact::Version { .. }
             | Fact::KnownPassword(_)
             | Fact::Notice(_) => {}

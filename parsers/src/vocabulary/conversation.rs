@@ -37,6 +37,34 @@ pub struct KnownPassword {
     pub is_token: bool,
 }
 
+/// What somebody ordered a device to do, and it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// What it comes to.
+    pub order: Order,
+    /// As it was ordered: `PUT /ISAPI/System/factoryReset`, `ONVIF SetUser`; no value is part of it.
+    pub what: Text,
+    /// As whom, where a login came with it.
+    pub account: Option<Text>,
+}
+
+/// What an order comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Order {
+    /// Settings are changed.
+    Configure,
+    /// An account is made, changed or taken away.
+    Account,
+    /// Firmware is loaded.
+    Firmware,
+    /// Everything is set back to what it was in the factory.
+    Reset,
+    /// The camera turns or zooms.
+    Move,
+    /// A door, or another output, is switched.
+    Door,
+}
+
 /// How one side of SSH agrees on keys, as it says itself (RFC 4253, 7.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyExchange {

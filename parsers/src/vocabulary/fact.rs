@@ -72,6 +72,8 @@ pub enum Fact {
     Bond(Box<Bond>),
     /// One request to the subject, which is the server, and what came of it.
     Exchange(Box<Exchange>),
+    /// The subject was ordered to do something, and did it.
+    Command(Box<Command>),
     /// Somebody logged in, or tried to, at the subject, which is the server.
     Login(Box<Login>),
     /// The subject was asked for what is not for everybody by one who had shown no login in that connection: what it gave

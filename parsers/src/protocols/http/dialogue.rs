@@ -8,6 +8,7 @@
 //! | Service | server | it first answers; `onvif` and `rtsp` where that is inside |
 //! | Attribute | who says it | new in this connection |
 //! | Exchange | server | a request is answered, or never was when the flow ends |
+//! | Command | server | what was ordered was answered with 2xx, and by no fault |
 //! | Login | server | a request with `Authorization` or a UsernameToken is answered |
 //! | Anonymous | server | it gives pictures, video or ONVIF's answers, or refuses, before any login in this connection |
 //! | TimeOfDay | server | it tells its clock (ONVIF GetSystemDateAndTime); it dates an answer, a minute after the last one at least |
@@ -27,13 +28,13 @@ use std::collections::VecDeque;
 
 use super::body::{Content, Kind};
 use super::head::{Head, Start};
-use super::{channels, date, maker, page};
+use super::{channels, date, maker, order, page};
 use crate::Proof;
 use crate::protocols::onvif;
 use crate::protocols::rtsp::{Challenge, Credentials, credentials, url};
 use crate::protocols::upnp;
 use crate::time::{Span, Time};
-use crate::vocabulary::{About, Exchange, Fact, Key, Notice, Outcome, Sink, Text, TimeTold};
+use crate::vocabulary::{About, Command, Exchange, Fact, Key, Notice, Outcome, Sink, Text, TimeTold};
 use crate::xml;
 
 /// One connection's.
@@ -137,6 +138,9 @@ impl Dialogue {
                 Exchange { method: asked.method.clone(), target: asked.shown(), status: Some(status) };
             sink.fact(About::Sender, Fact::Exchange(Box::new(exchange)));
             self.judge_login(asked, status, is_stale, sink);
+            if is_own && is_success(status) {
+                asked.told_order(sink);
+            }
             if is_own && is_success(status) && !is_page(&kind) {
                 self.say(About::Sender, Key::HttpPath, asked.path().as_deref(), sink);
             }
@@ -247,6 +251,13 @@ impl Dialogue {
             let given = Text::from(format!("ONVIF {}", asked.operation).as_str());
             sink.fact(about, Fact::Anonymous { given: Some(given).filter(|_| !answer.is_refused) });
         }
+        let is_done = !answer.is_refused && is_success(status);
+        if let Some(order) = order::of_operation(asked.operation.as_str()).filter(|_| is_done) {
+            let what = Text::from(format!("ONVIF {}", asked.operation).as_str());
+            let account = asked.credentials.as_ref().and_then(|it| it.account.clone());
+            let account = account.or_else(|| self.accepted.as_ref().and_then(|it| it.account.clone()));
+            sink.fact(about, Fact::Command(Box::new(Command { order, what, account })));
+        }
         let outcome = match (answer.is_refused || status == 401, is_success(status)) {
             (true, _) => Outcome::Rejected,
             (false, true) if asked.needs_login() => Outcome::Accepted,
@@ -332,6 +343,15 @@ impl Asked {
         let path = self.target.split(|byte| *byte == b'?').next().unwrap_or_default();
         let is_isapi = path.starts_with(b"/ISAPI/Streaming/") && path.ends_with(b"/picture");
         is_isapi || SNAPSHOTS.contains(&path)
+    }
+
+    /// Says what was ordered by a request that succeeded.
+    fn told_order(&self, sink: &mut Sink) {
+        let Some(order) = order::of_request(self.method.as_str(), &self.target) else { return };
+        let path = self.path().unwrap_or_default();
+        let what = Text::new(&[self.method.as_str().as_bytes(), b" ", &path].concat());
+        let account = self.credentials.as_ref().and_then(|it| it.account.clone());
+        sink.fact(About::Sender, Fact::Command(Box::new(Command { order, what, account })));
     }
 
     /// Whether a whole URL is asked for, as of a proxy.

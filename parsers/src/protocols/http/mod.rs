@@ -28,6 +28,7 @@ mod date;
 mod dialogue;
 pub mod head;
 mod maker;
+mod order;
 mod page;
 mod tunnel;
 
