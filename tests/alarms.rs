@@ -6,6 +6,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use support::acts;
 use support::capture::{Frame, Pcap, SECOND};
 use support::faults;
 use support::run::{Scratch, replay, spanwatch};
@@ -23,6 +24,7 @@ type Resemble = fn(bool) -> Vec<Frame>;
 /// A capture that raises a kind, by the kind's name.
 const RINGING: &[(&str, Make)] = &[
     ("snmp-default-community", |_| written(&weak::snmp_default_community(true))),
+    ("cleartext-management", |_| written(&acts::configuration_changed(true))),
     ("device-offline", |site| written(&site.frames)),
     ("devices-offline-together", |site| written(&site.frames)),
     ("recorder-offline", |_| {
@@ -162,6 +164,22 @@ const WEAK: &[(&str, Resemble)] = &[
     ("no-authentication", weak::anonymous_broker),
 ];
 
+/// What is done to devices: as above.
+const ACTS: &[(&str, Resemble)] = &[
+    ("brute-force", acts::brute_force),
+    ("port-scan", acts::port_scan),
+    ("internet-exposed", acts::internet_exposed),
+    ("internet-egress", acts::internet_egress),
+    ("new-device", acts::new_device),
+    ("ptz-command", acts::ptz_command),
+    ("door-command", acts::door_command),
+    ("configuration-changed", acts::configuration_changed),
+    ("account-changed", acts::account_changed),
+];
+
+/// What is ordered in clear is told beside what was ordered.
+const BESIDE: &[&str] = &["cleartext-management"];
+
 /// What resembles a kind and is told as what it is: the kind, what is said instead, and the capture.
 const RESEMBLING: &[(&str, &str, Make)] = &[
     ("snmp-default-community", "snmp-v1v2c", |_| written(&weak::snmp_default_community(false))),
@@ -265,6 +283,25 @@ fn a_weakness_raises_its_own_kind_alone_and_a_near_miss_of_it_nothing() {
 }
 
 #[test]
+fn what_is_done_to_devices_is_told_alone_and_a_near_miss_of_it_nothing() {
+    let scratch = Scratch::new("acts");
+    for (kind, frames) in ACTS {
+        for is_real in [true, false] {
+            let report = replay(&scratch.file(&format!("{kind}-{is_real}.pcap"), &written(&frames(is_real))));
+            let kinds: Vec<&str> = list(&report, "findings")
+                .filter_map(|finding| finding["kind"].as_str())
+                .filter(|kind| !BESIDE.contains(kind))
+                .collect();
+            let due: &[&str] = if is_real { &[kind] } else { &[] };
+            assert_eq!(kinds, due, "{kind} {is_real}: {report:#}");
+            if is_real {
+                assert_eq!(report["findings"][0]["devices"].as_array().map(Vec::is_empty), Some(false));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_plain_login_of_any_protocol_is_told_and_a_refused_one_not() {
     let scratch = Scratch::new("plain");
     for is_real in [true, false] {
@@ -287,6 +324,7 @@ fn no_secret_is_in_any_output() {
         ("community", weak::snmp_v1v2c),
         ("default", weak::default_password),
         ("weak", weak::weak_password),
+        ("account", acts::account_changed),
     ];
     let made = made.map(|(name, of)| scratch.file(&format!("{name}.pcap"), &written(&of(true))));
     let plain = weak::plain_logins(true).into_iter().chain(weak::plain_logins(false)).enumerate();
@@ -367,7 +405,7 @@ fn every_kind_rings() {
     let kinds = spanwatch(["kinds"]);
     let kinds: BTreeSet<&str> = kinds.text().lines().filter_map(|line| line.split(' ').next()).collect();
     let mut ringing: BTreeMap<&str, Vec<u8>> =
-        WEAK.iter().map(|(kind, of)| (*kind, written(&of(true)))).collect();
+        WEAK.iter().chain(ACTS).map(|(kind, of)| (*kind, written(&of(true)))).collect();
     ringing.extend(RINGING.iter().map(|(kind, of)| (*kind, of(&site))));
     assert_eq!(kinds, ringing.keys().copied().collect(), "each kind needs a capture that raises it");
     for (kind, capture) in ringing {

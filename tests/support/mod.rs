@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod acts;
 pub mod capture;
 pub mod cases;
 pub mod faults;

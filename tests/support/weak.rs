@@ -391,12 +391,12 @@ fn der(tag: u8, value: &[u8]) -> Vec<u8> {
     [&[tag][..], &length, value].concat()
 }
 
-fn answer(status: &str) -> String {
+pub(super) fn answer(status: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok")
 }
 
 /// What a client and a server say by turns.
-fn conversation(turns: &[&str]) -> Vec<Frame> {
+pub(super) fn conversation(turns: &[&str]) -> Vec<Frame> {
     let mut wire = Wire::of(30);
     let blocks: Vec<Vec<u8>> = turns.iter().map(|turn| turn.as_bytes().to_vec()).collect();
     dialogue(&mut wire, 5, End { port: 80, ..host(7) }, &blocks);
@@ -404,7 +404,7 @@ fn conversation(turns: &[&str]) -> Vec<Frame> {
 }
 
 /// A connection of host 20 to a server: what both say by turns, the client first; who has nothing to say is passed over.
-fn dialogue(wire: &mut Wire, second: i64, server: End, blocks: &[Vec<u8>]) {
+pub(super) fn dialogue(wire: &mut Wire, second: i64, server: End, blocks: &[Vec<u8>]) {
     const SYN: u8 = 2;
     const ACK: u8 = 16;
     let client = End { port: 40_000 + second as u16, ..host(20) };
@@ -448,7 +448,7 @@ fn agent(community: &[u8], port: u16) -> Vec<Frame> {
 }
 
 /// The frames, on 2026-01-01.
-fn dated(wire: Wire) -> Vec<Frame> {
+pub(super) fn dated(wire: Wire) -> Vec<Frame> {
     let mut frames = wire.frames();
     for frame in &mut frames {
         frame.at += NEW_YEAR_S * SECOND;

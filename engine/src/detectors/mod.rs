@@ -1,5 +1,6 @@
 //! What Spanwatch can find: one file per kind, its documentation its help page.
 
+pub mod account_changed;
 pub mod address_conflict;
 pub mod admission_refused;
 #[cfg(test)]
@@ -7,6 +8,7 @@ pub(crate) mod bench;
 mod bonds;
 pub mod boot_loop;
 pub mod broadcast_storm;
+pub mod brute_force;
 pub mod certificate_expired;
 pub mod certificate_expiring;
 pub mod certificate_long_lived;
@@ -18,7 +20,9 @@ pub mod certificate_weak_signature;
 pub mod certificate_wrong_name;
 mod certificates;
 pub mod cleartext_login;
+pub mod cleartext_management;
 pub mod clock_wrong;
+pub mod configuration_changed;
 pub mod default_password;
 pub mod device_flapping;
 pub mod device_offline;
@@ -27,9 +31,12 @@ pub mod devices_offline_together;
 pub mod dhcp_exhausted;
 pub mod dhcp_failed;
 mod dhcp_servers;
+pub mod door_command;
 mod ends;
 pub mod ftp_open;
 pub mod input_damaged;
+pub mod internet_egress;
+pub mod internet_exposed;
 mod leasing;
 pub mod legacy_ssh;
 pub mod limit_reached;
@@ -44,6 +51,7 @@ pub mod mirror_one_way;
 pub mod mirror_partial;
 pub mod mirror_truncated;
 pub mod neighbor_changed;
+pub mod new_device;
 pub mod no_authentication;
 pub mod no_forward_secrecy;
 pub mod not_activated;
@@ -53,7 +61,9 @@ pub mod path_congestion;
 mod paths;
 pub mod plaintext_token;
 pub mod port_flapping;
+pub mod port_scan;
 pub mod power_fault;
+pub mod ptz_command;
 pub mod querier_missing;
 pub mod recorder_offline;
 pub mod recorder_storage_fault;
@@ -338,6 +348,7 @@ pub const ALL: &[&Kind] = &[
     &no_authentication::KIND,
     &cleartext_login::KIND,
     &plaintext_token::KIND,
+    &cleartext_management::KIND,
     &weak_authentication::KIND,
     &no_forward_secrecy::KIND,
     &weak_tls_version::KIND,
@@ -357,6 +368,15 @@ pub const ALL: &[&Kind] = &[
     &snmp_v1v2c::KIND,
     &legacy_ssh::KIND,
     &snmp_default_community::KIND,
+    &internet_exposed::KIND,
+    &internet_egress::KIND,
+    &brute_force::KIND,
+    &port_scan::KIND,
+    &new_device::KIND,
+    &configuration_changed::KIND,
+    &account_changed::KIND,
+    &door_command::KIND,
+    &ptz_command::KIND,
     &clock_wrong::KIND,
     &mirror_lost::KIND,
     &mirror_partial::KIND,

@@ -197,7 +197,11 @@ impl Watch {
         }
         let more = if what.len() > SHOWN { " and more" } else { "" };
         what.truncate(SHOWN);
-        let owner = owner(group.iter().map(|(number, _)| *number), known);
+        let owner = match self.rule.kind.category {
+            "behavior" if OF_DEVICES.contains(&self.rule.kind.id) => Owner::PhysicalSecurity,
+            "behavior" => Owner::It,
+            _ => owner(group.iter().map(|(number, _)| *number), known),
+        };
         let turn = match owner {
             Owner::It => "It is IT's turn",
             _ => "It is the camera team's turn",
@@ -316,6 +320,8 @@ pub fn owner(mut devices: impl Iterator<Item = Number>, known: &Known<'_>) -> Ow
 /// For [`Rule::applies`]: whoever it is.
 pub const ALWAYS: fn(&[u16], &Device) -> bool = |_, _| true;
 
+/// What was done to devices is told to those who look after them; other behavior is IT's (contract).
+const OF_DEVICES: &[&str] = &["configuration-changed", "account-changed", "ptz-command", "door-command"];
 /// Devices watched for one kind.
 const DEVICES_MAX: usize = 65_536;
 /// Forms kept of one device's weakness.

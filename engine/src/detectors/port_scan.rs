@@ -1,0 +1,376 @@
+//! `port-scan`: somebody looks for open doors.
+//!
+//! ## What it says
+//! One client tried in vain to reach [`HOSTS`] addresses on one port within a minute (*horizontal*), [`PORTS`] ports of one address within a minute (*vertical*), or
+//! [`SLOW`] of both within an hour (*slow*), over TCP. In vain is what was refused, or not answered for three seconds. One finding for a client.
+//!
+//! ## Why it matters
+//! Who has taken a machine looks for the next one this way; worms that seek cameras do nothing else.
+//!
+//! ## Where it is wrong
+//! A program that inventories a network on purpose scans too. A port that the device was seen to serve is not counted, so that a recorder whose cameras are down is none;
+//! nor is anything of a client that was never seen to get an answer, for there the mirror may show one side only.
+//!
+//! ## State
+//! [`CLIENTS_MAX`] clients, of each [`TRIES_MAX`] tries of the last hour, the oldest forgotten first.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+
+use spanwatch_parsers::{Fact, Span, Time};
+
+use super::{Detector, Known};
+use crate::finding::{Evidence, Finding, Kind, Owner, Severity};
+use crate::observation::{Cite, Observation};
+use crate::report::time::clock_time;
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    id: "port-scan",
+    category: "behavior",
+    severity: Severity::High,
+    source: include_str!("port_scan.rs"),
+    start: Some(|| Box::<Scanning>::default()),
+};
+
+/// Addresses on one port within [`MINUTE`] that do not answer there; a recorder whose list is old has a few.
+const HOSTS: usize = 20;
+/// Ports of one address within [`MINUTE`]; a program that looks for a device's services tries a handful.
+const PORTS: usize = 15;
+/// Pairs of both within [`HOUR`].
+const SLOW: usize = 60;
+const MINUTE: Span = Span::seconds(60);
+const HOUR: Span = Span::seconds(3_600);
+/// A host that is there answers sooner (RFC 6298, 2.1: the first SYN is sent again after one second).
+const ANSWERS: Span = Span::seconds(3);
+
+/// Who tries to reach whom.
+#[derive(Debug, Default)]
+pub struct Scanning {
+    clients: BTreeMap<IpAddr, Client>,
+    refused: u64,
+}
+
+#[derive(Debug, Default)]
+struct Client {
+    /// Tries that were not answered, or refused, oldest first; of each address and port the first.
+    tries: VecDeque<Try>,
+    /// Whether anybody was ever seen to answer it.
+    is_answered: bool,
+    scan: Option<Scan>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Try {
+    at: Time,
+    cite: Cite,
+    target: IpAddr,
+    port: u16,
+    is_refused: bool,
+}
+
+#[derive(Debug)]
+struct Scan {
+    forms: BTreeSet<&'static str>,
+    first: Time,
+    detected: Time,
+    last: Time,
+    targets: BTreeSet<IpAddr>,
+    ports: BTreeSet<u16>,
+    count: u64,
+    evidence: Vec<(Time, Cite, String)>,
+}
+
+impl Client {
+    fn forget(&mut self, now: Time) {
+        while self.tries.front().is_some_and(|it| now - it.at > HOUR) || self.tries.len() > TRIES_MAX {
+            self.tries.pop_front();
+        }
+    }
+
+    /// Which form of scan the last tries make, as of `now`.
+    fn judge(&self, now: Time) -> Option<&'static str> {
+        if !self.is_answered {
+            return None;
+        }
+        let in_vain = self.tries.iter().filter(|it| it.is_refused || now - it.at >= ANSWERS);
+        let near = in_vain.clone().filter(|it| now - it.at <= MINUTE);
+        let (mut hosts, mut ports): (BTreeMap<u16, usize>, BTreeMap<IpAddr, usize>) = Default::default();
+        for it in near {
+            *hosts.entry(it.port).or_default() += 1;
+            *ports.entry(it.target).or_default() += 1;
+        }
+        if hosts.values().any(|count| *count >= HOSTS) {
+            return Some("horizontal");
+        }
+        if ports.values().any(|count| *count >= PORTS) {
+            return Some("vertical");
+        }
+        (in_vain.count() >= SLOW).then_some("slow")
+    }
+
+    fn scan(&mut self, now: Time) {
+        if let Some(scan) = &mut self.scan {
+            // What goes on is counted; what was told once is a scan of this form too.
+            let fresh: Vec<Try> = self.tries.iter().filter(|it| it.at > scan.last).copied().collect();
+            fresh.iter().for_each(|it| scan.add(it));
+        }
+        let Some(form) = self.judge(now) else { return };
+        match &mut self.scan {
+            Some(scan) => {
+                scan.forms.insert(form);
+            }
+            None => {
+                let mut scan = Scan {
+                    forms: BTreeSet::from([form]),
+                    first: self.tries.front().map_or(now, |it| it.at),
+                    detected: now,
+                    last: Time::MIN,
+                    targets: BTreeSet::new(),
+                    ports: BTreeSet::new(),
+                    count: 0,
+                    evidence: Vec::new(),
+                };
+                self.tries.iter().for_each(|it| scan.add(it));
+                self.scan = Some(scan);
+            }
+        }
+    }
+}
+
+impl Scan {
+    fn add(&mut self, it: &Try) {
+        self.last = self.last.max(it.at);
+        self.count = self.count.saturating_add(1);
+        if self.targets.len() < NAMED_MAX {
+            self.targets.insert(it.target);
+        }
+        if self.ports.len() < NAMED_MAX {
+            self.ports.insert(it.port);
+        }
+        if self.evidence.len() < SHOWN {
+            let end = if it.is_refused { "refused" } else { "not answered" };
+            self.evidence.push((
+                it.at,
+                it.cite,
+                format!("TCP port {} of {} is tried: {end}", it.port, it.target),
+            ));
+        }
+    }
+
+    fn finding(&self, client: IpAddr, known: &Known<'_>) -> Finding {
+        let (number, called) = known.holder(client, None);
+        let ports: Vec<String> = self.ports.iter().take(SHOWN).map(ToString::to_string).collect();
+        let forms: Vec<&str> = self.forms.iter().copied().collect();
+        let more = if self.ports.len() > SHOWN { " and more" } else { "" };
+        let whom = match self.targets.len() {
+            1 => self.targets.first().map_or_else(String::new, |ip| known.holder(*ip, None).1),
+            count => format!("{count} addresses"),
+        };
+        Finding {
+            confidence: 90,
+            owner: Owner::It,
+            devices: number.into_iter().collect(),
+            title: format!("Ports scanned from {called}"),
+            summary: format!(
+                "{called} tries the doors of {whom}, one after the other. It is IT's turn: find out what runs there; a device that was taken over does this."
+            ),
+            detail: format!(
+                "A {} scan: from {} to {} UTC {client} tried in vain to reach {whom} on TCP ports {}{more}, {} tries.",
+                forms.join(" and "),
+                clock_time(self.first),
+                clock_time(self.last),
+                ports.join(", "),
+                self.count,
+            ),
+            remedy: "Ask who looks after that machine whether a scan was meant. If not, take it off the network and look what runs on it; a camera or recorder is set back to factory state and updated.".to_owned(),
+            verify: format!("{client} opens connections to what it needs alone for a day."),
+            evidence: self
+                .evidence
+                .iter()
+                .map(|(at, cite, text)| Evidence {
+                    at: *at,
+                    cite: Some(*cite),
+                    protocol: Some("tcp"),
+                    text: text.clone(),
+                })
+                .collect(),
+            last_seen: self.last.max(self.detected),
+            count: self.count,
+            ..Finding::of_network(&KIND, &client.to_string(), self.first, self.detected)
+        }
+    }
+}
+
+impl Scanning {
+    fn opens(&mut self, client: IpAddr, it: Try) {
+        if self.clients.len() >= CLIENTS_MAX && !self.clients.contains_key(&client) {
+            let idle = self.clients.iter().filter(|(_, it)| it.scan.is_none());
+            let oldest =
+                idle.min_by_key(|(ip, it)| (it.tries.back().map(|it| it.at), **ip)).map(|(ip, _)| *ip);
+            let Some(oldest) = oldest else {
+                self.refused = self.refused.saturating_add(1);
+                return;
+            };
+            self.clients.remove(&oldest);
+        }
+        let entry = self.clients.entry(client).or_default();
+        entry.forget(it.at);
+        let is_known = entry.tries.iter().any(|known| (known.target, known.port) == (it.target, it.port));
+        if !is_known {
+            entry.tries.push_back(it);
+        }
+    }
+}
+
+impl Detector for Scanning {
+    fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
+        match &seen.fact {
+            Fact::Opening { target, port, .. } => {
+                let Some(client) = seen.subject.ip else { return };
+                let served = known.directory.find_ip(*target, seen.subject.vlan);
+                let served = served.and_then(|number| known.directory.device(number)).is_some_and(|device| {
+                    device.services.keys().any(|(over, at, _)| (*over, *at) == ("tcp", *port))
+                });
+                if !served {
+                    let (at, cite) = (seen.at, seen.cite);
+                    let it = Try { at, cite, target: *target, port: *port, is_refused: false };
+                    self.opens(client, it);
+                }
+            }
+            Fact::Refused { port } => {
+                let (Some(client), Some(target)) = (seen.peer.ip, seen.subject.ip) else { return };
+                let Some(client) = self.clients.get_mut(&client) else { return };
+                client.is_answered = true;
+                let same = client.tries.iter_mut().find(|it| (it.target, it.port) == (target, *port));
+                if let Some(it) = same {
+                    it.is_refused = true;
+                }
+                client.scan(seen.at);
+            }
+            Fact::Activity(_) if seen.transport == Some(TCP) => {
+                let (Some(client), Some(target)) = (seen.peer.ip, seen.subject.ip) else { return };
+                let Some(client) = self.clients.get_mut(&client) else { return };
+                client.is_answered = true;
+                let port = seen.subject.port;
+                client.tries.retain(|it| it.is_refused || (it.target, it.port) != (target, port));
+            }
+            _ => {}
+        }
+    }
+
+    fn advance(&mut self, to: Time, _known: &Known<'_>) {
+        self.clients
+            .values_mut()
+            .filter(|client| client.tries.len() >= PORTS)
+            .for_each(|client| client.scan(to));
+    }
+
+    fn unwatched(&mut self, _from: Time, _to: Time) {
+        // Whether what was tried before was answered is not known any more.
+        self.clients.values_mut().for_each(|client| client.tries.clear());
+    }
+
+    fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
+        let each = self.clients.iter();
+        each.filter_map(|(ip, client)| Some(client.scan.as_ref()?.finding(*ip, known))).collect()
+    }
+
+    fn limits(&self) -> Vec<(&'static str, usize, u64)> {
+        vec![("clients that tried ports in vain", CLIENTS_MAX, self.refused)]
+    }
+}
+
+const TCP: u8 = 6;
+const CLIENTS_MAX: usize = 1_024;
+const TRIES_MAX: usize = 256;
+const NAMED_MAX: usize = 256;
+const SHOWN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::super::bench::{Bench, activity, address, mac, ms, party, s};
+    use super::*;
+    use crate::observation::Party;
+
+    fn client() -> Party {
+        Party { port: 40_000, ..party(mac(99), "192.0.2.99", None) }
+    }
+
+    fn host(last: u8, port: u16) -> Party {
+        Party { port, ..party(mac(last), &format!("192.0.2.{last}"), None) }
+    }
+
+    /// The client tries a port of a host, which refuses it, answers, or is silent.
+    fn tries(bench: &mut Bench, at_ms: i64, target: (u8, u16), answer: Option<bool>) {
+        let server = host(target.0, target.1);
+        let fact =
+            Fact::Opening { target: address(&format!("192.0.2.{}", target.0)), port: target.1, attempt: 1 };
+        bench.sees_in("flow", ms(at_ms), (client(), server), fact);
+        match answer {
+            Some(true) => {
+                bench.sees_in("flow", ms(at_ms), (server, client()), Fact::Activity(activity(ms(at_ms), 1)));
+            }
+            Some(false) => {
+                bench.sees_in("flow", ms(at_ms), (server, client()), Fact::Refused { port: target.1 });
+            }
+            None => {}
+        }
+    }
+
+    fn found(tried: impl IntoIterator<Item = (i64, (u8, u16), Option<bool>)>) -> Vec<Finding> {
+        let mut bench = Bench::new();
+        bench.claims(s(0), mac(99), "192.0.2.99", None);
+        let mut last = 0;
+        for (at_ms, target, answer) in tried {
+            tries(&mut bench, at_ms, target, answer);
+            last = at_ms;
+        }
+        bench.tick(ms(last + 5_000));
+        bench.of(&KIND)
+    }
+
+    #[test]
+    fn many_hosts_on_one_port_and_many_ports_of_one_host_are_scans() {
+        let sweep = (0..25).map(|n| (i64::from(n) * 100, (n + 1, 23), (n == 0).then_some(true)));
+        let [sweep] = &found(sweep)[..] else { panic!("one finding") };
+        assert!(sweep.detail.starts_with("A horizontal scan"), "{}", sweep.detail);
+        let ports = (0..25).map(|n| (i64::from(n) * 100, (7, 20 + n as u16), Some(false)));
+        let [ports] = &found(ports)[..] else { panic!("one finding") };
+        assert!(ports.detail.starts_with("A vertical scan"), "{}", ports.detail);
+        assert_eq!(ports.count, 25);
+    }
+
+    #[test]
+    fn what_takes_an_hour_is_a_slow_one() {
+        let slow = (0..70).map(|n| (i64::from(n) * 40_000, (n + 1, 23), Some(false)));
+        let [slow] = &found(slow)[..] else { panic!("one finding") };
+        assert!(slow.detail.starts_with("A slow scan"), "{}", slow.detail);
+    }
+
+    #[test]
+    fn a_recorder_that_is_answered_is_none() {
+        let polls = (0..90).map(|n| (i64::from(n) * 100, (n + 1, 554), Some(true)));
+        assert!(found(polls).is_empty());
+    }
+
+    #[test]
+    fn where_nobody_was_seen_to_answer_nothing_is_said() {
+        let blind = (0..90).map(|n| (i64::from(n) * 100, (n + 1, 554), None));
+        assert!(found(blind).is_empty());
+    }
+
+    #[test]
+    fn a_port_that_was_served_is_not_counted() {
+        let mut bench = Bench::new();
+        for n in 1..40 {
+            bench.claims(s(0), mac(n), &format!("192.0.2.{n}"), None);
+            bench.sees_in("rtsp", s(1), (host(n, 554), client()), Fact::Service { protocol: "rtsp" });
+        }
+        for n in 1..40 {
+            tries(&mut bench, 10_000 + i64::from(n), (n, 554), (n == 1).then_some(false));
+        }
+        bench.tick(s(20));
+        assert!(bench.of(&KIND).is_empty());
+    }
+}

@@ -1,0 +1,115 @@
+//! What somebody does to devices: tries passwords, looks for ports, reaches one from outside, orders it about. Frame by frame.
+
+use super::capture::{Frame, SECOND};
+use super::faults::{MS, Wire, host};
+use super::weak::{answer, conversation, dated, dialogue};
+use super::wire::{self, BROADCAST, End};
+
+/// A client that 40 times in 40 s has a login refused; nearby ten times.
+pub fn brute_force(is_real: bool) -> Vec<Frame> {
+    let login = "Digest username=\"admin\", realm=\"a\", nonce=\"b\", uri=\"/\", algorithm=SHA-256, response=\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"";
+    let mut wire = Wire::of(60);
+    for n in 0..if is_real { 40 } else { 10 } {
+        let asked =
+            format!("OPTIONS rtsp://192.0.2.7/ RTSP/1.0\r\nCSeq: 1\r\nAuthorization: {login}\r\n\r\n");
+        let refused = "RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"b\", algorithm=SHA-256\r\n\r\n";
+        let blocks = [asked.into_bytes(), refused.as_bytes().to_vec()];
+        dialogue(&mut wire, 5 + n, End { port: 554, ..host(7) }, &blocks);
+    }
+    dated(wire)
+}
+
+/// A client that tries 30 ports of one host, which refuses them; nearby eight.
+pub fn port_scan(is_real: bool) -> Vec<Frame> {
+    const SYN: u8 = 2;
+    const RST_ACK: u8 = 20;
+    let mut wire = Wire::of(60);
+    wire.claims(5 * SECOND, host(20));
+    wire.claims(5 * SECOND + MS, host(7));
+    for n in 0..if is_real { 30 } else { 8 } {
+        let (client, server) = (End { port: 40_000 + n, ..host(20) }, End { port: 20 + n, ..host(7) });
+        let at = 6 * SECOND + i64::from(n) * 100 * MS;
+        wire.at(at, wire::tcp(client, server, SYN, [99, 0], &[]));
+        wire.at(at + MS, wire::tcp(server, client, RST_ACK, [0, 100], &[]));
+    }
+    dated(wire)
+}
+
+/// A camera that answers a client with a public address; nearby one of the site.
+pub fn internet_exposed(is_real: bool) -> Vec<Frame> {
+    let far = End { ip: [198, 18, 0, 9].into(), port: 40_000, ..host(250) };
+    let client = if is_real { far } else { End { port: 40_000, ..host(20) } };
+    let server = End { port: 554, ..host(7) };
+    let asked = b"OPTIONS rtsp://192.0.2.7/ RTSP/1.0\r\nCSeq: 1\r\n\r\n";
+    let answered = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE\r\n\r\n";
+    dated(exchange(Wire::of(30), [client, server], [asked, answered]))
+}
+
+/// A camera that a public address answers on port 443; nearby on port 53 of TCP.
+pub fn internet_egress(is_real: bool) -> Vec<Frame> {
+    let wire = Wire::of(30);
+    let viewer = End { port: 41_000, ..host(20) };
+    let asked = b"OPTIONS rtsp://192.0.2.7/ RTSP/1.0\r\nCSeq: 1\r\n\r\n";
+    let answered = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: Hikvision-RTSP\r\nPublic: DESCRIBE\r\n\r\n";
+    let greets = exchange(wire, [viewer, End { port: 554, ..host(7) }], [asked, answered]);
+    let port = if is_real { 443 } else { 53 };
+    let far = End { ip: [198, 18, 0, 9].into(), port, ..host(250) };
+    dated(exchange(greets, [End { port: 42_000, ..host(7) }, far], [b"\x01", b"\x02"]))
+}
+
+/// A host that asks for a lease in the fourth minute; nearby in the second.
+pub fn new_device(is_real: bool) -> Vec<Frame> {
+    const DISCOVER: u8 = 1;
+    let mut wire = Wire::of(300);
+    let mac = host(7).mac;
+    let nobody = End { mac, ip: [0, 0, 0, 0].into(), port: 68 };
+    let all = End { mac: BROADCAST, ip: [255, 255, 255, 255].into(), port: 67 };
+    let at = if is_real { 200 } else { 60 } * SECOND;
+    wire.at(at, wire::dhcp([nobody, all], DISCOVER, mac, None, None));
+    dated(wire)
+}
+
+/// A request that sets a camera's network; nearby it is refused.
+pub fn configuration_changed(is_real: bool) -> Vec<Frame> {
+    ordered("PUT /ISAPI/System/Network/interfaces/1", is_real)
+}
+
+/// A request that changes an account; nearby it is refused.
+pub fn account_changed(is_real: bool) -> Vec<Frame> {
+    ordered("GET /axis-cgi/pwdgrp.cgi?action=update&user=root&pwd=hunter2", is_real)
+}
+
+/// A request that turns a camera; nearby it is refused.
+pub fn ptz_command(is_real: bool) -> Vec<Frame> {
+    ordered("GET /axis-cgi/com/ptz.cgi?rpan=5", is_real)
+}
+
+/// A request that opens a door; nearby it is refused.
+pub fn door_command(is_real: bool) -> Vec<Frame> {
+    ordered("GET /cgi-bin/accessControl.cgi?action=openDoor&channel=1", is_real)
+}
+
+/// A request, and whether its server does what it orders.
+fn ordered(line: &str, is_done: bool) -> Vec<Frame> {
+    let status = if is_done { "200 OK" } else { "403 Forbidden" };
+    conversation(&[&format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n"), &answer(status)])
+}
+
+/// A connection in which one asks and the other answers.
+fn exchange(mut wire: Wire, [client, server]: [End; 2], [asked, answered]: [&[u8]; 2]) -> Wire {
+    const SYN: u8 = 2;
+    const ACK: u8 = 16;
+    let at = (5 + i64::from(client.port % 10)) * SECOND;
+    for end in [client, server] {
+        if end.mac != host(250).mac {
+            wire.claims(at - 2 * MS, end);
+        }
+    }
+    let size = |bytes: &[u8]| u32::try_from(bytes.len()).expect("short");
+    wire.at(at, wire::tcp(client, server, SYN, [99, 0], &[]));
+    wire.at(at + MS, wire::tcp(server, client, SYN | ACK, [199, 100], &[]));
+    wire.at(at + 2 * MS, wire::tcp(client, server, ACK, [100, 200], asked));
+    wire.at(at + 3 * MS, wire::tcp(server, client, ACK, [200, 100 + size(asked)], answered));
+    wire.at(at + 4 * MS, wire::tcp(client, server, ACK, [100 + size(asked), 200 + size(answered)], &[]));
+    wire
+}
