@@ -16,7 +16,7 @@ use serde_json::Value;
 use support::capture::Frame;
 use support::run::{SPANWATCH, Scratch, spanwatch};
 use support::wires::Wires;
-use support::{capture, skipped, weak};
+use support::{acts, capture, skipped, weak};
 
 /// A namespace with cables and a loopback, and a folder for what is written.
 struct Place {
@@ -271,6 +271,41 @@ fn receivers_that_are_dead_or_strangers_cost_no_packet_and_one_that_comes_and_go
     }
     let strangers = place.lines("syslog.jsonl", 0, |line| line["inputname"] == "tls");
     assert_eq!(strangers.len(), 0, "who cannot prove who he is is told nothing");
+}
+
+#[test]
+fn no_secret_reaches_a_receiver() {
+    let Some(place) = Place::new("outputs-canary") else { return };
+    place.certificates();
+    place.secret("secret");
+    let _rsyslogd = place.rsyslogd();
+    let hooks = place.path("hooks.jsonl");
+    let _hooks = place.start([PYTHON, "-c", HOOKS, text(&hooks), SECRET, text(place.scratch.path())]);
+    let configuration = place.configured(
+        "[watch]\ninterfaces = [\"b0\"]\n[[syslog]]\nto = \"udp://127.0.0.1\"\n\
+         [[webhook]]\nto = \"https://localhost:8443/hook\"\nsecret_file = \"secret\"\nca_file = \"ca.pem\"\n",
+    );
+    let watch = place.wires.watch(&["--config", text(&configuration)]);
+    let logins = [weak::cleartext_login(true), weak::plaintext_token(true), weak::default_password(true)];
+    let others = [weak::snmp_v1v2c(true), acts::account_changed(true)];
+    let played = weak::plain_logins(true).into_iter().chain(logins).chain(others);
+    played.for_each(|frames| place.wires.play("a0", &hurried(frames)));
+    let due =
+        ["telnet-open", "ftp-open", "cleartext-login", "plaintext-token", "snmp-v1v2c", "account-changed"];
+    for kind in due {
+        place.lines("syslog.jsonl", 1, |line| line["msgid"] == kind);
+        place.lines("hooks.jsonl", 1, |line| line["body"]["kind"] == kind);
+    }
+    let (_, said) = watch.end();
+    let told =
+        ["syslog.jsonl", "hooks.jsonl"].map(|name| fs::read_to_string(place.path(name)).expect("text"));
+    for text in told.iter().chain([&said]) {
+        for secret in
+            ["hunter2", "YWRtaW46aHVudGVyMg", "AGFkbWluAGh1bnRlcjI", "a long word", "a362156fc75a5e54"]
+        {
+            assert!(!text.contains(secret), "{secret} is in {text}");
+        }
+    }
 }
 
 #[test]
