@@ -171,6 +171,7 @@ const ACTS: &[(&str, Resemble)] = &[
     ("internet-exposed", acts::internet_exposed),
     ("internet-egress", acts::internet_egress),
     ("new-device", acts::new_device),
+    ("identity-changed", acts::identity_changed),
     ("ptz-command", acts::ptz_command),
     ("door-command", acts::door_command),
     ("configuration-changed", acts::configuration_changed),

@@ -61,6 +61,48 @@ fn index() -> Vec<(String, u64)> {
     index.lines().skip(1).map(row).collect()
 }
 
+/// What is found in each, as docs/findings.md has it: `SPANWATCH_WRITE=1` writes it anew.
+#[test]
+fn findings_of_every_capture_are_those_of_the_table() {
+    let Some(all) = &*ALL else { return };
+    let mut table = String::new();
+    let mut silent = 0;
+    for of in all.lines.keys() {
+        let mut kinds = BTreeMap::<(usize, &str, &str), usize>::new();
+        for finding in all.of_type(of, "finding") {
+            let severity = text(finding, "severity");
+            let rank = SEVERITIES.iter().position(|it| *it == severity).expect("a severity");
+            *kinds.entry((rank, text(finding, "kind"), severity)).or_default() += 1;
+        }
+        if kinds.is_empty() {
+            silent += 1;
+            continue;
+        }
+        let told = kinds.iter().map(|((_, kind, severity), count)| match count {
+            1 => format!("{kind} ({severity})"),
+            _ => format!("{count} {kind} ({severity})"),
+        });
+        let told = told.collect::<Vec<_>>().join(", ");
+        table.push_str(&format!("| {of} | {told} |\n"));
+    }
+    let path = project("docs/findings.md");
+    let document = std::fs::read_to_string(&path).expect("the document is text");
+    let (front, _) = document.split_once(TABLE).expect("the table begins");
+    let now = format!("{front}{TABLE}{table}\n{silent} captures give no finding.\n");
+    if support::is_asked_for("SPANWATCH_WRITE") {
+        std::fs::write(&path, now).expect("it can be written");
+        return;
+    }
+    let differences: Vec<&str> = now.lines().filter(|line| !document.contains(*line)).collect();
+    assert!(
+        document == now,
+        "docs/findings.md differs: read these lines, then run this test with SPANWATCH_WRITE=1: {differences:#?}"
+    );
+}
+
+const TABLE: &str = "| capture | findings |\n| --- | --- |\n";
+const SEVERITIES: [&str; 5] = ["critical", "high", "medium", "low", "info"];
+
 #[test]
 fn every_capture_of_the_index_has_a_report() {
     let Some(all) = &*ALL else { return };

@@ -69,6 +69,22 @@ pub fn new_device(is_real: bool) -> Vec<Frame> {
     dated(wire)
 }
 
+/// A machine that takes a camera's address; nearby that of a host of which nothing is known.
+pub fn identity_changed(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(120);
+    let viewer = End { port: 41_000, ..host(20) };
+    let asked = b"OPTIONS rtsp://192.0.2.7/ RTSP/1.0\r\nCSeq: 1\r\n\r\n";
+    let answered = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: Hikvision-RTSP\r\nPublic: DESCRIBE\r\n\r\n";
+    for n in 0..9 {
+        wire.claims((4 + n * 10) * SECOND, host(7));
+    }
+    wire.claims(100 * SECOND, End { mac: host(8).mac, ..host(7) });
+    if is_real {
+        wire = exchange(wire, [viewer, End { port: 554, ..host(7) }], [asked, answered]);
+    }
+    dated(wire)
+}
+
 /// A request that sets a camera's network; nearby it is refused.
 pub fn configuration_changed(is_real: bool) -> Vec<Frame> {
     ordered("PUT /ISAPI/System/Network/interfaces/1", is_real)

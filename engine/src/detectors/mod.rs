@@ -34,6 +34,7 @@ mod dhcp_servers;
 pub mod door_command;
 mod ends;
 pub mod ftp_open;
+pub mod identity_changed;
 pub mod input_damaged;
 pub mod internet_egress;
 pub mod internet_exposed;
@@ -373,6 +374,7 @@ pub const ALL: &[&Kind] = &[
     &brute_force::KIND,
     &port_scan::KIND,
     &new_device::KIND,
+    &identity_changed::KIND,
     &configuration_changed::KIND,
     &account_changed::KIND,
     &door_command::KIND,

@@ -1,0 +1,211 @@
+//! `identity-changed`: behind an address of a camera or recorder there is another machine.
+//!
+//! ## What it says
+//! A device of physical security held an address for [`SETTLED`] at least; then another machine claimed it (ARP, neighbour discovery), with another hardware address and
+//! without a lease for it, and the first one was not heard any more.
+//!
+//! ## Why it matters
+//! A camera may have been replaced, and wants to be on the list; or somebody stands where it stood, to send other pictures or to take the recorder's password.
+//!
+//! ## Where it is wrong
+//! A device whose network card was changed is another machine to the wire. Where both are heard it is an `address-conflict`.
+//!
+//! ## State
+//! [`ADDRESSES_MAX`] addresses with who held them last, and as many changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use spanwatch_parsers::{BindingBy, Fact, Mac, Span, Time};
+
+use super::{Detector, Known, weakness};
+use crate::finding::{Evidence, Finding, Kind, Owner, Severity};
+use crate::ledger::device::Device;
+use crate::ledger::directory::Number;
+use crate::observation::{Cite, Observation};
+use crate::report::time::clock_time;
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    id: "identity-changed",
+    category: "behavior",
+    severity: Severity::Medium,
+    source: include_str!("identity_changed.rs"),
+    start: Some(|| Box::<Places>::default()),
+};
+
+/// Who held an address for so long was meant to.
+const SETTLED: Span = Span::seconds(60);
+
+/// An address, in a VLAN.
+type Place = (Option<u16>, IpAddr);
+
+/// Who holds which address.
+#[derive(Debug, Default)]
+pub struct Places {
+    held: BTreeMap<Place, Held>,
+    /// Addresses that a server leased: they wander.
+    leased: BTreeSet<IpAddr>,
+    changes: BTreeMap<(Place, Mac), Change>,
+    refused: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    mac: Mac,
+    first: Time,
+    last: Time,
+}
+
+#[derive(Debug, Clone)]
+struct Change {
+    before: Number,
+    old: Mac,
+    at: Time,
+    cite: Cite,
+    source: &'static str,
+}
+
+impl Detector for Places {
+    fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
+        match &seen.fact {
+            Fact::Lease(lease) => {
+                let leased = lease.address.filter(|_| self.leased.len() < ADDRESSES_MAX);
+                self.leased.extend(leased);
+            }
+            Fact::Binding { mac, ip, by: BindingBy::Claim } => {
+                let place = (seen.subject.vlan, *ip);
+                let fresh = Held { mac: *mac, first: seen.at, last: seen.at };
+                if self.held.len() >= ADDRESSES_MAX && !self.held.contains_key(&place) {
+                    self.refused = self.refused.saturating_add(1);
+                    return;
+                }
+                let held = self.held.entry(place).or_insert(fresh);
+                if held.mac == *mac {
+                    held.last = seen.at;
+                    return;
+                }
+                let before = std::mem::replace(held, fresh);
+                // Who is back was there all the time.
+                self.changes.retain(|(of, _), change| *of != place || change.old != *mac);
+                let old = known.directory.find_mac(before.mac);
+                if let Some(old) = old.filter(|_| before.last - before.first >= SETTLED)
+                    && self.changes.len() < ADDRESSES_MAX
+                {
+                    let change = Change {
+                        before: old,
+                        old: before.mac,
+                        at: seen.at,
+                        cite: seen.cite,
+                        source: seen.source,
+                    };
+                    self.changes.entry((place, *mac)).or_insert(change);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn renumber(&mut self, gone: Number, kept: Number) {
+        let of_gone = self.changes.values_mut().filter(|change| change.before == gone);
+        of_gone.for_each(|change| change.before = kept);
+    }
+
+    fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
+        let each = self.changes.iter();
+        each.filter_map(|((place, mac), change)| {
+            let (_, ip) = place;
+            let number = known.directory.find_mac(*mac)?;
+            let old = known.directory.device(change.before)?;
+            let new = known.directory.device(number)?;
+            let is_changed = number != change.before
+                && is_settled_device(old)
+                && old.last_seen < change.at
+                && !new.is_router
+                && !self.leased.contains(ip);
+            if !is_changed {
+                return None;
+            }
+            let owner = weakness::owner([change.before, number].into_iter(), known);
+            let turn = if owner == Owner::It { "It is IT's turn" } else { "It is the camera team's turn" };
+            let (was, is) = (old.title(), new.title());
+            Some(Finding {
+                confidence: 80,
+                owner,
+                devices: vec![number, change.before],
+                title: format!("Another machine at {ip}"),
+                summary: format!(
+                    "Since {} UTC another machine answers where {was} was. {turn}: see whether it was replaced.",
+                    clock_time(change.at)
+                ),
+                detail: format!(
+                    "{ip} was held by {} ({was}), and from {} UTC on by {mac} ({is}); the first was not heard since.",
+                    change.old,
+                    clock_time(change.at)
+                ),
+                remedy: "Ask who replaced it and put the new one on the list. Where nobody did, go and look, and change the passwords that recorders use there.".to_owned(),
+                verify: "The site's list names the hardware address that holds the address.".to_owned(),
+                evidence: vec![Evidence {
+                    at: change.at,
+                    cite: Some(change.cite),
+                    protocol: Some(change.source),
+                    text: format!("{mac} claims {ip}, which {} held", change.old),
+                }],
+                ..Finding::of_network(&KIND, &format!("{ip} {mac}"), change.at, change.at)
+            })
+        })
+        .collect()
+    }
+
+    fn limits(&self) -> Vec<(&'static str, usize, u64)> {
+        vec![("addresses whose holders are compared", ADDRESSES_MAX, self.refused)]
+    }
+}
+
+/// Whether it is known to be of physical security by more than media that it sends.
+fn is_settled_device(device: &Device) -> bool {
+    device.is_guarded() && device.kind().0 != "unknown"
+}
+
+const ADDRESSES_MAX: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use spanwatch_parsers::{Concluded, Key, Label};
+
+    use super::super::bench::{Bench, mac, party, s};
+    use super::*;
+
+    /// What is found where 7, a camera or not, holds an address for 100 s, and 8 takes it.
+    fn found(is_camera: bool, is_heard: bool) -> Vec<Finding> {
+        let mut bench = Bench::new();
+        for at in 0..10 {
+            bench.claims(s(at * 10), mac(7), "192.0.2.7", None);
+        }
+        let own = party(mac(7), "192.0.2.7", None);
+        if is_camera {
+            let (key, entry) = (Key::RtspServer, &"test");
+            let label =
+                Label { attribute: Concluded::Kind, value: "camera".into(), strength: 90, key, entry };
+            bench.sees(s(95), own, own, Fact::Label(label));
+        }
+        bench.claims(s(200), mac(8), "192.0.2.7", None);
+        if is_heard {
+            bench.claims(s(210), mac(7), "192.0.2.7", None);
+        }
+        bench.of(&KIND)
+    }
+
+    #[test]
+    fn another_machine_in_a_cameras_place_is_told() {
+        let told = found(true, false);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].evidence[0].text.ends_with("claims 192.0.2.7, which 02:00:00:00:10:07 held"));
+    }
+
+    #[test]
+    fn where_both_are_heard_or_it_was_no_camera_nothing_is_said() {
+        assert!(found(true, true).is_empty());
+        assert!(found(false, false).is_empty());
+    }
+}
