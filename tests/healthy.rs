@@ -49,7 +49,10 @@ fn a_healthy_site_of_any_size_is_told_whole_and_without_fault() {
 /// What the report says that is not so, or leaves out. What the mirror's own form is said to show is so.
 fn differences(truth: &Value, report: &Value) -> Vec<String> {
     let is_so = |finding: &&Value| list(&truth["mirror"], "faults").any(|fault| *fault == finding["kind"]);
+    // Nor does anybody do there what he should not.
+    let done = list(report, "findings").filter(|finding| finding["category"] == "behavior");
     let mut wrong: Vec<String> = incidents(report)
+        .chain(done)
         .filter(|finding| !is_so(finding))
         .map(|finding| format!("{} {}: {}", finding["kind"], finding["devices"], finding["summary"]))
         .collect();

@@ -86,9 +86,13 @@ impl Story {
     }
 }
 
-/// The findings of a report that say that something is amiss now; how devices are set up is not among them.
+/// The findings of a report that say that something is amiss now; how devices are set up, and what is done with them, is not among
+/// them.
 pub fn incidents(report: &Value) -> impl Iterator<Item = &Value> {
-    let is_one = |finding: &&Value| finding["category"] != "weakness";
+    let is_one = |finding: &&Value| {
+        let is_of_device = finding["category"] == "behavior" && finding["kind"] != "clock-wrong";
+        finding["category"] != "weakness" && !is_of_device
+    };
     list(report, "findings").filter(is_one)
 }
 

@@ -20,7 +20,6 @@ use spanwatch_parsers::{BindingBy, Fact, Mac, Span, Time};
 
 use super::{Detector, Known, weakness};
 use crate::finding::{Evidence, Finding, Kind, Owner, Severity};
-use crate::ledger::device::Device;
 use crate::ledger::directory::Number;
 use crate::observation::{Cite, Observation};
 use crate::report::time::clock_time;
@@ -119,7 +118,7 @@ impl Detector for Places {
             let old = known.directory.device(change.before)?;
             let new = known.directory.device(number)?;
             let is_changed = number != change.before
-                && is_settled_device(old)
+                && old.is_guarded_surely()
                 && old.last_seen < change.at
                 && !new.is_router
                 && !self.leased.contains(ip);
@@ -160,11 +159,6 @@ impl Detector for Places {
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
         vec![("addresses whose holders are compared", ADDRESSES_MAX, self.refused)]
     }
-}
-
-/// Whether it is known to be of physical security by more than media that it sends.
-fn is_settled_device(device: &Device) -> bool {
-    device.is_guarded() && device.kind().0 != "unknown"
 }
 
 const ADDRESSES_MAX: usize = 65_536;

@@ -58,7 +58,7 @@ fn see(seen: &Observation) -> Option<Sight> {
 }
 
 fn applies(_: &[u16], device: &Device) -> bool {
-    device.is_guarded() && !matches!(device.kind().0, "unknown" | "phone")
+    device.is_guarded_surely()
 }
 
 fn words(told: &Told<'_>) -> Words {

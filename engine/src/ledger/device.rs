@@ -344,7 +344,14 @@ impl Device {
     /// Whether it belongs to the site's physical security, as far as is known.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
-        self.offers_media() || self.is_of_video || GUARDED.contains(&self.kind().0)
+        self.offers_media() || self.is_guarded_surely()
+    }
+
+    /// Whether it does by more than media that it sends, as a telephone does too.
+    #[must_use]
+    pub fn is_guarded_surely(&self) -> bool {
+        let serves_rtsp = self.services.keys().any(|(_, _, protocol)| *protocol == "rtsp");
+        serves_rtsp || self.is_of_video || GUARDED.contains(&self.kind().0)
     }
 
     /// Adds a service that it answered as: transport, port and protocol.
