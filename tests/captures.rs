@@ -100,6 +100,34 @@ fn findings_of_every_capture_are_those_of_the_table() {
     );
 }
 
+/// Of what somebody typed as a password nothing is in the report, whatever protocol it was typed in.
+#[test]
+fn no_password_of_a_capture_is_in_its_report() {
+    let Some(all) = &*ALL else { return };
+    for (of, secret) in SECRETS {
+        let lines = all.lines.get(*of).unwrap_or_else(|| panic!("{of} has no report"));
+        let login = lines.iter().any(|line| line["type"] == "session" && line["outcome"].is_string());
+        assert!(login, "{of} tells no login");
+        for line in lines {
+            assert!(!line.to_string().contains(secret), "{of}: {line}");
+        }
+    }
+}
+
+/// Passwords as tshark shows them, plain or as they came in base64.
+const SECRETS: &[(&str, &str)] = &[
+    ("OISF__suricata-verify/tests/ftp-retr-bypass-baseline/input.pcap", "testpass"),
+    ("zeek__zeek/testing/btest/Traces/ftp/ftp-password-pass-command.pcap", "qwerty"),
+    ("arkime__arkime/tests/pcap/arkime_synthetic.pcap", "secretpassword"),
+    ("arkime__arkime/tests/pcap/mqtt_synthetic.pcap", "secret123"),
+    ("arkime__arkime/tests/pcap/mqtt_synthetic.pcap", "mqtt5pass"),
+    ("ntop__nDPI/tests/cfgs/default/pcap/mqtt.pcap", "SharedAccessSignature"),
+    ("CESNET__ipfixprobe/tests/functional/inputs/smtp.pcap", "cHVuamFiQDEyMw"),
+    ("CESNET__ipfixprobe/tests/functional/inputs/smtp.pcap", "punjab@123"),
+    ("ShellCode33__CredSLayer/tests/samples/telnet-raw2.pcap", "napier"),
+    ("odedshimon__BruteShark/Pcap_Examples/Telnet - Char Mode2.pcap", "PassBox321"),
+];
+
 const TABLE: &str = "| capture | findings |\n| --- | --- |\n";
 const SEVERITIES: [&str; 5] = ["critical", "high", "medium", "low", "info"];
 

@@ -78,6 +78,8 @@ struct Attack {
     last: Time,
     count: u64,
     confidence: u8,
+    /// Whether it is one of connections that are encrypted: they are counted by themselves.
+    is_ssh: bool,
     accounts: BTreeSet<Text>,
     protocols: BTreeSet<&'static str>,
     servers: Vec<Number>,
@@ -110,23 +112,29 @@ impl Client {
         if accounts.len() >= ACCOUNTS && seen.count() >= MANY {
             return Some(90);
         }
-        (of_ssh >= SSH).then_some(60)
+        (last.source == SSH_SOURCE && of_ssh >= SSH).then_some(60)
     }
 
     fn refuse(&mut self, refused: Refused, known: &Known<'_>) {
         self.forget(refused.at);
         self.recent.push_back(refused.clone());
         // What follows soon belongs to it; what begins anew must be one again.
-        let goes_on = self.attack.as_ref().is_some_and(|attack| refused.at - attack.last <= WINDOW);
+        let is_ssh = refused.source == SSH_SOURCE;
+        let is_same = |attack: &&Attack| attack.is_ssh == is_ssh && refused.at - attack.last <= WINDOW;
+        let goes_on = self.attack.as_ref().is_some_and(|attack| is_same(&attack));
         let judged = if goes_on { None } else { self.judge() };
         match (&mut self.attack, judged) {
             (Some(attack), None) if goes_on => attack.add(&refused, known),
-            (Some(attack), Some(confidence)) => {
+            (Some(attack), Some(confidence)) if attack.is_ssh == is_ssh => {
                 attack.confidence = attack.confidence.max(confidence);
                 attack.add(&refused, known);
             }
+            // What is refused in clear is surer than what is encrypted.
+            (Some(attack), Some(confidence)) if attack.is_ssh => {
+                self.attack = Attack::of(&self.recent, confidence, known);
+            }
             (None, Some(confidence)) => self.attack = Attack::of(&self.recent, confidence, known),
-            (_, None) => {}
+            (_, _) => {}
         }
     }
 
@@ -134,7 +142,7 @@ impl Client {
         self.forget(at);
         let tried = self.recent.iter().filter(|it| it.server == server && at - it.at <= MINUTE).count();
         match &mut self.attack {
-            Some(attack) if tried >= TRIED && at - attack.last <= MINUTE => {
+            Some(attack) if !attack.is_ssh && tried >= TRIED && at - attack.last <= MINUTE => {
                 let whom = account.map_or_else(String::new, |account| format!(" as {account}"));
                 let told = (server, format!("{}{whom}", source.to_uppercase()));
                 if attack.entered.len() < SERVERS_SHOWN && !attack.entered.contains(&told) {
@@ -148,13 +156,16 @@ impl Client {
 
 impl Attack {
     fn of(recent: &VecDeque<Refused>, confidence: u8, known: &Known<'_>) -> Option<Self> {
-        let (first, last) = (recent.front()?, recent.back()?);
+        let last = recent.back()?;
+        let is_ssh = last.source == SSH_SOURCE;
+        let first = recent.iter().find(|it| (it.source == SSH_SOURCE) == is_ssh)?;
         let mut attack = Self {
             first: first.at,
             detected: last.at,
             last: first.at,
             count: 0,
             confidence,
+            is_ssh,
             accounts: BTreeSet::new(),
             protocols: BTreeSet::new(),
             servers: Vec::new(),
@@ -166,6 +177,9 @@ impl Attack {
     }
 
     fn add(&mut self, refused: &Refused, known: &Known<'_>) {
+        if (refused.source == SSH_SOURCE) != self.is_ssh {
+            return;
+        }
         self.last = self.last.max(refused.at);
         self.count = self.count.saturating_add(1);
         self.protocols.insert(refused.source);
@@ -227,9 +241,10 @@ impl Attack {
                 false => format!("Somebody at {called} tries passwords at {at}. It is IT's turn: find out who uses {called}."),
             },
             detail: format!(
-                "From {} to {} UTC {client} was refused {} times over {}{tried}.{result}",
+                "From {} to {} UTC {client} {} {} times over {}{tried}.{result}",
                 clock_time(self.first),
                 clock_time(self.last),
+                if self.is_ssh { "connected" } else { "was refused" },
                 self.count,
                 protocols.join(", "),
             ),
@@ -386,6 +401,34 @@ mod tests {
             log_in(&mut bench, at * 200 + 20, 7, "recorder", Outcome::Accepted);
         }
         assert!(bench.of(&KIND).is_empty());
+    }
+
+    #[test]
+    fn connections_of_ssh_are_counted_by_themselves() {
+        let mut bench = Bench::new();
+        let server = Party { port: 22, ..party(mac(7), "192.0.2.7", None) };
+        let client = Party { port: 40_000, ..party(mac(99), "192.0.2.99", None) };
+        bench.claims(ms(0), mac(7), "192.0.2.7", None);
+        let (version, none): (Text, Box<[Text]>) = ("2.0".into(), Box::new([]));
+        let exchange = spanwatch_parsers::KeyExchange {
+            is_server: true,
+            version,
+            keys: none.clone(),
+            host_keys: none.clone(),
+            ciphers: none.clone(),
+            sums: none,
+        };
+        let connects = |bench: &mut Bench, at: i64| {
+            bench.sees_in("ssh", ms(at), (server, client), Fact::KeyExchange(Box::new(exchange.clone())));
+        };
+        (0..29).for_each(|at| connects(&mut bench, at * 100));
+        assert!(bench.of(&KIND).is_empty());
+        connects(&mut bench, 3_000);
+        let [ssh] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert!(ssh.confidence == 60 && ssh.detail.contains("connected 30 times over SSH"), "{}", ssh.detail);
+        (0..40).for_each(|at| log_in(&mut bench, 4_000 + at * 100, 7, "admin", Outcome::Rejected));
+        let [clear] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert!(clear.confidence == 95 && clear.detail.contains("over RTSP"), "{}", clear.detail);
     }
 
     #[test]

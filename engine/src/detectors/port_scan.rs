@@ -9,7 +9,7 @@
 //!
 //! ## Where it is wrong
 //! A program that inventories a network on purpose scans too. A port that the device was seen to serve is not counted, so that a recorder whose cameras are down is none;
-//! nor is anything of a client that was never seen to get an answer, for there the mirror may show one side only.
+//! nor is who is there and silent, as a camera that starts, unless many of its ports are tried; nor anything of a client that was never seen to get an answer, for there the mirror may show one side only.
 //!
 //! ## State
 //! [`CLIENTS_MAX`] clients, of each [`TRIES_MAX`] tries of the last hour, the oldest forgotten first.
@@ -65,20 +65,28 @@ struct Try {
     at: Time,
     cite: Cite,
     target: IpAddr,
+    vlan: Option<u16>,
     port: u16,
     is_refused: bool,
+}
+
+impl Try {
+    /// Whether the target serves that port, as is known by now.
+    fn is_served(&self, known: &Known<'_>) -> bool {
+        let device = known.directory.find_ip(self.target, self.vlan);
+        let device = device.and_then(|number| known.directory.device(number));
+        device.is_some_and(|device| {
+            device.services.keys().any(|(over, at, _)| (*over, *at) == ("tcp", self.port))
+        })
+    }
 }
 
 #[derive(Debug)]
 struct Scan {
     forms: BTreeSet<&'static str>,
-    first: Time,
     detected: Time,
     last: Time,
-    targets: BTreeSet<IpAddr>,
-    ports: BTreeSet<u16>,
-    count: u64,
-    evidence: Vec<(Time, Cite, String)>,
+    tries: Vec<Try>,
 }
 
 impl Client {
@@ -121,18 +129,9 @@ impl Client {
                 scan.forms.insert(form);
             }
             None => {
-                let mut scan = Scan {
-                    forms: BTreeSet::from([form]),
-                    first: self.tries.front().map_or(now, |it| it.at),
-                    detected: now,
-                    last: Time::MIN,
-                    targets: BTreeSet::new(),
-                    ports: BTreeSet::new(),
-                    count: 0,
-                    evidence: Vec::new(),
-                };
-                self.tries.iter().for_each(|it| scan.add(it));
-                self.scan = Some(scan);
+                let tries = self.tries.iter().copied().collect();
+                let last = self.tries.back().map_or(now, |it| it.at);
+                self.scan = Some(Scan { forms: BTreeSet::from([form]), detected: now, last, tries });
             }
         }
     }
@@ -141,33 +140,51 @@ impl Client {
 impl Scan {
     fn add(&mut self, it: &Try) {
         self.last = self.last.max(it.at);
-        self.count = self.count.saturating_add(1);
-        if self.targets.len() < NAMED_MAX {
-            self.targets.insert(it.target);
-        }
-        if self.ports.len() < NAMED_MAX {
-            self.ports.insert(it.port);
-        }
-        if self.evidence.len() < SHOWN {
-            let end = if it.is_refused { "refused" } else { "not answered" };
-            self.evidence.push((
-                it.at,
-                it.cite,
-                format!("TCP port {} of {} is tried: {end}", it.port, it.target),
-            ));
+        if self.tries.len() < NAMED_MAX {
+            self.tries.push(*it);
         }
     }
 
-    fn finding(&self, client: IpAddr, known: &Known<'_>) -> Finding {
+    /// What still counts: who serves the port by now was only late, and who is there and silent on one port, as a camera that starts,
+    /// was looked for and not stumbled upon.
+    fn in_vain(&self, known: &Known<'_>) -> Vec<Try> {
+        let is_vertical = self.forms.contains("vertical");
+        let is_there = |it: &Try| known.directory.find_ip(it.target, it.vlan).is_some();
+        let counts = |it: &&Try| !it.is_served(known) && (it.is_refused || is_vertical || !is_there(it));
+        self.tries.iter().filter(counts).copied().collect()
+    }
+
+    fn finding(&self, client: IpAddr, known: &Known<'_>) -> Option<Finding> {
+        let tries = self.in_vain(known);
+        let least = self.forms.iter().map(|form| match *form {
+            "horizontal" => HOSTS,
+            "vertical" => PORTS,
+            _ => SLOW,
+        });
+        if tries.len() < least.min()? {
+            return None;
+        }
+        let first = tries.first()?.at;
+        let targets: BTreeSet<IpAddr> = tries.iter().map(|it| it.target).collect();
+        let tried: BTreeSet<u16> = tries.iter().map(|it| it.port).collect();
+        let evidence = |it: &Try| {
+            let end = if it.is_refused { "refused" } else { "not answered" };
+            Evidence {
+                at: it.at,
+                cite: Some(it.cite),
+                protocol: Some("tcp"),
+                text: format!("TCP port {} of {} is tried: {end}", it.port, it.target),
+            }
+        };
         let (number, called) = known.holder(client, None);
-        let ports: Vec<String> = self.ports.iter().take(SHOWN).map(ToString::to_string).collect();
+        let ports: Vec<String> = tried.iter().take(SHOWN).map(ToString::to_string).collect();
         let forms: Vec<&str> = self.forms.iter().copied().collect();
-        let more = if self.ports.len() > SHOWN { " and more" } else { "" };
-        let whom = match self.targets.len() {
-            1 => self.targets.first().map_or_else(String::new, |ip| known.holder(*ip, None).1),
+        let more = if tried.len() > SHOWN { " and more" } else { "" };
+        let whom = match targets.len() {
+            1 => targets.first().map_or_else(String::new, |ip| known.holder(*ip, None).1),
             count => format!("{count} addresses"),
         };
-        Finding {
+        Some(Finding {
             confidence: 90,
             owner: Owner::It,
             devices: number.into_iter().collect(),
@@ -178,27 +195,18 @@ impl Scan {
             detail: format!(
                 "A {} scan: from {} to {} UTC {client} tried in vain to reach {whom} on TCP ports {}{more}, {} tries.",
                 forms.join(" and "),
-                clock_time(self.first),
+                clock_time(first),
                 clock_time(self.last),
                 ports.join(", "),
-                self.count,
+                tries.len(),
             ),
             remedy: "Ask who looks after that machine whether a scan was meant. If not, take it off the network and look what runs on it; a camera or recorder is set back to factory state and updated.".to_owned(),
             verify: format!("{client} opens connections to what it needs alone for a day."),
-            evidence: self
-                .evidence
-                .iter()
-                .map(|(at, cite, text)| Evidence {
-                    at: *at,
-                    cite: Some(*cite),
-                    protocol: Some("tcp"),
-                    text: text.clone(),
-                })
-                .collect(),
+            evidence: tries.iter().take(SHOWN).map(evidence).collect(),
             last_seen: self.last.max(self.detected),
-            count: self.count,
-            ..Finding::of_network(&KIND, &client.to_string(), self.first, self.detected)
-        }
+            count: tries.len() as u64,
+            ..Finding::of_network(&KIND, &client.to_string(), first, self.detected)
+        })
     }
 }
 
@@ -228,13 +236,9 @@ impl Detector for Scanning {
         match &seen.fact {
             Fact::Opening { target, port, .. } => {
                 let Some(client) = seen.subject.ip else { return };
-                let served = known.directory.find_ip(*target, seen.subject.vlan);
-                let served = served.and_then(|number| known.directory.device(number)).is_some_and(|device| {
-                    device.services.keys().any(|(over, at, _)| (*over, *at) == ("tcp", *port))
-                });
-                if !served {
-                    let (at, cite) = (seen.at, seen.cite);
-                    let it = Try { at, cite, target: *target, port: *port, is_refused: false };
+                let (at, cite, vlan) = (seen.at, seen.cite, seen.subject.vlan);
+                let it = Try { at, cite, target: *target, vlan, port: *port, is_refused: false };
+                if !it.is_served(known) {
                     self.opens(client, it);
                 }
             }
@@ -253,7 +257,11 @@ impl Detector for Scanning {
                 let Some(client) = self.clients.get_mut(&client) else { return };
                 client.is_answered = true;
                 let port = seen.subject.port;
-                client.tries.retain(|it| it.is_refused || (it.target, it.port) != (target, port));
+                let is_other = |it: &Try| it.is_refused || (it.target, it.port) != (target, port);
+                client.tries.retain(is_other);
+                if let Some(scan) = &mut client.scan {
+                    scan.tries.retain(is_other);
+                }
             }
             _ => {}
         }
@@ -273,7 +281,7 @@ impl Detector for Scanning {
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
         let each = self.clients.iter();
-        each.filter_map(|(ip, client)| Some(client.scan.as_ref()?.finding(*ip, known))).collect()
+        each.filter_map(|(ip, client)| client.scan.as_ref()?.finding(*ip, known)).collect()
     }
 
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
@@ -358,6 +366,23 @@ mod tests {
     fn where_nobody_was_seen_to_answer_nothing_is_said() {
         let blind = (0..90).map(|n| (i64::from(n) * 100, (n + 1, 554), None));
         assert!(found(blind).is_empty());
+    }
+
+    #[test]
+    fn cameras_that_start_later_than_their_recorder_were_no_aim_of_a_scan() {
+        let mut bench = Bench::new();
+        bench.claims(s(0), mac(99), "192.0.2.99", None);
+        (1..40).for_each(|n| tries(&mut bench, 1_000 + i64::from(n), (n, 554), (n < 10).then_some(false)));
+        bench.tick(s(10));
+        assert_eq!(bench.of(&KIND).len(), 1);
+        for n in 1..40 {
+            bench.claims(s(20), mac(n), &format!("192.0.2.{n}"), None);
+            if n < 10 {
+                bench.sees_in("rtsp", s(21), (host(n, 554), client()), Fact::Service { protocol: "rtsp" });
+            }
+        }
+        bench.tick(s(30));
+        assert!(bench.of(&KIND).is_empty());
     }
 
     #[test]
