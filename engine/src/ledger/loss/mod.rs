@@ -127,7 +127,8 @@ impl Losses {
         self.active.insert(id);
         let id = Id::SentAgain(from, to);
         let is_lost = is_media && (segments.late > 0 || segments.again > 0);
-        if !self.tracks.contains_key(&id) && !(is_lost && self.has_room(id)) {
+        let is_measured = self.tracks.contains_key(&id) || (is_lost && self.has_room(id));
+        if !is_measured {
             return;
         }
         let begun = || Box::new(Track::of_connections(source, (from, to), seen));

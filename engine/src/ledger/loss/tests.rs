@@ -183,7 +183,8 @@ fn sending_again(late: u64, again: u64, seconds: i64) -> Site {
 
 #[test]
 fn what_a_camera_sends_again_over_tcp_was_lost_before_us_or_behind() {
-    let cases: [(u64, u64, i64, &[(Place, usize)]); 6] = [
+    type Told = &'static [(Place, usize)];
+    let cases: [(u64, u64, i64, Told); 6] = [
         (8, 0, 30, &[(Place::Device, 1)]),
         (0, 8, 30, &[(Place::Receiver, 1)]),
         (8, 8, 30, &[(Place::Device, 1), (Place::Receiver, 1)]),

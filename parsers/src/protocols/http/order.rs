@@ -27,7 +27,7 @@ pub(super) fn of_request(method: &str, target: &[u8]) -> Option<Order> {
     }
     let has = |pair: &&[u8]| query.split(|byte| *byte == b'&').any(|own| own.starts_with(pair));
     let rows = CGI.iter().filter(|(own, ..)| path.as_slice() == *own);
-    rows.filter(|(_, pairs, _)| pairs.iter().all(|pair| has(pair))).map(|(.., order)| *order).next()
+    rows.filter(|(_, pairs, _)| pairs.iter().all(&has)).map(|(.., order)| *order).next()
 }
 
 /// What an operation of ONVIF orders.
