@@ -152,12 +152,15 @@ fn media_inside_tcp_is_lost_before_us_or_behind_us_by_what_is_sent_again() {
     assert_eq!(lost_inside_tcp("--seed 4"), [], "nothing is lost");
 }
 
-/// Frames and time of every stream over UDP: its distinct time stamps, first and last second.
-fn frames_by_tshark(path: &Path) -> Option<BTreeMap<Key, (BTreeSet<u32>, f64, f64)>> {
+/// A stream's distinct time stamps, and its first and last second.
+type Frames = (BTreeSet<u32>, f64, f64);
+
+/// Frames and time of every stream over UDP.
+fn frames_by_tshark(path: &Path) -> Option<BTreeMap<Key, Frames>> {
     let fields = ["frame.time_epoch", "ip.src", "ip.dst", "rtp.ssrc", "rtp.timestamp"];
     let fields = fields.into_iter().flat_map(|field| ["-e", field]);
     let arguments: Vec<&str> = ["-Y", "rtp && udp", "-T", "fields"].into_iter().chain(fields).collect();
-    let mut streams: BTreeMap<Key, (BTreeSet<u32>, f64, f64)> = BTreeMap::new();
+    let mut streams: BTreeMap<Key, Frames> = BTreeMap::new();
     for line in tshark(path, &arguments)?.lines() {
         let [at, source, destination, ssrc, stamp] = line.split('\t').collect::<Vec<_>>()[..] else {
             continue;

@@ -17,6 +17,9 @@ use crate::Picture;
 use crate::lists::encoded;
 use crate::words::{self, Shown};
 
+/// Devices, each with the port that it hangs on.
+type Hanging<'a> = Vec<(&'a Device, &'a str)>;
+
 /// How a part stands; the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Health {
@@ -99,7 +102,7 @@ pub struct Edge {
 /// Lays out the map.
 pub fn map(picture: &Picture) -> Map {
     let report = &picture.report;
-    let mut hanging: BTreeMap<&str, Vec<(&Device, &str)>> = BTreeMap::new();
+    let mut hanging: BTreeMap<&str, Hanging<'_>> = BTreeMap::new();
     let switches: BTreeSet<&str> = report.switches.iter().map(|switch| switch.id.as_str()).collect();
     let mut loose = Vec::new();
     for device in report.devices.iter().map(|device| &**device) {
@@ -114,7 +117,7 @@ pub fn map(picture: &Picture) -> Map {
     let site = report.site.as_deref().unwrap_or("This site");
     map.node((SITE, 24), (words::shown(site), words::shown("")), None, (Health::Okay.name(), true));
     let mut y = 24;
-    let mut switches: Vec<(Health, &Switch, Vec<(&Device, &str)>)> = report
+    let mut switches: Vec<(Health, &Switch, Hanging<'_>)> = report
         .switches
         .iter()
         .map(|switch| {
@@ -165,7 +168,7 @@ impl Map {
     }
 
     /// Draws who hangs on one switch, and says where the next one may begin.
-    fn devices(&mut self, from: (i64, i64), mut devices: Vec<(&Device, &str)>, more: &str) -> i64 {
+    fn devices(&mut self, from: (i64, i64), mut devices: Hanging<'_>, more: &str) -> i64 {
         devices
             .sort_by_key(|(device, port)| (std::cmp::Reverse(of_device(device)), natural(port), &device.id));
         let left_out = devices.len().saturating_sub(DEVICES_MAX);
