@@ -287,6 +287,7 @@ pub(super) fn memory(db: &Connection) -> Result<Memory, Trouble> {
     while let Some(row) = rows.next()? {
         let (mac, document): (String, String) = (row.get(0)?, row.get(1)?);
         let Some(mac) = Mac::from_text(mac.as_bytes()) else { continue };
+        memory.meet(mac);
         let Ok(device) = serde_json::from_str::<serde_json::Value>(&document) else { continue };
         for it in device["identity"].as_array().into_iter().flatten() {
             let text = |key: &str| it[key].as_str().unwrap_or_default();

@@ -12,6 +12,7 @@ use crate::finding::{Finding, Kind};
 use crate::ledger::Ledger;
 use crate::ledger::directory::Directory;
 use crate::ledger::loss::Losses;
+use crate::ledger::memory::Memory;
 use crate::ledger::switch::Switches;
 use crate::observation::{Cite, Observation, Party, Place};
 
@@ -159,6 +160,7 @@ impl Bench {
 }
 
 static NO_LOSSES: LazyLock<Losses> = LazyLock::new(Losses::default);
+static NO_MEMORY: LazyLock<Memory> = LazyLock::new(Memory::default);
 
 /// What a detector may read where there is only this.
 pub fn nothing_but<'a>(directory: &'a Directory, switches: &'a Switches) -> Known<'a> {
@@ -169,6 +171,7 @@ pub fn nothing_but<'a>(directory: &'a Directory, switches: &'a Switches) -> Know
         absences: &[],
         faults: &[],
         fingerprints: Fingerprints::builtin(),
+        memory: &NO_MEMORY,
         now: s(0),
     }
 }

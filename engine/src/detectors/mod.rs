@@ -110,6 +110,7 @@ use crate::finding::{Finding, Kind};
 use crate::ledger::device::Device;
 use crate::ledger::directory::{Directory, Number};
 use crate::ledger::loss::Losses;
+use crate::ledger::memory::Memory;
 use crate::ledger::switch::Switches;
 use crate::observation::Observation;
 use crate::verdict::Absence;
@@ -157,6 +158,8 @@ pub struct Known<'a> {
     pub faults: &'a [Fault],
     /// Who makes what.
     pub fingerprints: &'static Fingerprints,
+    /// Whom an earlier run knew.
+    pub memory: &'a Memory,
     /// The last packet's time.
     pub now: Time,
 }

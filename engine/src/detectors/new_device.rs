@@ -2,7 +2,7 @@
 //!
 //! ## What it says
 //! A device was heard for the first time more than [`LEARNS`] after watching began, and showed then that it joins: it asked for a lease, told its address unasked, or said
-//! hello to all (WS-Discovery). Once for a device, however often it comes back.
+//! hello to all (WS-Discovery). Once for a device, however often it comes back; a watch with a store knows who was there before it was restarted.
 //!
 //! ## Why it matters
 //! What nobody put there on purpose may listen, or be a way in; and what was put there wants to be on the list.
@@ -73,7 +73,8 @@ impl Detector for Joining {
             return;
         }
         // Who asks for his first lease is not known yet; whose MAC it is turns out later.
-        let Some(mac) = seen.subject.mac.filter(|mac| !self.joined.contains_key(mac)) else { return };
+        let is_met = |mac: &Mac| self.joined.contains_key(mac) || known.memory.knows(*mac);
+        let Some(mac) = seen.subject.mac.filter(|mac| !is_met(mac)) else { return };
         let known = known.directory.find_mac(mac).and_then(|number| known.directory.device(number));
         if known.is_some_and(|device| !is_new(device, begun, seen.at)) {
             return;

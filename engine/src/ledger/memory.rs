@@ -31,6 +31,19 @@ pub struct Witness<'a> {
 }
 
 impl Memory {
+    /// Remembers that there was a device with a MAC.
+    pub fn meet(&mut self, mac: Mac) {
+        if self.of.len() < DEVICES_MAX {
+            self.of.entry(mac).or_default();
+        }
+    }
+
+    /// Whether there was a device with this MAC.
+    #[must_use]
+    pub fn knows(&self, mac: Mac) -> bool {
+        self.of.contains_key(&mac)
+    }
+
     /// Remembers a witness of the device with a MAC; what is no attribute, as an address, is left out.
     pub fn add(&mut self, mac: Mac, witness: Witness<'_>) {
         let Some(attribute) = Attribute::ALL.into_iter().find(|it| it.name() == witness.attribute) else {

@@ -360,6 +360,7 @@ impl Ledger {
             absences: self.verdict.absences(),
             faults: self.view.faults(),
             fingerprints: self.fingerprints,
+            memory: &self.memory,
             now,
         }
     }

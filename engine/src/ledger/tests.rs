@@ -290,3 +290,21 @@ fn who_is_heard_again_is_remembered_and_a_fresh_word_outweighs_the_old_one() {
     ledger.observe(&said(second(10), subject, updated));
     assert_eq!(best(&ledger, Attribute::Firmware), ("2.0".to_owned(), 85));
 }
+
+#[test]
+fn who_was_there_before_a_restart_is_not_new_when_he_joins_again() {
+    let new = |is_met: bool| {
+        let mut memory = Memory::default();
+        if is_met {
+            memory.meet(CAMERA);
+        }
+        let mut ledger = ledger().remembering(Arc::new(memory));
+        ledger.observe(&heard(second(1), FORGER, IpAddr::from([192, 0, 2, 9])));
+        let subject = Party { mac: Some(CAMERA), ip: Some(IP), ..Party::default() };
+        ledger.observe(&claimed(second(300), CAMERA));
+        ledger.observe(&said(second(300), subject, Fact::Announced));
+        ledger.complete(second(301));
+        ledger.findings(second(301)).iter().filter(|it| it.kind.id == "new-device").count()
+    };
+    assert_eq!((new(false), new(true)), (1, 0));
+}
