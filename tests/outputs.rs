@@ -119,7 +119,12 @@ impl Place {
 
     /// The JSON lines of a file, once there are so many that fit.
     fn lines(&self, name: &str, count: usize, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
-        until(&format!("{count} lines in {name}"), || {
+        self.lines_of("", name, count, fits)
+    }
+
+    /// The same, with a word for what is waited for.
+    fn lines_of(&self, what: &str, name: &str, count: usize, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
+        until(&format!("{count} lines {what} in {name}"), || {
             let text = fs::read_to_string(self.path(name)).unwrap_or_default();
             let whole = text.rfind('\n').map_or("", |end| &text[..end]);
             let lines = whole.lines().map(|line| serde_json::from_str(line).expect("JSON"));
@@ -153,6 +158,19 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 /// The same ten times as fast.
 fn hurried(frames: Vec<Frame>) -> Vec<Frame> {
     frames.into_iter().map(|frame| Frame { at: frame.at / 10, ..frame }).collect()
+}
+
+/// The same from another port of the client: each case is a connection of its own.
+fn from_port(port: u16, mut frames: Vec<Frame>) -> Vec<Frame> {
+    for frame in &mut frames {
+        // Behind Ethernet and a short IPv4 header.
+        for place in [34, 36] {
+            if let Some(bytes) = frame.bytes.get_mut(place..place + 2).filter(|it| **it == CLIENT) {
+                bytes.copy_from_slice(&port.to_be_bytes());
+            }
+        }
+    }
+    frames
 }
 
 fn text(path: &Path) -> &str {
@@ -289,12 +307,14 @@ fn no_secret_reaches_a_receiver() {
     let logins = [weak::cleartext_login(true), weak::plaintext_token(true), weak::default_password(true)];
     let others = [weak::snmp_v1v2c(true), acts::account_changed(true)];
     let played = weak::plain_logins(true).into_iter().chain(logins).chain(others);
-    played.for_each(|frames| place.wires.play("a0", &hurried(frames)));
+    for (number, frames) in played.enumerate() {
+        place.wires.play("a0", &from_port(40_100 + number as u16, hurried(frames)));
+    }
     let due =
         ["telnet-open", "ftp-open", "cleartext-login", "plaintext-token", "snmp-v1v2c", "account-changed"];
     for kind in due {
-        place.lines("syslog.jsonl", 1, |line| line["msgid"] == kind);
-        place.lines("hooks.jsonl", 1, |line| line["body"]["kind"] == kind);
+        place.lines_of(kind, "syslog.jsonl", 1, |line| line["msgid"] == kind);
+        place.lines_of(kind, "hooks.jsonl", 1, |line| line["body"]["kind"] == kind);
     }
     let (_, said) = watch.end();
     let told =
@@ -336,6 +356,9 @@ fn one_line_names_the_switch_that_died() {
     );
     watch.end();
 }
+
+/// The port from which the cases' clients ask.
+const CLIENT: [u8; 2] = 40_005_u16.to_be_bytes();
 
 /// Debian's, which has Debian's packages.
 const PYTHON: &str = "/usr/bin/python3";
