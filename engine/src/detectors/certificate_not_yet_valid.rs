@@ -27,7 +27,8 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule = Rule { kind: &KIND, see, words, confidence: 99, is_common: false, applies: ALWAYS };
+const RULE: Rule =
+    Rule { kind: &KIND, see, words, confidence: 99, is_common: false, reads_traffic: false, applies: ALWAYS };
 
 fn see(seen: &Observation) -> Option<Sight> {
     let (certificate, now_s) = of_server(seen)?;

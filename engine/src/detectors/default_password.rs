@@ -32,7 +32,8 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule = Rule { kind: &KIND, see, words, confidence: 98, is_common: false, applies };
+const RULE: Rule =
+    Rule { kind: &KIND, see, words, confidence: 98, is_common: false, reads_traffic: false, applies };
 
 /// Who accepted which account with a known password.
 pub fn see(seen: &Observation) -> Option<Sight> {

@@ -66,6 +66,10 @@ struct Change {
 }
 
 impl Detector for Places {
+    fn reads_traffic(&self) -> bool {
+        false
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Lease(lease) => {

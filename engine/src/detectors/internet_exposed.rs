@@ -30,7 +30,8 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule = Rule { kind: &KIND, see, words, confidence: 95, is_common: false, applies };
+const RULE: Rule =
+    Rule { kind: &KIND, see, words, confidence: 95, is_common: false, reads_traffic: false, applies };
 
 fn see(seen: &Observation) -> Option<Sight> {
     let Fact::Service { protocol } = seen.fact else { return None };

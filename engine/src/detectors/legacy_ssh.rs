@@ -29,7 +29,8 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule = Rule { kind: &KIND, see, words, confidence: 99, is_common: false, applies: ALWAYS };
+const RULE: Rule =
+    Rule { kind: &KIND, see, words, confidence: 99, is_common: false, reads_traffic: false, applies: ALWAYS };
 
 fn see(seen: &Observation) -> Option<Sight> {
     let Fact::KeyExchange(exchange) = &seen.fact else { return None };

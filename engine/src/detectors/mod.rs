@@ -104,7 +104,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use spanwatch_fingerprints::Fingerprints;
-use spanwatch_parsers::{Mac, Span, Text, Time};
+use spanwatch_parsers::{Fact, Mac, Span, Text, Time};
 
 use crate::finding::{Finding, Kind};
 use crate::ledger::device::Device;
@@ -124,6 +124,11 @@ pub trait Detector: fmt::Debug + Send {
     /// Takes the next observation.
     fn observe(&mut self, seen: &Observation, known: &Known<'_>);
 
+    /// Whether it reads how much flows ([`is_traffic`]): who says no is not asked each second of each flow.
+    fn reads_traffic(&self) -> bool {
+        true
+    }
+
     /// Says that all of the time before `to` has been seen: deadlines up to then may fire, in their order, stamped with themselves.
     fn advance(&mut self, _to: Time, _known: &Known<'_>) {}
 
@@ -141,6 +146,12 @@ pub trait Detector: fmt::Debug + Send {
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
         Vec::new()
     }
+}
+
+/// Whether it is one of the sums that every flow has each second.
+#[must_use]
+pub const fn is_traffic(fact: &Fact) -> bool {
+    matches!(fact, Fact::Activity(_) | Fact::Segments(_))
 }
 
 /// What a detector may read of the ledger.

@@ -28,7 +28,8 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule = Rule { kind: &KIND, see, words, confidence: 99, is_common: true, applies: ALWAYS };
+const RULE: Rule =
+    Rule { kind: &KIND, see, words, confidence: 99, is_common: true, reads_traffic: false, applies: ALWAYS };
 
 fn see(seen: &Observation) -> Option<Sight> {
     let Fact::Tls(side) = &seen.fact else { return None };

@@ -189,6 +189,10 @@ impl Fault {
 }
 
 impl Detector for Watch {
+    fn reads_traffic(&self) -> bool {
+        false
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let Fact::Notice(notice) = &seen.fact else { return };
         let (true, Some(lasts)) = (notice.kind == self.rule.notice, notice.lasts) else { return };

@@ -47,14 +47,27 @@ const ANSWERS: Span = Span::seconds(3);
 /// Who tries to reach whom.
 #[derive(Debug, Default)]
 pub struct Scanning {
-    clients: BTreeMap<IpAddr, Client>,
+    clients: BTreeMap<Sort, Client>,
     refused: u64,
 }
 
-#[derive(Debug, Default)]
+/// An address as a number: compared for each second of each connection.
+type Sort = u128;
+
+fn sort(ip: IpAddr) -> Sort {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+#[derive(Debug)]
 struct Client {
+    ip: IpAddr,
     /// Tries that were not answered, or refused, oldest first; of each address and port the first.
     tries: VecDeque<Try>,
+    /// Where they were for.
+    aims: BTreeSet<(Sort, u16)>,
     /// Whether anybody was ever seen to answer it.
     is_answered: bool,
     scan: Option<Scan>,
@@ -90,9 +103,29 @@ struct Scan {
 }
 
 impl Client {
+    const fn new(ip: IpAddr) -> Self {
+        Self { ip, tries: VecDeque::new(), aims: BTreeSet::new(), is_answered: false, scan: None }
+    }
+
     fn forget(&mut self, now: Time) {
         while self.tries.front().is_some_and(|it| now - it.at > HOUR) || self.tries.len() > TRIES_MAX {
-            self.tries.pop_front();
+            let Some(it) = self.tries.pop_front() else { break };
+            self.aims.remove(&(sort(it.target), it.port));
+        }
+    }
+
+    /// Takes an answer: what was tried there was not in vain, unless it was refused before.
+    fn answered(&mut self, target: IpAddr, port: u16) {
+        self.is_answered = true;
+        let is_other = |it: &Try| it.is_refused || (it.target, it.port) != (target, port);
+        if self.aims.contains(&(sort(target), port)) {
+            self.tries.retain(is_other);
+            if !self.tries.iter().any(|it| (it.target, it.port) == (target, port)) {
+                self.aims.remove(&(sort(target), port));
+            }
+        }
+        if let Some(scan) = &mut self.scan {
+            scan.tries.retain(is_other);
         }
     }
 
@@ -212,20 +245,20 @@ impl Scan {
 
 impl Scanning {
     fn opens(&mut self, client: IpAddr, it: Try) {
-        if self.clients.len() >= CLIENTS_MAX && !self.clients.contains_key(&client) {
+        let key = sort(client);
+        if self.clients.len() >= CLIENTS_MAX && !self.clients.contains_key(&key) {
             let idle = self.clients.iter().filter(|(_, it)| it.scan.is_none());
             let oldest =
-                idle.min_by_key(|(ip, it)| (it.tries.back().map(|it| it.at), **ip)).map(|(ip, _)| *ip);
+                idle.min_by_key(|(key, it)| (it.tries.back().map(|it| it.at), **key)).map(|(key, _)| *key);
             let Some(oldest) = oldest else {
                 self.refused = self.refused.saturating_add(1);
                 return;
             };
             self.clients.remove(&oldest);
         }
-        let entry = self.clients.entry(client).or_default();
+        let entry = self.clients.entry(key).or_insert_with(|| Client::new(client));
         entry.forget(it.at);
-        let is_known = entry.tries.iter().any(|known| (known.target, known.port) == (it.target, it.port));
-        if !is_known {
+        if entry.aims.insert((sort(it.target), it.port)) {
             entry.tries.push_back(it);
         }
     }
@@ -244,7 +277,7 @@ impl Detector for Scanning {
             }
             Fact::Refused { port } => {
                 let (Some(client), Some(target)) = (seen.peer.ip, seen.subject.ip) else { return };
-                let Some(client) = self.clients.get_mut(&client) else { return };
+                let Some(client) = self.clients.get_mut(&sort(client)) else { return };
                 client.is_answered = true;
                 let same = client.tries.iter_mut().find(|it| (it.target, it.port) == (target, *port));
                 if let Some(it) = same {
@@ -254,13 +287,8 @@ impl Detector for Scanning {
             }
             Fact::Activity(_) if seen.transport == Some(TCP) => {
                 let (Some(client), Some(target)) = (seen.peer.ip, seen.subject.ip) else { return };
-                let Some(client) = self.clients.get_mut(&client) else { return };
-                client.is_answered = true;
-                let port = seen.subject.port;
-                let is_other = |it: &Try| it.is_refused || (it.target, it.port) != (target, port);
-                client.tries.retain(is_other);
-                if let Some(scan) = &mut client.scan {
-                    scan.tries.retain(is_other);
+                if let Some(client) = self.clients.get_mut(&sort(client)) {
+                    client.answered(target, seen.subject.port);
                 }
             }
             _ => {}
@@ -276,12 +304,15 @@ impl Detector for Scanning {
 
     fn unwatched(&mut self, _from: Time, _to: Time) {
         // Whether what was tried before was answered is not known any more.
-        self.clients.values_mut().for_each(|client| client.tries.clear());
+        for client in self.clients.values_mut() {
+            client.tries.clear();
+            client.aims.clear();
+        }
     }
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
-        let each = self.clients.iter();
-        each.filter_map(|(ip, client)| client.scan.as_ref()?.finding(*ip, known)).collect()
+        let each = self.clients.values();
+        each.filter_map(|client| client.scan.as_ref()?.finding(client.ip, known)).collect()
     }
 
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {

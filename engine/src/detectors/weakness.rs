@@ -33,6 +33,8 @@ pub struct Rule {
     pub confidence: u8,
     /// Whether it is told once for the site where many are so: what is the rule there is nothing to mend one by one.
     pub is_common: bool,
+    /// See [`Detector::reads_traffic`].
+    pub reads_traffic: bool,
     /// Whether what was seen is told of a device, as far as he is known by now; the numbers are a sight's rows.
     pub applies: fn(&[u16], &Device) -> bool,
 }
@@ -264,6 +266,10 @@ impl Held {
 }
 
 impl Detector for Watch {
+    fn reads_traffic(&self) -> bool {
+        self.rule.reads_traffic
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let Some(sight) = (self.rule.see)(seen) else { return };
         let Some(number) = known.directory.find(&sight.who) else { return };

@@ -124,6 +124,8 @@ pub struct Ledger {
     refused: Refusals,
     /// What watches for one kind each.
     detectors: Vec<Box<dyn Detector>>,
+    /// Which of them read how much flows.
+    traffic: Vec<bool>,
     /// What an earlier run knew.
     memory: Arc<Memory>,
     now: Time,
@@ -139,6 +141,8 @@ impl Ledger {
     /// An empty ledger that names vendors by `fingerprints`.
     #[must_use]
     pub fn new(fingerprints: &'static Fingerprints) -> Self {
+        let detectors: Vec<Box<dyn Detector>> =
+            detectors::ALL.iter().filter_map(|kind| kind.start).map(|start| start()).collect();
         Self {
             fingerprints,
             directory: Directory::default(),
@@ -164,7 +168,8 @@ impl Ledger {
             strangers: starts::nobody(),
             opened_as: Vec::new(),
             refused: Refusals::default(),
-            detectors: detectors::ALL.iter().filter_map(|kind| kind.start).map(|start| start()).collect(),
+            traffic: detectors.iter().map(|detector| detector.reads_traffic()).collect(),
+            detectors,
             memory: Arc::default(),
             now: Time::MIN,
         }
@@ -342,7 +347,17 @@ impl Ledger {
         self.hang_listed();
         self.forget_evicted();
         self.note_refusals(seen.at);
-        self.each_detector(|detector, known| detector.observe(seen, known));
+        if !detectors::is_traffic(&seen.fact) {
+            return self.each_detector(|detector, known| detector.observe(seen, known));
+        }
+        let reads = std::mem::take(&mut self.traffic);
+        let mut each = reads.iter();
+        self.each_detector(|detector, known| {
+            if each.next() == Some(&true) {
+                detector.observe(seen, known);
+            }
+        });
+        self.traffic = reads;
     }
 
     fn each_detector(&mut self, mut tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
