@@ -14,7 +14,7 @@
 
 use spanwatch_parsers::{Fact, Order, Outcome};
 
-use super::configuration_changed::ordered;
+use super::orders::obeyed;
 use super::weakness::{ALWAYS, Rule, Sight, Told, Watch, Words};
 use crate::finding::{Kind, Severity};
 use crate::observation::Observation;
@@ -33,10 +33,7 @@ const RULE: Rule =
 
 fn see(seen: &Observation) -> Option<Sight> {
     match &seen.fact {
-        Fact::Command(command) => {
-            matches!(command.order, Order::Configure | Order::Account | Order::Firmware | Order::Reset)
-                .then(|| Sight::of(seen, ordered(command, seen)))
-        }
+        Fact::Command(_) => obeyed(seen, &[Order::Configure, Order::Account, Order::Firmware, Order::Reset]),
         Fact::Login(login) if seen.source == "telnet" && login.outcome == Outcome::Accepted => {
             Some(Sight::of(seen, "a Telnet session"))
         }
@@ -62,31 +59,11 @@ fn words(told: &Told<'_>) -> Words {
 
 #[cfg(test)]
 mod tests {
-    use spanwatch_parsers::Command;
-
-    use super::super::weakness::bench::{Said, kinds};
+    use super::super::weakness::bench::kinds_in;
     use super::*;
-
-    fn said(order: Order) -> Said {
-        (1, Fact::Command(Box::new(Command { order, what: "PUT /x".into(), account: Some("admin".into()) })))
-    }
-
-    #[test]
-    fn its_own_orders_are_told_and_others_are_not() {
-        let all = [Order::Configure, Order::Account, Order::Firmware, Order::Reset, Order::Move, Order::Door];
-        for order in all {
-            let told = kinds(&KIND, &[&said(order)]);
-            let is_own = matches!(order, Order::Configure | Order::Account | Order::Firmware | Order::Reset);
-            assert_eq!(told.len(), usize::from(is_own), "{order:?}");
-            if let Some(told) = told.first() {
-                assert!(told.evidence[0].text.starts_with("PUT /x as admin"), "{told:?}");
-            }
-        }
-    }
 
     #[test]
     fn a_session_of_telnet_is_told_and_a_refused_login_is_not() {
-        use super::super::weakness::bench::kinds_in;
         let login = |outcome| {
             let login = spanwatch_parsers::Login { account: None, scheme: "plain", outcome };
             (1, Fact::Login(Box::new(login)))

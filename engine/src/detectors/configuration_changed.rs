@@ -13,8 +13,9 @@
 //! ## State
 //! See [`super::weakness`].
 
-use spanwatch_parsers::{Command, Fact, Order};
+use spanwatch_parsers::Order;
 
+use super::orders::obeyed;
 use super::weakness::{ALWAYS, Rule, Sight, Told, Watch, Words};
 use crate::finding::{Kind, Severity};
 use crate::observation::Observation;
@@ -32,16 +33,7 @@ const RULE: Rule =
     Rule { kind: &KIND, see, words, confidence: 95, is_common: false, reads_traffic: false, applies: ALWAYS };
 
 fn see(seen: &Observation) -> Option<Sight> {
-    let Fact::Command(command) = &seen.fact else { return None };
-    matches!(command.order, Order::Configure | Order::Firmware | Order::Reset)
-        .then(|| Sight::of(seen, ordered(command, seen)))
-}
-
-/// An order in words: what, as whom, from where.
-pub fn ordered(command: &Command, seen: &Observation) -> String {
-    let whom = command.account.as_ref().map_or_else(String::new, |account| format!(" as {account}"));
-    let from = seen.peer.ip.map_or_else(String::new, |ip| format!(" from {ip}"));
-    format!("{}{whom}{from}", command.what)
+    obeyed(seen, &[Order::Configure, Order::Firmware, Order::Reset])
 }
 
 fn words(told: &Told<'_>) -> Words {
@@ -54,28 +46,5 @@ fn words(told: &Told<'_>) -> Words {
         detail: format!("It did as ordered: {what}."),
         remedy: "Compare the order, the account and where it came from with the planned work. If nobody planned it, look at the settings, change the passwords and set the device back to factory state where firmware was loaded.".to_owned(),
         verify: "Each change has its entry in the record of planned work.".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::weakness::bench::{Said, kinds};
-    use super::*;
-
-    fn said(order: Order) -> Said {
-        (1, Fact::Command(Box::new(Command { order, what: "PUT /x".into(), account: Some("admin".into()) })))
-    }
-
-    #[test]
-    fn its_own_orders_are_told_and_others_are_not() {
-        let all = [Order::Configure, Order::Account, Order::Firmware, Order::Reset, Order::Move, Order::Door];
-        for order in all {
-            let told = kinds(&KIND, &[&said(order)]);
-            let is_own = matches!(order, Order::Configure | Order::Firmware | Order::Reset);
-            assert_eq!(told.len(), usize::from(is_own), "{order:?}");
-            if let Some(told) = told.first() {
-                assert!(told.evidence[0].text.starts_with("PUT /x as admin"), "{told:?}");
-            }
-        }
     }
 }

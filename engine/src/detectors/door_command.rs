@@ -13,9 +13,9 @@
 //! ## State
 //! See [`super::weakness`].
 
-use spanwatch_parsers::{Fact, Order};
+use spanwatch_parsers::Order;
 
-use super::configuration_changed::ordered;
+use super::orders::obeyed;
 use super::weakness::{ALWAYS, Rule, Sight, Told, Watch, Words};
 use crate::finding::{Kind, Severity};
 use crate::observation::Observation;
@@ -33,8 +33,7 @@ const RULE: Rule =
     Rule { kind: &KIND, see, words, confidence: 95, is_common: false, reads_traffic: false, applies: ALWAYS };
 
 fn see(seen: &Observation) -> Option<Sight> {
-    let Fact::Command(command) = &seen.fact else { return None };
-    matches!(command.order, Order::Door).then(|| Sight::of(seen, ordered(command, seen)))
+    obeyed(seen, &[Order::Door])
 }
 
 fn words(told: &Told<'_>) -> Words {
@@ -47,30 +46,5 @@ fn words(told: &Told<'_>) -> Words {
         detail: format!("It did as ordered: {what}."),
         remedy: "Compare time, account and address with the door system's own record. Where nobody meant it, change the password, use HTTPS and let the device be reached by its controller alone.".to_owned(),
         verify: "Each order has its entry in the door system's own record.".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use spanwatch_parsers::Command;
-
-    use super::super::weakness::bench::{Said, kinds};
-    use super::*;
-
-    fn said(order: Order) -> Said {
-        (1, Fact::Command(Box::new(Command { order, what: "PUT /x".into(), account: Some("admin".into()) })))
-    }
-
-    #[test]
-    fn its_own_orders_are_told_and_others_are_not() {
-        let all = [Order::Configure, Order::Account, Order::Firmware, Order::Reset, Order::Move, Order::Door];
-        for order in all {
-            let told = kinds(&KIND, &[&said(order)]);
-            let is_own = matches!(order, Order::Door);
-            assert_eq!(told.len(), usize::from(is_own), "{order:?}");
-            if let Some(told) = told.first() {
-                assert!(told.evidence[0].text.starts_with("PUT /x as admin"), "{told:?}");
-            }
-        }
     }
 }

@@ -58,6 +58,7 @@ pub mod no_forward_secrecy;
 pub mod not_activated;
 pub mod not_recorded;
 mod notices;
+mod orders;
 pub mod path_congestion;
 mod paths;
 pub mod plaintext_token;
