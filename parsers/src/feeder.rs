@@ -1,7 +1,7 @@
 //! Feeds sessions as the engine does: for tests.
 
 use crate::vocabulary::{
-    About, Envelope, Fact, Key, Malformed, Media, Parser, Progress, Session, Sink, Start, Way,
+    About, Envelope, Fact, Key, Malformed, Media, Outcome, Parser, Progress, Session, Sink, Start, Way,
 };
 
 /// What each side sent, in order.
@@ -26,6 +26,15 @@ impl Heard {
             _ => None,
         });
         values.collect()
+    }
+
+    /// Every login: the account, the scheme, what came of it.
+    pub fn logins(&self) -> Vec<(Option<String>, &'static str, Outcome)> {
+        let logins = self.facts.iter().filter_map(|(_, fact)| match fact {
+            Fact::Login(it) => Some((it.account.as_ref().map(ToString::to_string), it.scheme, it.outcome)),
+            _ => None,
+        });
+        logins.collect()
     }
 
     pub fn faults(&self) -> Vec<Malformed> {

@@ -282,20 +282,12 @@ mod tests {
         ])
     }
 
-    fn logins(heard: &Heard) -> Vec<(Option<String>, &'static str, Outcome)> {
-        let logins = heard.facts.iter().filter_map(|(_, fact)| match fact {
-            Fact::Login(it) => Some((it.account.as_ref().map(ToString::to_string), it.scheme, it.outcome)),
-            _ => None,
-        });
-        logins.collect()
-    }
-
     #[test]
     fn logins_are_told_with_what_came_of_them_and_without_their_secret() {
         let heard = heard(&dialogue());
         let root = || Some("root".to_owned());
         assert_eq!(
-            logins(&heard),
+            heard.logins(),
             [(root(), "plain", Outcome::Rejected), (root(), "plain", Outcome::Accepted)]
         );
         assert_eq!(heard.attributes(Key::FtpBanner), ["AXIS M1011 Network Camera 5.20 ready."]);
@@ -325,7 +317,7 @@ mod tests {
         let heard = heard(&anonymous);
         let given = |fact: &Fact| matches!(fact, Fact::Anonymous { given: Some(_) });
         assert_eq!(heard.of(given).len(), 1);
-        assert_eq!(logins(&heard), [(Some("anonymous".into()), "anonymous", Outcome::Accepted)]);
+        assert_eq!(heard.logins(), [(Some("anonymous".into()), "anonymous", Outcome::Accepted)]);
         let bare = said(&[(SERVER, "220 x\r\n"), (CLIENT, "USER guest\r\n"), (SERVER, "230 ok\r\n")]);
         assert_eq!(feeder::heard(&FTP, &bare).of(given).len(), 1);
     }
@@ -339,7 +331,7 @@ mod tests {
             (CLIENT, "USER root\r\n"),
         ]);
         let heard = heard(&start);
-        assert!(logins(&heard).is_empty());
+        assert!(heard.logins().is_empty());
         assert_eq!(heard.facts.len(), 2, "{:?}", heard.facts);
     }
 
@@ -350,7 +342,7 @@ mod tests {
             feeder.feed(way, text.as_bytes());
         }
         feeder.feed(CLIENT, b"PASS b\r\n");
-        assert_eq!(logins(&feeder.end()), [(Some("a".into()), "plain", Outcome::Unknown)]);
+        assert_eq!(feeder.end().logins(), [(Some("a".into()), "plain", Outcome::Unknown)]);
         let mut feeder = Feeder::new(&FTP);
         feeder.feed(SERVER, b"220 x\r\n");
         feeder.feed(CLIENT, b"USER a\r\n");

@@ -329,20 +329,12 @@ mod tests {
         ])
     }
 
-    fn logins(heard: &Heard) -> Vec<(Option<String>, &'static str, Outcome)> {
-        let logins = heard.facts.iter().filter_map(|(_, fact)| match fact {
-            Fact::Login(it) => Some((it.account.as_ref().map(ToString::to_string), it.scheme, it.outcome)),
-            _ => None,
-        });
-        logins.collect()
-    }
-
     #[test]
     fn logins_are_told_with_what_came_of_them_and_without_their_secret() {
         let heard = heard(&dialogue());
         let camera = || Some("camera".to_owned());
         assert_eq!(
-            logins(&heard),
+            heard.logins(),
             [(camera(), "plain", Outcome::Rejected), (camera(), "plain", Outcome::Accepted)]
         );
         assert_eq!(heard.attributes(Key::SmtpBanner), ["mail.example ESMTP"]);
@@ -367,7 +359,7 @@ mod tests {
             (SERVER, "220 go\r\n"),
             (CLIENT, "AUTH PLAIN AGNhbWVyYQBodW50ZXIy\r\n"),
         ]);
-        assert!(logins(&heard(&start)).is_empty());
+        assert!(heard(&start).logins().is_empty());
     }
 
     #[test]
@@ -377,7 +369,7 @@ mod tests {
             (CLIENT, "BDAT 12 LAST\r\nAUTH LOGIN\r\nNOOP\r\n"),
             (SERVER, "250 ok\r\n250 ok\r\n"),
         ]);
-        assert!(logins(&heard(&chunk)).is_empty());
+        assert!(heard(&chunk).logins().is_empty());
         assert_eq!(feeder::heard_in_pieces(&SMTP, &chunk, || 1), heard(&chunk));
     }
 

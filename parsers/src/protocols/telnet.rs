@@ -407,14 +407,6 @@ mod tests {
         ])
     }
 
-    fn logins(heard: &Heard) -> Vec<(Option<String>, Outcome)> {
-        let logins = heard.facts.iter().filter_map(|(_, fact)| match fact {
-            Fact::Login(it) => Some((it.account.as_ref().map(ToString::to_string), it.outcome)),
-            _ => None,
-        });
-        logins.collect()
-    }
-
     fn anonymous(heard: &Heard) -> usize {
         heard.of(|fact| matches!(fact, Fact::Anonymous { .. })).len()
     }
@@ -423,7 +415,10 @@ mod tests {
     fn logins_are_told_with_what_came_of_them_and_without_their_secret() {
         let heard = heard(&dialogue());
         let root = || Some("root".to_owned());
-        assert_eq!(logins(&heard), [(root(), Outcome::Rejected), (root(), Outcome::Accepted)]);
+        assert_eq!(
+            heard.logins(),
+            [(root(), "plain", Outcome::Rejected), (root(), "plain", Outcome::Accepted)]
+        );
         assert_eq!(heard.attributes(Key::TelnetBanner), ["Welcome 192.0.0.64 login:"]);
         assert_eq!(anonymous(&heard), 0);
         assert!(heard.is_done);
@@ -465,7 +460,7 @@ mod tests {
             (CLIENT, b"b\r\n"),
             (SERVER, b"\r\n"),
         ]);
-        assert_eq!(logins(&heard(&cut)), [(Some("a".into()), Outcome::Unknown)]);
+        assert_eq!(heard(&cut).logins(), [(Some("a".into()), "plain", Outcome::Unknown)]);
     }
 
     #[test]
