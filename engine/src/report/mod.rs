@@ -6,6 +6,7 @@
 pub mod build;
 pub mod changes;
 pub mod csv;
+mod decimal;
 pub mod doctor;
 pub mod explain;
 pub mod incident;
@@ -26,7 +27,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use serde_json::value::RawValue;
 use spanwatch_parsers::{Text, Time};
 use time::Stamp;
 
@@ -35,6 +35,8 @@ use crate::duplicate;
 use crate::ledger::Coverage;
 use crate::ledger::device::Role;
 use read::Word;
+
+pub use decimal::Decimal;
 
 /// What a reader says of one input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -653,72 +655,6 @@ pub struct Summary {
     pub findings: BTreeMap<Word, u64>,
 }
 
-/// A number with a fixed count of decimals, made of an integer, so that it is the same everywhere.
-#[derive(Debug, Clone)]
-pub struct Decimal {
-    scaled: u64,
-    decimals: usize,
-}
-
-impl Decimal {
-    /// A confidence of so many per cent, as 0.00 to 1.00.
-    #[must_use]
-    pub fn confidence(percent: u8) -> Self {
-        Self { scaled: u64::from(percent.min(100)), decimals: 2 }
-    }
-
-    /// What was given to [`Decimal::confidence`].
-    fn percent(&self) -> u8 {
-        u8::try_from(self.scaled).unwrap_or(100)
-    }
-
-    /// `part` of `whole` with two decimals; 0 of nothing.
-    #[must_use]
-    pub fn share(part: u64, whole: u64) -> Self {
-        Self { scaled: part.saturating_mul(100).checked_div(whole).unwrap_or(0), decimals: 2 }
-    }
-
-    /// Microseconds as milliseconds with three decimals.
-    #[must_use]
-    pub const fn milliseconds(microseconds: u64) -> Self {
-        Self { scaled: microseconds, decimals: 3 }
-    }
-
-    /// So many tenths with one decimal.
-    #[must_use]
-    pub const fn tenths(tenths: u64) -> Self {
-        Self { scaled: tenths, decimals: 1 }
-    }
-}
-
-impl std::fmt::Display for Decimal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let unit = 10_u64.pow(u32::try_from(self.decimals).unwrap_or(0));
-        write!(f, "{}.{:0width$}", self.scaled / unit, self.scaled % unit, width = self.decimals)
-    }
-}
-
 fn as_str<S: serde::Serializer>(text: &Text, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(text.as_str())
-}
-
-impl Serialize for Decimal {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        RawValue::from_string(self.to_string()).map_err(serde::ser::Error::custom)?.serialize(serializer)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn decimals_are_fixed() {
-        assert_eq!(Decimal::confidence(90).to_string(), "0.90");
-        assert_eq!(Decimal::confidence(5).to_string(), "0.05");
-        assert_eq!(Decimal::share(1, 3).to_string(), "0.33");
-        assert_eq!(Decimal::share(0, 0).to_string(), "0.00");
-        assert_eq!(Decimal::milliseconds(1_234_007).to_string(), "1234.007");
-        assert_eq!(serde_json::to_string(&Decimal::confidence(90)).unwrap(), "0.90");
-    }
 }

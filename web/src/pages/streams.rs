@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{OriginalUri, Query, State};
 use axum::response::Response;
-use spanwatch_engine::report::{Decimal, Stream, csv};
+use spanwatch_engine::report::{Stream, csv};
 
 use super::{Card, Head, Served, download, rendered};
 use crate::Picture;
@@ -61,19 +61,13 @@ impl Row {
             lost: words::count(stream.lost),
             share: format!("{}.{:02} %", share / 100, share % 100),
             is_lossy: stream.lost > 0,
-            jitter: rounded(&stream.jitter_ms, 1),
-            gap: rounded(&stream.longest_gap_ms, 0),
+            jitter: stream.jitter_ms.rounded(1).to_string(),
+            gap: stream.longest_gap_ms.rounded(0).to_string(),
             packets: words::count(stream.packets),
             began: words::moment(&stream.first_seen.to_string()),
             last: words::moment(&stream.last_seen.to_string()),
         }
     }
-}
-
-/// With so many decimals: nobody reads microseconds of a gap.
-fn rounded(value: &Decimal, decimals: usize) -> String {
-    let value: f64 = value.to_string().parse().unwrap_or_default();
-    format!("{value:.decimals$}")
 }
 
 pub async fn page(
