@@ -48,6 +48,8 @@ const ANSWERS: Span = Span::seconds(3);
 #[derive(Debug, Default)]
 pub struct Scanning {
     clients: BTreeMap<Sort, Client>,
+    /// Who is forgotten first where there is no room: of those that did not scan, by their last try in vain.
+    idle: BTreeSet<(Option<Time>, Sort)>,
     refused: u64,
 }
 
@@ -105,6 +107,11 @@ struct Scan {
 impl Client {
     const fn new(ip: IpAddr) -> Self {
         Self { ip, tries: VecDeque::new(), aims: BTreeSet::new(), is_answered: false, scan: None }
+    }
+
+    /// Its place among the idle, unless it scanned.
+    fn place(&self) -> Option<(Option<Time>, Sort)> {
+        self.scan.is_none().then(|| (self.tries.back().map(|it| it.at), sort(self.ip)))
     }
 
     fn forget(&mut self, now: Time) {
@@ -246,20 +253,35 @@ impl Scan {
 impl Scanning {
     fn opens(&mut self, client: IpAddr, it: Try) {
         let key = sort(client);
-        if self.clients.len() >= CLIENTS_MAX && !self.clients.contains_key(&key) {
-            let idle = self.clients.iter().filter(|(_, it)| it.scan.is_none());
-            let oldest =
-                idle.min_by_key(|(key, it)| (it.tries.back().map(|it| it.at), **key)).map(|(key, _)| *key);
-            let Some(oldest) = oldest else {
-                self.refused = self.refused.saturating_add(1);
-                return;
-            };
-            self.clients.remove(&oldest);
+        if !self.clients.contains_key(&key) {
+            if self.clients.len() >= CLIENTS_MAX {
+                let Some((_, oldest)) = self.idle.pop_first() else {
+                    self.refused = self.refused.saturating_add(1);
+                    return;
+                };
+                self.clients.remove(&oldest);
+            }
+            let fresh = Client::new(client);
+            self.idle.extend(fresh.place());
+            self.clients.insert(key, fresh);
         }
-        let entry = self.clients.entry(key).or_insert_with(|| Client::new(client));
-        entry.forget(it.at);
-        if entry.aims.insert((sort(it.target), it.port)) {
-            entry.tries.push_back(it);
+        self.change(client, |client| {
+            client.forget(it.at);
+            if client.aims.insert((sort(it.target), it.port)) {
+                client.tries.push_back(it);
+            }
+        });
+    }
+
+    /// Changes what is known of a client, where anything is.
+    fn change(&mut self, client: IpAddr, how: impl FnOnce(&mut Client)) {
+        let Some(client) = self.clients.get_mut(&sort(client)) else { return };
+        let before = client.place();
+        how(client);
+        let after = client.place();
+        if before != after {
+            before.iter().for_each(|place| drop(self.idle.remove(place)));
+            self.idle.extend(after);
         }
     }
 }
@@ -277,29 +299,28 @@ impl Detector for Scanning {
             }
             Fact::Refused { port } => {
                 let (Some(client), Some(target)) = (seen.peer.ip, seen.subject.ip) else { return };
-                let Some(client) = self.clients.get_mut(&sort(client)) else { return };
-                client.is_answered = true;
-                let same = client.tries.iter_mut().find(|it| (it.target, it.port) == (target, *port));
-                if let Some(it) = same {
-                    it.is_refused = true;
-                }
-                client.scan(seen.at);
+                self.change(client, |client| {
+                    client.is_answered = true;
+                    let same = client.tries.iter_mut().find(|it| (it.target, it.port) == (target, *port));
+                    if let Some(it) = same {
+                        it.is_refused = true;
+                    }
+                    client.scan(seen.at);
+                });
             }
             Fact::Activity(_) if seen.transport == Some(TCP) => {
                 let (Some(client), Some(target)) = (seen.peer.ip, seen.subject.ip) else { return };
-                if let Some(client) = self.clients.get_mut(&sort(client)) {
-                    client.answered(target, seen.subject.port);
-                }
+                self.change(client, |client| client.answered(target, seen.subject.port));
             }
             _ => {}
         }
     }
 
     fn advance(&mut self, to: Time, _known: &Known<'_>) {
-        self.clients
-            .values_mut()
-            .filter(|client| client.tries.len() >= PORTS)
-            .for_each(|client| client.scan(to));
+        let busy = self.clients.values().filter(|client| client.tries.len() >= PORTS);
+        for client in busy.map(|client| client.ip).collect::<Vec<_>>() {
+            self.change(client, |client| client.scan(to));
+        }
     }
 
     fn unwatched(&mut self, _from: Time, _to: Time) {
@@ -308,6 +329,7 @@ impl Detector for Scanning {
             client.tries.clear();
             client.aims.clear();
         }
+        self.idle = self.clients.values().filter_map(Client::place).collect();
     }
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {

@@ -113,7 +113,16 @@ struct Client {
     is_waiting: bool,
     /// Questions in a row that nobody answered, and the first.
     unanswered: u64,
+    /// How often the server had told the time when they were counted: it told it again, and they count no more.
+    told_before: u64,
     first: Sight,
+}
+
+impl Client {
+    /// Questions in a row that nobody answered, where the server told the time so often.
+    const fn unanswered(&self, told: u64) -> u64 {
+        if self.told_before == told { self.unanswered } else { 0 }
+    }
 }
 
 impl TimeSources {
@@ -144,7 +153,14 @@ impl TimeSources {
         }
         let sight = (seen.at, seen.cite);
         let Some(of) = self.server(server, seen.peer, seen.at) else { return };
-        let fresh = Client { was_told: false, asked: sight, is_waiting: true, unanswered: 0, first: sight };
+        let fresh = Client {
+            was_told: false,
+            asked: sight,
+            is_waiting: true,
+            unanswered: 0,
+            told_before: of.told,
+            first: sight,
+        };
         let has_room = of.clients.len() < CLIENTS_MAX;
         match of.clients.get_mut(&client) {
             Some(known) if seen.at - known.asked.0 < APART => return,
@@ -173,10 +189,8 @@ impl TimeSources {
         }
         (of.told, of.last_told, of.mac) = (of.told.saturating_add(1), sight, seen.subject.mac);
         (of.proof, of.looked) = (Proof::default(), VecDeque::new());
-        for (ip, other) in &mut of.clients {
-            other.unanswered = 0;
-            other.is_waiting &= *ip != client;
-            other.was_told |= *ip == client;
+        if let Some(told) = of.clients.get_mut(&client) {
+            (told.is_waiting, told.was_told) = (false, true);
         }
         if let Some(lost) = of.lost.take().and_then(|index| self.lost.get_mut(index)) {
             lost.ended = Some(at);
@@ -235,8 +249,8 @@ impl TimeSources {
         if asked < watched_since {
             return;
         }
-        if it.unanswered == 0 || it.first.0 < watched_since {
-            (it.unanswered, it.first) = (0, it.asked);
+        if it.unanswered(of.told) == 0 || it.first.0 < watched_since {
+            (it.unanswered, it.told_before, it.first) = (0, of.told, it.asked);
         }
         it.unanswered = it.unanswered.saturating_add(1);
         if of.told > 0 && self.suspects.len() < SUSPECTS_MAX {
@@ -285,7 +299,7 @@ impl TimeSources {
     /// Who of a server's clients asked it in vain, and has the time from nobody since.
     fn hungry(&self, of: &Server) -> Vec<(IpAddr, Client)> {
         let is_hungry = |(ip, it): &(&IpAddr, &Client)| {
-            it.unanswered > 0
+            it.unanswered(of.told) > 0
                 && it.first.0 >= self.watched_since
                 && self.fed.peek(ip).is_none_or(|fed| *fed < it.first.0)
         };
