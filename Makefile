@@ -55,7 +55,7 @@ verdicts: build
 	SPANWATCH_ALL=1 cargo test --release --locked -p spanwatch --test verdicts -- --nocapture --test-threads 1 < /dev/null
 
 soak: build
-	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch --test hostile -- --nocapture < /dev/null
+	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch --test product hostile:: -- --nocapture < /dev/null
 	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch-appliance --lib store::deaths -- --nocapture < /dev/null
 
 fuzz: install-build install-fuzz

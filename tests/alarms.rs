@@ -1,7 +1,7 @@
 //! Every alarm can ring: for each kind of finding there is a capture that raises it, and the sample
 //! raises no other than its own.
 
-mod support;
+use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! Every public capture beside the project is read whole: nothing panics, hangs or is lost, damage is told.
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeMap;
 use std::path::Path;

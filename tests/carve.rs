@@ -1,6 +1,6 @@
 //! `spanwatch carve`: what it writes others can read, and no secret is in it.
 
-mod support;
+use crate::support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! The command line: exit codes, help, formats, what goes in and what comes out.
 
-mod support;
+use crate::support;
 
 use std::io::Read;
 use std::path::Path;

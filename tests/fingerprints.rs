@@ -1,6 +1,6 @@
 //! `spanwatch fingerprints`: the data held to its proof, a site's own files, why a device was identified so.
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! What devices say of themselves as the report tells it: an intercom and an exchange in TLS, SSH and SIP, a camera over ONVIF.
 
-mod support;
+use crate::support;
 
 use std::path::{Path, PathBuf};
 

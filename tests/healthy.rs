@@ -1,7 +1,7 @@
 //! Where nothing is wrong nothing is found, and everybody whom the mirror shows is there: made-up sites of several
 //! sizes, shapes and mirrors, each without an incident. `SPANWATCH_ALL=1` adds the largest.
 
-mod support;
+use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,7 +2,7 @@
 //!
 //! `SPANWATCH_SOAK=1` makes it millions of frames. Bytes are asserted, never seconds.
 
-mod support;
+use crate::support;
 
 use std::io::Write;
 

@@ -184,3 +184,27 @@ fn licence_expressions_are_understood() {
         assert!(!is_allowed(bad, &allowed), "{bad}");
     }
 }
+
+/// As cargo does not look for them by itself (`autotests`).
+#[test]
+fn every_file_of_tests_is_part_of_a_binary() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("it is there");
+    let manifest: Table = read("Cargo.toml").parse().expect("it is TOML");
+    let binaries = manifest["test"].as_array().expect("test binaries");
+    let paths: Vec<&str> = binaries.iter().map(|it| it["path"].as_str().expect("a path")).collect();
+    let modules = paths.iter().flat_map(|path| {
+        let text = read(path);
+        let names =
+            text.lines().filter_map(|line| Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned()));
+        names.map(|name| format!("tests/{name}.rs")).collect::<Vec<_>>()
+    });
+    let run: BTreeSet<String> = modules.chain(paths.iter().map(|path| (*path).to_owned())).collect();
+    let files =
+        std::fs::read_dir(root.join("tests")).expect("a folder").map(|entry| entry.expect("an entry"));
+    let names = files.filter_map(|entry| entry.file_name().into_string().ok());
+    let there: BTreeSet<String> =
+        names.filter(|name| name.ends_with(".rs")).map(|name| format!("tests/{name}")).collect();
+    let left: Vec<&String> = there.difference(&run).collect();
+    assert!(left.is_empty() && there.len() > paths.len(), "not run: {left:?}");
+}

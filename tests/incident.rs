@@ -1,6 +1,6 @@
 //! One finding by itself: as text for a ticket, as a picture.
 
-mod support;
+use crate::support;
 
 use support::run::{Outcome, Scratch, replayed};
 use support::site::text;

@@ -1,6 +1,6 @@
 //! The site's own list of devices: names, places, importance, and what is wrong with a row.
 
-mod support;
+use crate::support;
 
 use serde_json::Value;
 use support::run::{Outcome, Scratch, replayed, sample, spanwatch};

@@ -2,7 +2,7 @@
 //!
 //! `SPANWATCH_WRITE=1` writes it anew.
 
-mod support;
+use crate::support;
 
 use std::fmt::Write as _;
 

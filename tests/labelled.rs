@@ -4,7 +4,7 @@
 //! recall. How much is right, and how often a claim of which confidence is, stands as two tables in `docs/identity.md`,
 //! which must be what a run gives.
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

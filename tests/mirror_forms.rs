@@ -4,7 +4,7 @@
 //! The shipped sample is rewritten by tools of our own. What a form cannot carry is left out of the
 //! comparison and stands in its test: times finer than its stamps, VLANs, frame numbers.
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 use std::process::Command;

@@ -3,7 +3,7 @@
 //!
 //! Needs root and, from Debian, iproute2, openssl, python3, python3-prometheus-client, rsyslog and rsyslog-openssl.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,6 @@
 //! The report: the contract's names, evidence that can be looked up, and the formats.
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

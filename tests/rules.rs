@@ -3,7 +3,7 @@
 //! One row for each side of a rule, by its id; what cannot be held against the program yet stands in [`ONE_SIDED`] and
 //! [`NOT_YET`].
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The same captures give the same bytes, whatever the threads, the order of the arguments or the folder.
 
-mod support;
+use crate::support;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 //!
 //! The file is read by Python's own SQLite, not by ours. Needs root, iproute2 and python3.
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 use std::process::Command;

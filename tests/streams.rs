@@ -5,7 +5,7 @@
 //! distinct time stamps among them, and against what the simulator was ordered to send. Where media inside TCP is lost, by what
 //! is sent again, on made-up sites.
 
-mod support;
+use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

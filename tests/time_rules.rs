@@ -2,7 +2,7 @@
 //!
 //! The sample with parts taken out of it or moved, by rules of design rather than by what the program does.
 
-mod support;
+use crate::support;
 
 use serde_json::Value;
 use support::capture::{Frame, Pcap, pcapng};

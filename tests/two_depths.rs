@@ -1,7 +1,7 @@
 //! Both depths of a simulation tell one story: the packets of a site, replayed by the program, and what an
 //! attentive reader would note of the same site, fed straight to the ledger.
 
-mod support;
+use crate::support;
 
 #[path = "support/observed.rs"]
 mod observed;

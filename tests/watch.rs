@@ -2,7 +2,7 @@
 //!
 //! Needs root, iproute2 and python3. That it says live what a replay says is the lab's test.
 
-mod support;
+use crate::support;
 
 use serde_json::Value;
 

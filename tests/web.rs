@@ -1,6 +1,6 @@
 //! `spanwatch serve`, and the pages of a running watch: over the shipped samples, the lab's captures, and in a browser.
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};

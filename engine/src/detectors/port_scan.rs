@@ -280,7 +280,9 @@ impl Scanning {
         how(client);
         let after = client.place();
         if before != after {
-            before.iter().for_each(|place| drop(self.idle.remove(place)));
+            if let Some(place) = before {
+                self.idle.remove(&place);
+            }
             self.idle.extend(after);
         }
     }
