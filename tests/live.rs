@@ -1,0 +1,7 @@
+//! The whole product, live: watching, writing its store, telling receivers, serving its pages.
+
+mod outputs;
+mod store;
+mod support;
+mod watch;
+mod web;
