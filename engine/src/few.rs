@@ -6,8 +6,11 @@
 //! behind, so that they are for sets with caps of some hundred at most.
 //!
 //! [`Seldom`]: what most have nothing of, and then takes a pointer.
+//! [`Sometime`]: a time that may not be known, in the room of one.
 
 use std::ops::Deref;
+
+use spanwatch_parsers::Time;
 
 /// A sorted set of few.
 #[derive(Debug, Clone)]
@@ -28,9 +31,43 @@ pub trait Empty: Default + 'static {
     const EMPTY: &'static Self;
 }
 
+/// A time, if it is known: what is not sorts first, and takes no room of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sometime(Time);
+
 /// A map of few, sorted by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FewBy<K, V>(Vec<(K, V)>);
+
+impl Default for Sometime {
+    fn default() -> Self {
+        Self(Time::MIN)
+    }
+}
+
+impl From<Option<Time>> for Sometime {
+    fn from(time: Option<Time>) -> Self {
+        time.map_or_else(Self::default, Self)
+    }
+}
+
+impl Sometime {
+    /// The time.
+    #[must_use]
+    pub fn get(self) -> Option<Time> {
+        Some(self.0).filter(|time| *time != Time::MIN)
+    }
+
+    /// Makes it this one, and says what it was.
+    pub fn replace(&mut self, time: Time) -> Option<Time> {
+        std::mem::replace(self, Self(time)).get()
+    }
+
+    /// Makes it unknown, and says what it was.
+    pub fn take(&mut self) -> Option<Time> {
+        std::mem::take(self).get()
+    }
+}
 
 impl<T> Default for Seldom<T> {
     fn default() -> Self {

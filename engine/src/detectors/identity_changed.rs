@@ -16,10 +16,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use hashbrown::HashMap;
 use spanwatch_parsers::{BindingBy, Fact, Mac, Span, Time};
 
 use super::{Detector, Known, weakness};
 use crate::finding::{Evidence, Finding, Kind, Owner, Severity};
+use crate::hash::Keyed;
 use crate::ledger::directory::Number;
 use crate::observation::{Cite, Observation};
 use crate::report::time::clock_time;
@@ -40,9 +42,9 @@ const SETTLED: Span = Span::seconds(60);
 type Place = (Option<u16>, IpAddr);
 
 /// Who holds which address.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Places {
-    held: BTreeMap<Place, Held>,
+    held: HashMap<Place, Held, Keyed>,
     /// Addresses that a server leased: they wander.
     leased: BTreeSet<IpAddr>,
     changes: BTreeMap<(Place, Mac), Change>,
@@ -52,8 +54,9 @@ pub struct Places {
 #[derive(Debug, Clone, Copy)]
 struct Held {
     mac: Mac,
+    /// Since when.
     first: Time,
-    last: Time,
+    is_settled: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -63,6 +66,17 @@ struct Change {
     at: Time,
     cite: Cite,
     source: &'static str,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            held: HashMap::with_hasher(Keyed::new(SEED)),
+            leased: BTreeSet::new(),
+            changes: BTreeMap::new(),
+            refused: 0,
+        }
+    }
 }
 
 impl Detector for Places {
@@ -78,21 +92,21 @@ impl Detector for Places {
             }
             Fact::Binding { mac, ip, by: BindingBy::Claim } => {
                 let place = (seen.subject.vlan, *ip);
-                let fresh = Held { mac: *mac, first: seen.at, last: seen.at };
+                let fresh = Held { mac: *mac, first: seen.at, is_settled: false };
                 if self.held.len() >= ADDRESSES_MAX && !self.held.contains_key(&place) {
                     self.refused = self.refused.saturating_add(1);
                     return;
                 }
                 let held = self.held.entry(place).or_insert(fresh);
                 if held.mac == *mac {
-                    held.last = seen.at;
+                    held.is_settled |= seen.at - held.first >= SETTLED;
                     return;
                 }
                 let before = std::mem::replace(held, fresh);
                 // Who is back was there all the time.
                 self.changes.retain(|(of, _), change| *of != place || change.old != *mac);
                 let old = known.directory.find_mac(before.mac);
-                if let Some(old) = old.filter(|_| before.last - before.first >= SETTLED)
+                if let Some(old) = old.filter(|_| before.is_settled)
                     && self.changes.len() < ADDRESSES_MAX
                 {
                     let change = Change {
@@ -166,6 +180,7 @@ impl Detector for Places {
 }
 
 const ADDRESSES_MAX: usize = 65_536;
+const SEED: u64 = 0x6964_656e_7469_7479;
 
 #[cfg(test)]
 mod tests {

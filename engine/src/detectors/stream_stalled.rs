@@ -29,6 +29,7 @@ use spanwatch_parsers::{Exchange, Fact, Span, StreamActivity, Time};
 use super::silent_connections::{CONNECTIONS_MAX, Connections};
 use super::stalls::{OVERLAP, PATIENCE_GAPS, PATIENCE_MIN, Sign, Stall, Told, is_occasional};
 use super::{Detector, Known};
+use crate::few::Sometime;
 use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::directory::Number;
 use crate::observation::{Cite, Observation};
@@ -81,14 +82,14 @@ struct Media {
     /// Packets lost of it, from its start.
     lost: u64,
     /// When it last went on by itself after a pause.
-    went_on: Option<Time>,
+    went_on: Sometime,
     /// What the device agreed to since the last picture.
     agreed: Option<Agreed>,
     /// Whether the client, tired of waiting, ended it: only if he asks anew is anything to be expected.
     was_ended: bool,
     /// When somebody last ended what he had of the device, be it of this group.
-    left: Option<Time>,
-    entered: Option<Time>,
+    left: Sometime,
+    entered: Sometime,
     /// Index of the stall that lasts.
     stall: Option<usize>,
 }
@@ -104,12 +105,12 @@ struct Agreed {
 impl Media {
     /// Whether it sends only now and then.
     fn is_occasional(&self) -> bool {
-        is_occasional(self.went_on, self.last)
+        is_occasional(self.went_on.get(), self.last)
     }
 
     /// Whether it ran for so long that it is expected to go on. What goes to a group ends when the last of it leaves.
     fn is_learned(&self) -> bool {
-        let was_left = self.left.is_some_and(|left| self.last - left <= IMPATIENCE);
+        let was_left = self.left.get().is_some_and(|left| self.last - left <= IMPATIENCE);
         self.last - self.first >= LEARNED && !self.is_occasional() && !was_left
     }
 
@@ -142,11 +143,11 @@ impl Stalls {
                 last_frame: cite,
                 longest_gap: Span::ZERO,
                 lost: second.lost,
-                went_on: None,
+                went_on: Sometime::default(),
                 agreed: None,
                 was_ended: false,
-                left: None,
-                entered: None,
+                left: Sometime::default(),
+                entered: Sometime::default(),
                 stall: None,
             })
         });
@@ -158,7 +159,7 @@ impl Stalls {
             let is_asked = media.was_ended || media.agreed.is_some_and(|agreed| agreed.is_play);
             // What was lost meanwhile had been sent.
             if first - media.last >= PATIENCE_MIN && second.lost <= media.lost && !is_asked {
-                media.went_on = Some(first);
+                media.went_on = Some(first).into();
             }
         }
         media.lost = second.lost;
@@ -168,7 +169,7 @@ impl Stalls {
         self.enter(key, due);
         if is_new {
             // A client that asks anew is sent another source, by a device of the same habits.
-            let mut went_on = None;
+            let mut went_on = Sometime::default();
             for (other, media) in self.streams.range_mut(of(device, second.destination)) {
                 if *other != key && media.last < first && media.payload_type == second.payload_type {
                     ended.extend(media.stall.take());
@@ -218,7 +219,7 @@ impl Stalls {
             let patience = media.longest_gap.times(PATIENCE_GAPS).max(IMPATIENCE);
             let is_tired = ssrc.is_none() && at - media.last >= patience;
             if ssrc.is_none() && !is_tired && key.1.is_multicast() {
-                media.left = Some(at);
+                media.left = Some(at).into();
             }
             match (is_meant && media.stall.is_none(), is_tired) {
                 (true, true) => (media.was_ended, media.agreed) = (true, None),
@@ -233,7 +234,7 @@ impl Stalls {
 
     fn enter(&mut self, key: Key, due: Time) {
         let Some(media) = self.streams.get_mut(&key) else { return };
-        if media.entered.is_some_and(|entered| entered <= due) {
+        if media.entered.get().is_some_and(|entered| entered <= due) {
             return;
         }
         if let Some(entered) = media.entered.replace(due) {
@@ -312,7 +313,7 @@ impl Detector for Stalls {
         while let Some((due, key)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
             self.due.pop_first();
             if let Some(media) = self.streams.get_mut(&key) {
-                media.entered = None;
+                media.entered.take();
             }
             if let Some(next) = self.judge(key, due, known) {
                 self.enter(key, next);

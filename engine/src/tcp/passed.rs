@@ -16,13 +16,30 @@
 use spanwatch_parsers::{Segments, Span, Time};
 
 use super::half::{Stretch, apart};
+use crate::few::{Empty, Seldom};
 
 /// What came by of one direction.
 #[derive(Debug, Default)]
 pub struct Passed {
     seen: Option<(u64, Time)>,
-    holes: Vec<Hole>,
-    sum: Segments,
+    holes: Seldom<Holes>,
+    sum: Sum,
+}
+
+/// [`Segments`] of a second, by far not as many as fit.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    carrying: u32,
+    unseen: u32,
+    late: u32,
+    again: u32,
+}
+
+#[derive(Debug, Default)]
+struct Holes(Vec<Hole>);
+
+impl Empty for Holes {
+    const EMPTY: &'static Self = &Self(Vec::new());
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,11 +80,12 @@ impl Passed {
             return true;
         };
         if start > seen && apart(before, stretch.at) <= FOLLOWS_WITHIN {
-            if self.holes.len() >= HOLES_MAX {
-                self.holes.remove(0);
+            let Holes(holes) = self.holes.fill();
+            if holes.len() >= HOLES_MAX {
+                holes.remove(0);
             }
             let is_had = acknowledged.is_some_and(|reached| reached >= start);
-            self.holes.push(Hole {
+            holes.push(Hole {
                 start: seen,
                 end: start,
                 since: stretch.at,
@@ -88,16 +106,16 @@ impl Passed {
     /// Takes bytes for the holes that they fill, and says whether there were any.
     fn fill(&mut self, start: u64, end: u64, at: Time) -> bool {
         let is_of = |hole: &Hole| start < hole.end && hole.start < end;
-        if !self.holes.iter().any(is_of) {
+        let Some(Holes(holes)) = self.holes.get_mut().filter(|holes| holes.0.iter().any(is_of)) else {
             return false;
-        }
+        };
         let late = &mut self.sum.late;
-        let holes = std::mem::take(&mut self.holes).into_iter();
-        self.holes = holes
+        *holes = std::mem::take(holes)
+            .into_iter()
             .flat_map(|hole| {
                 if is_of(&hole) && hole.is_late(at) {
                     let filled = hole.end.min(end).saturating_sub(hole.start.max(start));
-                    *late = late.saturating_add(filled.div_ceil(FULL));
+                    *late = late.saturating_add(segments(filled));
                 }
                 hole.without(start, end)
             })
@@ -108,7 +126,7 @@ impl Passed {
 
     /// Takes an acknowledgement of all before `reached`.
     pub fn acknowledge(&mut self, reached: u64, at: Time) {
-        for hole in &mut self.holes {
+        for hole in self.holes.get_mut().into_iter().flat_map(|holes| &mut holes.0) {
             if hole.end <= reached {
                 hole.acknowledged.get_or_insert(at);
             } else if hole.start == reached {
@@ -120,21 +138,28 @@ impl Passed {
     /// What there was since it was last asked.
     pub fn sum(&mut self, at: Time) -> Segments {
         self.settle(at);
-        std::mem::take(&mut self.sum)
+        let Sum { carrying, unseen, late, again } = std::mem::take(&mut self.sum);
+        let [carrying, unseen, late, again] = [carrying, unseen, late, again].map(u64::from);
+        Segments { carrying, unseen, late, again }
     }
 
     /// Counts holes of which it is clear that nothing will fill them; a mirror may swap neighbours.
     fn settle(&mut self, at: Time) {
         let sum = &mut self.sum;
-        self.holes.retain(|hole| {
+        let Some(Holes(holes)) = self.holes.get_mut() else { return };
+        holes.retain(|hole| {
             let is_had = hole.acknowledged.is_some_and(|acknowledged| apart(acknowledged, at) >= SWAPPED_FOR);
             if is_had {
-                let segments = hole.end.saturating_sub(hole.start).div_ceil(FULL);
-                sum.unseen = sum.unseen.saturating_add(segments);
+                sum.unseen = sum.unseen.saturating_add(segments(hole.end.saturating_sub(hole.start)));
             }
             !is_had && apart(hole.since, at) < FORGOTTEN
         });
     }
+}
+
+/// So many segments carry these bytes.
+fn segments(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(FULL)).unwrap_or(u32::MAX)
 }
 
 /// The next segment comes so soon after the one before the hole.
@@ -225,7 +250,7 @@ mod tests {
         take(&mut passed, 2_000, 9_000, 100, Some(9_100));
         take(&mut passed, 2_001, 10_000, 100, None);
         assert_eq!(sums(&mut passed, 60_000), (3, 0));
-        assert!(passed.holes.is_empty());
+        assert!(passed.holes.0.is_empty());
     }
 
     #[test]
@@ -234,6 +259,6 @@ mod tests {
         (0..1_000).for_each(|n| {
             take(&mut passed, n, n * 1_000, 1, None);
         });
-        assert_eq!(passed.holes.len(), HOLES_MAX);
+        assert_eq!(passed.holes.0.len(), HOLES_MAX);
     }
 }

@@ -259,7 +259,7 @@ impl Verdict {
             let is_kept = second.transport == StreamTransport::Interleaved;
             lost || (is_kept && watch.expectation.makes_up(second, hole.from.0, offset))
         });
-        watch.sent_media = watch.sent_media.max(Some(second.last));
+        watch.sent_media = watch.sent_media.max(Some(second.last).into());
         let is_cut = hole.is_some() || watch.was_cut((second.first, second.last), second.longest_gap);
         watch.expectation.media(second, is_cut, offset);
         watch.was_expected |= watch.expectation.is_learned();
@@ -328,7 +328,7 @@ impl Verdict {
         }
         // A refused ask settles it, also after its silence was given up as unknown.
         let due = watch.due().map(|due| due.max(at + ANSWER));
-        if due.is_some() && watch.deadline.is_none_or(|deadline| Some(deadline) > due) {
+        if due.is_some() && watch.deadline.get().is_none_or(|deadline| Some(deadline) > due) {
             self.rearm(device, due);
         }
     }
@@ -390,8 +390,8 @@ impl Verdict {
         while let Some((due, device)) = self.deadlines.first().copied().filter(|(due, _)| *due <= now) {
             self.deadlines.pop_first();
             let Some(watch) = self.watches.get_mut(device) else { continue };
-            watch.entered = None;
-            let deadline = watch.deadline;
+            watch.entered.take();
+            let deadline = watch.deadline.get();
             if deadline == Some(due) {
                 let next = self.judge(device, due);
                 self.rearm(device, next);
@@ -404,7 +404,7 @@ impl Verdict {
     /// Says that one device turned out to be another.
     pub fn renumber(&mut self, gone: Number, kept: Number) {
         let Some(mut absorbed) = self.remove(gone) else { return };
-        (absorbed.deadline, absorbed.entered) = (None, None);
+        (absorbed.deadline, absorbed.entered) = Default::default();
         let (holes, restarts) = (self.holes.iter_mut(), self.restarts.iter_mut());
         let devices = holes.map(|it| &mut it.device).chain(restarts.map(|it| &mut it.device));
         let unnamed = absorbed.past.get_mut().and_then(|past| past.unnamed.as_mut());
@@ -430,7 +430,7 @@ impl Verdict {
 
     fn remove(&mut self, device: Number) -> Option<Watch> {
         let watch = self.watches.remove(device)?;
-        if let Some(entered) = watch.entered {
+        if let Some(entered) = watch.entered.get() {
             self.deadlines.remove(&(entered, device));
         }
         Some(watch)
@@ -575,7 +575,8 @@ impl Verdict {
         let Some(index) = watch.past.was_absent else { return false };
         let Some(absence) = self.absences.get_mut(index) else { return false };
         let Some((back, cite)) = absence.ended else { return false };
-        let is_moment = watch.last.1 - back < GLIMPSE && watch.sent_media.is_none_or(|sent| sent < back);
+        let is_moment =
+            watch.last.1 - back < GLIMPSE && watch.sent_media.get().is_none_or(|sent| sent < back);
         if !is_moment || absence.restarted.is_some() {
             return false;
         }

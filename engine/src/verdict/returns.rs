@@ -145,7 +145,7 @@ impl Verdict {
     /// Says that the device asked to keep the address that it has.
     pub fn renewed(&mut self, device: Number, at: Time) {
         if let Some(watch) = self.watches.get_mut(device) {
-            watch.renewed = Some(at);
+            watch.renewed = Some(at).into();
         }
     }
 
@@ -160,7 +160,7 @@ impl Verdict {
 
     fn start(&mut self, device: Number, (at, cite): (Time, Cite), how: Start, is_guarded: bool) {
         let Some(watch) = self.watches.get_mut(device) else { return };
-        if how == Start::Announcement && watch.renewed.is_some_and(|renewed| at - renewed <= TELLS) {
+        if how == Start::Announcement && watch.renewed.get().is_some_and(|renewed| at - renewed <= TELLS) {
             return;
         }
         let counts_for = if how == Start::Announcement { FIRST_WORD } else { START_SIGNS };
@@ -168,7 +168,7 @@ impl Verdict {
         let last = watch.last_before(at - self.offset);
         let silence = at - self.offset - last.0;
         // Who had begun to work, and is silent again, starts once more.
-        let worked = watch.sent_media.filter(|_| silence >= RESTART_MIN);
+        let worked = watch.sent_media.get().filter(|_| silence >= RESTART_MIN);
         let is_of = |start: Time| at - start <= START_SIGNS && worked.is_none_or(|worked| worked < start);
         // Who is given no address asks again and again; that is one start.
         let asked = if how == Start::Lease { watch.asked_lease.replace(at) } else { None };

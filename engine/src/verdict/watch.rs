@@ -10,7 +10,7 @@ use super::returns::Restart;
 use super::running::Clocks;
 use super::witness::Asks;
 use super::{FRESH, HISTORY_MAX, State};
-use crate::few::{Empty, Seldom};
+use crate::few::{Empty, Seldom, Sometime};
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
 
@@ -27,16 +27,16 @@ pub(super) struct Watch {
     pub(super) asked: Option<(Number, Time)>,
     pub(super) clocks: Clocks,
     /// In watched time.
-    pub(super) deadline: Option<Time>,
+    pub(super) deadline: Sometime,
     /// Where it stands among the deadlines: not after its own, which may have moved on since.
-    pub(super) entered: Option<Time>,
+    pub(super) entered: Sometime,
     pub(super) past: Seldom<Past>,
     /// When it last asked to keep its address.
-    pub(super) renewed: Option<Time>,
+    pub(super) renewed: Sometime,
     /// When it last asked for a lease.
-    pub(super) asked_lease: Option<Time>,
+    pub(super) asked_lease: Sometime,
     /// When it last sent media.
-    pub(super) sent_media: Option<Time>,
+    pub(super) sent_media: Sometime,
     /// Whether something was ever expected of it.
     pub(super) was_expected: bool,
     pub(super) history: SmallVec<[(Time, State); 1]>,
@@ -91,12 +91,12 @@ impl Watch {
             asks: Asks::default(),
             asked: None,
             clocks: Clocks::default(),
-            deadline: None,
-            entered: None,
+            deadline: Sometime::default(),
+            entered: Sometime::default(),
             past: Seldom::default(),
-            renewed: None,
-            asked_lease: None,
-            sent_media: None,
+            renewed: Sometime::default(),
+            asked_lease: Sometime::default(),
+            sent_media: Sometime::default(),
             was_expected: false,
             history: SmallVec::new(),
             blinds,
@@ -116,8 +116,10 @@ impl Watch {
         device: Number,
         deadlines: &mut BTreeSet<(Time, Number)>,
     ) {
-        self.deadline = due;
-        let Some(due) = due.filter(|due| self.entered.is_none_or(|entered| entered > *due)) else { return };
+        self.deadline = due.into();
+        let Some(due) = due.filter(|due| self.entered.get().is_none_or(|entered| entered > *due)) else {
+            return;
+        };
         if let Some(entered) = self.entered.replace(due) {
             deadlines.remove(&(entered, device));
         }
