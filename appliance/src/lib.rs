@@ -1,8 +1,8 @@
-//! What makes an appliance of the engine: where records go.
+//! What makes an appliance of the engine: where records go, what is kept of them, and who may see it.
 //!
-//! There are its [`config`], its [`outputs`] and its [`store`]; the web pages get a room of
-//! their own beside them.
+//! There are its [`config`], its [`outputs`], its [`store`] and [`access`]; the pages have a room of their own above them.
 
+pub mod access;
 pub mod config;
 pub mod outputs;
 pub mod store;

@@ -51,6 +51,7 @@ impl Command {
         let common = Common::configured(file);
         let data = common.data()?;
         outputs::check(&data.config).map_err(Failure::Config)?;
+        super::stored::certificate(&data.config)?;
         writeln!(io::stdout(), "{}: nothing is wrong", file.display())?;
         Ok(ExitCode::SUCCESS)
     }

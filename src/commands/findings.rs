@@ -8,9 +8,11 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
+use spanwatch_appliance::access::{Role, Team};
 use spanwatch_appliance::config::STORE;
 use spanwatch_appliance::store::act::{Act, act};
 use spanwatch_appliance::store::read::{AuditRow, FindingRow};
+use spanwatch_appliance::store::users::By;
 use spanwatch_appliance::store::{Reader, Store, Trouble};
 use spanwatch_capture::wall_clock;
 use spanwatch_engine::report::time::{day_time, rfc3339};
@@ -85,6 +87,30 @@ enum What {
     ///
     /// Example: spanwatch findings reopen 4dfc78
     Reopen(Change),
+    /// Leave a note
+    ///
+    /// Example: spanwatch findings note 4dfc78 --reason 'the ladder is in the shed'
+    Note(Because),
+    /// It is somebody's
+    ///
+    /// Example: spanwatch findings assign 4dfc78 --to kim
+    Assign {
+        #[command(flatten)]
+        change: Change,
+        /// Whose
+        #[arg(long, value_name = "NAME")]
+        to: String,
+    },
+    /// It is the other team's turn
+    ///
+    /// Example: spanwatch findings hand-over 4dfc78 --to physical-security --reason 'the port is fine, the camera is not'
+    HandOver {
+        #[command(flatten)]
+        change: Because,
+        /// it or physical-security
+        #[arg(long, value_name = "TEAM", value_parser = team)]
+        to: Team,
+    },
     /// Who changed what, the latest first
     ///
     /// Example: spanwatch findings audit --finding 4dfc78
@@ -168,6 +194,14 @@ impl Command {
             What::Begin(it) => self.change(&it.whom, &Act::Begin, (now, it.note.as_deref()))?,
             What::Resolve(it) => self.change(&it.whom, &Act::Resolve, (now, it.note.as_deref()))?,
             What::Reopen(it) => self.change(&it.whom, &Act::Reopen, (now, it.note.as_deref()))?,
+            What::Note(it) => self.change(&it.whom, &Act::Note, (now, Some(&it.reason)))?,
+            What::Assign { change, to } => {
+                let act = Act::Assign { to: Some(to.clone()) };
+                self.change(&change.whom, &act, (now, change.note.as_deref()))?;
+            }
+            What::HandOver { change, to } => {
+                self.change(&change.whom, &Act::HandOver { to: *to }, (now, Some(&change.reason)))?;
+            }
             What::FalsePositive(it) => self.change(&it.whom, &Act::FalsePositive, (now, Some(&it.reason)))?,
             What::Suppress { change, until } => {
                 let until = match *until {
@@ -191,9 +225,18 @@ impl Command {
     fn change(&self, whom: &Whom, change: &Act, (now, note): (Time, Option<&str>)) -> Result<(), Failure> {
         let who = whom.by.clone().unwrap_or_else(user);
         for id in &whom.ids {
-            let done = act(&self.store, id, change, (&who, now), note);
+            let by = By { who: &who, origin: None, at: now };
+            // Whoever may write the store's files may do all of it.
+            let done = act(&self.store, id, change, (&by, Role::Admin), note);
             let (id, before) = done.map_err(|trouble| self.trouble(trouble))?;
-            writeln!(io::stdout(), "{id}  {before} → {}", change.status())?;
+            match (change, change.status()) {
+                (_, Some(after)) => writeln!(io::stdout(), "{id}  {before} → {after}")?,
+                (Act::HandOver { to }, _) => writeln!(io::stdout(), "{id}  handed over to {}", to.name())?,
+                (Act::Assign { to: Some(to) }, _) => {
+                    writeln!(io::stdout(), "{id}  assigned to {}", plain(to))?
+                }
+                _ => writeln!(io::stdout(), "{id}  noted")?,
+            }
         }
         Ok(())
     }
@@ -225,7 +268,7 @@ impl Command {
         let rows =
             reader.audit(id.transpose()?.as_deref(), limit).map_err(|trouble| self.trouble(trouble))?;
         let mut out = io::stdout().lock();
-        for AuditRow { at, who, what, finding, before, after, note } in rows {
+        for AuditRow { at, who, what, finding, before, after, note, origin, .. } in rows {
             match shown(format) {
                 Format::Table => {
                     let [finding, note] = [finding, note].map(|it| plain(&it.unwrap_or_default()));
@@ -233,9 +276,13 @@ impl Command {
                 }
                 Format::Jsonl => {
                     let mut row = json!({ "type": "audit", "time": rfc3339(at), "who": who, "what": what });
-                    for (key, value) in
-                        [("finding", finding), ("before", before), ("after", after), ("note", note)]
-                    {
+                    for (key, value) in [
+                        ("finding", finding),
+                        ("before", before),
+                        ("after", after),
+                        ("note", note),
+                        ("origin", origin),
+                    ] {
                         if let Some(value) = value {
                             row[key] = value.into();
                         }
@@ -270,6 +317,8 @@ fn object(it: &FindingRow) -> Value {
         ("reason", it.reason.clone()),
         ("expires", it.expires.map(rfc3339)),
         ("withdrawn", it.withdrawn.map(rfc3339)),
+        ("turn", it.turn.clone()),
+        ("assigned", it.assigned.clone()),
     ];
     for (key, value) in more {
         if let Some(value) = value {
@@ -298,6 +347,10 @@ fn user() -> String {
         (fields.nth(1)? == uid).then(|| name.to_owned())
     });
     name.unwrap_or_else(|| format!("uid {uid}"))
+}
+
+fn team(text: &str) -> Result<Team, String> {
+    Team::named(text).ok_or_else(|| "it, or physical-security".to_owned())
 }
 
 fn when(text: &str) -> Result<When, String> {

@@ -14,6 +14,7 @@ pub mod protocols;
 pub mod replay;
 pub mod serve;
 pub mod simulate;
+mod stored;
 pub mod watch;
 
 use std::io;

@@ -1,4 +1,4 @@
-//! `spanwatch serve`: the pages of a capture or of a report, on this machine.
+//! `spanwatch serve`: the pages of a capture, of a report, or of a store.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use spanwatch_appliance::config::Config;
+use spanwatch_appliance::outputs::Say;
 use spanwatch_capture::{Inputs, Reader};
 use spanwatch_engine::carve::Carver;
 use spanwatch_engine::report::time::rfc3339;
@@ -22,23 +24,31 @@ use spanwatch_web::{Carved, Packet, Packets, Picture, Site, Web};
 use super::Failure;
 use super::analysis::{Data, Options, analysed};
 use super::carve::{Writer, carved};
+use super::stored;
 
-/// Serve the pages and the API of captures, or of a report
+/// Serve the pages and the API of captures, of a report, or of a store
 ///
 /// Captures are replayed first; several are one site. A report is what replay --format json writes. Only this
-/// machine is answered, until Ctrl+C; from elsewhere use a tunnel such as ssh -L.
+/// machine is answered, until Ctrl+C; from elsewhere use a tunnel such as ssh -L. With a store people log in, and
+/// other addresses are served over TLS: the store of a watch, or one in which it is kept what people do about
+/// the findings of captures.
 ///
 /// Examples:
 ///   spanwatch serve office.pcapng
+///   spanwatch serve --store /var/lib/spanwatch --listen 0.0.0.0:8443
+///   spanwatch serve office.pcapng --store office-case
 ///   spanwatch serve captures/ --inventory cameras.csv --listen 127.0.0.1:9000
 ///   spanwatch serve report.json
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Serve {
     /// Captures, folders of captures, or one report
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "store", value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Where to listen: 127.0.0.1 or [::1], with a port; 0 takes any that is free
+    /// The folder of a store, which has the users, and what people did about findings
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Where to listen: an address with a port; 0 takes any that is free
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
     /// End by itself after so many seconds
@@ -54,17 +64,27 @@ impl Serve {
     /// # Errors
     /// Where nothing can be read, or the address cannot be listened on.
     pub fn run(&self) -> Result<ExitCode, Failure> {
-        let site = match &self.paths[..] {
-            [path] if is_report(path) => still(path)?,
-            _ => self.replayed()?,
+        let say: Say = Arc::new(|what| eprintln!("spanwatch: {what}"));
+        let data = self.options.common.data()?;
+        let own = stored::certificate(&data.config)?;
+        let site = match (&self.paths[..], &self.store) {
+            ([], Some(dir)) => stored::site(dir, data.site.as_deref())?,
+            ([path], store) if is_report(path) => {
+                self.kept(still(path)?, store.as_deref(), &data.config, &say)?
+            }
+            (_, store) => {
+                let config = data.config.clone();
+                self.kept(self.replayed(data)?, store.as_deref(), &config, &say)?
+            }
         };
         let over = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             flag::register_conditional_shutdown(signal, 1, Arc::clone(&over))?;
             flag::register(signal, Arc::clone(&over))?;
         }
-        let web = Web::start(self.listen, Arc::new(site))?;
-        eprintln!("spanwatch: pages at http://{}/ until Ctrl+C", web.address());
+        let web = Web::start(self.listen, site, own)?;
+        web.told().iter().for_each(|line| say(line));
+        say("until Ctrl+C");
         let mut left = self.duration.map(|s| u64::from(s) * STEPS_A_SECOND);
         while !over.load(Ordering::Relaxed) && left != Some(0) {
             thread::sleep(Duration::from_millis(1_000 / STEPS_A_SECOND));
@@ -74,8 +94,20 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn replayed(&self) -> Result<Site, Failure> {
-        let data = self.options.common.data()?;
+    /// The site, with what people do about its findings where there is a store to keep it in.
+    fn kept(
+        &self,
+        site: Site,
+        store: Option<&Path>,
+        config: &Config,
+        say: &Say,
+    ) -> Result<Arc<Site>, Failure> {
+        let Some(dir) = store else { return Ok(Arc::new(site)) };
+        stored::keep(&site.picture().report, dir, config, say)?;
+        Ok(Arc::new(site.with(stored::access(dir)?)))
+    }
+
+    fn replayed(&self, data: Data) -> Result<Site, Failure> {
         let inputs = Inputs::find(&self.paths)?;
         super::analysis::say_skipped(&inputs);
         let can_be_read_again = inputs.total_bytes().is_some();

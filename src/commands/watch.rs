@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use spanwatch_appliance::outputs::metrics::{Figures, Metrics};
 use spanwatch_appliance::outputs::quiet::Quiet;
 use spanwatch_appliance::outputs::{Outputs, Say, file};
 use spanwatch_appliance::store::life::Life;
-use spanwatch_appliance::store::{Held, Limits, Store};
+use spanwatch_appliance::store::{Held, Store};
 use spanwatch_capture::{Control, wall_clock};
 use spanwatch_engine::clock::Moment;
 use spanwatch_engine::finding::Severity;
@@ -28,6 +28,7 @@ use super::Failure;
 use super::analysis::{Common, Data};
 use super::port::{Listening, PORT_GONE};
 use super::replay::style;
+use super::stored;
 
 /// Watch mirror ports and say what goes dark, until stopped
 ///
@@ -105,7 +106,8 @@ impl Watch {
         let mut quiet = Quiet::new(&config);
         life.untold().for_each(|it| quiet.waits(it.clone()));
         data.memory = Arc::new(held.memory);
-        let pages = pages.map(|listen| Pages::open(listen, &data)).transpose()?;
+        let dir = store.as_ref().and_then(|_| self.store_dir(&config));
+        let pages = pages.map(|listen| Pages::open(listen, (&data, &config), dir)).transpose()?;
         let mut teller = Teller {
             changes: Changes::resumed(life.open().cloned()),
             life,
@@ -163,22 +165,17 @@ impl Watch {
 }
 
 impl Watch {
+    /// The store's folder, where one is wanted.
+    fn store_dir<'a>(&'a self, config: &'a Config) -> Option<&'a Path> {
+        self.store.as_deref().or(config.store.as_ref().map(|it| &*it.path))
+    }
+
     /// The store, where one is wanted, and what it held.
     fn store(&self, config: &Config, say: &Say) -> Result<(Option<Store>, Held), Failure> {
-        let rules = config.store.clone().unwrap_or_default();
-        let dir = match &self.store {
-            Some(dir) => dir,
-            None if config.store.is_some() => &rules.path,
-            None => return Ok((None, Held::default())),
-        };
-        let limits = Limits {
-            bytes_max: u64::from(rules.size_max_mib.get()) << 20,
-            history_days: rules.history_days.get(),
-            findings_days: rules.findings_days.get(),
-        };
+        let Some(dir) = self.store_dir(config) else { return Ok((None, Held::default())) };
         let now = wall_clock();
-        let opened = Store::open(dir, limits, now, say);
-        let (store, held) = opened.map_err(|trouble| Failure::Store { dir: dir.clone(), trouble })?;
+        let opened = Store::open(dir, stored::limits(config), now, say);
+        let (store, held) = opened.map_err(|trouble| Failure::Store { dir: dir.to_owned(), trouble })?;
         if let Some(left) = held.left {
             let open = held.findings.iter().filter(|it| it.is_open).count();
             say(&format!(
@@ -300,12 +297,20 @@ struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    fn open(listen: SocketAddr, data: &'a Data) -> Result<Self, Failure> {
+    fn open(
+        listen: SocketAddr,
+        (data, config): (&'a Data, &Config),
+        store: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let nothing =
             build::snapshot(&Ledger::new(data.fingerprints), &data.run_so_far(&[], Time::default()));
-        let site = Arc::new(Site::live(Picture::new(nothing, None)));
-        let web = Web::start(listen, Arc::clone(&site))?;
-        eprintln!("spanwatch: pages at http://{}/", web.address());
+        let site = Site::live(Picture::new(nothing, None));
+        let site = Arc::new(match store {
+            Some(dir) => site.with(stored::access(dir)?),
+            None => site,
+        });
+        let web = Web::start(listen, Arc::clone(&site), stored::certificate(config)?)?;
+        web.told().iter().for_each(|line| eprintln!("spanwatch: {line}"));
         Ok(Self { site, web, data, next: Time::default() })
     }
 

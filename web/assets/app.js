@@ -26,6 +26,7 @@ document.addEventListener("keydown", (event) => {
 
 // A part that somebody reads, marks or has opened is not taken away under his eyes.
 document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.requestConfig?.verb !== "get") return;
   const fresh = document.getElementById("fresh");
   const isMarked = String(window.getSelection()).length > 0;
   const isHeld = fresh?.contains(document.activeElement) && document.activeElement !== fresh;
@@ -44,3 +45,20 @@ document.addEventListener("htmx:afterSwap", () => {
   opened.clear();
 });
 const opened = new Set();
+
+// What was not done is told in the same place; where there is no place for it, the page is loaded anew.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, xhr } = event.detail;
+  if (target?.id !== "finding" || xhr.status < 400) return;
+  if (xhr.responseText.includes('id="finding"')) event.detail.shouldSwap = true;
+  else window.location.reload();
+});
+// What somebody did is answered where he did it, and read out.
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target?.id !== "finding") return;
+  const told = document.querySelector("#life .wrong") ?? document.getElementById("life-name");
+  if (told) {
+    told.tabIndex = -1;
+    told.focus();
+  }
+});

@@ -57,7 +57,7 @@ pub fn write(report: Report, out: &mut dyn Write) -> io::Result<()> {
 
 pub(crate) fn text(picture: &Picture) -> askama::Result<String> {
     let report = &picture.report;
-    let (incidents, others): (Vec<_>, Vec<_>) = report.findings.iter().partition(|it| is_incident(it));
+    let (incidents, others): (Vec<_>, Vec<_>) = picture.findings.iter().partition(|it| is_incident(it));
     let shown = |findings: &[&spanwatch_engine::report::Finding]| -> Vec<View> {
         findings.iter().take(FINDINGS_MAX).map(|finding| View::of(picture, finding)).collect()
     };

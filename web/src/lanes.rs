@@ -148,7 +148,7 @@ pub fn lanes(picture: &Picture, finding: &Finding) -> Lanes {
     let members: Vec<(&String, Option<&Device>)> =
         finding.devices.iter().take(LANES_MAX).map(|id| (id, picture.device(id))).collect();
     let mut marks: BTreeMap<usize, Vec<Mark>> = BTreeMap::new();
-    let trees = report.findings.iter().filter(|it| it.id != finding.id && it.kind.starts_with("stp-"));
+    let trees = picture.findings.iter().filter(|it| it.id != finding.id && it.kind.starts_with("stp-"));
     let of_trees = trees.flat_map(|it| &it.evidence).filter(|it| Sign::of(it) == Sign::Stp);
     for evidence in finding.evidence.iter().chain(of_trees).take(MARKS_MAX) {
         let Some(at) = parse(&evidence.time).filter(|at| scale.holds(*at)) else { continue };

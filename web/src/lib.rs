@@ -10,9 +10,10 @@
 //! Content-Security-Policy says so.
 //!
 //! Every text from the wire is hostile: the templates escape it, [`words::shown`] takes from it what turns a line
-//! around or breaks it, and cuts it. There is no access control, so that only this machine is answered:
-//! [`Refusal::Everybody`].
+//! around or breaks it, and cuts it. A report is served to this machine alone ([`Refusal::Everybody`]); a site with a store lets
+//! in whom that knows ([`Access`]), each by his role (`rules.rs`).
 
+mod access;
 mod api;
 pub mod book;
 mod help;
@@ -22,6 +23,7 @@ mod lanes;
 mod lists;
 mod pages;
 mod picture;
+mod rules;
 mod server;
 mod site;
 #[cfg(test)]
@@ -31,6 +33,7 @@ mod tests;
 mod tree;
 mod words;
 
+pub use access::Access;
 pub use picture::Picture;
 pub use server::{Refusal, Web};
 pub use site::{Carved, Packet, Packets, Site};

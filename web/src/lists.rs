@@ -48,8 +48,10 @@ pub struct Findings {
     pub kind: String,
     /// it, physical-security or unknown.
     pub owner: String,
-    /// open or over.
+    /// open or over; what people resolved, suppressed or called false is over.
     pub state: String,
+    /// new, acknowledged, in-progress, resolved, suppressed or false-positive.
+    pub status: String,
     /// The id of a device.
     pub device: String,
     /// From 1.
@@ -128,14 +130,15 @@ impl Findings {
                 .to_lowercase();
             words.iter().all(|word| text.contains(word.as_str()))
         };
-        let state = |finding: &Finding| if finding.ended.is_some() { "over" } else { "open" };
-        let all = picture.report.findings.iter();
+        let state = |finding: &Finding| if picture.is_open(finding) { "open" } else { "over" };
+        let all = picture.findings.iter();
         all.filter(|it| {
             is(&self.severity, Some(it.severity))
                 && (is(&self.category, Some(it.category)) || self.category == "incident" && is_incident(it))
                 && is(&self.kind, Some(it.kind))
                 && is(&self.owner, Some(it.owner))
                 && is(&self.state, Some(state(it)))
+                && is(&self.status, Some(picture.status(it)))
                 && (self.device.is_empty() || it.devices.contains(&self.device))
                 && (words.is_empty() || is_told(it))
         })
@@ -151,6 +154,7 @@ impl Findings {
             ("kind", &self.kind),
             ("owner", &self.owner),
             ("state", &self.state),
+            ("status", &self.status),
             ("device", &self.device),
         ];
         link(path, &own, change)

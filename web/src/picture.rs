@@ -1,7 +1,11 @@
 //! One moment of a site: a report, and where to find what in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use spanwatch_appliance::access::Team;
+use spanwatch_appliance::store::desk::Standing;
+use spanwatch_engine::finding::Severity;
 use spanwatch_engine::report::mirror_check::Remark;
 use spanwatch_engine::report::{Device, Finding, Report};
 
@@ -10,18 +14,31 @@ use crate::words;
 /// One moment of a site, never changed. What pages show is all of one picture.
 #[derive(Debug)]
 pub struct Picture {
-    /// All that is known.
-    pub report: Report,
+    /// All that the analysis knows.
+    pub report: Arc<Report>,
     /// What the mirror check says; only a whole capture has one.
-    pub remarks: Option<Vec<Remark>>,
+    pub remarks: Option<Arc<Vec<Remark>>>,
+    /// The report's findings with what people made of them: whose turn it is; those of earlier runs, too.
+    pub(crate) findings: Vec<Finding>,
+    /// What people made of findings, by id.
+    pub(crate) life: Arc<Life>,
     /// Which picture of its site it is, from 1.
     pub(crate) number: u64,
     /// Devices by id and former id.
-    ids: BTreeMap<String, usize>,
+    ids: Arc<BTreeMap<String, usize>>,
     /// Findings by device, in the report's order.
-    findings: BTreeMap<usize, Vec<usize>>,
+    by_device: BTreeMap<usize, Vec<usize>>,
     /// What of each device can be searched for, in small letters.
-    searched: Vec<String>,
+    searched: Arc<Vec<String>>,
+}
+
+/// What a store knows of findings beside what they say.
+#[derive(Debug, Default)]
+pub struct Life {
+    /// What people made of them, by id.
+    pub standings: BTreeMap<String, Standing>,
+    /// Those of earlier runs that are over.
+    pub past: Vec<Finding>,
 }
 
 impl Picture {
@@ -37,14 +54,67 @@ impl Picture {
         for (index, device) in report.devices.iter().enumerate() {
             ids.insert(device.id.clone(), index);
         }
-        let mut findings: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (number, finding) in report.findings.iter().enumerate() {
-            for index in finding.devices.iter().filter_map(|id| ids.get(id)) {
-                findings.entry(*index).or_default().push(number);
+        let searched = report.devices.iter().map(|device| searched(device)).collect();
+        let still = Self {
+            report: Arc::new(report),
+            remarks: remarks.map(Arc::new),
+            findings: Vec::new(),
+            life: Arc::default(),
+            number: 1,
+            ids: Arc::new(ids),
+            by_device: BTreeMap::new(),
+            searched: Arc::new(searched),
+        };
+        still.living(&Arc::default())
+    }
+
+    /// The same moment, with what people made of findings.
+    #[must_use]
+    pub(crate) fn living(&self, life: &Arc<Life>) -> Self {
+        let mut findings = self.report.findings.clone();
+        let known: BTreeSet<&str> = self.report.findings.iter().map(|it| it.id.as_str()).collect();
+        findings.extend(life.past.iter().filter(|it| !known.contains(it.id.as_str())).cloned());
+        if findings.len() > self.report.findings.len() {
+            findings.sort_by(|a, b| (rank(a), &a.first_seen, &a.id).cmp(&(rank(b), &b.first_seen, &b.id)));
+        }
+        for finding in &mut findings {
+            let turn = life.standings.get(&finding.id).and_then(|it| it.turn.as_deref());
+            if let Some(team) = turn.and_then(Team::named) {
+                finding.owner = team.name();
             }
         }
-        let searched = report.devices.iter().map(|device| searched(device)).collect();
-        Self { report, remarks, number: 1, ids, findings, searched }
+        let mut by_device: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (number, finding) in findings.iter().enumerate() {
+            for index in finding.devices.iter().filter_map(|id| self.ids.get(id)) {
+                by_device.entry(*index).or_default().push(number);
+            }
+        }
+        Self {
+            report: Arc::clone(&self.report),
+            remarks: self.remarks.clone(),
+            findings,
+            life: Arc::clone(life),
+            number: self.number,
+            ids: Arc::clone(&self.ids),
+            by_device,
+            searched: Arc::clone(&self.searched),
+        }
+    }
+
+    /// What people made of a finding, where they made anything of it.
+    pub(crate) fn standing(&self, id: &str) -> Option<&Standing> {
+        self.life.standings.get(id)
+    }
+
+    /// Whether a finding still asks for somebody: it is not over, and nobody said that it is mended, wrong or to be left alone.
+    pub(crate) fn is_open(&self, finding: &Finding) -> bool {
+        finding.ended.is_none()
+            && !matches!(self.status(finding), "resolved" | "suppressed" | "false-positive")
+    }
+
+    /// What people made of it, in a word.
+    pub(crate) fn status(&self, finding: &Finding) -> &str {
+        self.standing(&finding.id).map_or("new", |it| it.status.as_str())
     }
 
     /// The device of an id, or of a former one.
@@ -59,18 +129,18 @@ impl Picture {
 
     /// The findings on a device.
     pub(crate) fn findings_on(&self, id: &str) -> impl Iterator<Item = &Finding> {
-        let numbers = self.ids.get(id).and_then(|index| self.findings.get(index));
-        numbers.into_iter().flatten().filter_map(|number| self.report.findings.get(*number))
+        let numbers = self.ids.get(id).and_then(|index| self.by_device.get(index));
+        numbers.into_iter().flatten().filter_map(|number| self.findings.get(*number))
     }
 
     /// Findings of a device that are not over.
     pub(crate) fn open_on(&self, id: &str) -> usize {
-        self.findings_on(id).filter(|it| it.ended.is_none() && it.severity != "info").count()
+        self.findings_on(id).filter(|it| self.is_open(it) && it.severity != "info").count()
     }
 
     /// A finding by its id; where it was superseded, the one that took its place.
     pub(crate) fn finding(&self, id: &str) -> Option<&Finding> {
-        let findings = &self.report.findings;
+        let findings = &self.findings;
         let is_it = |it: &&Finding| it.id == id;
         findings
             .iter()
@@ -93,6 +163,11 @@ impl Picture {
 /// Whether a finding is an incident: something stopped working, or may have.
 pub fn is_incident(finding: &Finding) -> bool {
     matches!(finding.category, "availability" | "network")
+}
+
+/// The worst first.
+fn rank(finding: &Finding) -> Option<usize> {
+    Severity::ALL.into_iter().position(|it| it.name() == finding.severity)
 }
 
 /// All that people know a device by.

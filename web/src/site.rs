@@ -1,13 +1,17 @@
 //! What is served: the latest [`Picture`] of a site, and the packets behind it where they are at hand.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwap;
 use spanwatch_engine::report::{Finding, Report};
+use spanwatch_parsers::{Span, Time};
 use tokio::sync::{Mutex, watch};
 
 use crate::Picture;
+use crate::access::Access;
+use crate::picture::Life;
 
 /// One packet behind a finding.
 #[derive(Debug, Clone, Default)]
@@ -54,8 +58,21 @@ pub struct Site {
     numbers: watch::Sender<u64>,
     packets: Option<Box<dyn Packets>>,
     is_live: bool,
+    access: Option<Access>,
+    /// What people made of findings, as it was read last, and when the past was.
+    life: ArcSwap<Life>,
+    /// One changes the picture at a time.
+    change: std::sync::Mutex<Read>,
     /// What was carved last: its table and its file are asked for one after the other. One is carved at a time.
     carved: Mutex<Option<(String, u64, Arc<Carved>)>>,
+}
+
+/// What was read of a store.
+#[derive(Debug, Default)]
+struct Read {
+    version: Option<i64>,
+    /// When findings of earlier runs were read last.
+    past: Option<Time>,
 }
 
 impl fmt::Debug for Site {
@@ -83,12 +100,61 @@ impl Site {
             picture: ArcSwap::from_pointee(picture),
             packets,
             is_live,
+            access: None,
+            life: ArcSwap::default(),
+            change: std::sync::Mutex::default(),
             carved: Mutex::new(None),
         }
     }
 
+    /// Lets in only whom a store knows, and shows what people made of its findings.
+    #[must_use]
+    pub fn with(mut self, access: Access) -> Self {
+        self.access = Some(access);
+        self.refresh();
+        self
+    }
+
+    /// How people come in; `None` where whoever is on this machine does.
+    pub(crate) const fn access(&self) -> Option<&Access> {
+        self.access.as_ref()
+    }
+
+    /// Shows what people made of findings since it was read last. Reads the store.
+    pub(crate) fn refresh(&self) {
+        let Some(access) = &self.access else { return };
+        let mut read = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(version) = access.desk.version() else { return };
+        if read.version == Some(version) {
+            return;
+        }
+        let (known, now) = (self.life.load_full(), access.now());
+        let is_due = read.past.is_none_or(|past| now < past || now - past > PAST_EVERY);
+        let Ok(standings) = access.desk.standings() else { return };
+        let standings: BTreeMap<_, _> = standings.into_iter().map(|it| (it.id.clone(), it)).collect();
+        let past = if is_due { access.desk.past(PAST_MAX).ok() } else { None };
+        read.version = Some(version);
+        read.past = if is_due { Some(now) } else { read.past };
+        let is_same =
+            |past: &Vec<Finding>| past.iter().map(|it| &it.id).eq(known.past.iter().map(|it| &it.id));
+        if standings == known.standings && past.as_ref().is_none_or(is_same) {
+            return;
+        }
+        let past = past.unwrap_or_else(|| known.past.clone());
+        let life = Arc::new(Life { standings, past });
+        self.life.store(Arc::clone(&life));
+        self.put(self.picture.load().living(&life));
+    }
+
     /// Shows a newer picture from now on.
-    pub fn show(&self, mut picture: Picture) {
+    pub fn show(&self, picture: Picture) {
+        let _one = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let life = self.life.load_full();
+        let is_lifeless = life.standings.is_empty() && life.past.is_empty();
+        self.put(if is_lifeless { picture } else { picture.living(&life) });
+    }
+
+    fn put(&self, mut picture: Picture) {
         picture.number = self.picture.load().number.saturating_add(1);
         let number = picture.number;
         self.picture.store(Arc::new(picture));
@@ -147,3 +213,7 @@ impl Site {
 /// Where only a report is at hand.
 pub(crate) const NO_PACKETS: &str = "The packets are not at hand here: this is a report without its capture. \
      spanwatch carve --finding ID CAPTURE -w OUT.pcapng writes them.";
+/// Findings of earlier runs that are shown.
+const PAST_MAX: u32 = 500;
+/// How often they are read while a watch writes.
+const PAST_EVERY: Span = Span::seconds(30);

@@ -218,8 +218,8 @@ fn of_device(device: &Device) -> Health {
 
 /// A switch failed where a finding that is not over says so; else it is a step better than the worst that hangs on it.
 fn health(picture: &Picture, switch: &Switch, devices: &[(&Device, &str)]) -> Health {
-    let own = picture.report.findings.iter().any(|it| {
-        it.ended.is_none()
+    let own = picture.findings.iter().any(|it| {
+        picture.is_open(it)
             && it.switch.as_deref() == Some(switch.id.as_str())
             && matches!(it.cause, Some("switch" | "power" | "uplink"))
     });

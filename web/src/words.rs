@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use spanwatch_appliance::access::{Role, Team};
 use spanwatch_engine::report::{Device, Finding};
 use spanwatch_engine::report::{Report, time};
 use spanwatch_parsers::Time;
@@ -128,6 +129,52 @@ pub fn moment(rfc3339: &str) -> String {
 /// `03:40:36` of a time of the report; UTC.
 pub fn of_day(rfc3339: &str) -> String {
     shown(rfc3339.get(11..19).unwrap_or(rfc3339)).0
+}
+
+/// What somebody said of a finding.
+pub fn status(status: &str) -> &'static str {
+    match status {
+        "new" => "new",
+        "acknowledged" => "seen",
+        "in-progress" => "in progress",
+        "resolved" => "resolved",
+        "suppressed" => "suppressed",
+        "false-positive" => "false positive",
+        _ => "not known",
+    }
+}
+
+/// What somebody may.
+pub const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "viewer",
+        Role::Operator(Team::It) => "operator, IT",
+        Role::Operator(Team::PhysicalSecurity) => "operator, physical security",
+        Role::Admin => "admin",
+    }
+}
+
+/// What somebody did, of the words of the audit.
+pub fn done(what: &str) -> &str {
+    match what {
+        "acknowledged" => "saw it",
+        "in-progress" => "began to work on it",
+        "handed-over" => "handed it over",
+        "noted" => "left a note",
+        "new" => "opened it again",
+        "false-positive" => "called it a false positive",
+        "logged-in" => "logged in",
+        "logged-out" => "logged out",
+        "login-failed" => "failed to log in",
+        "password-set" => "set a password",
+        "user-added" => "added a user",
+        "user-removed" => "removed a user",
+        "role-changed" => "changed a role",
+        "link-made" => "made a link",
+        "token-made" => "made a token",
+        "token-revoked" => "revoked a token",
+        other => other,
+    }
 }
 
 /// Whose turn it is.

@@ -229,8 +229,16 @@ pub const KEYS: &[Key] = &[
         "listen",
         Value("\"127.0.0.1:8443\""),
         "`ADDRESS:PORT`",
-        "where the pages are, as `--listen`; only 127.0.0.1 and `[::1]` until there are logins",
+        "where the pages are, as `--listen`; elsewhere than at 127.0.0.1 and `[::1]` only with a store, which has the users",
     ),
+    key(
+        "web",
+        "certificate_file",
+        Words("none; elsewhere than on this machine one is made and kept in the store"),
+        "file, PEM",
+        "the certificate of the pages, with those up to its authority; goes with `key_file`",
+    ),
+    key("web", "key_file", Words("none"), "file, PEM", "its key; goes with `certificate_file`"),
 ];
 
 /// How devices are named.

@@ -154,6 +154,8 @@ pub struct Grace {
 #[allow(missing_docs)]
 pub struct Web {
     pub listen: SocketAddr,
+    pub certificate_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
 }
 
 /// What is wrong in a configuration.
@@ -258,6 +260,12 @@ impl Config {
             let what = "certificate_file and key_file go together: give both or none".to_owned();
             return Err(vec![config.fault(("syslog", index, "certificate_file"), what)]);
         }
+        if config.web.as_ref().is_some_and(|it| it.certificate_file.is_some() != it.key_file.is_some()) {
+            let what = "certificate_file and key_file go together: give both or none".to_owned();
+            let key =
+                ["certificate_file", "key_file"].into_iter().find(|key| config.source.has(("web", 0, key)));
+            return Err(vec![config.fault(("web", 0, key.unwrap_or("listen")), what)]);
+        }
         Ok(config)
     }
 
@@ -270,13 +278,14 @@ impl Config {
 
     /// Every file that it names.
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let Self { inventory, fingerprints, syslog, webhook, store, .. } = self;
+        let Self { inventory, fingerprints, syslog, webhook, store, web, .. } = self;
+        let web = web.iter_mut().flat_map(|it| it.certificate_file.iter_mut().chain(&mut it.key_file));
         let syslog = syslog.iter_mut().flat_map(|it| {
             std::iter::once(&mut it.ca_file).chain(&mut it.certificate_file).chain(&mut it.key_file)
         });
         let webhook = webhook.iter_mut().flat_map(|it| [&mut it.ca_file, &mut it.secret_file]);
         let store = store.iter_mut().map(|it| &mut it.path);
-        inventory.iter_mut().chain(fingerprints).chain(syslog).chain(webhook).chain(store)
+        inventory.iter_mut().chain(fingerprints).chain(syslog).chain(webhook).chain(store).chain(web)
     }
 }
 
@@ -310,7 +319,8 @@ impl Default for Store {
 
 impl Default for Web {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], WEB_PORT)) }
+        let listen = SocketAddr::from(([127, 0, 0, 1], WEB_PORT));
+        Self { listen, certificate_file: None, key_file: None }
     }
 }
 

@@ -16,7 +16,7 @@ pub mod quiet;
 mod syslog;
 #[cfg(test)]
 pub(crate) mod test;
-mod tls;
+pub(crate) mod tls;
 mod webhook;
 
 use std::collections::BTreeSet;

@@ -18,6 +18,7 @@
 pub mod act;
 #[cfg(test)]
 mod deaths;
+pub mod desk;
 mod keep;
 pub mod life;
 mod page;
@@ -26,6 +27,7 @@ mod schema;
 mod slate;
 #[cfg(test)]
 mod test;
+pub mod users;
 mod write;
 
 use std::collections::BTreeMap;
@@ -72,6 +74,9 @@ pub enum Trouble {
     /// What somebody asks of it cannot be done.
     #[error("{0}")]
     Refused(String),
+    /// Who asks may not.
+    #[error("{0}")]
+    Forbidden(String),
 }
 
 impl Trouble {

@@ -311,7 +311,8 @@ impl<'a, 'b, 'c> Page<'a, 'b, 'c> {
         let count = number_of(finding.count);
         let is_new = self.row("SELECT 1 FROM findings WHERE id = ?1", [&finding.id])?.is_none();
         self.run(
-            "INSERT INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, ?11,
+            "INSERT INTO findings (id, kind, category, severity, owner, subject, title, first_seen, last_seen, ended, withdrawn,
+             count, status, status_at, status_by, status_count, reason, expires, reopened, document, untold) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, ?11,
              'new', ?12, 'spanwatch', ?11, NULL, NULL, 0, ?13, ?14)
              ON CONFLICT DO UPDATE SET severity = excluded.severity, owner = excluded.owner, subject = excluded.subject,
              title = excluded.title, first_seen = excluded.first_seen, last_seen = excluded.last_seen,

@@ -12,7 +12,7 @@ use super::{Rules, Trouble, connect, file, schema};
 /// A connection that only reads.
 #[derive(Debug)]
 pub struct Reader {
-    db: Connection,
+    pub(super) db: Connection,
 }
 
 /// A device.
@@ -52,6 +52,10 @@ pub struct FindingRow {
     pub status_by: String,
     pub reason: Option<String>,
     pub expires: Option<Time>,
+    /// Whose turn people say it is, where they say another than `owner`.
+    pub turn: Option<String>,
+    /// Who is at it.
+    pub assigned: Option<String>,
     /// How often it came again after it was resolved.
     pub reopened: u64,
     /// An object of the report's `findings`, as JSON.
@@ -75,9 +79,13 @@ pub struct Interval {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct AuditRow {
+    /// Its number; later rows have higher ones.
+    pub row: i64,
     pub at: Time,
     /// `spanwatch` where nobody did.
     pub who: String,
+    /// From which address; `None` where it was done on this machine's console.
+    pub origin: Option<String>,
     pub what: String,
     pub finding: Option<String>,
     pub before: Option<String>,
@@ -97,7 +105,7 @@ impl Reader {
         Ok(Self { db })
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         values: impl rusqlite::Params,
@@ -160,7 +168,7 @@ impl Reader {
     /// As above.
     pub fn findings(&self, with_past: bool) -> Result<Vec<FindingRow>, Trouble> {
         let sql = "SELECT id, kind, severity, owner, title, first_seen, last_seen, ended, withdrawn, count, status, status_at,
-             status_by, reason, expires, reopened, document FROM findings
+             status_by, reason, expires, reopened, document, turn, assigned FROM findings
              WHERE ?1 OR withdrawn IS NULL AND (ended IS NULL OR status IN ('new', 'acknowledged', 'in-progress'))
              ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END,
              first_seen, id";
@@ -173,7 +181,7 @@ impl Reader {
     /// As above.
     pub fn finding(&self, id: &str) -> Result<Option<FindingRow>, Trouble> {
         let sql = "SELECT id, kind, severity, owner, title, first_seen, last_seen, ended, withdrawn, count, status, status_at,
-             status_by, reason, expires, reopened, document FROM findings WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2";
+             status_by, reason, expires, reopened, document, turn, assigned FROM findings WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2";
         let mut found = self.all(sql, [id], finding)?;
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
@@ -183,17 +191,38 @@ impl Reader {
     /// # Errors
     /// As above.
     pub fn audit(&self, finding: Option<&str>, limit: u32) -> Result<Vec<AuditRow>, Trouble> {
-        let sql = "SELECT at, who, what, finding, before, after, note FROM audit
-             WHERE ?1 IS NULL OR finding = ?1 ORDER BY id DESC LIMIT ?2";
-        self.all(sql, params![finding, limit], |row| {
+        self.audit_before(i64::MAX, finding, limit)
+    }
+
+    /// The same, of rows before one.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn audit_before(
+        &self,
+        row: i64,
+        finding: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, Trouble> {
+        // Each by its index.
+        let sql = if finding.is_some() {
+            "SELECT id, at, who, what, finding, before, after, note, origin FROM audit
+             WHERE finding = ?1 AND id < ?3 ORDER BY id DESC LIMIT ?2"
+        } else {
+            "SELECT id, at, who, what, finding, before, after, note, origin FROM audit
+             WHERE ?1 IS NULL AND id < ?3 ORDER BY id DESC LIMIT ?2"
+        };
+        self.all(sql, params![finding, limit, row], |row| {
             Ok(AuditRow {
-                at: Time(row.get(0)?),
-                who: row.get(1)?,
-                what: row.get(2)?,
-                finding: row.get(3)?,
-                before: row.get(4)?,
-                after: row.get(5)?,
-                note: row.get(6)?,
+                row: row.get(0)?,
+                at: Time(row.get(1)?),
+                who: row.get(2)?,
+                what: row.get(3)?,
+                finding: row.get(4)?,
+                before: row.get(5)?,
+                after: row.get(6)?,
+                note: row.get(7)?,
+                origin: row.get(8)?,
             })
         })
     }
@@ -257,6 +286,8 @@ fn finding(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         expires: time(14)?,
         reopened: row.get::<_, i64>(15)?.unsigned_abs(),
         document: row.get(16)?,
+        turn: row.get(17)?,
+        assigned: row.get(18)?,
     })
 }
 
@@ -307,8 +338,20 @@ pub(super) fn memory(db: &Connection) -> Result<Memory, Trouble> {
     Ok(memory)
 }
 
-/// The status of a finding, and whether it is over.
-pub(super) fn status(db: &Connection, id: &str) -> Result<Option<(String, bool)>, Trouble> {
-    let sql = "SELECT status, coalesce(ended, withdrawn) IS NOT NULL FROM findings WHERE id = ?1";
-    Ok(db.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+/// How a finding stands.
+pub(super) struct Stands {
+    pub status: String,
+    /// Whose turn it is.
+    pub turn: String,
+    pub assigned: Option<String>,
+    pub is_over: bool,
+}
+
+pub(super) fn stands(db: &Connection, id: &str) -> Result<Option<Stands>, Trouble> {
+    let sql = "SELECT status, coalesce(turn, owner), assigned, coalesce(ended, withdrawn) IS NOT NULL
+         FROM findings WHERE id = ?1";
+    let read = |row: &Row<'_>| {
+        Ok(Stands { status: row.get(0)?, turn: row.get(1)?, assigned: row.get(2)?, is_over: row.get(3)? })
+    };
+    Ok(db.query_row(sql, [id], read).optional()?)
 }

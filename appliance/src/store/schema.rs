@@ -84,6 +84,28 @@ CREATE INDEX audit_by_finding ON audit(finding);
 ", "
 -- Whether nobody was told of it yet: it was suppressed, or its device in maintenance, from the first.
 ALTER TABLE findings ADD COLUMN untold INTEGER NOT NULL DEFAULT 0;
+", "
+-- Who may use the pages. `role` is a word of `access::Role`; `password` is a PHC string, absent until its owner chose one;
+-- `epoch` grows with his password and with what he may, and ends his sessions.
+CREATE TABLE users (
+    name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT, epoch INTEGER NOT NULL, created INTEGER NOT NULL, seen INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- Links that work once: with one a user chooses his password, or, where `user` is absent, the first admin his name. Of the secret
+-- in it the hash is kept, as of programs' below.
+CREATE TABLE links (hash TEXT PRIMARY KEY, user TEXT, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Programs that ask the API.
+CREATE TABLE tokens (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, role TEXT NOT NULL, created INTEGER NOT NULL,
+    created_by TEXT NOT NULL, used INTEGER
+) STRICT;
+
+-- From where somebody did it: an address, or absent where it was on this machine.
+ALTER TABLE audit ADD COLUMN origin TEXT;
+-- Whose turn people say it is, where they say another than `owner`, and who is at it.
+ALTER TABLE findings ADD COLUMN turn TEXT;
+ALTER TABLE findings ADD COLUMN assigned TEXT;
 "];
 
 /// Brings a file to the present version, in one transaction.

@@ -12,8 +12,10 @@ use spanwatch_engine::report::time::{Stamp, rfc3339};
 use spanwatch_engine::report::{Decimal, Device, Finding, History, Service};
 use spanwatch_parsers::Time;
 
-use super::act::{Act, act};
+use super::act::{Act, act as act_by};
+use super::users::By;
 use super::*;
+use crate::access::{Role, Team};
 use crate::outputs::test as outputs;
 
 pub(super) fn at(second: i64) -> Time {
@@ -71,10 +73,27 @@ pub(super) fn of_kind(id: &str, kind: &'static str, category: &'static str) -> F
     Finding { kind, category, ..finding(id) }
 }
 
+/// Does something to a finding, as somebody who may.
+fn act(
+    dir: &Path,
+    id: &str,
+    what: &Act,
+    (who, at): (&str, Time),
+    note: Option<&str>,
+) -> Result<(String, String), Trouble> {
+    let by = By { who, origin: None, at };
+    act_by(dir, id, what, (&by, Role::Admin), note)
+}
+
 /// A folder that is removed with the test.
 pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
+    /// With a store in it that holds nothing.
+    pub(super) fn made(&self) {
+        end(self.open(1).0);
+    }
+
     pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("spanwatch-store-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -283,6 +302,50 @@ fn a_finding_lives() {
             said("jo", "acknowledged", None)
         ]
     );
+}
+
+#[test]
+fn a_finding_is_handed_over_by_whose_turn_it_is_and_stays_so_when_it_is_told_again() {
+    let folder = Folder::new();
+    let (mut store, _) = folder.open(1);
+    let of_it = Finding { owner: "it", ..finding("a1") };
+    store.take(at(2), vec![], std::slice::from_ref(&of_it), &told_all);
+    store.wait(at(2));
+    let (by, dir) = (By { who: "jo", origin: Some("192.0.2.9"), at: at(3) }, &folder.0);
+    let over = Act::HandOver { to: Team::PhysicalSecurity };
+    let as_role = |what: &Act, role, note| act_by(dir, "a1", what, (&by, role), note);
+    let cameras = Role::Operator(Team::PhysicalSecurity);
+    assert!(matches!(as_role(&over, Role::Viewer, Some("x")), Err(Trouble::Forbidden(_))));
+    assert!(matches!(as_role(&Act::Resolve, cameras, None), Err(Trouble::Forbidden(_))));
+    assert!(matches!(as_role(&over, cameras, Some("not ours")), Err(Trouble::Forbidden(_))));
+    as_role(&Act::Note, cameras, Some("seen")).unwrap();
+    let it = Role::Operator(Team::It);
+    assert!(as_role(&over, it, Some("  ")).is_err(), "it needs a reason");
+    as_role(&Act::Assign { to: Some("kim".into()) }, it, None).unwrap();
+    as_role(&over, it, Some("the camera itself")).unwrap();
+    assert!(matches!(as_role(&Act::Resolve, it, None), Err(Trouble::Forbidden(_))));
+    store.take(at(4), vec![], &[Finding { ended: None, count: 9, severity: "high", ..of_it }], &told_all);
+    end(store);
+    let row = folder.reader().finding("a1").unwrap().unwrap();
+    assert_eq!(
+        (row.owner.as_str(), row.turn.as_deref(), row.assigned),
+        ("it", Some("physical-security"), None)
+    );
+    as_role(&Act::HandOver { to: Team::It }, cameras, Some("it is the switch")).unwrap();
+    assert_eq!(folder.reader().finding("a1").unwrap().unwrap().turn, None);
+    let audit = folder.reader().audit(Some("a1"), 9).unwrap();
+    let told: Vec<_> =
+        audit.iter().map(|it| (it.what.as_str(), it.before.as_deref(), it.after.as_deref())).collect();
+    assert_eq!(
+        told,
+        [
+            ("handed-over", Some("physical-security"), Some("it")),
+            ("handed-over", Some("it"), Some("physical-security")),
+            ("assigned", None, Some("kim")),
+            ("noted", None, None),
+        ]
+    );
+    assert!(audit.iter().all(|it| it.origin.as_deref() == Some("192.0.2.9")));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use spanwatch_parsers::Time;
 use super::keep::{Limits, guard, keep, trim};
 use super::page::{Page, Rows};
 use super::slate::{Batch, Slate, Word};
+use super::users::{By, Changed};
 use super::{Held, Rules, Trouble, connect, life, read, schema};
 
 /// Writes all that comes, until nothing will.
@@ -303,7 +304,7 @@ fn expire(step: &Transaction<'_>, now: Time) -> Result<bool, Trouble> {
     Ok(expired > 0)
 }
 
-/// Writes who did what.
+/// Writes what was done by nobody.
 pub(super) fn audit(
     db: &Connection,
     at: Time,
@@ -311,10 +312,8 @@ pub(super) fn audit(
     (finding, before, after): (Option<&str>, Option<&str>, Option<&str>),
     note: Option<&str>,
 ) -> Result<(), Trouble> {
-    let sql =
-        "INSERT INTO audit (at, who, what, finding, before, after, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    db.prepare_cached(sql)?.execute(params![at.0, who, what, finding, before, after, note])?;
-    Ok(())
+    let by = By { who, origin: None, at };
+    super::users::audit(db, &by, what, Changed { finding, before, after, note })
 }
 
 /// After what could not be written.

@@ -3,26 +3,28 @@
 //! Items are as the report has them (`spanwatch/report/1`). Errors are RFC 9457's problems; lists go by cursor
 //! ([`page`]); `openapi.json` is made of this code.
 
+mod acts;
 mod page;
+mod people;
 pub mod problem;
 
-use std::sync::Arc;
-
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use serde::Serialize;
 use spanwatch_engine::detectors;
 use spanwatch_engine::report::mirror_check::Remark;
-use spanwatch_engine::report::{Capture, Device, Finding, Report, Session, Stream, Summary, Switch, json};
-use utoipa::{OpenApi, ToSchema};
+use spanwatch_engine::report::{Capture, Device, Report, Session, Stream, Summary, Switch, json};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi, ToSchema};
 
+use crate::access::Here;
+use crate::help;
 use crate::lists::{Devices, Findings, Streams};
 use crate::pages::Served;
-use crate::{Site, help};
+use crate::rules::{Need, Routes};
 use page::{Page, Part, cut};
 use problem::Problem;
 
@@ -69,28 +71,58 @@ struct KindOf {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Spanwatch", description = "Devices, streams and findings of one site, as of one moment. Items are as the report `spanwatch/report/1` has them."),
-    paths(overview, devices, device, streams, switches, sessions, findings, finding, kinds, kind, report),
+    paths(
+        overview, devices, device, streams, switches, sessions, findings, finding, kinds, kind, report, people::me,
+        acts::act, acts::history, acts::audit, people::users, people::add, people::role, people::link, people::remove,
+        people::tokens, people::add_token, people::revoke
+    ),
+    modifiers(&Tokens),
+    security((), ("token" = [])),
     components(schemas(Problem)),
     servers((url = "/"))
 )]
 struct Description;
 
+/// How a program shows who it is.
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
+
 /// All addresses below `/api/v1`.
-pub fn routes() -> Router<Arc<Site>> {
-    Router::new()
-        .route("/overview", get(overview))
-        .route("/devices", get(devices))
-        .route("/devices/{id}", get(device))
-        .route("/streams", get(streams))
-        .route("/switches", get(switches))
-        .route("/sessions", get(sessions))
-        .route("/findings", get(findings))
-        .route("/findings/{id}", get(finding))
-        .route("/kinds", get(kinds))
-        .route("/kinds/{id}", get(kind))
-        .route("/report", get(report))
-        .route("/openapi.json", get(description))
-        .method_not_allowed_fallback(|| async { problem::not_allowed() })
+pub fn routes() -> Routes {
+    Routes::default()
+        .get("/overview", Need::Look, overview)
+        .get("/devices", Need::Look, devices)
+        .get("/devices/{id}", Need::Look, device)
+        .get("/streams", Need::Look, streams)
+        .get("/switches", Need::Look, switches)
+        .get("/sessions", Need::Look, sessions)
+        .get("/findings", Need::Look, findings)
+        .get("/findings/{id}", Need::Look, finding)
+        .get("/kinds", Need::Look, kinds)
+        .get("/kinds/{id}", Need::Look, kind)
+        .get("/report", Need::Look, report)
+        .get("/openapi.json", Need::Look, description)
+        .get("/live", Need::Look, crate::pages::live)
+        .get("/me", Need::Look, people::me)
+        .post("/findings/{id}/acts", Need::Act, acts::act)
+        .get("/findings/{id}/history", Need::Look, acts::history)
+        .get("/audit", Need::Rule, acts::audit)
+        .get("/users", Need::Rule, people::users)
+        .post("/users", Need::Rule, people::add)
+        .post("/users/{name}/role", Need::Rule, people::role)
+        .post("/users/{name}/link", Need::Rule, people::link)
+        .delete("/users/{name}", Need::Rule, people::remove)
+        .get("/tokens", Need::Rule, people::tokens)
+        .post("/tokens", Need::Rule, people::add_token)
+        .delete("/tokens/{id}", Need::Rule, people::revoke)
+        .map(|router| router.method_not_allowed_fallback(|| async { problem::not_allowed() }))
 }
 
 /// An answer, or what is wrong with the question.
@@ -116,7 +148,7 @@ async fn overview(State(site): Served) -> Answer {
         until: picture.report.capture.last.as_deref(),
         summary: &picture.report.summary,
         capture: &picture.report.capture,
-        mirror: picture.remarks.as_deref(),
+        mirror: picture.remarks.as_ref().map(|it| it.as_slice()),
     })
 }
 
@@ -178,22 +210,25 @@ async fn sessions(State(site): Served, part: Parted) -> Answer {
 
 /// Findings.
 #[utoipa::path(get, path = "/api/v1/findings", params(Findings, Part), responses(
-    (status = 200, body = Page<Finding>),
+    (status = 200, body = Page<acts::Told>),
     (status = 400, body = Problem, content_type = "application/problem+json"),
     (status = 409, body = Problem, content_type = "application/problem+json")))]
 async fn findings(State(site): Served, wanted: Wanted<Findings>, part: Parted) -> Answer {
     let picture = site.picture();
     let Query(wanted) = wanted?;
-    told(&cut(wanted.of(&picture), part, |it| it.id.clone())?)
+    let page = cut(wanted.of(&picture), part, |it| it.id.clone())?;
+    let items = page.items.into_iter().map(|it| acts::Told::of(&picture, it)).collect();
+    told(&Page { items, total: page.total, next: page.next })
 }
 
 /// One finding; where it was superseded, the one that took its place.
 #[utoipa::path(get, path = "/api/v1/findings/{id}", params(("id" = String, Path,)), responses(
-    (status = 200, body = Finding),
+    (status = 200, body = acts::Told),
     (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn finding(State(site): Served, Path(id): Path<String>) -> Answer {
     let picture = site.picture();
-    told(picture.finding(&id).ok_or_else(|| problem::not_found("there is no such finding"))?)
+    let finding = picture.finding(&id).ok_or_else(|| problem::not_found("there is no such finding"))?;
+    told(&acts::Told::of(&picture, finding))
 }
 
 /// What can be found.
@@ -214,7 +249,7 @@ async fn kind(Path(id): Path<String>) -> Answer {
     told(&kind_of(kind))
 }
 
-/// The whole report, as `spanwatch replay --format json` writes it.
+/// The whole report, as `spanwatch replay --format json` writes it: what people made of findings is in `findings`.
 #[utoipa::path(get, path = "/api/v1/report", responses((status = 200, body = Report)))]
 async fn report(State(site): Served) -> Answer {
     let picture = site.picture();

@@ -22,6 +22,15 @@ pub struct Part {
     cursor: Option<String>,
 }
 
+/// Which part.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct Before {
+    /// Only what was done before that number.
+    pub before: Option<i64>,
+}
+
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {

@@ -1,10 +1,11 @@
 //! What is wrong with a request, as RFC 9457 has it.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use spanwatch_appliance::store::Trouble;
 use utoipa::ToSchema;
 
 /// A problem; its `type` is `about:blank`, so that `title` is the status in words.
@@ -43,10 +44,11 @@ pub fn failed(detail: &str) -> Problem {
 
 /// Of a method that an address does not know.
 pub fn not_allowed() -> Problem {
-    of(StatusCode::METHOD_NOT_ALLOWED, "this address is only read: ask with GET")
+    of(StatusCode::METHOD_NOT_ALLOWED, "this address does not know that method")
 }
 
-fn of(status: StatusCode, detail: &str) -> Problem {
+/// Of a status.
+pub fn of(status: StatusCode, detail: &str) -> Problem {
     let title = status.canonical_reason().unwrap_or_default();
     Problem { kind: "about:blank", title, status: status.as_u16(), detail: detail.to_owned() }
 }
@@ -54,6 +56,24 @@ fn of(status: StatusCode, detail: &str) -> Problem {
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
         bad(&rejection.body_text())
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        of(rejection.status(), &rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        bad(&rejection.body_text())
+    }
+}
+
+impl From<Trouble> for Problem {
+    fn from(trouble: Trouble) -> Self {
+        of(crate::pages::status_of(&trouble), &trouble.to_string())
     }
 }
 

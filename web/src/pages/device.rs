@@ -1,7 +1,7 @@
 //! *Device*: who it is and how that is known, whether it was there, what it streams, offers and has wrong.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use spanwatch_engine::report::time::{day_time, parse};
@@ -10,6 +10,7 @@ use spanwatch_parsers::{Span, Time};
 
 use super::{Card, Head, Served, devices, rendered, sorry, streams};
 use crate::Picture;
+use crate::access::Here;
 use crate::lists::encoded;
 use crate::words::{self, Shown};
 
@@ -62,7 +63,7 @@ struct Talk {
     last: String,
 }
 
-pub async fn page(State(site): Served, OriginalUri(here): OriginalUri, Path(id): Path<String>) -> Response {
+pub async fn page(State(site): Served, here: Here, Path(id): Path<String>) -> Response {
     let picture = site.picture();
     let Some(device) = picture.device(&id) else {
         return sorry(&site, (StatusCode::NOT_FOUND, "There is no such device."), &here);

@@ -1,12 +1,13 @@
 //! *Devices*: all of them, searched and narrowed, a page at a time; the same as CSV.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use spanwatch_engine::report::{Device, csv};
 
 use super::{Head, Served, download, rendered};
 use crate::Picture;
+use crate::access::Here;
 use crate::lists::{self, Choice, Paged, choices, encoded, paged};
 use crate::words::{self, Shown};
 
@@ -63,11 +64,7 @@ impl Row {
     }
 }
 
-pub async fn page(
-    State(site): Served,
-    OriginalUri(here): OriginalUri,
-    Query(list): Query<lists::Devices>,
-) -> Response {
+pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Devices>) -> Response {
     let picture = site.picture();
     let all = || picture.report.devices.iter().map(|it| &**it);
     let (rows, paged) = paged(list.of(&picture), &list.page, |page| list.link("/devices", ("page", page)));

@@ -1,11 +1,12 @@
 //! The packets behind a finding: a table of them, and the file.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
 use super::{Head, Served, download, rendered, sorry};
+use crate::access::Here;
 use crate::site::NO_PACKETS;
 use crate::words::{self, Shown};
 
@@ -34,7 +35,7 @@ struct Row {
     masked: u64,
 }
 
-pub async fn page(State(site): Served, OriginalUri(here): OriginalUri, Path(id): Path<String>) -> Response {
+pub async fn page(State(site): Served, here: Here, Path(id): Path<String>) -> Response {
     let picture = site.picture();
     let Some(finding) = picture.finding(&id) else {
         return sorry(&site, (StatusCode::NOT_FOUND, "There is no such finding."), &here);
@@ -75,7 +76,7 @@ pub async fn page(State(site): Served, OriginalUri(here): OriginalUri, Path(id):
     })
 }
 
-pub async fn file(State(site): Served, OriginalUri(here): OriginalUri, Path(id): Path<String>) -> Response {
+pub async fn file(State(site): Served, here: Here, Path(id): Path<String>) -> Response {
     let picture = site.picture();
     let Some(finding) = picture.finding(&id) else {
         return sorry(&site, (StatusCode::NOT_FOUND, "There is no such finding."), &here);

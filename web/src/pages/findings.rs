@@ -1,11 +1,12 @@
 //! *Findings*: all of them, narrowed, a page at a time; the same as CSV.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use spanwatch_engine::report::csv;
 
 use super::{Card, Head, Served, download, rendered};
+use crate::access::Here;
 use crate::lists::{self, Choice, Paged, choices, paged};
 use crate::words::{self, Shown};
 
@@ -21,26 +22,26 @@ struct Page {
     csv: String,
 }
 
-pub async fn page(
-    State(site): Served,
-    OriginalUri(here): OriginalUri,
-    Query(list): Query<lists::Findings>,
-) -> Response {
+pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Findings>) -> Response {
     let picture = site.picture();
-    let all = || picture.report.findings.iter();
+    let all = || picture.findings.iter();
     let (rows, paged) = paged(list.of(&picture), &list.page, |page| list.link("/findings", ("page", page)));
-    let state = |is_over| Some(if is_over { "over" } else { "open" });
+    let state = |is_open| Some(if is_open { "open" } else { "over" });
     let mut owners = choices(all().map(|it| Some(it.owner)), &list.owner);
     for owner in &mut owners {
         owner.shown = words::shown(words::turn(&owner.value));
     }
-    let filters = vec![
+    let mut filters = vec![
         ("severity", "Severity", choices(all().map(|it| Some(it.severity)), &list.severity)),
         ("owner", "Whose turn", owners),
         ("category", "About", choices(all().map(|it| Some(it.category)), &list.category)),
         ("kind", "Kind", choices(all().map(|it| Some(it.kind)), &list.kind)),
-        ("state", "State", choices(all().map(|it| state(it.ended.is_some())), &list.state)),
+        ("state", "State", choices(all().map(|it| state(picture.is_open(it))), &list.state)),
     ];
+    if site.access().is_some() {
+        let statuses = choices(all().map(|it| Some(picture.status(it))), &list.status);
+        filters.push(("status", "Said of it", statuses));
+    }
     let chosen = [
         ("q", "search", &list.q),
         ("severity", "severity", &list.severity),
@@ -48,6 +49,7 @@ pub async fn page(
         ("category", "about", &list.category),
         ("kind", "kind", &list.kind),
         ("state", "state", &list.state),
+        ("status", "said of it", &list.status),
         ("device", "device", &list.device),
     ];
     let chips = chosen.into_iter().filter(|(.., value)| !value.is_empty());

@@ -1,18 +1,20 @@
 //! *Incident*, and any other finding: what happened, what it may be, whose turn it is, what to do, what shows it.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use spanwatch_engine::report::Finding;
 use spanwatch_engine::report::incident::{self, Audience};
 
+use super::life::Life;
 use super::{Card, Head, Served, devices, rendered, sorry};
-use crate::Picture;
+use crate::access::Here;
 use crate::lanes::{self, Lanes};
 use crate::picture::is_incident;
 use crate::words::{self, Shown};
+use crate::{Picture, Site};
 
 #[derive(Template)]
 #[template(path = "incident.html")]
@@ -21,6 +23,7 @@ struct Page {
     it: View,
     packets: Option<String>,
     asked: Option<Shown>,
+    life: Option<Life>,
 }
 
 /// A finding, ready to be read.
@@ -151,18 +154,24 @@ fn pasted(picture: &Picture, finding: &Finding, audience: &str) -> Shown {
     words::lines(&String::from_utf8_lossy(&out))
 }
 
-pub async fn page(State(site): Served, OriginalUri(here): OriginalUri, Path(id): Path<String>) -> Response {
+pub async fn page(State(site): Served, here: Here, Path(id): Path<String>) -> Response {
+    shown(&site, &here, &id, None)
+}
+
+/// The page of a finding; `refused` is why something was not done to it.
+pub fn shown(site: &Site, here: &Here, id: &str, refused: Option<String>) -> Response {
     let picture = site.picture();
-    let Some(finding) = picture.finding(&id) else {
-        return sorry(&site, (StatusCode::NOT_FOUND, "There is no such finding."), &here);
+    let Some(finding) = picture.finding(id) else {
+        return sorry(site, (StatusCode::NOT_FOUND, "There is no such finding."), here);
     };
     let packets =
         site.has_packets().then(|| format!("/findings/{}/packets", crate::lists::encoded(&finding.id)));
     rendered(&Page {
-        head: Head::new(&site, &picture, ("/findings", &finding.title), &here),
+        head: Head::new(site, &picture, ("/findings", &finding.title), here),
         it: View::of(&picture, finding),
         packets,
-        asked: (finding.id != id).then(|| words::shown(&id)),
+        asked: (finding.id != id).then(|| words::shown(id)),
+        life: Life::of(site, &picture, finding, here).map(|life| Life { refused, ..life }),
     })
 }
 
@@ -176,7 +185,7 @@ pub struct For {
 
 pub async fn text(
     State(site): Served,
-    OriginalUri(here): OriginalUri,
+    here: Here,
     Path(id): Path<String>,
     Query(wanted): Query<For>,
 ) -> Response {

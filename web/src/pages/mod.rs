@@ -1,60 +1,81 @@
 //! Pages for people: one file each, with its template.
 
+mod account;
+mod act;
 mod assets;
+mod audit;
 mod device;
 mod devices;
 mod evidence;
 mod findings;
 mod incident;
 mod kinds;
+mod life;
 mod live;
+mod login;
 mod network;
 mod now;
 mod streams;
 mod system;
+mod users;
 
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Router;
-use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
-use axum::routing::get;
+use spanwatch_appliance::access::Role;
 use spanwatch_engine::report::Finding;
 
+use crate::access::Here;
+use crate::rules::{Need, Routes};
 use crate::words::{self, Shown};
 use crate::{Picture, Site};
 
+pub use act::{Wish, done, parsed, status as status_of};
 pub use assets::stylesheet;
 pub use devices::Row as DeviceRow;
 pub use incident::View;
+pub use live::stream as live;
+pub use login::to_login;
 
 /// A site, as every page gets it.
 pub type Served = State<Arc<Site>>;
 
 /// All pages.
-pub fn routes() -> Router<Arc<Site>> {
-    Router::new()
-        .route("/", get(now::page))
-        .route("/devices", get(devices::page))
-        .route("/devices.csv", get(devices::csv))
-        .route("/devices/{id}", get(device::page))
-        .route("/streams", get(streams::page))
-        .route("/streams.csv", get(streams::csv))
-        .route("/network", get(network::page))
-        .route("/findings", get(findings::page))
-        .route("/findings.csv", get(findings::csv))
-        .route("/findings/{id}", get(incident::page))
-        .route("/findings/{id}/text", get(incident::text))
-        .route("/findings/{id}/packets", get(evidence::page))
-        .route("/findings/{id}/packets.pcapng", get(evidence::file))
-        .route("/kinds", get(kinds::list))
-        .route("/kinds/{id}", get(kinds::page))
-        .route("/system", get(system::page))
-        .route("/report.html", get(system::book))
-        .route("/live", get(live::stream))
-        .route("/assets/{*path}", get(assets::file))
+pub fn routes() -> Routes {
+    Routes::default()
+        .get("/", Need::Look, now::page)
+        .get("/devices", Need::Look, devices::page)
+        .get("/devices.csv", Need::Look, devices::csv)
+        .get("/devices/{id}", Need::Look, device::page)
+        .get("/streams", Need::Look, streams::page)
+        .get("/streams.csv", Need::Look, streams::csv)
+        .get("/network", Need::Look, network::page)
+        .get("/findings", Need::Look, findings::page)
+        .get("/findings.csv", Need::Look, findings::csv)
+        .get("/findings/{id}", Need::Look, incident::page)
+        .get("/findings/{id}/text", Need::Look, incident::text)
+        .get("/findings/{id}/packets", Need::Look, evidence::page)
+        .get("/findings/{id}/packets.pcapng", Need::Look, evidence::file)
+        .post("/findings/{id}/act", Need::Act, act::act)
+        .get("/kinds", Need::Look, kinds::list)
+        .get("/kinds/{id}", Need::Look, kinds::page)
+        .get("/system", Need::Look, system::page)
+        .get("/report.html", Need::Look, system::book)
+        .get("/live", Need::Look, live::stream)
+        .get("/login", Need::Nothing, login::page)
+        .post("/login", Need::Nothing, login::enter)
+        .get("/welcome", Need::Nothing, login::welcome)
+        .post("/welcome", Need::Nothing, login::welcomed)
+        .post("/logout", Need::Own, account::leave)
+        .get("/account", Need::Own, account::page)
+        .post("/account", Need::Own, account::change)
+        .get("/users", Need::Rule, users::page)
+        .post("/users", Need::Rule, users::change)
+        .get("/audit", Need::Rule, audit::page)
+        .get("/assets/{*path}", Need::Nothing, assets::file)
 }
 
 /// What stands at the head of every page.
@@ -74,10 +95,16 @@ pub struct Head {
     pub here: String,
     /// All places.
     pub places: &'static [(&'static str, &'static str)],
+    /// Who looks, and what he may, where there are logins.
+    pub user: Option<(Shown, &'static str)>,
+    /// What his forms bear.
+    pub csrf: String,
+    /// Whether pages change under his hands.
+    pub has_script: bool,
 }
 
 impl Head {
-    fn new(site: &Site, picture: &Picture, (place, title): (&'static str, &str), here: &Uri) -> Self {
+    fn new(site: &Site, picture: &Picture, (place, title): (&'static str, &str), here: &Here) -> Self {
         let until = picture.report.capture.last.as_deref().map(words::moment);
         Self {
             title: words::shown(title),
@@ -85,8 +112,11 @@ impl Head {
             site: words::shown(picture.report.site.as_deref().unwrap_or_default()),
             until: until.unwrap_or_default(),
             is_live: site.is_live(),
-            here: here.path_and_query().map_or("/", |it| it.as_str()).to_owned(),
-            places: PLACES,
+            here: here.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned(),
+            places: if here.who.role() == Some(Role::Admin) { PLACES_OF_ADMINS } else { PLACES },
+            user: here.who.role().map(|role| (words::shown(here.who.name()), words::role(role))),
+            csrf: here.who.csrf().to_owned(),
+            has_script: site.is_live() || site.access().is_some(),
         }
     }
 }
@@ -99,6 +129,17 @@ const PLACES: &[(&str, &str)] = &[
     ("/network", "Network"),
     ("/findings", "Findings"),
     ("/system", "System"),
+];
+
+const PLACES_OF_ADMINS: &[(&str, &str)] = &[
+    ("/", "Now"),
+    ("/devices", "Devices"),
+    ("/streams", "Streams"),
+    ("/network", "Network"),
+    ("/findings", "Findings"),
+    ("/system", "System"),
+    ("/users", "Users"),
+    ("/audit", "Audit"),
 ];
 
 /// A finding in a list.
@@ -116,6 +157,8 @@ pub struct Card {
     pub first_check: Option<Shown>,
     pub began: String,
     pub ended: Option<String>,
+    /// What people said of it, and who is at it.
+    pub state: Shown,
     pub devices: usize,
     pub device: Option<(String, Shown)>,
 }
@@ -136,9 +179,26 @@ impl Card {
             first_check: finding.first_check.as_deref().map(words::said),
             began: words::moment(&finding.first_seen),
             ended: finding.ended.as_deref().map(words::moment),
+            state: state(picture, finding),
             devices: finding.devices.len(),
             device: first.map(|id| (crate::lists::encoded(id), picture.called(id))),
         }
+    }
+}
+
+/// How a finding stands, in a few words.
+fn state(picture: &Picture, finding: &Finding) -> Shown {
+    let plain = if finding.ended.is_some() { "over" } else { "open" };
+    let Some(standing) = picture.standing(&finding.id) else { return words::shown(plain) };
+    let said = match standing.status.as_str() {
+        "new" => plain,
+        // What is over is resolved by itself.
+        "resolved" if finding.ended.is_some() && standing.status_by == "spanwatch" => plain,
+        status => words::status(status),
+    };
+    match &standing.assigned {
+        Some(name) => words::shown(&format!("{said}, {name}")),
+        None => words::shown(said),
     }
 }
 
@@ -169,14 +229,16 @@ fn download(bytes: Vec<u8>, kind: &'static str, name: &str) -> Response {
     response
 }
 
-fn sorry(site: &Site, (status, why): (StatusCode, &str), here: &Uri) -> Response {
-    let head = Head::new(site, &site.picture(), ("", "Not here"), here);
+/// A page that says why there is no other.
+pub fn sorry(site: &Site, (status, why): (StatusCode, &str), here: &Here) -> Response {
+    let title = if status == StatusCode::NOT_FOUND { "Not here" } else { "Not so" };
+    let head = Head::new(site, &site.picture(), ("", title), here);
     (status, rendered(&Sorry { head, why: why.to_owned() })).into_response()
 }
 
 /// What is answered to an address that there is not.
-pub async fn nothing_here(State(site): Served, OriginalUri(here): OriginalUri) -> Response {
-    if here.path().starts_with("/api/") {
+pub async fn nothing_here(State(site): Served, here: Here) -> Response {
+    if here.uri.path().starts_with("/api/") {
         return crate::api::problem::not_found("there is nothing at this address").into_response();
     }
     sorry(&site, (StatusCode::NOT_FOUND, "There is no such page."), &here)

@@ -1,10 +1,11 @@
 //! *Network*: the map of switches, ports and devices, and what befell it.
 
 use askama::Template;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::Response;
 
 use super::{Card, Head, Served, rendered};
+use crate::access::Here;
 use crate::tree::{self, Map};
 
 #[derive(Template)]
@@ -16,10 +17,10 @@ struct Page {
     more: usize,
 }
 
-pub async fn page(State(site): Served, OriginalUri(here): OriginalUri) -> Response {
+pub async fn page(State(site): Served, here: Here) -> Response {
     let picture = site.picture();
     let mut faults: Vec<_> =
-        picture.report.findings.iter().filter(|it| it.category == "network" || it.switch.is_some()).collect();
+        picture.findings.iter().filter(|it| it.category == "network" || it.switch.is_some()).collect();
     faults.sort_by(|a, b| b.first_seen.cmp(&a.first_seen));
     rendered(&Page {
         head: Head::new(&site, &picture, ("/network", "Network"), &here),

@@ -1,7 +1,7 @@
 //! *Now*: is the site well, and whose turn is it?
 
 use askama::Template;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::Response;
 use spanwatch_engine::report::mirror_check::Grade;
 use spanwatch_engine::report::{Finding, time};
@@ -9,6 +9,7 @@ use spanwatch_parsers::Span;
 
 use super::{Card, Head, Served};
 use crate::Picture;
+use crate::access::Here;
 use crate::lists::encoded;
 use crate::picture::is_incident;
 use crate::words::{self, Shown};
@@ -29,6 +30,7 @@ struct Now {
 /// How well we see.
 struct Mirror {
     is_good: bool,
+    verdict: &'static str,
     told: Shown,
     link: String,
 }
@@ -51,17 +53,14 @@ struct Lane {
     rest: Vec<(String, String)>,
 }
 
-pub async fn page(State(site): Served, OriginalUri(here): OriginalUri) -> Response {
+pub async fn page(State(site): Served, here: Here) -> Response {
     let picture = site.picture();
     let report = &picture.report;
     let open: Vec<&Finding> =
-        report.findings.iter().filter(|it| is_incident(it) && it.ended.is_none()).collect();
-    let mut over: Vec<&Finding> = report
-        .findings
-        .iter()
-        .filter(|it| is_incident(it) && it.ended.is_some() && it.severity != "info")
-        .collect();
-    over.sort_by(|a, b| b.ended.cmp(&a.ended));
+        picture.findings.iter().filter(|it| is_incident(it) && picture.is_open(it)).collect();
+    let is_over = |it: &&Finding| is_incident(it) && !picture.is_open(it) && it.severity != "info";
+    let mut over: Vec<&Finding> = picture.findings.iter().filter(is_over).collect();
+    over.sort_by_key(|it| std::cmp::Reverse(it.ended.as_ref().unwrap_or(&it.last_seen)));
     let over_more = over.len().saturating_sub(CARDS_MAX);
     let is_grave = open.iter().any(|it| matches!(it.severity, "critical" | "high"));
     let is_down = open.iter().any(|it| it.category == "availability") || report.summary.offline > 0;
@@ -85,10 +84,11 @@ pub async fn page(State(site): Served, OriginalUri(here): OriginalUri) -> Respon
 
 /// What our own eyes miss comes before all else.
 fn mirror(picture: &Picture) -> Mirror {
-    let (report, capture) = (&picture.report, &picture.report.capture);
-    let own = || report.findings.iter().filter(|it| it.category == "capture");
-    let faults = own().filter(|it| it.ended.is_none() && matches!(it.severity, "critical" | "high"));
-    let bad: Vec<_> = picture.remarks.iter().flatten().filter(|it| it.grade == Grade::Bad).collect();
+    let capture = &picture.report.capture;
+    let own = || picture.findings.iter().filter(|it| it.category == "capture");
+    let faults = own().filter(|it| picture.is_open(it) && matches!(it.severity, "critical" | "high"));
+    let bad: Vec<_> =
+        picture.remarks.iter().flat_map(|it| it.iter()).filter(|it| it.grade == Grade::Bad).collect();
     let dropped = capture.dropped.unwrap_or(0);
     let system = || "/system".to_owned();
     let and_more = |more: usize| if more > 0 { format!(" And {more} more.") } else { String::new() };
@@ -96,6 +96,7 @@ fn mirror(picture: &Picture) -> Mirror {
         let told = format!("{}{}", fault.title, and_more(faults.count().saturating_sub(1)));
         return Mirror {
             is_good: false,
+            verdict: FAULT,
             told: words::said(&told),
             link: format!("/findings/{}", encoded(&fault.id)),
         };
@@ -103,6 +104,10 @@ fn mirror(picture: &Picture) -> Mirror {
     let (is_good, told) = match (bad.first(), dropped, own().count(), capture.packets) {
         (Some(remark), ..) => (false, format!("{}{}", remark.text, and_more(bad.len().saturating_sub(1)))),
         (_, 1.., ..) => (false, format!("{} packets were dropped on this machine.", words::count(dropped))),
+        (.., 0) if !picture.report.devices.is_empty() => {
+            let told = "A store was read: how well its watch saw, the watch itself says.".to_owned();
+            return Mirror { is_good: true, verdict: KEPT, told: words::said(&told), link: system() };
+        }
         (.., 0) => (false, "No packet was read yet, so that nothing can be said.".to_owned()),
         (.., 0, packets) => (
             true,
@@ -116,13 +121,14 @@ fn mirror(picture: &Picture) -> Mirror {
             (true, format!("It had {what} before: of that time less is known."))
         }
     };
-    Mirror { is_good, told: words::said(&told), link: system() }
+    let verdict = if is_good { FINE } else { FAULT };
+    Mirror { is_good, verdict, told: words::said(&told), link: system() }
 }
 
 fn tiles(picture: &Picture, open: usize) -> Vec<Tile> {
     let (report, summary) = (&picture.report, &picture.report.summary);
     let lossy = report.streams.iter().filter(|it| it.lost > 0).count();
-    let weak = report.findings.iter().filter(|it| it.category == "weakness" && it.ended.is_none());
+    let weak = picture.findings.iter().filter(|it| it.category == "weakness" && picture.is_open(it));
     let tile = |count: u64, told, link: &str, class| Tile {
         count: words::count(count),
         told,
@@ -153,9 +159,9 @@ fn lanes(picture: &Picture, open: &[&Finding]) -> Vec<Lane> {
     let lane = |(owner, title): (&'static str, &'static str)| {
         let own: Vec<&Finding> = open.iter().copied().filter(|it| it.owner == owner).collect();
         let rest = |category: &str, told: &str| {
-            let findings = picture.report.findings.iter();
+            let findings = picture.findings.iter();
             let count = findings
-                .filter(|it| it.owner == owner && it.category == category && it.ended.is_none())
+                .filter(|it| it.owner == owner && it.category == category && picture.is_open(it))
                 .count();
             let link = format!("/findings?owner={owner}&category={category}&state=open");
             let told = if count == 1 { format!("finding {told}") } else { format!("findings {told}") };
@@ -189,7 +195,7 @@ fn changes(picture: &Picture) -> Vec<(String, String, String)> {
     let Some(end) = words::end(&picture.report) else { return Vec::new() };
     let since = end - Span::seconds(86_400);
     let is_new = |text: &str| time::parse(text).is_some_and(|at| at > since);
-    let findings = || picture.report.findings.iter().filter(|it| is_incident(it));
+    let findings = || picture.findings.iter().filter(|it| is_incident(it));
     let began = findings().filter(|it| is_new(&it.first_seen)).count();
     let ended = findings().filter(|it| it.ended.as_deref().is_some_and(is_new)).count();
     let devices = picture.report.devices.iter().filter(|it| it.first_seen.0 > since).count();
@@ -210,5 +216,8 @@ fn changes(picture: &Picture) -> Vec<(String, String, String)> {
     .collect()
 }
 
+const FINE: &str = "The mirror is fine.";
+const FAULT: &str = "The mirror has a fault.";
+const KEPT: &str = "This is what was kept.";
 /// In each lane: what a person reads; the others are in the list.
 const CARDS_MAX: usize = 12;

@@ -1,12 +1,13 @@
 //! *Streams*: what flows, who records, and where media is lost.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use spanwatch_engine::report::{Stream, csv};
 
 use super::{Card, Head, Served, download, rendered};
 use crate::Picture;
+use crate::access::Here;
 use crate::lists::{self, Paged, encoded, paged};
 use crate::words::{self, Shown};
 
@@ -70,14 +71,10 @@ impl Row {
     }
 }
 
-pub async fn page(
-    State(site): Served,
-    OriginalUri(here): OriginalUri,
-    Query(list): Query<lists::Streams>,
-) -> Response {
+pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Streams>) -> Response {
     let picture = site.picture();
     let (rows, paged) = paged(list.of(&picture), &list.page, |page| list.link("/streams", ("page", page)));
-    let losses = picture.report.findings.iter().filter(|it| it.kind.starts_with("stream-")).take(LOSSES_MAX);
+    let losses = picture.findings.iter().filter(|it| it.kind.starts_with("stream-")).take(LOSSES_MAX);
     let lossy = picture.report.streams.iter().filter(|it| it.lost > 0).count();
     rendered(&Page {
         head: Head::new(&site, &picture, ("/streams", "Streams"), &here),

@@ -1,11 +1,12 @@
 //! *System*: is the mirror any good, what was read, what had to make room, and what this is.
 
 use askama::Template;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::Response;
 use spanwatch_engine::report::mirror_check::Remark;
 
 use super::{Card, Head, Served, download, rendered};
+use crate::access::Here;
 use crate::book;
 use crate::words::{self, Shown};
 
@@ -44,10 +45,10 @@ struct Input {
     error: Option<Shown>,
 }
 
-pub async fn page(State(site): Served, OriginalUri(here): OriginalUri) -> Response {
+pub async fn page(State(site): Served, here: Here) -> Response {
     let picture = site.picture();
     let (report, capture) = (&picture.report, &picture.report.capture);
-    let mirror = report.findings.iter().filter(|it| it.category == "capture");
+    let mirror = picture.findings.iter().filter(|it| it.category == "capture");
     let inputs = capture.inputs.iter().take(ROWS_MAX).map(|it| Input {
         name: words::shown(&it.name),
         packets: words::count(it.packets),

@@ -1,0 +1,171 @@
+//! What people did to findings, and what a program does to them.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use serde::Serialize;
+use spanwatch_appliance::store::read::AuditRow;
+use spanwatch_engine::report::Finding;
+use spanwatch_engine::report::time::rfc3339;
+use utoipa::ToSchema;
+
+use super::page::Before;
+use super::problem::{self, Problem};
+use super::{Answer, Here, Served, told};
+use crate::pages::{Wish, done, parsed};
+use crate::{Picture, Site};
+
+/// A finding, with what people made of it where there is a store. `owner` is whose turn they say it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Told<'a> {
+    #[serde(flatten)]
+    finding: &'a Finding,
+    /// new, acknowledged, in-progress, resolved, suppressed or false-positive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    /// Who said so; spanwatch where nobody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_by: Option<&'a str>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    status_time: Option<String>,
+    /// Why it is suppressed, or a false positive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// When a suppression is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    expires: Option<String>,
+    /// Who is at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assigned: Option<&'a str>,
+}
+
+impl<'a> Told<'a> {
+    pub fn of(picture: &'a Picture, finding: &'a Finding) -> Self {
+        let standing = picture.standing(&finding.id);
+        Self {
+            finding,
+            status: standing.map(|it| it.status.as_str()),
+            status_by: standing.map(|it| it.status_by.as_str()),
+            status_time: standing.map(|it| rfc3339(it.status_at)),
+            reason: standing.and_then(|it| it.reason.as_deref()),
+            expires: standing.and_then(|it| it.expires).map(rfc3339),
+            assigned: standing.and_then(|it| it.assigned.as_deref()),
+        }
+    }
+}
+
+/// Something that somebody did.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Done {
+    /// Its number; later ones are higher.
+    number: i64,
+    #[schema(format = DateTime)]
+    time: String,
+    /// A user, a program, or spanwatch.
+    who: String,
+    /// From which address; absent where it was done on the machine itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+    /// As `acknowledged`, `handed-over`, `user-added`.
+    what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finding: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+/// A list whose next part is asked for by its last number.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct History {
+    /// The latest first.
+    items: Vec<Done>,
+    /// Give it as `before` for older ones; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<i64>,
+}
+
+fn history_of(site: &Site, finding: Option<&str>, before: Before) -> Result<History, Problem> {
+    let access = site.access().ok_or_else(|| problem::not_found("there is no store here"))?;
+    let rows = access.desk.audit(finding, before.before.unwrap_or(i64::MAX), LIMIT)?;
+    let is_full = rows.len() >= usize::try_from(LIMIT).unwrap_or(usize::MAX);
+    let next = rows.last().map(|row| row.row).filter(|_| is_full);
+    let done = |row: AuditRow| Done {
+        number: row.row,
+        time: rfc3339(row.at),
+        who: row.who,
+        origin: row.origin,
+        what: row.what,
+        finding: row.finding,
+        before: row.before,
+        after: row.after,
+        note: row.note,
+    };
+    Ok(History { items: rows.into_iter().map(done).collect(), next })
+}
+
+/// Does something to a finding, as its page does; the answer is the finding as it is then. For operators of the team whose turn it
+/// is, and admins; any operator may leave a note.
+#[utoipa::path(post, path = "/api/v1/findings/{id}/acts", params(("id" = String, Path,)), request_body = Wish, responses(
+    (status = 200, body = Told),
+    (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 401, body = Problem, content_type = "application/problem+json"),
+    (status = 403, body = Problem, content_type = "application/problem+json"),
+    (status = 404, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json"),
+    (status = 413, body = Problem, content_type = "application/problem+json"),
+    (status = 415, body = Problem, content_type = "application/problem+json"),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+    (status = 503, body = Problem, content_type = "application/problem+json")))]
+pub async fn act(
+    State(site): Served,
+    here: Here,
+    Path(id): Path<String>,
+    wish: Result<Json<Wish>, JsonRejection>,
+) -> Answer {
+    let Json(wish) = wish?;
+    let absent = || problem::not_found("there is no such finding");
+    let id = site.picture().finding(&id).map(|it| it.id.clone()).ok_or_else(absent)?;
+    let access = site.access().ok_or_else(|| problem::not_found("there is no store here"))?;
+    let what = parsed(&wish, access.now()).map_err(problem::bad)?;
+    done(&site, id.clone(), what, (here, wish.note)).await?;
+    let picture = site.picture();
+    told(&Told::of(&picture, picture.finding(&id).ok_or_else(absent)?))
+}
+
+/// Who did what to a finding.
+#[utoipa::path(get, path = "/api/v1/findings/{id}/history", params(("id" = String, Path,), Before), responses(
+    (status = 200, body = History),
+    (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 401, body = Problem, content_type = "application/problem+json"),
+    (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub async fn history(
+    State(site): Served,
+    Path(id): Path<String>,
+    before: Result<Query<Before>, QueryRejection>,
+) -> Answer {
+    let Query(before) = before?;
+    let picture = site.picture();
+    let finding = picture.finding(&id).ok_or_else(|| problem::not_found("there is no such finding"))?;
+    told(&history_of(&site, Some(&finding.id), before)?)
+}
+
+/// Who did what. For admins.
+#[utoipa::path(get, path = "/api/v1/audit", params(Before), responses(
+    (status = 200, body = History),
+    (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 401, body = Problem, content_type = "application/problem+json"),
+    (status = 403, body = Problem, content_type = "application/problem+json")))]
+pub async fn audit(State(site): Served, before: Result<Query<Before>, QueryRejection>) -> Answer {
+    let Query(before) = before?;
+    told(&history_of(&site, None, before)?)
+}
+
+/// Of an answer.
+const LIMIT: u32 = 100;
