@@ -4,7 +4,7 @@
 SAMPLE   := pcaps/site-six-behind-a-switch.pcapng
 BINARY   := target/release/spanwatch
 BUILDS   := build-essential pkg-config libpcap-dev
-TESTS    := strace tshark tcpdump python3 iproute2 openssl procps python3-prometheus-client rsyslog rsyslog-openssl chromium fonts-dejavu-core $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
+TESTS    := strace tshark tcpdump python3 iproute2 openssl curl procps python3-prometheus-client rsyslog rsyslog-openssl chromium fonts-dejavu-core $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
 BENCHES  := tcpdump tshark libndpi-bin python3
 
 .PHONY: help picture demo test check unit product lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny

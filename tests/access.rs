@@ -1,0 +1,280 @@
+//! Logins, acts and TLS of the program itself: over a capture's store, a running watch's, and the store that it left. By curl and
+//! openssl, which nobody here wrote, and in a browser.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use support::capture;
+use support::run::{SPANWATCH, Scratch, spanwatch};
+use support::wires::Wires;
+use support::{project, skipped};
+
+/// A server that runs.
+struct Server {
+    child: Child,
+    said: String,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new("timeout")
+            .args(["--kill-after=5", "400", SPANWATCH, "serve", "--no-progress"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("timeout(1) is there");
+        let mut words = BufReader::new(child.stderr.take().expect("piped"));
+        let mut said = String::new();
+        while !said.contains("until Ctrl+C") {
+            assert!(words.read_line(&mut said).is_ok_and(|read| read > 0), "it ended: {said}");
+        }
+        Self { child, said }
+    }
+
+    fn url(&self) -> &str {
+        url(&self.said)
+    }
+
+    /// The path of the link that makes the first admin.
+    fn first(&self) -> Option<&str> {
+        first(&self.said)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = Command::new("pkill").args(["-INT", "-P", &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn url(said: &str) -> &str {
+    said.split("pages at ").nth(1).and_then(|it| it.split("/\n").next()).expect("it says where")
+}
+
+fn first(said: &str) -> Option<&str> {
+    let from = said.find("/welcome?key=")?;
+    said[from..].split_whitespace().next()
+}
+
+/// What curl says: the status, and the answer with its head.
+fn curl(arguments: &[&str]) -> (String, String) {
+    let output = Command::new("curl")
+        .args(["-sk", "-i", "--max-time", "30", "-w", "\n%{http_code}"])
+        .args(arguments)
+        .output()
+        .expect("curl is there");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (answer, status) = text.rsplit_once('\n').expect("a status");
+    (status.to_owned(), answer.to_owned())
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// The story in a browser, where there is one.
+fn browsed(url: &str, first: &str) {
+    let tools = project("tests/web");
+    let browser =
+        std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
+    if !browser.is_file() || !tools.join("node_modules/playwright-core").is_dir() {
+        skipped("no browser to log in with: make install-test");
+        return;
+    }
+    let run = Command::new("timeout")
+        .args(["300", "node", "access.mjs", url, first])
+        .args(std::env::var_os("SPANWATCH_PICTURES"))
+        .env("CHROMIUM", &browser)
+        .current_dir(&tools)
+        .stdin(Stdio::null())
+        .output()
+        .expect("timeout(1) is there");
+    let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{said}");
+    print!("{said}");
+}
+
+#[test]
+fn the_story_of_an_incident_is_told_in_a_browser_over_a_case() {
+    let scratch = Scratch::new("access-case");
+    let (store, sample) =
+        (scratch.path().join("case"), project("pcaps/site-six-behind-a-switch.pcapng"));
+    let server = Server::start(&[text(&sample), "--store", text(&store), "--listen", "127.0.0.1:0"]);
+    browsed(server.url(), server.first().expect("nobody can log in yet"));
+    // What was done is there for the next who serves it, and for the console.
+    drop(server);
+    let again = Server::start(&["--store", text(&store), "--listen", "127.0.0.1:0"]);
+    let has_browser = spanwatch(["findings", "--store", text(&store), "audit", "--format=jsonl"]).lines();
+    if has_browser.iter().any(|it| it["what"] == "password-set") {
+        assert_eq!(again.first(), None, "{}", again.said);
+        assert!(has_browser.iter().any(|it| it["what"] == "handed-over" && it["origin"] == "127.0.0.1"));
+    }
+    assert_eq!(curl(&[again.url()]).0, "303");
+}
+
+#[test]
+fn elsewhere_all_goes_over_tls_with_a_certificate_that_is_kept() {
+    let scratch = Scratch::new("access-tls");
+    let (store, sample) = (scratch.path().join("case"), project("pcaps/discovery.pcap"));
+    let arguments = [text(&sample), "--store", text(&store), "--listen", "0.0.0.0:0"];
+    let server = Server::start(&arguments);
+    let port = server.url().rsplit(':').next().expect("a port").to_owned();
+    let (local, plain) = (format!("https://127.0.0.1:{port}"), format!("http://127.0.0.1:{port}"));
+    let (status, answer) = curl(&[&format!("{local}/")]);
+    assert!(status == "303" && answer.contains("location: /login"), "{answer}");
+    assert!(!answer.contains("strict-transport-security"), "{answer}");
+    assert_eq!(curl(&[&plain]).0, "000", "nothing is answered in clear");
+    let key = std::fs::metadata(store.join("web-key.pem")).expect("a key").permissions().mode();
+    assert_eq!(key & 0o777, 0o600);
+    let shown = Command::new("openssl")
+        .args(["x509", "-noout", "-fingerprint", "-sha256", "-in"])
+        .arg(store.join("web-certificate.pem"))
+        .output()
+        .expect("openssl is there");
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let fingerprint = shown.trim().rsplit('=').next().expect("a fingerprint").to_owned();
+    assert!(server.said.contains(&fingerprint), "{shown}: {}", server.said);
+    for (version, is_spoken) in [("-tls1_1", false), ("-tls1_2", true), ("-tls1_3", true)] {
+        let mut client = Command::new("openssl");
+        client.args(["s_client", "-brief", version, "-connect", &format!("127.0.0.1:{port}")]);
+        let output = client.stdin(Stdio::null()).output().expect("openssl is there");
+        assert_eq!(output.status.success(), is_spoken, "{version}");
+    }
+    // The first admin, by curl.
+    let link = server.first().expect("a link").to_owned();
+    let secret = link.split('=').nth(1).expect("a key");
+    let form = format!("key={secret}&name=ada&password=four+doors+of+oak&again=four+doors+of+oak");
+    let (status, answer) = curl(&["-d", &form, &format!("{local}/welcome")]);
+    assert_eq!(status, "303", "{answer}");
+    let cookie = answer.lines().find(|line| line.starts_with("set-cookie: __Host-spanwatch-")).expect("a cookie");
+    assert!(cookie.contains("; HttpOnly") && cookie.contains("; Secure"), "{cookie}");
+    assert_eq!(curl(&["-d", &form, &format!("{local}/welcome")]).0, "404", "it works once");
+    drop(server);
+    let again = Server::start(&arguments);
+    assert!(again.said.contains(&fingerprint) && again.first().is_none(), "{}", again.said);
+    drop(again);
+    // The same as one's own: browsers are told to stay.
+    let config = scratch.path().join("spanwatch.toml");
+    let own = "[web]\ncertificate_file = \"case/web-certificate.pem\"\nkey_file = \"case/web-key.pem\"\n";
+    std::fs::write(&config, own).expect("a file");
+    let arguments = ["--store", text(&store), "--listen", "127.0.0.1:0", "--config", text(&config)];
+    let own = Server::start(&arguments);
+    assert!(own.url().starts_with("https://127.0.0.1:"), "{}", own.said);
+    assert!(curl(&[&format!("{}/login", own.url())]).1.contains("strict-transport-security: max-age=31536000"));
+    std::fs::write(&config, "[web]\ncertificate_file = \"/dev/null\"\nkey_file = \"case/web-key.pem\"\n").expect("a file");
+    let wrong = spanwatch(["config", "check", text(&config)]);
+    assert!(wrong.code == 1 && wrong.stderr.contains("spanwatch.toml:2: certificate_file: "), "{}", wrong.stderr);
+}
+
+#[test]
+fn without_a_store_nobody_elsewhere_is_served() {
+    let sample = project("pcaps/discovery.pcap");
+    let refused = spanwatch(["serve", "--no-progress", "--listen=0.0.0.0:0", text(&sample)]);
+    assert!(refused.code == 1 && refused.stderr.contains("give --store DIR"), "{}", refused.stderr);
+    let missing = spanwatch(["serve", "--store", "/no/such/folder"]);
+    assert!(missing.code == 1 && missing.stderr.contains("there is no store"), "{}", missing.stderr);
+}
+
+#[test]
+fn a_slow_head_and_a_flood_of_connections_keep_nobody_out() {
+    let scratch = Scratch::new("access-slow");
+    let (store, sample) = (scratch.path().join("case"), project("pcaps/discovery.pcap"));
+    let server = Server::start(&[text(&sample), "--store", text(&store), "--listen", "127.0.0.1:0"]);
+    let address = server.url().trim_start_matches("http://").to_owned();
+    // As many as one address may have, each with half a head; the one behind them is let go, and so are they in the end.
+    let mut slow: Vec<_> = (0..128)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(&address).expect("it listens");
+            std::io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\nHost: 127.0").expect("it reads");
+            stream
+        })
+        .collect();
+    let mut one_more = std::net::TcpStream::connect(&address).expect("it listens");
+    let mut answer = Vec::new();
+    assert!(one_more.read_to_end(&mut answer).is_ok_and(|read| read == 0), "it is closed at once");
+    for stream in &mut slow {
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(!String::from_utf8_lossy(&answer).contains("200 OK"));
+    }
+    assert_eq!(curl(&[&format!("http://{address}/login")]).0, "200");
+    let long = "x".repeat(70_000);
+    let (status, _) = curl(&["-H", &format!("X: {long}"), &format!("http://{address}/login")]);
+    assert!(matches!(&*status, "431" | "000"), "{status}");
+}
+
+#[test]
+fn the_pages_of_a_running_watch_show_its_store_and_what_people_did() {
+    let Some(wires) = Wires::silent("access") else { return };
+    wires.run("ip link set lo up");
+    let scratch = Scratch::new("access-watch");
+    let (capture, store) = (scratch.path().join("site.pcapng"), scratch.path().join("store"));
+    let ordered =
+        ["--devices=12", "--length=45s", "--bit-rate=20000", "--incident=switch-power@30s:sw-01+forever"];
+    let made = spanwatch(["simulate", "-w", text(&capture)].into_iter().chain(ordered));
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let mut watch = wires.watch(&["-i", "b0", "--store", text(&store), "--listen", "127.0.0.1:0"]);
+    watch.until_it_says("/welcome?key=");
+    let (at, link) = (url(watch.said()).to_owned(), first(watch.said()).expect("a link").to_owned());
+    wires.play("a0", &capture::read(&capture));
+    let output = wires
+        .inside(["timeout", "120", "python3", "-c", ACT, &at, &link])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .and_then(Child::wait_with_output)
+        .expect("ip is there");
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    watch.end();
+    // The store that it left, by itself.
+    let server = Server::start(&["--store", text(&store), "--listen", "127.0.0.1:0"]);
+    let base = server.url().to_owned();
+    let token = told.lines().find_map(|line| line.strip_prefix("token ")).expect("a token").to_owned();
+    let bearer = format!("Authorization: Bearer {token}");
+    let (status, answer) = curl(&["-H", &bearer, &format!("{base}/api/v1/findings?owner=physical-security")]);
+    assert!(status == "200" && answer.contains("\"assigned\":\"ada\"") && answer.contains("acknowledged"), "{answer}");
+    let (_, devices) = curl(&["-H", &bearer, &format!("{base}/api/v1/devices?limit=1000")]);
+    assert!(devices.contains("\"state\":\"offline\"") || devices.contains("\"state\":\"unknown\""), "{devices}");
+    assert!(!server.said.contains("/welcome"), "{}", server.said);
+}
+
+/// Comes in by the first link, waits for the outage, acknowledges it, takes it and hands it over; prints a token.
+const ACT: &str = r#"
+import http.cookiejar, json, re, sys, time, urllib.parse, urllib.request
+at, link = sys.argv[1:]
+jar = http.cookiejar.CookieJar()
+web = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+def get(path): return web.open(at + path, timeout=30).read().decode()
+def post(path, **form): return web.open(at + path, urllib.parse.urlencode(form).encode(), timeout=30).read().decode()
+assert 'Set up this Spanwatch' in get(link)
+post('/welcome', key=link.split('=')[1], name='ada', password='four doors of oak', again='four doors of oak')
+for turn in range(60):
+    found = [it for it in json.loads(get('/api/v1/findings'))['items'] if it['kind'] == 'devices-offline-together']
+    if found: break
+    time.sleep(1)
+finding = found[0]['id']
+page = get('/findings/' + finding)
+csrf = re.search('name="csrf" value="([^"]+)"', page)[1]
+def act(**form): return post(f'/findings/{finding}/act', csrf=csrf, **form)
+for turn in range(30):
+    try:
+        act(act='acknowledge')
+        break
+    except urllib.error.HTTPError as error:
+        assert error.code == 409 and turn < 29, error.read()  # not written yet
+        time.sleep(1)
+assert 'Physical security' in act(act='hand-over', to='physical-security', note='not the switch')
+assert 'saw it' in act(act='assign', to='ada')
+now = get('/')
+lane = now.split('id="lane-physical-security"')[1].split('</section>')[0]
+assert finding in lane and 'ada' in lane, lane
+told = post('/users', csrf=csrf, what='token', name='siem', role='viewer')
+print('token', re.search('id="token">([^<]+)<', told)[1])
+"#;

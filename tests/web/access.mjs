@@ -1,0 +1,190 @@
+// The way in, and the story "camera dark, whose turn, hand over, resolved", in a real browser, with script and without; every page
+// that there is only with logins is looked at as the others are.
+// usage: access.mjs ADDRESS FIRST-LINK [FOLDER-FOR-PICTURES]
+import { createRequire } from "node:module";
+import { mkdirSync, readFileSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const [address, link, folder] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-dev-shm-usage"],
+});
+const faults = [];
+const own = { ignoreHTTPSErrors: true };
+const forms = [
+  ["light", { ...own, colorScheme: "light", viewport: { width: 1280, height: 900 } }],
+  ["dark", { ...own, colorScheme: "dark", viewport: { width: 1280, height: 900 } }],
+  ["phone", { ...own, colorScheme: "light", viewport: { width: 375, height: 780 }, isMobile: true, hasTouch: true }],
+];
+if (folder) mkdirSync(folder, { recursive: true });
+const password = "four doors of oak and elm";
+const due = (is, what) => {
+  if (!is) faults.push(what);
+};
+
+function watched(page, name) {
+  page.on("console", (message) => {
+    // What is refused on purpose is no fault.
+    if (message.type() === "error" && !/status of 4(09|03|22)/.test(message.text())) faults.push(`${name}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => faults.push(`${name}: ${error.message}`));
+  page.on("request", (request) => due(request.url().startsWith(address), `${name}: asks ${request.url()}`));
+}
+
+// How a page looks in each form, as it stands: the cookies go along.
+async function looked(page, name, at) {
+  const state = await page.context().storageState();
+  for (const [form, settings] of forms) {
+    const context = await browser.newContext({ ...settings, storageState: state });
+    const copy = await context.newPage();
+    watched(copy, `${name}, ${form}`);
+    await copy.goto(address + at);
+    for (const summary of await copy.locator(".doings summary").all()) await summary.click();
+    await copy.evaluate(axe);
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+    const found = await copy.evaluate((tags) => axe.run(document, { runOnly: tags }), tags);
+    for (const it of found.violations) faults.push(`${name}, ${form}: ${it.id}: ${it.help}: ${it.nodes[0].html.slice(0, 200)}`);
+    const [wide, seen] = await copy.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+    due(wide <= seen + 1, `${name}, ${form}: ${wide} wide on a screen of ${seen}`);
+    if (folder) await copy.screenshot({ path: `${folder}/${name}-${form}.png`, fullPage: true });
+    await context.close();
+  }
+}
+
+async function chosen(context, at, name) {
+  const page = await context.newPage();
+  watched(page, `${name} comes in`);
+  await page.goto(at.startsWith("http") ? at : address + at);
+  if (await page.locator("input[name=name]:visible").count()) await page.fill("input[name=name]", name);
+  await page.fill("input[name=password]", password);
+  await page.fill("input[name=again]", password);
+  await page.click("main button");
+  await page.waitForURL(address + "/");
+  return page;
+}
+
+// The first who comes in is admin; he adds one of each team.
+const admins = await browser.newContext(own);
+{
+  const nobody = await browser.newContext(own);
+  const page = await nobody.newPage();
+  await looked(page, "welcome", link);
+  await page.goto(address + "/");
+  due(page.url() === address + "/login", `who is nobody comes to ${page.url()}`);
+  await nobody.close();
+}
+const admin = await chosen(admins, link, "ada");
+const links = {};
+for (const [name, role] of [["ian", "operator-it"], ["carla", "operator-physical-security"], ["vera", "viewer"]]) {
+  await admin.goto(address + "/users");
+  const form = admin.locator("form:has(button[value=add])");
+  await form.locator("input[name=name]").fill(name);
+  await form.locator("select").selectOption(role);
+  await form.locator("button").click();
+  links[name] = await admin.locator("#link").textContent();
+}
+const form = admin.locator("form:has(button[value=token])");
+await form.locator("input[name=name]").fill("siem");
+await form.locator("button").click();
+due((await admin.locator("#token").textContent()).startsWith("spanwatch_"), "no token is shown");
+await admin.reload();
+due((await admin.locator("#token").count()) === 0, "the token is shown twice");
+const cookies = await admins.cookies();
+due(cookies.every((it) => it.httpOnly && it.sameSite === "Lax" && it.secure === address.startsWith("https")), JSON.stringify(cookies));
+
+// Each team by turns, once with script and once without.
+for (const javaScriptEnabled of [true, false]) {
+  const name = `story, script ${javaScriptEnabled ? "on" : "off"}`;
+  const enter = async (who) => {
+    const context = await browser.newContext({ ...own, javaScriptEnabled });
+    if (links[who]) {
+      const page = await chosen(context, links[who], who);
+      delete links[who];
+      return page;
+    }
+    const page = await context.newPage();
+    await page.goto(address + "/");
+    await page.fill("input[name=name]", who);
+    await page.fill("input[name=password]", password);
+    await page.click("main button");
+    await page.waitForURL(address + "/");
+    return page;
+  };
+  const done = async (page, text) => {
+    await page.locator("#life", { hasText: text }).waitFor({ timeout: 10000 });
+  };
+  const [ian, carla] = [await enter("ian"), await enter("carla")];
+  watched(ian, name);
+  watched(carla, name);
+  let clicks = 0;
+  const click = async (page, selector) => {
+    await page.locator(selector).first().click();
+    clicks += 1;
+  };
+  await ian.goto(address + "/");
+  await click(ian, "section[aria-labelledby=lane-it] .card h3 a");
+  await ian.waitForURL(/findings/);
+  const finding = ian.url();
+  if ((await ian.locator(".actions a[href$='/packets']").count()) > 0) {
+    await click(ian, ".actions a[href$='/packets']");
+    await ian.locator("tr.cited").first().waitFor();
+    due(clicks <= 3, `${name}: ${clicks} clicks to the packets`);
+    console.log(`${name}: packets in ${clicks} clicks`);
+    await ian.goto(finding);
+  }
+  due((await ian.locator(".turns dd b").first().textContent()) === "IT", `${name}: whose turn?`);
+  await ian.locator("button[value=acknowledge]").click();
+  await done(ian, "saw it");
+  const over = ian.locator(".doings details", { hasText: "Hand over to Physical security" });
+  await over.locator("summary").click();
+  await over.locator("textarea").fill("the port has power, <b>the camera</b> does not answer");
+  await over.locator("button").click();
+  await done(ian, "handed it over");
+  due((await ian.locator(".turns dd b").first().textContent()) === "Physical security", `${name}: it was not handed over`);
+  due((await ian.locator("#life button[value=resolve]").count()) === 0, `${name}: IT still acts`);
+  await carla.goto(address + "/");
+  const lane = carla.locator("section[aria-labelledby=lane-physical-security] .card h3 a");
+  await lane.first().click();
+  await carla.waitForURL(/findings/);
+  due(carla.url() === finding, `${name}: ${carla.url()} is in the lane of physical security`);
+  if (javaScriptEnabled) await looked(carla, "incident-life", new URL(finding).pathname);
+  const give = carla.locator(".doings details", { hasText: "Give it to somebody" });
+  await give.locator("summary").click();
+  await give.locator("button").click();
+  await done(carla, "carla");
+  await carla.locator("button[value=resolve]").click();
+  await done(carla, "resolved");
+  await carla.goto(address + "/");
+  due((await carla.locator(".teams .card").count()) === 0, `${name}: it still waits for somebody`);
+  await carla.goto(address + "/findings");
+  due((await carla.locator("td", { hasText: "resolved, carla" }).count()) > 0, `${name}: the grid does not say so`);
+  // As it was, for the next round.
+  await carla.goto(finding);
+  await carla.locator("button[value=reopen]").click();
+  await done(carla, "opened it again");
+  const back = carla.locator(".doings details", { hasText: "Hand over to IT" });
+  await back.locator("summary").click();
+  await back.locator("textarea").fill("again");
+  await back.locator("button").click();
+  await done(carla, "again");
+  await carla.locator(".who button").click();
+  await carla.waitForURL(/login/);
+  await carla.goto(address + "/");
+  due(carla.url() === address + "/login", `${name}: who logged out is still in`);
+  await Promise.all([ian, carla].map((page) => page.context().close()));
+}
+
+const vera = await chosen(await browser.newContext(own), links.vera, "vera");
+await vera.goto(address + "/findings");
+await vera.locator("main table a[href^='/findings/']").first().click();
+due((await vera.locator("#life button").count()) === 0, "a viewer finds buttons");
+for (const [place, at] of [["users", "/users"], ["audit", "/audit"], ["account", "/account"], ["now-admin", "/"], ["findings-admin", "/findings"]]) {
+  await looked(admin, place, at);
+}
+await looked(await (await browser.newContext(own)).newPage(), "login", "/login");
+await browser.close();
+for (const fault of faults) console.error(fault);
+console.log(`${faults.length} faults`);
+process.exit(faults.length === 0 ? 0 : 1);
