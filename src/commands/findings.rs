@@ -337,7 +337,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Who runs this, as the machine calls him.
-fn user() -> String {
+pub fn user() -> String {
     let Ok(own) = fs::metadata("/proc/self") else { return "unknown".to_owned() };
     let uid = own.uid().to_string();
     let known = fs::read_to_string(Path::new("/etc/passwd")).unwrap_or_default();

@@ -15,6 +15,7 @@ pub mod replay;
 pub mod serve;
 pub mod simulate;
 mod stored;
+pub mod users;
 pub mod watch;
 
 use std::io;

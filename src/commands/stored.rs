@@ -116,7 +116,7 @@ fn report(kept: Kept, name: Option<&str>) -> Report {
         unreachable!("a report of ours is read: {why}");
     });
     // What a later version wrote in another form is left out.
-    report.devices = kept.devices.iter().filter_map(|it| parsed::<Box<Device>>(it)).collect();
+    report.devices = kept.devices.iter().filter_map(parsed::<Box<Device>>).collect();
     report.findings = kept.findings.iter().filter_map(parsed::<Finding>).collect();
     let rank = |it: &Finding| Severity::ALL.into_iter().position(|severity| severity.name() == it.severity);
     report.findings.sort_by(|a, b| (rank(a), &a.first_seen, &a.id).cmp(&(rank(b), &b.first_seen, &b.id)));

@@ -89,7 +89,7 @@ const form = admin.locator("form:has(button[value=token])");
 await form.locator("input[name=name]").fill("siem");
 await form.locator("button").click();
 due((await admin.locator("#token").textContent()).startsWith("spanwatch_"), "no token is shown");
-await admin.reload();
+await admin.goto(address + "/users");
 due((await admin.locator("#token").count()) === 0, "the token is shown twice");
 const cookies = await admins.cookies();
 due(cookies.every((it) => it.httpOnly && it.sameSite === "Lax" && it.secure === address.startsWith("https")), JSON.stringify(cookies));
@@ -113,7 +113,7 @@ for (const javaScriptEnabled of [true, false]) {
     return page;
   };
   const done = async (page, text) => {
-    await page.locator("#life", { hasText: text }).waitFor({ timeout: 10000 });
+    await page.locator("#life .history", { hasText: text }).waitFor({ timeout: 10000 });
   };
   const [ian, carla] = [await enter("ian"), await enter("carla")];
   watched(ian, name);

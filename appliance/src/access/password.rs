@@ -71,7 +71,7 @@ pub fn is_right(password: &str, kept: Option<&str>) -> bool {
     hash(password, &salt, cost).is_some_and(|hash| is_same(&STANDARD_NO_PAD.encode(hash), &due))
 }
 
-fn parts(kept: &str) -> Option<((u32, u32, u32), Vec<u8>, String)> {
+fn parts(kept: &str) -> Option<(Cost, Vec<u8>, String)> {
     let mut fields = kept.strip_prefix("$argon2id$v=19$")?.split('$');
     let mut costs = fields.next()?.split(',').zip(["m=", "t=", "p="]);
     let mut cost = || costs.next().and_then(|(text, key)| text.strip_prefix(key)?.parse::<u32>().ok());
@@ -80,7 +80,7 @@ fn parts(kept: &str) -> Option<((u32, u32, u32), Vec<u8>, String)> {
     Some((cost, salt, fields.next()?.to_owned()))
 }
 
-fn hash(password: &str, salt: &[u8], (memory, passes, lanes): (u32, u32, u32)) -> Option<[u8; HASH_BYTES]> {
+fn hash(password: &str, salt: &[u8], (memory, passes, lanes): Cost) -> Option<[u8; HASH_BYTES]> {
     let params = Params::new(memory, passes, lanes, Some(HASH_BYTES)).ok()?;
     let mut out = [0; HASH_BYTES];
     let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
@@ -97,7 +97,8 @@ const BYTES_MAX: usize = 256;
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 /// KiB, passes, lanes.
-const COST: (u32, u32, u32) = (19_456, 2, 1);
+type Cost = (u32, u32, u32);
+const COST: Cost = (19_456, 2, 1);
 const ROWS: [&str; 4] =
     ["1234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm"];
 

@@ -15,6 +15,8 @@ pub struct Life {
     pub reason: Option<Shown>,
     pub expires: Option<String>,
     pub assigned: Option<Shown>,
+    /// Whose turn the analysis says it is, where people say another.
+    pub first_turn: Option<&'static str>,
     pub history: Vec<Entry>,
     /// Where acts are sent to.
     pub act: String,
@@ -64,6 +66,12 @@ impl Life {
             reason: standing.and_then(|it| it.reason.as_deref()).map(words::said),
             expires: standing.and_then(|it| it.expires).map(told),
             assigned: standing.and_then(|it| it.assigned.as_deref()).map(words::shown),
+            first_turn: picture
+                .report
+                .findings
+                .iter()
+                .find(|it| it.id == finding.id && it.owner != finding.owner)
+                .map(|it| words::turn(it.owner)),
             history: rows.iter().map(Entry::of).collect(),
             act: format!("/findings/{}/act", crate::lists::encoded(&finding.id)),
             csrf: here.who.csrf().to_owned(),
