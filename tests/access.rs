@@ -1,7 +1,7 @@
 //! Logins, acts and TLS of the program itself: over a capture's store, a running watch's, and the store that it left. By curl and
 //! openssl, which nobody here wrote, and in a browser.
 
-mod support;
+use crate::support;
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt as _;
