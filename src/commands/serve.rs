@@ -83,8 +83,7 @@ impl Serve {
             flag::register(signal, Arc::clone(&over))?;
         }
         let web = Web::start(self.listen, site, own)?;
-        web.told().iter().for_each(|line| say(line));
-        say("until Ctrl+C");
+        say(&format!("{} until Ctrl+C", web.told().join("\nspanwatch: ")));
         let mut left = self.duration.map(|s| u64::from(s) * STEPS_A_SECOND);
         while !over.load(Ordering::Relaxed) && left != Some(0) {
             thread::sleep(Duration::from_millis(1_000 / STEPS_A_SECOND));

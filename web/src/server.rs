@@ -109,11 +109,11 @@ impl Web {
         }
     }
 
-    /// What whoever starts it is to know, a line each: where the pages are, by which certificate they are known, and how the first
-    /// admin comes in, which is a secret.
+    /// What whoever starts it is to know, a line each: by which certificate the pages are known, how the first admin comes in, which
+    /// is a secret, and last where the pages are.
     #[must_use]
     pub fn told(&self) -> Vec<String> {
-        let mut told = vec![format!("pages at {}/", self.url())];
+        let mut told = Vec::new();
         if let Some(shown) = self.shown.as_ref().filter(|it| !it.is_own) {
             let what = "the certificate is our own: browsers warn of it, and show this SHA-256";
             told.push(format!("{what}: {}", shown.fingerprint));
@@ -122,6 +122,7 @@ impl Web {
             let what = "nobody can log in yet: who opens this link within an hour becomes admin, once";
             told.push(format!("{what}: {}{first}", self.url()));
         }
+        told.push(format!("pages at {}/", self.url()));
         told
     }
 
