@@ -4,6 +4,7 @@
 //! Needs root and the programs that `tests/lab/lab.py doctor` asks for. `SPANWATCH_ALL=1` holds every
 //! capture that `make lab` left against its truth instead.
 
+mod attacks;
 mod support;
 
 use std::collections::BTreeMap;
