@@ -9,7 +9,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use spanwatch_parsers::{About, Fact, Malformed, Parser, Sink, Start, Way};
+use spanwatch_parsers::{About, Fact, Key, Malformed, Outcome, Parser, Sink, Start, Way};
 
 use crate::dispatch::{Dispatch, Running};
 use crate::flow::{Counted, Head};
@@ -98,10 +98,14 @@ impl Hearing<'_, '_> {
         if self.sink.facts.is_empty() && self.sink.proofs.is_empty() {
             return false;
         }
-        let mut is_proved = false;
+        let (mut is_proved, mut is_unasked) = (false, false);
+        let has_proof = !self.sink.proofs.is_empty();
         for (about, fact) in self.sink.facts.drain(..) {
             match fact {
                 Fact::Attribute { key, value } => {
+                    if key == Key::HttpRealm {
+                        self.said.challenged(self.frame.at, &talk, about);
+                    }
                     self.said.attribute(&mut self.scribe, &talk, about, (key, value));
                 }
                 Fact::MediaProved { ssrc } => {
@@ -114,8 +118,19 @@ impl Hearing<'_, '_> {
                     self.scribe.write(&talk, about, Fact::StreamAnnounced(announced));
                 }
                 Fact::Malformed(fault) => self.said.malformed(&mut self.scribe, &talk, fault),
+                Fact::Login(mut login) if has_proof && login.outcome == Outcome::Unknown => {
+                    if self.said.has_challenged(self.frame.at, &talk, about) {
+                        login.outcome = Outcome::Accepted;
+                    } else {
+                        is_unasked = true;
+                    }
+                    self.scribe.write(&talk, about, Fact::Login(login));
+                }
                 fact => self.scribe.write(&talk, about, fact),
             }
+        }
+        if is_unasked {
+            self.sink.proofs.clear();
         }
         for (about, proof) in self.sink.proofs.drain(..) {
             self.said.password(&mut self.scribe, &talk, about, &proof);

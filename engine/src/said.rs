@@ -100,6 +100,19 @@ impl Said {
         }
     }
 
+    /// Notes that a server asked a client for a login over HTTP: many close the connection with that, and take the login in the next one.
+    pub fn challenged(&mut self, now: Time, talk: &Talk, about: About) {
+        let asked = self.keyed.of(&asked(talk, about));
+        self.heard.insert(NonZeroU64::new(asked).unwrap_or(NonZeroU64::MIN), now, now);
+    }
+
+    /// Whether it did so within [`AGAIN`].
+    pub fn has_challenged(&mut self, now: Time, talk: &Talk, about: About) -> bool {
+        let asked = self.keyed.of(&asked(talk, about));
+        let last = self.heard.get(&NonZeroU64::new(asked).unwrap_or(NonZeroU64::MIN), now);
+        last.is_some_and(|last| now - *last < AGAIN && now >= *last)
+    }
+
     /// Passes the fault of a message on, the same of one talk once a second.
     pub fn malformed(&mut self, scribe: &mut Scribe<'_>, talk: &Talk, fault: Malformed) {
         if self.is_news(
@@ -132,6 +145,12 @@ impl Said {
     }
 }
 
+/// Under what a server's asking of a client is remembered.
+fn asked(talk: &Talk, about: About) -> impl std::hash::Hash {
+    let (server, client) = talk.about(about);
+    ("asked", who(&server), server.port, who(&client), talk.source)
+}
+
 /// What a party is known by: his ports and hop limits change.
 fn who(party: &Party) -> (Option<spanwatch_parsers::Mac>, Option<std::net::IpAddr>, Option<u16>) {
     (party.mac, party.ip, party.vlan)
@@ -161,6 +180,22 @@ mod tests {
             Talk { sender: Party::default(), receiver: Party::default(), transport: None, source: "x" };
         said.attribute(&mut scribe, &talk, About::Sender, (Key::Name, name.into()));
         out.len()
+    }
+
+    #[test]
+    fn challenge_holds_for_a_minute_for_the_same_client_and_port() {
+        let mut said = Said::new(None, 1);
+        let at = |s: i64| Time(s * 1_000_000_000);
+        let talk = |port| {
+            let server = Party { port, ..Party::default() };
+            Talk { sender: server, receiver: Party::default(), transport: None, source: "http" }
+        };
+        assert!(!said.has_challenged(at(0), &talk(80), About::Sender));
+        said.challenged(at(0), &talk(80), About::Sender);
+        assert!(said.has_challenged(at(59), &talk(80), About::Sender));
+        assert!(!said.has_challenged(at(1), &talk(8_080), About::Sender));
+        assert!(!said.has_challenged(at(1), &talk(80), About::Receiver));
+        assert!(!said.has_challenged(at(60), &talk(80), About::Sender));
     }
 
     #[test]

@@ -18,7 +18,8 @@
 //! | Notice | who notifies | a fault of its own is pulled from it (ONVIF PullMessages), or it posts it (Notify) |
 //!
 //! A login counts as accepted where the server was seen to ask for one, or had to: Digest answers a challenge. A name
-//! and password that nobody asked for may be right or wrong.
+//! and password that nobody asked for in this connection may be right or wrong: what proves them is passed on with an unknown outcome,
+//! for the server may have asked in another connection.
 //!
 //! Of a path the first parts are told, without what follows `?`: the rest is of no use to anybody but its reader.
 //!
@@ -293,7 +294,10 @@ impl Dialogue {
         }
         self.accepted = Some(credentials.clone()).filter(|_| outcome != Outcome::Rejected);
         credentials.say(outcome, about, sink);
-        if let Some(proof) = proof.filter(|_| outcome == Outcome::Accepted) {
+        // Whether the server asked for it in another connection the engine knows.
+        let may_be_right =
+            outcome == Outcome::Accepted || (outcome == Outcome::Unknown && credentials.scheme == BASIC);
+        if let Some(proof) = proof.filter(|_| may_be_right) {
             sink.proof(about, proof);
         }
     }
@@ -384,6 +388,9 @@ impl Asked {
         }
     }
 }
+
+/// As [`Credentials`] names it.
+const BASIC: &str = "basic";
 
 fn notify(notices: Vec<Notice>, about: About, sink: &mut Sink) {
     notices.into_iter().for_each(|notice| sink.fact(about, Fact::Notice(Box::new(notice))));
