@@ -268,6 +268,11 @@ impl Ledger {
                 self.neighbor(seen, neighbor);
             }
             Fact::Exchange(exchange) => self.exchange(seen, exchange),
+            Fact::Command(command) => {
+                if let (Some(client), Some(server)) = (seen.peer.ip, seen.subject.ip) {
+                    self.sessions.ordered(client, server, seen.source, &command.what);
+                }
+            }
             Fact::Login(login) => {
                 if let (Some(client), Some(server)) = (seen.peer.ip, seen.subject.ip) {
                     self.sessions.logged_in(client, server, seen.source, login);
@@ -337,7 +342,6 @@ impl Ledger {
             | Fact::ClearSecret { .. }
             | Fact::Anonymous { .. }
             | Fact::KeyExchange(_)
-            | Fact::Command(_)
             | Fact::Version { .. }
             | Fact::KnownPassword(_)
             | Fact::Notice(_) => {}

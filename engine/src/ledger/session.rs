@@ -3,7 +3,7 @@
 //! One row for each client, server, protocol, account, scheme and target; what
 //! repeats moves its last time. A secret never reaches this room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use spanwatch_parsers::{Login, Outcome, Text, Time};
@@ -32,6 +32,8 @@ pub struct Session {
     pub first_seen: Time,
     /// Last exchange.
     pub last_seen: Time,
+    /// What was ordered in it and done, as `ONVIF ContinuousMove`; [`COMMANDS_MAX`] different ones.
+    pub commands: Option<Box<BTreeSet<Text>>>,
 }
 
 /// All sessions, [`SESSIONS_MAX`] at most: further ones are counted, not kept.
@@ -75,7 +77,7 @@ impl Sessions {
         let entry = self.sessions.entry((talk.number, target));
         // The text that is kept, and not another of the same words.
         talk.latest = Some(entry.key().1.clone());
-        let session = entry.or_insert(Session { bytes: 0, first_seen: at, last_seen: at });
+        let session = entry.or_insert(Session { bytes: 0, first_seen: at, last_seen: at, commands: None });
         session.first_seen = session.first_seen.min(at);
         session.last_seen = session.last_seen.max(at);
     }
@@ -90,6 +92,19 @@ impl Sessions {
                 session.bytes = session.bytes.saturating_add(bytes);
             }
             return;
+        }
+    }
+
+    /// Says that `client` gave `server` an order: it belongs to what was asked for last.
+    pub fn ordered(&mut self, client: IpAddr, server: IpAddr, protocol: &'static str, what: &Text) {
+        let talk = self.talks.get(&(client, server, protocol));
+        let key = talk.and_then(|talk| Some((talk.number, talk.latest.clone()?)));
+        let Some(session) = key.and_then(|key| self.sessions.get_mut(&key)) else { return };
+        let commands = session.commands.get_or_insert_default();
+        if commands.len() < COMMANDS_MAX {
+            commands.insert(what.clone());
+        } else if !commands.contains(what) {
+            self.refused.count("orders of one session", COMMANDS_MAX);
         }
     }
 
@@ -133,6 +148,9 @@ fn talk(talks: &mut BTreeMap<Ends, Talk>, ends: Ends) -> &mut Talk {
 /// Sessions kept: two of each device of a site of 50,000 and more.
 pub const SESSIONS_MAX: usize = 131_072;
 
+/// Different orders kept of one session; an installer's tool gives some dozens.
+pub const COMMANDS_MAX: usize = 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +183,25 @@ mod tests {
         sessions.carried((SERVER, CLIENT), "http", 5);
         let bytes: Vec<_> = sessions.iter().map(|(_, session, _)| session.bytes).collect();
         assert_eq!(bytes, [0, 1_100]);
+    }
+
+    #[test]
+    fn orders_belong_to_what_was_asked_for_last_and_are_bounded_and_counted() {
+        let mut sessions = Sessions::default();
+        sessions.ordered(CLIENT, SERVER, "rtsp", &"before any exchange".into());
+        sessions.exchanged(key("/one"), Time(1));
+        sessions.exchanged(key("/two"), Time(2));
+        for n in 0..=COMMANDS_MAX {
+            sessions.ordered(CLIENT, SERVER, "rtsp", &Text::from(format!("order {n}").as_str()));
+            sessions.ordered(CLIENT, SERVER, "rtsp", &"order 0".into());
+        }
+        let orders = |session: &Session| session.commands.as_ref().map_or(0, |it| it.len());
+        let kept: Vec<_> = sessions.iter().map(|(_, session, _)| orders(session)).collect();
+        assert_eq!(kept, [0, COMMANDS_MAX]);
+        assert_eq!(
+            sessions.refused.take().collect::<Vec<_>>(),
+            [("orders of one session", COMMANDS_MAX as u64, 1)]
+        );
     }
 
     #[test]

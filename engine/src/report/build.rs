@@ -494,6 +494,11 @@ fn sessions(ledger: &Ledger) -> Vec<Session> {
                 Outcome::Unknown => "unknown",
             }),
             target: key.target.as_ref().map(|target| target.as_str().to_owned()),
+            commands: session
+                .commands
+                .iter()
+                .flat_map(|it| it.iter().map(|it| it.as_str().to_owned()))
+                .collect(),
             bytes: session.bytes,
             first_seen: Stamp(session.first_seen),
             last_seen: Stamp(session.last_seen),

@@ -531,6 +531,9 @@ pub struct Session {
     pub outcome: Option<Word>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// What was ordered in it and done; without what was set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
     pub bytes: u64,
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub first_seen: Stamp,

@@ -60,6 +60,8 @@ struct Talk {
     account: Shown,
     outcome: Shown,
     target: Shown,
+    orders: Shown,
+    bytes: String,
     last: String,
 }
 
@@ -284,6 +286,8 @@ fn talks(picture: &Picture, device: &Device) -> Vec<Talk> {
                 &[it.scheme, it.outcome].into_iter().flatten().collect::<Vec<_>>().join(", "),
             ),
             target: words::shown(it.target.as_deref().unwrap_or_default()),
+            orders: words::shown(&it.commands.join(", ")),
+            bytes: words::bytes(it.bytes),
             last: words::moment(&it.last_seen.to_string()),
         }
     };
