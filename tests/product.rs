@@ -16,6 +16,7 @@ mod kinds;
 mod labelled;
 mod mirror_forms;
 mod report;
+mod risks;
 mod rules;
 mod same_bytes;
 mod streams;

@@ -4,7 +4,7 @@
 //! Where nDPI and we differ, the difference stands in `tests/risks.tsv` with its reason; `docs/risks.md` is made of both
 //! (`SPANWATCH_WRITE=1` writes it anew).
 
-mod support;
+use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -126,7 +126,12 @@ fn logins_that_credslayer_finds_are_told_without_their_passwords() {
         let is_told =
             list(&report, "sessions").any(|it| it["account"] == account && it["outcome"] == "accepted");
         assert!(is_told, "{name}: {}", report["sessions"]);
-        assert_eq!(kinds(&report).contains("cleartext-login"), is_told_weak, "{name}: {}", report["findings"]);
+        assert_eq!(
+            kinds(&report).contains("cleartext-login"),
+            is_told_weak,
+            "{name}: {}",
+            report["findings"]
+        );
         // `test` and `user` are words that stand elsewhere too.
         assert!(password.len() < 6 || !report.to_string().contains(password), "{name}");
     }
