@@ -12,7 +12,7 @@ BENCHES  := tcpdump tshark libndpi-bin python3
 help:
 	@echo "make demo     build, replay the sample, show what went dark and whose turn it is, and serve its pages"
 	@echo "make test     everything a commit must pass, a small lab included (needs root for the lab)"
-	@echo "make lab      the whole lab: all its sites side by side, each report held against what really happened"
+	@echo "make lab      the whole lab: all its sites side by side, and its attacks, each report held against what really happened"
 	@echo "make verdicts made-up sites by the thousand, each held against its truth (some minutes; docs/verdicts.md)"
 	@echo "make soak     the hostile generators for an hour; the store killed 500 times"
 	@echo "make fuzz     every parser and both readers, 20 minutes in all"
