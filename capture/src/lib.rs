@@ -43,6 +43,7 @@ mod signature;
 mod source;
 mod stream;
 mod write;
+mod written;
 
 pub use batch::{Batch, Event, EventKind, FrameHead, Item};
 pub use filter::{Filter, FilterError};
@@ -54,6 +55,7 @@ pub use live::{Control, Live, PortError, Settings, Word, wall_clock};
 pub use reader::{OPEN_MAX, Progress, ReadError, Reader};
 pub use source::Source;
 pub use write::{PcapngWriter, WrittenFrame};
+pub use written::{ReadFrame, WrittenFile};
 
 /// The most bytes that one frame can have, as in tcpdump and Wireshark.
 pub const FRAME_MAX: u32 = 262_144;

@@ -14,6 +14,7 @@ pub struct PcapngWriter<W> {
     out: W,
     interfaces: u32,
     block: Vec<u8>,
+    written: u64,
 }
 
 impl<W: Write> PcapngWriter<W> {
@@ -22,7 +23,7 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// What `out` says.
     pub fn new(out: W, application: &str) -> io::Result<Self> {
-        let mut writer = Self { out, interfaces: 0, block: Vec::new() };
+        let mut writer = Self { out, interfaces: 0, block: Vec::new(), written: 0 };
         writer.block.extend_from_slice(&BYTE_ORDER.to_le_bytes());
         writer.block.extend_from_slice(&1_u16.to_le_bytes());
         writer.block.extend_from_slice(&0_u16.to_le_bytes());
@@ -78,6 +79,24 @@ impl<W: Write> PcapngWriter<W> {
         self.write_block(ENHANCED)
     }
 
+    /// Bytes written so far.
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Lets others see all that was written.
+    ///
+    /// # Errors
+    /// What `out` says.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Gives back where it was written to, as it is.
+    pub fn into_out(self) -> W {
+        self.out
+    }
+
     /// Gives back where it was written to, flushed.
     ///
     /// # Errors
@@ -115,6 +134,7 @@ impl<W: Write> PcapngWriter<W> {
             .and_then(|()| self.out.write_all(&self.block))
             .and_then(|()| self.out.write_all(&length.to_le_bytes()));
         self.block.clear();
+        self.written = self.written.saturating_add(length.into());
         written
     }
 }
@@ -135,14 +155,14 @@ pub struct WrittenFrame<'a> {
 }
 
 /// Bytes of a block around its body: type, length, and length again.
-const FRAMING: usize = 12;
-const SECTION: u32 = 0x0a0d_0d0a;
-const BYTE_ORDER: u32 = 0x1a2b_3c4d;
-const INTERFACE: u32 = 1;
-const ENHANCED: u32 = 6;
-const COMMENT: u16 = 1;
+pub(crate) const FRAMING: usize = 12;
+pub(crate) const SECTION: u32 = 0x0a0d_0d0a;
+pub(crate) const BYTE_ORDER: u32 = 0x1a2b_3c4d;
+pub(crate) const INTERFACE: u32 = 1;
+pub(crate) const ENHANCED: u32 = 6;
+pub(crate) const COMMENT: u16 = 1;
 const SECTION_APPLICATION: u16 = 4;
-const INTERFACE_NAME: u16 = 2;
+pub(crate) const INTERFACE_NAME: u16 = 2;
 const INTERFACE_UNIT: u16 = 9;
 /// Ten to the power of minus nine seconds.
 const NANOSECONDS: u8 = 9;

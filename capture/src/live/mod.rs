@@ -161,7 +161,7 @@ impl Live {
         let now = Now::look();
         let rings =
             ports.into_iter().map(|port| Ring::open(port, &settings, now)).collect::<Result<_, _>>()?;
-        Ok(Self {
+        let live = Self {
             rings,
             clocks: Clocks::new(now),
             begun: now,
@@ -173,7 +173,15 @@ impl Live {
             pool: Pool::new(BLOCK),
             control,
             tell,
-        })
+        };
+        live.show();
+        Ok(live)
+    }
+
+    /// Lets others see how the ports are doing.
+    fn show(&self) {
+        let reports = self.rings.iter().map(Ring::report).collect();
+        *self.control.reports.lock().unwrap_or_else(PoisonError::into_inner) = reports;
     }
 
     fn begin(&mut self, now: Now, batch: &mut Batch) {
@@ -235,8 +243,7 @@ impl Live {
                 (self.tell)(ring.port.name(), word);
             }
         }
-        let reports = self.rings.iter().map(Ring::report).collect();
-        *self.control.reports.lock().unwrap_or_else(PoisonError::into_inner) = reports;
+        self.show();
         true
     }
 
