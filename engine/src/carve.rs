@@ -44,6 +44,9 @@ pub struct Carver {
     after: (usize, Time),
 }
 
+/// What the devices of a finding are addressed by.
+pub type Addresses = (BTreeSet<Mac>, BTreeSet<IpAddr>);
+
 /// A frame that may be written, masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
@@ -67,6 +70,13 @@ impl Carver {
     /// One for a finding of a report.
     #[must_use]
     pub fn new(report: &Report, finding: &Finding) -> Self {
+        let addresses = addresses(report, |id| finding.devices.iter().any(|it| it == id));
+        Self::of(finding, addresses)
+    }
+
+    /// One for a finding whose devices have these addresses.
+    #[must_use]
+    pub fn of(finding: &Finding, (macs, ips): Addresses) -> Self {
         let mut cited: BTreeMap<_, Vec<String>> = BTreeMap::new();
         let mut moments: Vec<Time> =
             [Some(&finding.first_seen), Some(&finding.detected), finding.ended.as_ref()]
@@ -85,16 +95,6 @@ impl Carver {
             }
         }
         moments.sort_unstable();
-        let is_meant = |id: &String| finding.devices.contains(id);
-        let devices = report
-            .devices
-            .iter()
-            .filter(|device| is_meant(&device.id) || device.aliases.iter().any(is_meant));
-        let (mut macs, mut ips) = (BTreeSet::new(), BTreeSet::new());
-        for device in devices {
-            macs.extend(device.mac.as_deref().and_then(|mac| Mac::from_text(mac.as_bytes())));
-            ips.extend(device.ips.iter().filter_map(|ip| ip.parse::<IpAddr>().ok()));
-        }
         Self {
             called: format!("{} {}", finding.kind, finding.id),
             cited,
@@ -174,6 +174,21 @@ impl Carver {
     }
 }
 
+/// The addresses of the devices of a report that are called so, now or before.
+#[must_use]
+pub fn addresses(report: &Report, is_meant: impl Fn(&str) -> bool) -> Addresses {
+    let devices = report
+        .devices
+        .iter()
+        .filter(|device| is_meant(&device.id) || device.aliases.iter().any(|it| is_meant(it)));
+    let mut addresses = Addresses::default();
+    for device in devices {
+        addresses.0.extend(device.mac.as_deref().and_then(|mac| Mac::from_text(mac.as_bytes())));
+        addresses.1.extend(device.ips.iter().filter_map(|ip| ip.parse::<IpAddr>().ok()));
+    }
+    addresses
+}
+
 /// The address that an ARP packet is about (RFC 826, IPv4 over Ethernet).
 fn asked_for(peeled: &Peeled, bytes: &[u8]) -> Option<IpAddr> {
     let layers = &peeled.layers;
@@ -192,4 +207,5 @@ const ARP_TARGET: usize = 24;
 /// Context before and behind each piece of evidence: what a person reads, not what a disk holds.
 const BEFORE_MAX: usize = 200;
 const AFTER_MAX: usize = 200;
-const AROUND: Span = Span::seconds(30);
+/// How far from a piece of evidence, before and behind it, context may lie.
+pub const AROUND: Span = Span::seconds(30);

@@ -31,6 +31,7 @@ use spanwatch_parsers::{
     StreamActivity, Text, Time,
 };
 
+use crate::carve::Addresses;
 use crate::clock::{Dropped, GapReason};
 use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
@@ -197,14 +198,27 @@ impl Ledger {
     /// Since when a device has been heard: one that the report calls so, by its MAC or its address.
     #[must_use]
     pub fn heard_since(&self, id: &str) -> Option<Time> {
+        let device = self.called(id)?;
+        (device.packets > 0).then_some(device.first_seen)
+    }
+
+    /// What a device is addressed by: one that the report calls so.
+    #[must_use]
+    pub fn addresses(&self, id: &str) -> Addresses {
+        let device = self.called(id);
+        device
+            .map(|it| (it.macs.iter().copied().collect(), it.ips.iter().copied().collect()))
+            .unwrap_or_default()
+    }
+
+    fn called(&self, id: &str) -> Option<&Device> {
         let id = id.trim_end_matches('+');
         let (name, vlan) = id.split_once('@').map_or((id, None), |(ip, vlan)| (ip, vlan.parse().ok()));
         let number = match name.parse() {
             Ok(ip) => self.directory.find_ip(ip, vlan),
             Err(_) => self.directory.find_mac(Mac::from_text(name.as_bytes())?),
         };
-        let device = self.directory.device(number?)?;
-        (device.packets > 0).then_some(device.first_seen)
+        self.directory.device(number?)
     }
 
     /// Takes the next observation.
