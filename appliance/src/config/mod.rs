@@ -49,6 +49,8 @@ pub struct Config {
     pub metrics: Option<Metrics>,
     /// Where it is kept what a watch has seen.
     pub store: Option<Store>,
+    /// Which packets are kept there.
+    pub recorder: Recorder,
     /// When nobody is told of what befalls whom.
     pub maintenance: Vec<Maintenance>,
     /// Whose outages are told later.
@@ -122,6 +124,21 @@ pub struct Store {
     pub size_max_mib: Within<16, 1_048_576>,
     pub history_days: Within<1, 36_500>,
     pub findings_days: Within<1, 36_500>,
+}
+
+/// Which packets are kept in a store.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs)]
+pub struct Recorder {
+    #[serde(rename = "off")]
+    pub is_off: bool,
+    pub size_max_mib: Within<1, 1_048_576>,
+    pub hours: Within<1, 8_760>,
+    pub media_bytes: Within<0, 65_535>,
+    pub evidence_max_mib: Within<1, 1_048_576>,
+    pub evidence_findings: Within<1, 65_536>,
+    pub free_min_mib: Within<0, 1_048_576>,
 }
 
 /// A time in which nobody is told of incidents of some devices.
@@ -313,6 +330,20 @@ impl Default for Store {
             size_max_mib: Within::of::<2_048>(),
             history_days: Within::of::<400>(),
             findings_days: Within::of::<1_100>(),
+        }
+    }
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self {
+            is_off: false,
+            size_max_mib: Within::of::<512>(),
+            hours: Within::of::<24>(),
+            media_bytes: Within::of::<0>(),
+            evidence_max_mib: Within::of::<512>(),
+            evidence_findings: Within::of::<4_096>(),
+            free_min_mib: Within::of::<256>(),
         }
     }
 }

@@ -15,6 +15,7 @@ fn least(table: &str) -> &'static str {
         "webhook" => "[[webhook]]\nto = \"https://example.net/hook\"\nsecret_file = \"secret\"\n",
         "metrics" => "[metrics]\n",
         "store" => "[store]\n",
+        "recorder" => "[recorder]\n",
         "maintenance" => "[[maintenance]]\nweekly = \"sun 02:00\"\n",
         "grace" => "[[grace]]\nseconds = 30\n",
         "web" => "[web]\n",

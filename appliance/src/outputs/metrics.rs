@@ -18,7 +18,7 @@ use spanwatch_capture::InputReport;
 use spanwatch_parsers::Time;
 
 use super::Status;
-use crate::store;
+use crate::{recorder, store};
 
 /// What a watch knows of itself and of its site.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,8 @@ pub struct Figures {
     pub receivers: Vec<(String, Status)>,
     /// How the store does, where there is one.
     pub store: Option<store::Status>,
+    /// How the recorder does, where there is one.
+    pub recorder: Option<recorder::Status>,
 }
 
 /// Where figures can be had.
@@ -107,7 +109,7 @@ type Figure<T> = fn(&T) -> u64;
 
 fn text(figures: &Figures) -> String {
     let mut text = String::new();
-    let Figures { at, devices, findings, limits, ports, receivers, store } = figures;
+    let Figures { at, devices, findings, limits, ports, receivers, store, recorder } = figures;
     let version = [(Some(("version", env!("CARGO_PKG_VERSION"))), "1".to_owned())];
     family(&mut text, ("build_info", "gauge", "The version that runs."), version);
     let until = [(None, (at.0 / 1_000_000_000).to_string())];
@@ -158,6 +160,30 @@ fn text(figures: &Figures) -> String {
     for (name, about, figure) in of_store {
         let samples = store.iter().map(|it| (None, figure(it).to_string()));
         family(&mut text, (name, "gauge", about), samples);
+    }
+    let of_recorder: [(_, _, _, Figure<recorder::Status>); 9] = [
+        ("recorder_failing", "gauge", "Whether no packet can be recorded.", |it| it.failing.is_some().into()),
+        ("recorded_packets_total", "counter", "Packets recorded.", |it| it.written),
+        ("recorder_dropped_packets_total", "counter", "Packets that the recorder was too slow for.", |it| {
+            it.dropped
+        }),
+        ("recorder_unwritten_packets_total", "counter", "Packets that found no room on the disk.", |it| {
+            it.unwritten
+        }),
+        ("recorder_bytes", "gauge", "Recent packets on disk.", |it| it.frames_bytes),
+        ("evidence_findings", "gauge", "Findings whose packets are kept.", |it| it.findings),
+        ("evidence_bytes", "gauge", "The packets behind findings on disk.", |it| it.evidence_bytes),
+        ("evidence_let_go_total", "counter", "Findings whose packets had to make room.", |it| it.let_go),
+        (
+            "evidence_left_out_packets_total",
+            "counter",
+            "Packets that were too many for their finding.",
+            |it| it.left_out,
+        ),
+    ];
+    for (name, kind, about, figure) in of_recorder {
+        let samples = recorder.iter().map(|it| (None, figure(it).to_string()));
+        family(&mut text, (name, kind, about), samples);
     }
     text
 }

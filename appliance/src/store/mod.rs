@@ -26,7 +26,7 @@ pub mod read;
 mod schema;
 mod slate;
 #[cfg(test)]
-mod test;
+pub(crate) mod test;
 pub mod users;
 mod write;
 

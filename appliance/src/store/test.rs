@@ -18,12 +18,12 @@ use super::*;
 use crate::access::{Role, Team};
 use crate::outputs::test as outputs;
 
-pub(super) fn at(second: i64) -> Time {
+pub(crate) fn at(second: i64) -> Time {
     Time(second * SECOND)
 }
 
 /// A camera that has been online since the first second.
-pub(super) fn device(last: u8) -> Device {
+pub(crate) fn device(last: u8) -> Device {
     let mac = format!("02:00:00:00:00:{last:02x}");
     Device {
         id: mac.clone(),
@@ -61,15 +61,15 @@ pub(super) fn device(last: u8) -> Device {
     }
 }
 
-pub(super) fn history(from: i64, to: Option<i64>, state: &'static str) -> History {
+pub(crate) fn history(from: i64, to: Option<i64>, state: &'static str) -> History {
     History { from: rfc3339(at(from)), to: to.map(|to| rfc3339(at(to))), state, cause: None }
 }
 
-pub(super) fn finding(id: &str) -> Finding {
+pub(crate) fn finding(id: &str) -> Finding {
     Finding { id: id.to_owned(), ..outputs::finding("critical") }
 }
 
-pub(super) fn of_kind(id: &str, kind: &'static str, category: &'static str) -> Finding {
+pub(crate) fn of_kind(id: &str, kind: &'static str, category: &'static str) -> Finding {
     Finding { kind, category, ..finding(id) }
 }
 
@@ -86,15 +86,15 @@ fn act(
 }
 
 /// A folder that is removed with the test.
-pub(super) struct Folder(pub(super) PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
     /// With a store in it that holds nothing.
-    pub(super) fn made(&self) {
+    pub(crate) fn made(&self) {
         end(self.open(1).0);
     }
 
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("spanwatch-store-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -128,7 +128,7 @@ impl Drop for Folder {
 }
 
 /// Everybody has heard of everything.
-pub(super) fn told_all(_: &str) -> bool {
+pub(crate) fn told_all(_: &str) -> bool {
     false
 }
 
