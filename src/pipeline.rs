@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use spanwatch_appliance::recorder::{Feed, Frames};
 use spanwatch_capture::{Batch, Event, EventKind, FrameHead, InputReport, Item, ReadError, Source};
 use spanwatch_engine::clock::{Clock, Dropped, Dropper, Moment};
 use spanwatch_engine::duplicate::Identity;
@@ -61,6 +62,16 @@ struct Round {
     marks: Vec<Mark>,
 }
 
+impl Frames for Round {
+    fn count(&self) -> usize {
+        self.peeled.len()
+    }
+
+    fn each(&self, take: &mut dyn FnMut(&FrameHead, &Peeled, &[u8])) {
+        self.batch.frames().zip(&self.peeled).for_each(|((head, bytes), peeled)| take(head, peeled, bytes));
+    }
+}
+
 /// What the clock says before the frame at `before`, which may be the next round's first.
 struct Mark {
     before: usize,
@@ -89,6 +100,8 @@ pub struct Knowledge {
     pub tests_passwords: bool,
     /// What an earlier run knew of devices.
     pub memory: Arc<Memory>,
+    /// Where frames are recorded.
+    pub recorder: Option<Feed>,
 }
 
 impl Knowledge {
@@ -114,7 +127,8 @@ pub fn analyse(
     watcher: Watcher<'_>,
 ) -> Result<Analysis, Stopped> {
     let workers = threads.clamp(1, SHARDS);
-    let (reading, books) = (Reading::new(source), Books { ledger: known.ledger(), watcher });
+    let reading = Reading { recorder: known.recorder.clone(), ..Reading::new(source) };
+    let books = Books { ledger: known.ledger(), watcher };
     if workers == 1 {
         alone(reading, books, known, until)
     } else {
@@ -132,7 +146,8 @@ fn alone(
     let mut spare = Batch::default();
     while let Some(round) = source.next(spare)? {
         worker.tell(&round, &mut books);
-        spare = round.batch;
+        // One that is being recorded is not ours alone.
+        spare = Arc::try_unwrap(round).map(|round| round.batch).unwrap_or_default();
     }
     let (clock, last_frame) = (source.clock.now(), source.last_frame);
     let end = clock.unwrap_or_default();
@@ -153,7 +168,6 @@ fn together(
         let (to_books, all_rounds) = bounded::<Arc<Round>>(ROUNDS);
         let reading = scope.spawn(move || {
             while let Some(round) = source.next(Batch::default())? {
-                let round = Arc::new(round);
                 // A channel is closed only where a thread died; joining it tells.
                 for worker in to_workers.iter().chain([&to_books]) {
                     if worker.send(Arc::clone(&round)).is_err() {
@@ -213,6 +227,7 @@ struct Reading {
     missing: Option<Dropped>,
     /// When the clock last said something.
     said: Option<Time>,
+    recorder: Option<Feed>,
 }
 
 impl Reading {
@@ -227,10 +242,11 @@ impl Reading {
             dropped: None,
             missing: None,
             said: None,
+            recorder: None,
         }
     }
 
-    fn next(&mut self, mut batch: Batch) -> Result<Option<Round>, ReadError> {
+    fn next(&mut self, mut batch: Batch) -> Result<Option<Arc<Round>>, ReadError> {
         batch.clear();
         if !self.source.fill(&mut batch)? {
             return Ok(None);
@@ -263,7 +279,11 @@ impl Reading {
                 (self.last_frame, self.last_cite) = (frame, cite);
             }
         }
-        Ok(Some(Round { batch, peeled, marks }))
+        let round = Arc::new(Round { batch, peeled, marks });
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| round.count() > 0) {
+            recorder.offer(Arc::<Round>::clone(&round));
+        }
+        Ok(Some(round))
     }
 
     fn heed(&mut self, event: &Event, moments: &mut Vec<Moment>) {

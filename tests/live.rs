@@ -1,7 +1,8 @@
-//! The whole product, live: watching, writing its store, telling receivers, serving its pages.
+//! The whole product, live: watching, writing its store, keeping packets, telling receivers, serving its pages.
 
 mod access;
 mod outputs;
+mod recorder;
 mod store;
 mod support;
 mod watch;

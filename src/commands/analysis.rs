@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use spanwatch_appliance::config::Config;
+use spanwatch_appliance::recorder::Feed;
 use spanwatch_capture::{Filter, FilterError, InputReport, Inputs, Reader, Source};
 use spanwatch_engine::ledger::memory::Memory;
 use spanwatch_engine::report::build::{Run, report};
@@ -100,6 +101,7 @@ impl Data {
             inventory: Arc::clone(&list.inventory),
             tests_passwords: self.tests_passwords,
             memory: Arc::clone(&self.memory),
+            recorder: self.recorder.clone(),
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.map_or(processors, usize::from);
@@ -164,6 +166,8 @@ pub struct Data {
     pub site: Option<String>,
     /// What an earlier run knew of devices.
     pub memory: Arc<Memory>,
+    /// Where frames are recorded.
+    pub recorder: Option<Feed>,
     tests_passwords: bool,
     threads: Option<u16>,
 }
@@ -199,6 +203,7 @@ impl Common {
             filter: self.filter.clone().or_else(|| config.filter.clone().map(|it| it.0)),
             site: self.site.clone().or_else(|| config.site.clone()),
             memory: Arc::default(),
+            recorder: None,
             tests_passwords: !(self.no_password_test || config.no_password_test),
             threads: self.threads.or_else(|| u16::try_from(config.threads?.get()).ok()),
             config,

@@ -12,27 +12,31 @@ use spanwatch_engine::mask::Masker;
 use spanwatch_engine::peel::Peeler;
 use spanwatch_parsers::LinkType;
 
-use super::Failure;
 use super::analysis::{Options, analysed};
-use super::packet;
 use super::replay::finding_named;
+use super::{Failure, kept, packet};
 use crate::pipeline::{Stopped, seed};
 
 /// Write the packets behind one finding, with a comment on each
 ///
 /// What the finding cites, and what its devices sent and got around it, as pcapng for Wireshark. Whatever may be a
 /// password is overwritten with * before it is written, at the same length; so is all that is not understood.
-/// The inputs are read twice, so that they have to be files.
+/// The inputs are read twice, so that they have to be files. Of a watch with a store, which may run, those are written that
+/// its recorder kept.
 ///
 /// Examples:
 ///   spanwatch carve --finding 3f2a office.pcapng -w evidence.pcapng
 ///   spanwatch carve --finding 3f2a captures/ -w evidence.pcapng
+///   spanwatch carve --finding 3f2a --store /var/lib/spanwatch -w evidence.pcapng
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Carve {
     /// Captures, or folders of captures
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "store", value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// The store of a watch, instead of captures
+    #[arg(long, value_name = "DIR", conflicts_with = "paths")]
+    store: Option<PathBuf>,
     /// The finding's id, or the beginning of it
     #[arg(long, value_name = "ID")]
     finding: String,
@@ -49,6 +53,12 @@ impl Carve {
     /// # Errors
     /// Where no input can be read, no finding has the id, or the file cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
+        if let Some(store) = &self.store {
+            let kept = kept::file(store, &self.finding).map_err(Failure::Incident)?;
+            let bytes = std::fs::read(kept)?;
+            file::replace(&self.write, |out| out.write_all(&bytes))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let data = self.options.common.data()?;
         let inputs = Inputs::find(&self.paths)?;
         super::analysis::say_skipped(&inputs);

@@ -6,6 +6,7 @@ pub mod config;
 pub mod doctor;
 pub mod findings;
 pub mod fingerprints;
+mod kept;
 pub mod kinds;
 mod list;
 mod packet;

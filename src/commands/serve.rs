@@ -186,24 +186,29 @@ impl super::carve::Listener for Table {
             return;
         }
         let at = self.told.iter().rposition(|(key, _)| *key == (frame.input, frame.frame));
-        // The comment begins with the finding's kind and id; of evidence it goes on with its number and its words.
-        let evidence = comment.split_once(", evidence ").map(|(_, words)| words);
-        let words = evidence.and_then(|words| words.split_once(": ")).map(|(_, words)| words);
         self.packets.push(Packet {
             time: rfc3339(frame.at),
             input: frame.input,
             frame: frame.frame,
             length: frame.wire_length,
             told: at.and_then(|at| self.told.get(at)).map(|(_, told)| told.clone()).unwrap_or_default(),
-            evidence: words.map(|words| words.split("; masked: ").next().unwrap_or(words).to_owned()),
+            evidence: evidence(comment),
             masked: frame.masked.bytes as u64,
         });
     }
 }
 
+/// What a comment says of the evidence that its packet is: it begins with the finding's kind and id; of evidence it goes on with
+/// its number and its words.
+pub fn evidence(comment: &str) -> Option<String> {
+    let (_, words) = comment.split_once(", evidence ")?.1.split_once(": ")?;
+    let words = words.rsplit_once("; frame ").map_or(words, |(words, _)| words);
+    Some(words.split("; masked: ").next().unwrap_or(words).to_owned())
+}
+
 /// How often it is looked whether it is over.
 const STEPS_A_SECOND: u64 = 10;
 /// Rows of a page; all are in the file.
-const PACKETS_MAX: usize = 500;
+pub const PACKETS_MAX: usize = 500;
 /// More than a carver lets wait.
 const WAITING_MAX: usize = 512;

@@ -68,7 +68,8 @@ pub fn site(dir: &Path, name: Option<&str>) -> Result<Arc<Site>, Failure> {
     let access = access(dir)?;
     let desk = Arc::clone(&access.desk);
     let first = desk.kept().map_err(of(dir))?;
-    let site = Arc::new(Site::live(Picture::new(report(first, name), None)).with(access));
+    let packets = Box::new(super::kept::Kept { dir: dir.to_owned() });
+    let site = Arc::new(Site::live(Picture::new(report(first, name), None), Some(packets)).with(access));
     let (shown, name) = (Arc::clone(&site), name.map(str::to_owned));
     let follow = move || follow(&desk, &shown, name.as_deref());
     thread::Builder::new().name("store".to_owned()).spawn(follow)?;

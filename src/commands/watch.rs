@@ -12,9 +12,11 @@ use spanwatch_appliance::config::{Config, Within};
 use spanwatch_appliance::outputs::metrics::{Figures, Metrics};
 use spanwatch_appliance::outputs::quiet::Quiet;
 use spanwatch_appliance::outputs::{Outputs, Say, file};
+use spanwatch_appliance::recorder::{self, Recorder};
 use spanwatch_appliance::store::life::Life;
 use spanwatch_appliance::store::{Held, Store};
 use spanwatch_capture::{Control, wall_clock};
+use spanwatch_engine::carve;
 use spanwatch_engine::clock::Moment;
 use spanwatch_engine::finding::Severity;
 use spanwatch_engine::ledger::Ledger;
@@ -26,9 +28,11 @@ use spanwatch_web::{Picture, Site, Web};
 
 use super::Failure;
 use super::analysis::{Common, Data};
+use super::kept::Kept;
 use super::port::{Listening, PORT_GONE};
 use super::replay::style;
 use super::stored;
+use crate::pipeline::seed;
 
 /// Watch mirror ports and say what goes dark, until stopped
 ///
@@ -102,16 +106,22 @@ impl Watch {
         let duration = self.duration.or(config.watch.duration_s.map(Within::get));
         let (source, control) = self.listening.open(interfaces, duration, &data)?;
         let (store, held) = self.store(&config, &say)?;
+        let recorder = self.recorder(&config, &control, &say)?.map(|(recorder, feed)| {
+            data.recorder = Some(feed);
+            recorder
+        });
         let life = Life::new(held.findings);
         let mut quiet = Quiet::new(&config);
         life.untold().for_each(|it| quiet.waits(it.clone()));
         data.memory = Arc::new(held.memory);
         let dir = store.as_ref().and_then(|_| self.store_dir(&config));
-        let pages = pages.map(|listen| Pages::open(listen, (&data, &config), dir)).transpose()?;
+        let recorded = dir.filter(|_| !config.recorder.is_off);
+        let pages = pages.map(|listen| Pages::open(listen, (&data, &config), (dir, recorded))).transpose()?;
         let mut teller = Teller {
             changes: Changes::resumed(life.open().cloned()),
             life,
             store,
+            recorder,
             pictures: Pictures::default(),
             quiet,
             is_read: is_shown,
@@ -137,6 +147,15 @@ impl Watch {
         teller.tell_the_rest(&report)?;
         if !teller.store.take().is_none_or(|store| store.finish(PATIENCE)) {
             eprintln!("spanwatch: not all could be written to the store");
+        }
+        if let Some(recorder) = teller.recorder.take() {
+            let (status, is_whole) = (recorder.status(), recorder.finish(PATIENCE));
+            if status.dropped > 0 {
+                eprintln!("spanwatch: {} packets were not recorded: the recorder was behind", status.dropped);
+            }
+            if !is_whole {
+                eprintln!("spanwatch: not all packets behind findings could be kept");
+            }
         }
         if let Some(pages) = teller.pages.take() {
             pages.web.stop();
@@ -189,12 +208,36 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// The flight recorder, where there is a store.
+    fn recorder(
+        &self,
+        config: &Config,
+        control: &Control,
+        say: &Say,
+    ) -> Result<Option<(Recorder, recorder::Feed)>, Failure> {
+        let rules = &config.recorder;
+        let Some(dir) = self.store_dir(config).filter(|_| !rules.is_off) else { return Ok(None) };
+        let limits = recorder::Limits {
+            frames_bytes_max: u64::from(rules.size_max_mib.get()) << 20,
+            frames_age: Span::seconds(i64::from(rules.hours.get()) * 3_600),
+            media_bytes: rules.media_bytes.get() as usize,
+            evidence_bytes_max: u64::from(rules.evidence_max_mib.get()) << 20,
+            findings_max: rules.evidence_findings.get().into(),
+            free_min: u64::from(rules.free_min_mib.get()) << 20,
+        };
+        let names = control.reports().into_iter().map(|it| it.name).collect();
+        Ok(Some(Recorder::start(dir, limits, names, (wall_clock(), seed()), say)?))
+    }
+}
+
 /// Tells what becomes of findings.
 struct Teller<'a> {
     changes: Changes,
     /// What of earlier runs goes on.
     life: Life,
     store: Option<Store>,
+    recorder: Option<Recorder>,
     /// What the store was told of devices.
     pictures: Pictures,
     quiet: Quiet,
@@ -233,6 +276,9 @@ impl Teller<'_> {
             pages.show(ledger, (&self.control, now), &findings);
         }
         self.tell_all(&findings)?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.take(now, &findings, &|id| ledger.addresses(id));
+        }
         if let Some(store) = &mut self.store {
             store.take(now, pictures, &findings, &|id| self.quiet.is_untold(id));
         }
@@ -247,6 +293,9 @@ impl Teller<'_> {
         };
         let findings = self.life.joined(report.findings.clone(), &heard);
         self.tell_all(&findings)?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.take(self.now, &findings, &|id| carve::addresses(report, |known| known == id));
+        }
         if let Some(store) = &mut self.store {
             let of_ticks = findings.into_iter().filter(|it| !OF_THE_WHOLE.contains(&it.kind));
             store.take(self.now, Vec::new(), &of_ticks.collect::<Vec<_>>(), &|id| self.quiet.is_untold(id));
@@ -268,6 +317,7 @@ impl Teller<'_> {
             ports: self.control.reports(),
             receivers: self.outputs.statuses().map(|(name, status)| (name.to_owned(), status)).collect(),
             store: self.store.as_ref().map(Store::status),
+            recorder: self.recorder.as_ref().map(Recorder::status),
         }
     }
 
@@ -297,14 +347,16 @@ struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
+    /// `store` is where people are known, and `recorded` where packets are.
     fn open(
         listen: SocketAddr,
         (data, config): (&'a Data, &Config),
-        store: Option<&Path>,
+        (store, recorded): (Option<&Path>, Option<&Path>),
     ) -> Result<Self, Failure> {
         let nothing =
             build::snapshot(&Ledger::new(data.fingerprints), &data.run_so_far(&[], Time::default()));
-        let site = Site::live(Picture::new(nothing, None));
+        let packets = recorded.map(|dir| Box::new(Kept { dir: dir.to_owned() }) as _);
+        let site = Site::live(Picture::new(nothing, None), packets);
         let site = Arc::new(match store {
             Some(dir) => site.with(stored::access(dir)?),
             None => site,

@@ -50,6 +50,12 @@ pub trait Packets: Send + Sync {
     /// # Errors
     /// In a sentence for the page, where they cannot be had.
     fn carve(&self, report: &Report, finding: &Finding) -> Result<Carved, String>;
+
+    /// Whether there are any, as far as that is known beforehand.
+    fn has(&self, finding: &Finding) -> bool {
+        let _ = finding;
+        true
+    }
 }
 
 /// What is served.
@@ -90,8 +96,8 @@ impl Site {
 
     /// Of a watch that goes on.
     #[must_use]
-    pub fn live(picture: Picture) -> Self {
-        Self::new(picture, None, true)
+    pub fn live(picture: Picture, packets: Option<Box<dyn Packets>>) -> Self {
+        Self::new(picture, packets, true)
     }
 
     fn new(picture: Picture, packets: Option<Box<dyn Packets>>, is_live: bool) -> Self {
@@ -177,9 +183,14 @@ impl Site {
         self.is_live
     }
 
-    /// Whether packets can be had.
-    pub(crate) const fn has_packets(&self) -> bool {
-        self.packets.is_some()
+    /// Whether the packets behind a finding can be had.
+    pub(crate) fn has_packets(&self, finding: &Finding) -> bool {
+        self.packets.as_ref().is_some_and(|packets| packets.has(finding))
+    }
+
+    /// Why the packets behind a finding cannot be had.
+    pub(crate) const fn lacks_packets(&self) -> &'static str {
+        if self.packets.is_some() { NOT_KEPT } else { NO_PACKETS }
     }
 
     /// The packets behind a finding of `picture`.
@@ -210,6 +221,9 @@ impl Site {
     }
 }
 
+/// Where they are at hand, and not those.
+const NOT_KEPT: &str = "No packets are kept for this finding: none were recorded around it yet, or they had to make room for \
+     others'.";
 /// Where only a report is at hand.
 pub(crate) const NO_PACKETS: &str = "The packets are not at hand here: this is a report without its capture. \
      spanwatch carve --finding ID CAPTURE -w OUT.pcapng writes them.";

@@ -3,11 +3,10 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 
 use super::{Head, Served, download, rendered, sorry};
 use crate::access::Here;
-use crate::site::NO_PACKETS;
 use crate::words::{self, Shown};
 
 #[derive(Template)]
@@ -40,8 +39,8 @@ pub async fn page(State(site): Served, here: Here, Path(id): Path<String>) -> Re
     let Some(finding) = picture.finding(&id) else {
         return sorry(&site, (StatusCode::NOT_FOUND, "There is no such finding."), &here);
     };
-    if !site.has_packets() {
-        return sorry(&site, (StatusCode::NOT_FOUND, NO_PACKETS), &here);
+    if !site.has_packets(finding) {
+        return sorry(&site, (StatusCode::NOT_FOUND, site.lacks_packets()), &here);
     }
     let carved = match site.carve(&picture, &finding.id).await {
         Ok(carved) => carved,
@@ -81,13 +80,13 @@ pub async fn file(State(site): Served, here: Here, Path(id): Path<String>) -> Re
     let Some(finding) = picture.finding(&id) else {
         return sorry(&site, (StatusCode::NOT_FOUND, "There is no such finding."), &here);
     };
+    if !site.has_packets(finding) {
+        return sorry(&site, (StatusCode::NOT_FOUND, site.lacks_packets()), &here);
+    }
     match site.carve(&picture, &finding.id).await {
         Ok(carved) => {
             let name = format!("{}-{}.pcapng", finding.kind, finding.id);
             download(carved.file.clone(), "application/x-pcapng", &name)
-        }
-        Err(why) if why == NO_PACKETS => {
-            sorry(&site, (StatusCode::NOT_FOUND, NO_PACKETS), &here).into_response()
         }
         Err(why) => sorry(&site, (StatusCode::INTERNAL_SERVER_ERROR, words::said(&why).as_str()), &here),
     }

@@ -164,8 +164,9 @@ pub fn shown(site: &Site, here: &Here, id: &str, refused: Option<String>) -> Res
     let Some(finding) = picture.finding(id) else {
         return sorry(site, (StatusCode::NOT_FOUND, "There is no such finding."), here);
     };
-    let packets =
-        site.has_packets().then(|| format!("/findings/{}/packets", crate::lists::encoded(&finding.id)));
+    let packets = site
+        .has_packets(finding)
+        .then(|| format!("/findings/{}/packets", crate::lists::encoded(&finding.id)));
     rendered(&Page {
         head: Head::new(site, &picture, ("/findings", &finding.title), here),
         it: View::of(&picture, finding),
