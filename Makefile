@@ -15,7 +15,7 @@ help:
 	@echo "make lab      the whole lab: all its sites side by side, and its attacks, each report held against what really happened"
 	@echo "make verdicts made-up sites by the thousand, each held against its truth (some minutes; docs/verdicts.md)"
 	@echo "make soak     the hostile generators for an hour; the store killed 500 times"
-	@echo "make fuzz     every parser and both readers, 20 minutes in all"
+	@echo "make fuzz     every parser, both readers and the masker, 20 minutes in all"
 	@echo "make bench    processor time and memory on captures made to order, beside cat, tcpdump, nDPI and tshark"
 	@echo "make picture  draws the README's picture anew"
 	@echo "make deny     licences and who may depend on what, by cargo-deny"

@@ -8,6 +8,7 @@
 pub mod capture;
 pub mod engine;
 pub mod frames;
+pub mod mask;
 pub mod parsers;
 pub mod peel;
 pub mod seeds;

@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(&folder.join("parsers"), &seeds::parsers(&frames))?;
     write(&folder.join("pcap"), &seeds::pcap(&frames))?;
     write(&folder.join("pcapng"), &seeds::pcapng(&frames))?;
-    for target in ["peel", "engine"] {
+    for target in ["peel", "engine", "mask"] {
         write(&folder.join(target), &seeds::frames(&frames))?;
     }
     Ok(())
