@@ -37,7 +37,7 @@ REPORT_SHARE, MEMORY_SLACK_MB = 2, 6  # Each reported byte may be held in two fo
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("binary")
-    options.add_argument("examples", type=Path, help="where header_walk, parser_cost and matcher_cost were built")
+    options.add_argument("examples", type=Path, help="where header_walk, masker_cost, parser_cost and matcher_cost were built")
     options.add_argument("--rounds", type=int, default=ROUNDS)
     options.add_argument("--only", help="captures whose name contains this")
     options = options.parse_args()
@@ -48,6 +48,8 @@ def main():
                 capture = Path(folder) / "capture.pcapng"
                 packets, devices = simulate(options.binary, capture, order)
                 measure(options, (name, about), capture, (packets, devices))
+                if name in ("video", "control"):
+                    masker(options, capture, name)
                 if name == "control":
                     parsers(options, [capture, OWN, *([PUBLIC] if PUBLIC.is_dir() else [])])
                     fingerprints(options)
@@ -102,6 +104,14 @@ def parsers(options, captures):
     print(f"**parsers**, each call of each timed, over {names}.")
     print(flush=True)
     subprocess.run([options.examples / "parser_cost", *captures], check=True)
+
+
+def masker(options, capture, name):
+    """What it costs to overwrite what may be secret, which the recorder of a watch does with every packet."""
+    print()
+    print(f"**masker**, every packet of {name}, in order.")
+    print(flush=True)
+    subprocess.run([options.examples / "masker_cost", capture], check=True)
 
 
 def fingerprints(options):

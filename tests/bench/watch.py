@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """How many packets a second `spanwatch watch` holds without a drop, through a cable of a namespace of its own.
 
-    watch.py SPANWATCH CAPTURE [RATE ...]
+    watch.py SPANWATCH CAPTURE [--record] [RATE ...]
 
 Sends the frames of CAPTURE (pcapng, as `spanwatch simulate` writes) again and again for SECONDS at each rate, from one process
 for each SENDER_RATE packets a second, and prints what the watch saw, what it dropped and the processor time that took. Senders
-use processors too: what one machine holds from a real mirror is more. Needs root.
+use processors too: what one machine holds from a real mirror is more. With --record the watch keeps a store in a temporary
+folder, and its recorder writes every packet there. Needs root.
 """
 
 import json
@@ -15,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 SECONDS = 10
@@ -27,11 +29,11 @@ CABLE = 1514
 
 
 def main() -> None:
-    spanwatch, capture, *rates = sys.argv[1:]
+    spanwatch, capture, *rates = (word for word in sys.argv[1:] if word != "--record")
     frames = read(capture)
     size = sum(map(len, frames)) / len(frames)
     print(f"{len(frames)} frames of {size:.0f} bytes on average, {SECONDS} s each")
-    print(f"{'asked /s':>10} {'sent /s':>10} {'seen':>10} {'dropped':>10} {'processor s':>12}")
+    print(f"{'asked /s':>10} {'sent /s':>10} {'seen':>10} {'dropped':>10} {'processor s':>12} {'not recorded':>13}")
     ip("netns", "add", NAMESPACE)
     try:
         inside(*"ip link add a0 type veth peer name b0".split())
@@ -46,6 +48,9 @@ def main() -> None:
 
 def row(spanwatch: str, frames: list[bytes], rate: int) -> str:
     argv = ["ip", "netns", "exec", NAMESPACE, spanwatch, "watch", "-i", "b0", "--format", "jsonl"]
+    if "--record" in sys.argv:
+        folder = tempfile.TemporaryDirectory(prefix="spanwatch-bench-")
+        argv += ["--store", folder.name]
     watch = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     watch.stderr.readline()
     senders = -(-rate // SENDER_RATE)
@@ -58,7 +63,8 @@ def row(spanwatch: str, frames: list[bytes], rate: int) -> str:
     _, _, usage = os.wait4(watch.pid, 0)
     port = next(line for line in told if line["type"] == "capture")["inputs"][0]
     used = usage.ru_utime + usage.ru_stime
-    return f"{rate:>10} {sent // SECONDS:>10} {port['packets']:>10} {port['dropped']:>10} {used:>12.1f}"
+    late = next((line.split()[1] for line in watch.stderr if "were not recorded" in line), "")
+    return f"{rate:>10} {sent // SECONDS:>10} {port['packets']:>10} {port['dropped']:>10} {used:>12.1f} {late:>13}"
 
 
 def sender(frames: list[bytes], rate: float) -> tuple[int, int]:
