@@ -34,6 +34,6 @@ mod tree;
 mod words;
 
 pub use access::Access;
-pub use picture::Picture;
+pub use picture::{Picture, Receiver};
 pub use server::{Refusal, Web};
 pub use site::{Carved, Packet, Packets, Site};

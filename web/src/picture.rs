@@ -11,6 +11,23 @@ use spanwatch_engine::report::{Device, Finding, Report};
 
 use crate::words;
 
+/// Who is told what becomes of findings, and how that goes.
+#[derive(Debug, Clone, Default)]
+pub struct Receiver {
+    /// As it may be shown.
+    pub name: String,
+    /// Messages delivered.
+    pub sent: u64,
+    /// Messages that wait.
+    pub waiting: u64,
+    /// Messages dropped because too many waited.
+    pub dropped: u64,
+    /// Messages that it would not have.
+    pub refused: u64,
+    /// Whether the last attempt failed.
+    pub is_failing: bool,
+}
+
 /// One moment of a site, never changed. What pages show is all of one picture.
 #[derive(Debug)]
 pub struct Picture {
@@ -22,6 +39,8 @@ pub struct Picture {
     pub(crate) findings: Vec<Finding>,
     /// What people made of findings, by id.
     pub(crate) life: Arc<Life>,
+    /// Who is told, of a watch.
+    pub receivers: Vec<Receiver>,
     /// Which picture of its site it is, from 1.
     pub(crate) number: u64,
     /// Devices by id and former id.
@@ -58,6 +77,7 @@ impl Picture {
         let still = Self {
             report: Arc::new(report),
             remarks: remarks.map(Arc::new),
+            receivers: Vec::new(),
             findings: Vec::new(),
             life: Arc::default(),
             number: 1,
@@ -66,6 +86,12 @@ impl Picture {
             searched: Arc::new(searched),
         };
         still.living(&Arc::default())
+    }
+
+    /// The same with those who are told.
+    #[must_use]
+    pub fn telling(self, receivers: Vec<Receiver>) -> Self {
+        Self { receivers, ..self }
     }
 
     /// The same moment, with what people made of findings.
@@ -92,6 +118,7 @@ impl Picture {
         Self {
             report: Arc::clone(&self.report),
             remarks: self.remarks.clone(),
+            receivers: self.receivers.clone(),
             findings,
             life: Arc::clone(life),
             number: self.number,

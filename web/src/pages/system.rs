@@ -20,6 +20,7 @@ struct Page {
     counters: Vec<(Shown, String)>,
     blind: Vec<(String, String, Shown)>,
     limits: Vec<(Shown, String, String, String)>,
+    receivers: Vec<Receiver>,
     lists: Vec<(Shown, Shown)>,
     about: Vec<(&'static str, Shown)>,
 }
@@ -30,6 +31,14 @@ struct Told {
     topic: &'static str,
     text: Shown,
     remedy: Option<Shown>,
+}
+
+/// Who is told.
+struct Receiver {
+    name: Shown,
+    is_failing: bool,
+    /// Delivered, waiting, dropped, refused.
+    counts: [String; 4],
 }
 
 /// One capture, or one port.
@@ -79,6 +88,16 @@ pub async fn page(State(site): Served, here: Here) -> Response {
                     words::count(it.evicted),
                     words::moment(&it.first),
                 )
+            })
+            .collect(),
+        receivers: picture
+            .receivers
+            .iter()
+            .take(ROWS_MAX)
+            .map(|it| Receiver {
+                name: words::shown(&it.name),
+                is_failing: it.is_failing,
+                counts: [it.sent, it.waiting, it.dropped, it.refused].map(words::count),
             })
             .collect(),
         lists: report
@@ -142,3 +161,22 @@ pub async fn book(State(site): Served) -> Response {
 
 /// Rows of one table of the page.
 const ROWS_MAX: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use crate::Site;
+    use crate::picture::Receiver;
+    use crate::test::{asked, picture, site};
+
+    #[test]
+    fn who_is_told_and_how_many_messages_wait_is_shown() {
+        let name = "http://<b>hook".to_owned();
+        let dead = Receiver { name, waiting: 1_024, dropped: 7, is_failing: true, ..Receiver::default() };
+        let (status, page) = asked(Site::still(picture().telling(vec![dead]), None), "/system");
+        assert_eq!(status, 200);
+        for due in ["Who is told", "http://&#60;b&#62;hook", "1,024", ">7<", "cannot be reached"] {
+            assert!(page.contains(due), "{due}: {page}");
+        }
+        assert!(!asked(site(), "/system").1.contains("Who is told"), "nobody is");
+    }
+}
