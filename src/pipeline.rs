@@ -112,7 +112,7 @@ impl Knowledge {
 }
 
 /// Who looks at the ledger each time that the clock says something.
-pub type Watcher<'a> = &'a mut dyn FnMut(&Ledger, &Moment);
+pub type Watcher<'a> = &'a mut dyn FnMut(&mut Ledger, &Moment);
 
 /// Analyses all that `source` gives, with `threads` workers, until `until` where that is later than
 /// the last frame; `watcher` sees how it goes.
@@ -524,7 +524,7 @@ impl Books<'_> {
                 Moment::Blind { since, at, why } => self.ledger.blind_since(since, at, why),
                 Moment::Dropped(dropped) => self.ledger.dropped(&dropped, mark.cite),
             }
-            (self.watcher)(&self.ledger, moment);
+            (self.watcher)(&mut self.ledger, moment);
         }
     }
 

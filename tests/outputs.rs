@@ -371,6 +371,89 @@ fn one_line_names_the_switch_that_died() {
     watch.end();
 }
 
+/// What a store holds for its receivers: of which kind each is, and the ids of the messages in their order.
+fn kept(store: &Path) -> Vec<(String, Vec<String>)> {
+    let asked = Command::new(PYTHON).args(["-c", KEPT, text(store)]).output().expect("python3 is there");
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    serde_json::from_slice(&asked.stdout).expect("JSON")
+}
+
+/// Each id once, when it first came.
+fn first_of_each(ids: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    ids.filter(|id| seen.insert(id.clone())).collect()
+}
+
+/// The id of a message, from a line of syslog.
+fn message_id(line: &Value) -> String {
+    let data = line["structured-data"].as_str().unwrap_or_default();
+    let id = data.split("message=\"").nth(1).and_then(|rest| rest.split('"').next());
+    id.unwrap_or_default().to_owned()
+}
+
+#[test]
+fn what_waits_for_dead_receivers_outlives_two_kills_and_arrives_in_its_order() {
+    let Some(place) = Place::new("outputs-kept") else { return };
+    place.certificates();
+    place.secret("secret");
+    let store = place.path("store");
+    let configuration = place.configured(
+        "[watch]\ninterfaces = [\"b0\"]\n[metrics]\n[store]\npath = \"store\"\n[[syslog]]\nto = \"tcp://localhost\"\n\
+         [[webhook]]\nto = \"https://localhost:8443/hook\"\nsecret_file = \"secret\"\nca_file = \"ca.pem\"\n",
+    );
+    let watch = ["--config", text(&configuration)];
+    let first = place.wires.watch(&watch);
+    let played = [weak::snmp_default_community(true), weak::cleartext_login(true), weak::snmp_v1v2c(true)];
+    for (number, frames) in played.into_iter().chain(weak::plain_logins(true)).enumerate() {
+        place.wires.play("a0", &from_port(40_200 + number as u16, hurried(frames)));
+    }
+    let said = until("all that waits to be in the store", || {
+        let figures = place.figures()?;
+        let of = |name: &str| figures[name].as_f64();
+        let waiting = ["tcp://localhost:514", "https://localhost:8443"]
+            .map(|to| of(&format!("spanwatch_messages_waiting{{receiver={to}}}")));
+        let kept = of("spanwatch_store_messages")?;
+        (kept >= 12.0 && kept == waiting[0]? + waiting[1]?).then_some(kept)
+    });
+    first.kill();
+    let left = kept(&store);
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(
+        left.iter().map(|(_, ids)| ids.len()).sum::<usize>() as f64 >= said,
+        "{said} were said to be kept: {left:?}"
+    );
+
+    // Killed while one receiver takes a second for each, and the other is dead.
+    let (slow, all) = (place.path("slow.jsonl"), place.path("hooks.jsonl"));
+    let hooks = place.start([PYTHON, "-c", HOOKS, text(&slow), SECRET, text(place.scratch.path()), "1"]);
+    let mut second = place.wires.watch(&watch);
+    second.until_it_says("messages wait since before");
+    let told = place.lines("slow.jsonl", 2, |_| true);
+    second.kill();
+    drop(hooks);
+    let rest = kept(&store);
+    assert!(rest.iter().all(|(_, ids)| !ids.is_empty()), "it was in the middle: {rest:?}");
+
+    let _hooks = place.start([PYTHON, "-c", HOOKS, text(&all), SECRET, text(place.scratch.path())]);
+    let _rsyslogd = place.rsyslogd();
+    let third = place.wires.watch(&watch);
+    until("an empty queue in the store", || {
+        (place.figures()?["spanwatch_store_messages"].as_f64()? == 0.0).then_some(())
+    });
+    third.end();
+    let lines = place.lines("hooks.jsonl", 1, |_| true);
+    assert!(lines.iter().chain(&told).all(|line| line["verified"] == true));
+    let id = |line: &Value| line["id"].as_str().unwrap_or_default().to_owned();
+    let hooks = first_of_each(told.iter().chain(&lines).map(id));
+    let lines = place.lines("syslog.jsonl", 1, |line| line["inputname"] == "tcp");
+    let syslog = first_of_each(lines.iter().map(message_id));
+    for (receiver, due) in left {
+        let came = if receiver.starts_with("https") { &hooks } else { &syslog };
+        assert_eq!(came.get(..due.len()), Some(&due[..]), "{receiver}");
+    }
+    assert!(kept(&store).is_empty());
+}
+
 /// The port from which the cases' clients ask.
 const CLIENT: [u8; 2] = 40_005_u16.to_be_bytes();
 
@@ -402,9 +485,17 @@ figures = urllib.request.urlopen('http://127.0.0.1:9947/metrics', timeout=5).rea
 open(sys.argv[1], 'w').write(text + figures)
 ";
 
-/// Receives webhooks over TLS; writes of each what it says and whether its signature is right.
+/// Prints what waits for whom in a store.
+const KEPT: &str = "\
+import json, sqlite3, sys
+store, kept = sqlite3.connect(f'file:{sys.argv[1]}/spanwatch.db?mode=ro', uri=True), {}
+for receiver, message in store.execute('SELECT receiver, id FROM outbox ORDER BY receiver, number'):
+    kept.setdefault(receiver, []).append(message)
+print(json.dumps(list(kept.items())))";
+
+/// Receives webhooks over TLS; writes of each what it says and whether its signature is right. May take its time.
 const HOOKS: &str = "\
-import base64, hashlib, hmac, http.server, json, ssl, sys
+import base64, hashlib, hmac, http.server, json, ssl, sys, time
 out, secret, folder = open(sys.argv[1], 'a'), base64.b64decode(sys.argv[2][6:]), sys.argv[3]
 class Hook(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
@@ -413,7 +504,8 @@ class Hook(http.server.BaseHTTPRequestHandler):
         signed = f\"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.\".encode() + body
         due = 'v1,' + base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
         is_right = hmac.compare_digest(due, self.headers['webhook-signature'])
-        print(json.dumps({'verified': is_right, 'path': self.path, 'body': json.loads(body)}), file=out, flush=True)
+        print(json.dumps({'verified': is_right, 'id': self.headers['webhook-id'], 'path': self.path, 'body': json.loads(body)}), file=out, flush=True)
+        time.sleep(float((sys.argv + ['0'])[4]))
         self.send_response(204)
         self.end_headers()
     def log_message(self, *_):

@@ -101,6 +101,11 @@ impl<T> Numbered<T> {
         all.into_iter()
     }
 
+    /// All of them in no particular order, for who counts them.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().flatten().map(|(_, item)| item)
+    }
+
     /// All of them by number, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Number, &mut T)> {
         let mut all: Vec<(Number, &mut T)> =

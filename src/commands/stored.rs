@@ -44,6 +44,8 @@ pub fn limits(config: &Config) -> Limits {
         bytes_max: u64::from(rules.size_max_mib.get()) << 20,
         history_days: rules.history_days.get(),
         findings_days: rules.findings_days.get(),
+        minutes_days: rules.minutes_days.get(),
+        hours_days: rules.hours_days.get(),
     }
 }
 

@@ -13,7 +13,7 @@ use spanwatch_appliance::outputs::metrics::{Figures, Metrics};
 use spanwatch_appliance::outputs::quiet::Quiet;
 use spanwatch_appliance::outputs::{Outputs, Say, file};
 use spanwatch_appliance::recorder::{self, Recorder};
-use spanwatch_appliance::store::life::Life;
+use spanwatch_appliance::store::life::{Life, Seen};
 use spanwatch_appliance::store::{Held, Store};
 use spanwatch_capture::{Control, wall_clock};
 use spanwatch_engine::carve;
@@ -21,10 +21,11 @@ use spanwatch_engine::clock::Moment;
 use spanwatch_engine::finding::Severity;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::report::changes::{Change, Changes};
+use spanwatch_engine::report::minutes::Minutes;
 use spanwatch_engine::report::picture::Pictures;
 use spanwatch_engine::report::{Finding, Report, build, json, jsonl, table, time};
 use spanwatch_parsers::{Span, Time};
-use spanwatch_web::{Picture, Site, Web};
+use spanwatch_web::{Picture, Receiver, Site, Web};
 
 use super::Failure;
 use super::analysis::{Common, Data};
@@ -95,7 +96,7 @@ impl Watch {
             return Err(Failure::Usage("which port? -i eth1, or interfaces in the configuration".to_owned()));
         }
         let say: Say = Arc::new(|what| eprintln!("spanwatch: {what}"));
-        let outputs = Outputs::start(&config, &say).map_err(Failure::Config)?;
+        let mut outputs = Outputs::start(&config, &say).map_err(Failure::Config)?;
         let metrics = config.metrics.as_ref().map(|it| Metrics::listen(it.listen)).transpose();
         let metrics = metrics.map_err(|error| {
             let why = format!("listen: figures cannot be told there: {error}");
@@ -110,6 +111,7 @@ impl Watch {
             data.recorder = Some(feed);
             recorder
         });
+        outputs.resume(held.outbox, &say);
         let life = Life::new(held.findings);
         let mut quiet = Quiet::new(&config);
         life.untold().for_each(|it| quiet.waits(it.clone()));
@@ -123,6 +125,7 @@ impl Watch {
             store,
             recorder,
             pictures: Pictures::default(),
+            minutes: Minutes::default(),
             quiet,
             is_read: is_shown,
             failure: None,
@@ -145,9 +148,6 @@ impl Watch {
             return Err(failure.into());
         }
         teller.tell_the_rest(&report)?;
-        if !teller.store.take().is_none_or(|store| store.finish(PATIENCE)) {
-            eprintln!("spanwatch: not all could be written to the store");
-        }
         if let Some(recorder) = teller.recorder.take() {
             let (status, is_whole) = (recorder.status(), recorder.finish(PATIENCE));
             if status.dropped > 0 {
@@ -160,9 +160,7 @@ impl Watch {
         if let Some(pages) = teller.pages.take() {
             pages.web.stop();
         }
-        for (name, left) in teller.outputs.finish(PATIENCE) {
-            eprintln!("spanwatch: {name}: {left} messages could not be delivered");
-        }
+        teller.finish();
         let format = self.format.unwrap_or(if is_shown { Format::Table } else { Format::Jsonl });
         match &self.output {
             None => write(&report, format, is_shown, &mut io::stdout().lock())?,
@@ -240,6 +238,7 @@ struct Teller<'a> {
     recorder: Option<Recorder>,
     /// What the store was told of devices.
     pictures: Pictures,
+    minutes: Minutes,
     quiet: Quiet,
     /// Whether people read it as it comes.
     is_read: bool,
@@ -254,7 +253,7 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn tell(&mut self, ledger: &Ledger, moment: &Moment) -> io::Result<()> {
+    fn tell(&mut self, ledger: &mut Ledger, moment: &Moment) -> io::Result<()> {
         let now = match *moment {
             Moment::Tick(at) | Moment::Blind { at, .. } => at,
             Moment::Gap { .. } | Moment::Leap { .. } | Moment::Dropped(_) => return Ok(()),
@@ -264,22 +263,25 @@ impl Teller<'_> {
             self.life.mirror_lives(now);
         }
         let is_asked = self.store.is_some() || self.quiet.asks_for_names();
-        let room = self.store.as_ref().map_or(usize::MAX, Store::room);
-        let pictures = is_asked.then_some((&mut self.pictures, room));
-        let (found, pictures) = build::tick(ledger, now, pictures);
+        let room = is_asked.then(|| self.store.as_ref().map_or(usize::MAX, Store::room));
+        let (found, pictures) = build::tick(ledger, now, &mut self.pictures, room);
         pictures.iter().for_each(|(number, picture)| self.quiet.knows(*number, picture));
-        let findings = self.life.joined(found, &|id| ledger.heard_since(id));
+        let findings = self.life.joined(found, &*ledger, now);
         if let Some(metrics) = &self.metrics {
             metrics.show(self.figures(ledger, &findings));
         }
         if let Some(pages) = &mut self.pages {
-            pages.show(ledger, (&self.control, now), &findings);
+            pages.show(ledger, (&self.control, now), &findings, &self.outputs);
         }
         self.tell_all(&findings)?;
         if let Some(recorder) = &mut self.recorder {
             recorder.take(now, &findings, &|id| ledger.addresses(id));
         }
         if let Some(store) = &mut self.store {
+            store.waiting(self.outputs.outbox());
+            if let Some((began, sums)) = self.minutes.since(ledger, &self.pictures, now) {
+                store.minute(began, sums);
+            }
             store.take(now, pictures, &findings, &|id| self.quiet.is_untold(id));
         }
         Ok(())
@@ -287,20 +289,30 @@ impl Teller<'_> {
 
     /// Tells what the end of the watch has made of findings.
     fn tell_the_rest(&mut self, report: &Report) -> io::Result<()> {
-        let heard = |id: &str| {
-            let device = report.devices.iter().find(|device| device.id == id && device.packets > 0)?;
-            Some(device.first_seen.0)
-        };
-        let findings = self.life.joined(report.findings.clone(), &heard);
+        let findings = self.life.joined(report.findings.clone(), &AtLast(report), self.now);
         self.tell_all(&findings)?;
         if let Some(recorder) = &mut self.recorder {
             recorder.take(self.now, &findings, &|id| carve::addresses(report, |known| known == id));
         }
         if let Some(store) = &mut self.store {
+            store.waiting(self.outputs.outbox());
             let of_ticks = findings.into_iter().filter(|it| !OF_THE_WHOLE.contains(&it.kind));
             store.take(self.now, Vec::new(), &of_ticks.collect::<Vec<_>>(), &|id| self.quiet.is_untold(id));
         }
         Ok(())
+    }
+
+    /// Lets messages be delivered and all be written, for a while.
+    fn finish(&mut self) {
+        let left = self.outputs.finish(PATIENCE);
+        let fate = if self.store.is_some() { "wait for the next start" } else { "could not be delivered" };
+        left.iter().for_each(|(name, left)| eprintln!("spanwatch: {name}: {left} messages {fate}"));
+        if let Some(mut store) = self.store.take() {
+            store.waiting(self.outputs.outbox());
+            if !store.finish(PATIENCE) {
+                eprintln!("spanwatch: not all could be written to the store");
+            }
+        }
     }
 
     fn figures(&self, ledger: &Ledger, findings: &[Finding]) -> Figures {
@@ -337,6 +349,24 @@ impl Teller<'_> {
     }
 }
 
+/// What a watch has seen when it ends.
+struct AtLast<'a>(&'a Report);
+
+impl Seen for AtLast<'_> {
+    fn heard(&self, id: &str) -> Option<Time> {
+        let device = self.0.devices.iter().find(|device| device.id == id && device.packets > 0)?;
+        Some(device.first_seen.0)
+    }
+
+    fn media(&self, _: &str) -> Option<Time> {
+        None
+    }
+
+    fn certificate(&self, _: &str) -> Option<Time> {
+        None
+    }
+}
+
 /// The pages of a watch that goes on.
 struct Pages<'a> {
     site: Arc<Site>,
@@ -367,7 +397,13 @@ impl<'a> Pages<'a> {
     }
 
     /// Takes a picture, where one is due: more devices take longer, and the watch goes first.
-    fn show(&mut self, ledger: &Ledger, (control, now): (&Control, Time), findings: &[Finding]) {
+    fn show(
+        &mut self,
+        ledger: &Ledger,
+        (control, now): (&Control, Time),
+        findings: &[Finding],
+        outputs: &Outputs,
+    ) {
         if now < self.next {
             return;
         }
@@ -376,7 +412,15 @@ impl<'a> Pages<'a> {
         report.findings = findings.to_vec();
         let pause = i64::try_from(report.devices.len() / DEVICES_A_SECOND).unwrap_or(0).saturating_add(1);
         self.next = now + Span::seconds(pause);
-        self.site.show(Picture::new(report, None));
+        let receivers = outputs.statuses().map(|(name, it)| Receiver {
+            name: name.to_owned(),
+            sent: it.sent,
+            waiting: it.waiting as u64,
+            dropped: it.dropped,
+            refused: it.refused,
+            is_failing: it.is_failing,
+        });
+        self.site.show(Picture::new(report, None).telling(receivers.collect()));
     }
 }
 

@@ -206,6 +206,20 @@ pub const KEYS: &[Key] = &[
         "days, 1 to 36500",
         "how long a finding that is over is kept, and who did what",
     ),
+    key(
+        "store",
+        "minutes_days",
+        Value("7"),
+        "days, 1 to 36500",
+        "how long it is known what came of each stream in each minute; these go first where room is short",
+    ),
+    key(
+        "store",
+        "hours_days",
+        Value("90"),
+        "days, 1 to 36500",
+        "the same of each hour; of each day it is as long as `history_days`",
+    ),
     key("recorder", "off", Value("false"), "`true` or `false`", "keep no packets"),
     key(
         "recorder",

@@ -124,6 +124,8 @@ pub struct Store {
     pub size_max_mib: Within<16, 1_048_576>,
     pub history_days: Within<1, 36_500>,
     pub findings_days: Within<1, 36_500>,
+    pub minutes_days: Within<1, 36_500>,
+    pub hours_days: Within<1, 36_500>,
 }
 
 /// Which packets are kept in a store.
@@ -330,6 +332,8 @@ impl Default for Store {
             size_max_mib: Within::of::<2_048>(),
             history_days: Within::of::<400>(),
             findings_days: Within::of::<1_100>(),
+            minutes_days: Within::of::<7>(),
+            hours_days: Within::of::<90>(),
         }
     }
 }

@@ -151,11 +151,19 @@ fn text(figures: &Figures) -> String {
         let samples = receivers.iter().map(|(to, it)| (Some(("receiver", &**to)), count(it).to_string()));
         family(&mut text, (name, kind, about), samples);
     }
-    let of_store: [(_, _, Figure<store::Status>); 2] = [
+    let of_store: [(_, _, Figure<store::Status>); 4] = [
         ("store_failing", "Whether no history can be written.", |it| it.failing.is_some().into()),
         ("store_time_seconds", "All is in the store up to then, in packet time.", |it| {
             it.written.0.div_euclid(1_000_000_000).unsigned_abs()
         }),
+        ("store_messages", "Messages that wait and are in the store: a restart does not lose them.", |it| {
+            it.messages
+        }),
+        (
+            "store_minutes_lost",
+            "Minutes of streams that found no room while nothing could be written.",
+            |it| it.sums_lost,
+        ),
     ];
     for (name, about, figure) in of_store {
         let samples = store.iter().map(|it| (None, figure(it).to_string()));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use spanwatch_engine::finding::Severity;
 
-use super::Message;
+use super::outbox::{Message, Waiting};
 
 /// A message, and how many were dropped since one was last delivered.
 #[derive(Debug, Clone)]
@@ -43,7 +43,12 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<Arc<Message>>,
+    /// By numbers that grow.
+    waiting: VecDeque<(u64, Arc<Message>)>,
+    /// The next message's number.
+    next: u64,
+    /// Whether what waits is another than when it was last asked for.
+    is_changed: bool,
     /// Dropped, and not said yet.
     lost: u64,
     /// None that waits is less severe, as of when it was last looked: so a flood of them costs one look.
@@ -63,7 +68,7 @@ impl State {
             return None;
         }
         let waiting = self.waiting.iter().enumerate().skip(1);
-        let (at, least) = waiting.map(|(at, it)| (at, it.severity())).max_by_key(|(_, least)| *least)?;
+        let (at, least) = waiting.map(|(at, (_, it))| (at, it.severity())).max_by_key(|(_, least)| *least)?;
         self.least = Some(least);
         (least > severity).then_some(at)
     }
@@ -80,25 +85,60 @@ impl Queue {
         if state.waiting.len() >= self.messages_max {
             state.status.dropped = state.status.dropped.saturating_add(1);
             state.lost = state.lost.saturating_add(1);
+            state.is_changed = true;
             let Some(at) = state.giving_way(message.severity()) else { return };
             state.waiting.remove(at);
         }
         state.least = state.least.max(Some(message.severity()));
-        state.waiting.push_back(message);
+        let number = state.next;
+        state.next = number.saturating_add(1);
+        state.waiting.push_back((number, message));
+        state.is_changed = true;
         self.changed.notify_all();
+    }
+
+    /// Takes up what an earlier run left, before anything else is put into it. What finds no room is dropped and counted.
+    pub(super) fn resume(&self, left: Waiting) {
+        let mut state = self.state();
+        state.next = left.messages.last().map_or(0, |(number, _)| number.saturating_add(1));
+        state.lost = left.lost;
+        for (number, message) in left.messages {
+            if state.waiting.len() < self.messages_max {
+                state.waiting.push_back((number, message));
+            } else {
+                state.status.dropped = state.status.dropped.saturating_add(1);
+                state.lost = state.lost.saturating_add(1);
+            }
+        }
+        state.is_changed = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether something waits, or did when [`Queue::waiting`] was last asked.
+    pub(super) fn is_changed(&self) -> bool {
+        let state = self.state();
+        state.is_changed || !state.waiting.is_empty()
+    }
+
+    /// What waits.
+    pub(super) fn waiting(&self) -> Waiting {
+        let mut state = self.state();
+        state.is_changed = false;
+        Waiting { lost: state.lost, messages: state.waiting.iter().cloned().collect() }
     }
 
     /// Waits for the message in front; `None` where there is none and none will come.
     pub(super) fn front(&self) -> Option<Letter> {
         let waits = |state: &mut State| state.waiting.is_empty() && !state.is_closed;
         let state = self.changed.wait_while(self.state(), waits).unwrap_or_else(PoisonError::into_inner);
-        state.waiting.front().map(|message| Letter { message: Arc::clone(message), lost: state.lost })
+        state.waiting.front().map(|(_, message)| Letter { message: Arc::clone(message), lost: state.lost })
     }
 
     /// The message in front was delivered, and that so many were lost.
     pub(super) fn sent(&self, lost: u64) {
         let mut state = self.state();
         state.waiting.pop_front();
+        state.is_changed = true;
         state.lost = state.lost.saturating_sub(lost);
         state.status.sent = state.status.sent.saturating_add(1);
         state.status.is_failing = false;
@@ -108,6 +148,7 @@ impl Queue {
     pub(super) fn refused(&self) {
         let mut state = self.state();
         state.waiting.pop_front();
+        state.is_changed = true;
         state.status.refused = state.status.refused.saturating_add(1);
         state.status.is_failing = false;
     }
@@ -188,6 +229,30 @@ mod tests {
         }
         assert_eq!(told, ["info", "critical", "high", "critical"]);
         assert_eq!(queue.status().dropped, 4);
+    }
+
+    #[test]
+    fn what_is_left_goes_on_in_its_order_before_what_comes() {
+        let queue = Queue::new(3);
+        ["high", "low", "info"].iter().for_each(|severity| queue.push(message("made", severity)));
+        queue.push(message("made", "critical"));
+        queue.sent(0);
+        assert!(queue.is_changed());
+        let left = queue.waiting();
+        let told = |left: &Waiting| -> Vec<(u64, &str)> {
+            left.messages.iter().map(|(number, it)| (*number, it.change.finding.severity)).collect()
+        };
+        assert_eq!((told(&left), left.lost), (vec![(1, "low"), (3, "critical")], 1));
+        (0..2).for_each(|_| queue.sent(0));
+        assert!(queue.is_changed() && queue.waiting().messages.is_empty() && !queue.is_changed());
+        let next = Queue::new(3);
+        next.resume(left);
+        next.push(message("ended", "high"));
+        let left = next.waiting();
+        assert_eq!((told(&left), left.lost), (vec![(1, "low"), (3, "critical"), (4, "high")], 1));
+        let small = Queue::new(2);
+        small.resume(left);
+        assert_eq!((small.status().waiting, small.status().dropped, small.waiting().lost), (2, 1, 2));
     }
 
     #[test]

@@ -197,6 +197,7 @@ fn line((facility, hostname): (u8, &str), letter: &Letter, length: usize) -> Str
     );
     parameter(&mut line, "id", &finding.id);
     parameter(&mut line, "change", change);
+    parameter(&mut line, "message", &letter.message.id);
     parameter(&mut line, "severity", finding.severity);
     parameter(&mut line, "owner", finding.owner);
     parameter(&mut line, "confidence", &finding.confidence.to_string());
@@ -306,7 +307,7 @@ mod tests {
     use spanwatch_engine::report::Finding;
     use spanwatch_engine::report::changes::Change;
 
-    use super::super::Message;
+    use super::super::outbox::Message;
     use super::super::test::{finding, message};
     use super::*;
 
@@ -315,11 +316,8 @@ mod tests {
     }
 
     fn told(finding: Finding, site: &str, lost: u64, length: usize) -> String {
-        let message = Message {
-            at: spanwatch_parsers::Time(1_795_318_850_123_456_789),
-            site: Some(site.to_owned()),
-            change: Change { change: "made", finding },
-        };
+        let at = spanwatch_parsers::Time(1_795_318_850_123_456_789);
+        let message = Message::new(at, at.0, Some(site), Change { change: "made", finding });
         line((23, "box"), &Letter { message: Arc::new(message), lost }, length)
     }
 
@@ -327,7 +325,8 @@ mod tests {
     fn a_line_is_for_programs_and_for_people() {
         let due = format!(
             "<26>1 2026-11-22T03:40:50.123456Z box spanwatch {} devices-offline-together [finding@32473 \
-             id=\"4dfc782a684a1893\" change=\"made\" severity=\"critical\" owner=\"it\" confidence=\"0.92\" cause=\"uplink\" \
+             id=\"4dfc782a684a1893\" change=\"made\" message=\"4dfc782a684a1893-1795318850123456789\" \
+             severity=\"critical\" owner=\"it\" confidence=\"0.92\" cause=\"uplink\" \
              dispatch=\"no\" switch=\"sw-dock\" count=\"2\" device=\"02:00:00:00:00:01\" device=\"192.0.2.7\"] made: 2 cameras \
              behind switch sw-dock: no sign of life since 03:40:36 UTC [critical, it] They are silent together.",
             std::process::id()

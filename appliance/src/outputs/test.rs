@@ -6,7 +6,7 @@ use spanwatch_engine::report::changes::Change;
 use spanwatch_engine::report::{Decimal, Finding};
 use spanwatch_parsers::Time;
 
-use super::Message;
+use super::outbox::Message;
 
 /// A finding on a switch.
 pub(crate) fn finding(severity: &'static str) -> Finding {
@@ -46,5 +46,6 @@ pub(super) fn message(change: &str, severity: &str) -> Arc<Message> {
     let severities = ["critical", "high", "medium", "low", "info"];
     let of = |all: &[&'static str], name: &str| all.iter().copied().find(|it| *it == name).expect("known");
     let change = Change { change: of(&changes, change), finding: finding(of(&severities, severity)) };
-    Arc::new(Message { at: Time(1_795_318_850_123_456_789), site: None, change })
+    let at = Time(1_795_318_850_123_456_789);
+    Arc::new(Message::new(at, at.0, None, change))
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! POST /…
 //! content-type: application/json
-//! webhook-id: 4dfc782a684a1893-1795318850000000000      the same each time that a message is tried again
+//! webhook-id: 4dfc782a684a1893-1795318850000000000      the same each time that it is tried again, after a restart too
 //! webhook-timestamp: 1795318850                         of this attempt, in seconds since 1970
 //! webhook-signature: v1,BASE64                          HMAC-SHA256 over id "." timestamp "." body
 //!
@@ -23,7 +23,6 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ring::hmac;
 use spanwatch_capture::wall_clock;
-use spanwatch_engine::report::jsonl;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -75,21 +74,19 @@ impl Webhook {
 impl Receiver for Webhook {
     fn deliver(&mut self, letter: &Letter) -> Result<(), Undelivered> {
         let message = &letter.message;
-        let mut body = Vec::new();
-        jsonl::change(&message.change, &mut body).map_err(|error| Undelivered::Refused(error.to_string()))?;
-        let (id, timestamp) =
-            (format!("{}-{}", message.change.finding.id, message.at.0), wall_clock().0 / 1_000_000_000);
+        let (id, body) = (&message.id, message.body.as_bytes());
+        let timestamp = wall_clock().0 / 1_000_000_000;
         let mut request = self
             .agent
             .post(self.to.as_str())
             .header("content-type", "application/json")
-            .header("webhook-id", &id)
+            .header("webhook-id", id)
             .header("webhook-timestamp", timestamp.to_string())
-            .header("webhook-signature", self.signature(&id, timestamp, &body));
+            .header("webhook-signature", self.signature(id, timestamp, body));
         if letter.lost > 0 {
             request = request.header("spanwatch-lost", letter.lost.to_string());
         }
-        let mut answer = request.send(&body[..]).map_err(|error| {
+        let mut answer = request.send(body).map_err(|error| {
             Undelivered::Unreached(match error {
                 ureq::Error::Timeout(_) => format!("no answer in {} s", PATIENCE.as_secs()),
                 ureq::Error::Io(error) => error.to_string(),

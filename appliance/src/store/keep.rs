@@ -19,11 +19,15 @@ pub struct Limits {
     pub history_days: u32,
     /// For how long a finding that is over is kept, and who did what.
     pub findings_days: u32,
+    /// For how long it is known what came of a stream in a minute; of a day it is as long as other history.
+    pub minutes_days: u32,
+    /// The same of an hour.
+    pub hours_days: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes_max: 2 << 30, history_days: 400, findings_days: 1_100 }
+        Self { bytes_max: 2 << 30, history_days: 400, findings_days: 1_100, minutes_days: 7, hours_days: 90 }
     }
 }
 
@@ -48,34 +52,54 @@ fn used(db: &Connection) -> Result<u64, Trouble> {
 pub(super) fn keep(db: &Connection, limits: &Limits, now: Time) -> Result<(), Trouble> {
     let before = |days: u32| now.0.saturating_sub(i64::from(days).saturating_mul(DAY));
     for table in TABLES {
-        let days = if table.is_history { limits.history_days } else { limits.findings_days };
-        table.shorten(db, before(days))?;
+        for _ in 0..table.chunks {
+            if table.shorten(db, before((table.days)(limits)))? < CHUNK {
+                break;
+            }
+        }
     }
-    trim(db, limits)?;
+    if used(db)? > limits.bytes_max / 10 * 9 {
+        trim(db, limits, 8)?;
+    }
     let mut freed = db.prepare_cached("PRAGMA incremental_vacuum(1024)")?;
     let mut pages = freed.query([])?;
     while pages.next()?.is_some() {}
     Ok(())
 }
 
-/// Lets go of the oldest while there is too much: devices only where there is nothing else.
-pub(super) fn trim(db: &Connection, limits: &Limits) -> Result<(), Trouble> {
+/// Lets go of the oldest until so many tenths of the budget are in use: minutes of streams first, devices only where there is nothing else.
+pub(super) fn trim(db: &Connection, limits: &Limits, tenths: u64) -> Result<(), Trouble> {
     let tenth = limits.bytes_max / 10;
-    if used(db)? <= tenth.saturating_mul(9) {
-        return Ok(());
-    }
-    for _ in 0..ROUNDS_MAX {
-        let mut gone = 0;
-        for table in TABLES {
-            if gone == 0 || !table.is_last {
+    for worth in Worth::ALL {
+        // Of minutes there are so many that what is let go of is no more than has to be.
+        let enough = tenth.saturating_mul(if worth == Worth::Minutes { tenths + 1 } else { tenths });
+        for _ in 0..ROUNDS_MAX {
+            if used(db)? <= enough {
+                return Ok(());
+            }
+            let mut gone = 0;
+            for table in TABLES.iter().filter(|table| table.worth == worth) {
                 gone += table.shorten(db, i64::MAX)?;
             }
-        }
-        if gone == 0 || used(db)? <= tenth.saturating_mul(8) {
-            break;
+            if gone == 0 {
+                break;
+            }
         }
     }
     Ok(())
+}
+
+/// What goes first where there is too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    Minutes,
+    Sums,
+    History,
+    Devices,
+}
+
+impl Worth {
+    const ALL: [Self; 4] = [Self::Minutes, Self::Sums, Self::History, Self::Devices];
 }
 
 /// What may go of a table.
@@ -86,9 +110,10 @@ struct Table {
     age: &'static str,
     /// Which rows may go.
     may_go: &'static str,
-    is_history: bool,
-    /// Whether it stays as long as anything else can go.
-    is_last: bool,
+    days: fn(&Limits) -> u32,
+    worth: Worth,
+    /// Chunks that go of what is too old at a time.
+    chunks: usize,
 }
 
 impl Table {
@@ -104,10 +129,44 @@ impl Table {
 }
 
 const fn history(name: &'static str, key: &'static str) -> Table {
-    Table { name, key, age: "until", may_go: "until IS NOT NULL", is_history: true, is_last: false }
+    let (may_go, days) = ("until IS NOT NULL", history_days as fn(&Limits) -> u32);
+    Table { name, key, age: "until", may_go, days, worth: Worth::History, chunks: 1 }
 }
 
-const TABLES: [Table; 7] = [
+/// Of streams, of a site of some ten thousand of them.
+const fn sums(may_go: &'static str, days: fn(&Limits) -> u32, worth: Worth) -> Table {
+    Table { name: "stream_sums", key: "span, at, stream", age: "at", may_go, days, worth, chunks: 200 }
+}
+
+const fn history_days(limits: &Limits) -> u32 {
+    limits.history_days
+}
+
+const fn findings_days(limits: &Limits) -> u32 {
+    limits.findings_days
+}
+
+const fn minutes_days(limits: &Limits) -> u32 {
+    limits.minutes_days
+}
+
+const fn hours_days(limits: &Limits) -> u32 {
+    limits.hours_days
+}
+
+const TABLES: [Table; 11] = [
+    sums("span = 60", minutes_days, Worth::Minutes),
+    sums("span = 3600", hours_days, Worth::Sums),
+    sums("span = 86400", history_days, Worth::Sums),
+    Table {
+        name: "streams",
+        key: "id",
+        age: "last_seen",
+        may_go: "true",
+        days: history_days,
+        worth: Worth::Sums,
+        chunks: 1,
+    },
     history("availability", "device, since"),
     history("attributes", "device, attribute, since"),
     history("addresses", "device, ip, since"),
@@ -117,8 +176,9 @@ const TABLES: [Table; 7] = [
         key: "id",
         age: "last_seen",
         may_go: "coalesce(ended, withdrawn) IS NOT NULL AND status NOT IN ('suppressed', 'false-positive')",
-        is_history: false,
-        is_last: false,
+        days: findings_days,
+        worth: Worth::History,
+        chunks: 1,
     },
     Table {
         name: "audit",
@@ -126,8 +186,9 @@ const TABLES: [Table; 7] = [
         age: "at",
         // The last stay whatever they take.
         may_go: "id < (SELECT max(id) FROM audit) - 1000",
-        is_history: false,
-        is_last: false,
+        days: findings_days,
+        worth: Worth::History,
+        chunks: 1,
     },
     Table {
         name: "devices",
@@ -135,11 +196,12 @@ const TABLES: [Table; 7] = [
         age: "last_seen",
         may_go: "state = 'unknown' AND NOT EXISTS (SELECT 1 FROM findings
              WHERE subject = devices.name AND ended IS NULL AND withdrawn IS NULL)",
-        is_history: true,
-        is_last: true,
+        days: history_days,
+        worth: Worth::Devices,
+        chunks: 1,
     },
 ];
 /// Rows of each table that go at a time.
-const CHUNK: i64 = 1_000;
+const CHUNK: usize = 1_000;
 const ROUNDS_MAX: usize = 10_000;
 const DAY: i64 = 86_400 * 1_000_000_000;

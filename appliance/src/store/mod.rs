@@ -22,9 +22,11 @@ pub mod desk;
 mod keep;
 pub mod life;
 mod page;
+mod post;
 pub mod read;
 mod schema;
 mod slate;
+mod sums;
 #[cfg(test)]
 pub(crate) mod test;
 pub mod users;
@@ -40,14 +42,16 @@ use std::{io, thread};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use spanwatch_engine::ledger::memory::Memory;
 use spanwatch_engine::report::Finding;
+use spanwatch_engine::report::minutes::{StreamKey, StreamSum};
 use spanwatch_engine::report::picture::Picture;
 use spanwatch_parsers::Time;
 
 use crate::outputs::Say;
+use crate::outputs::outbox::Outbox;
 pub use keep::Limits;
 pub use read::Reader;
 pub use slate::Status;
-use slate::{Shared, Word};
+use slate::{Beside, Shared, Word};
 use write::Writer;
 
 /// Why a store cannot be opened, or something cannot be written.
@@ -123,6 +127,8 @@ pub struct Held {
     pub findings: Vec<life::Earlier>,
     /// Who devices are.
     pub memory: Memory,
+    /// What receivers were still to be told.
+    pub outbox: Outbox,
     /// When the watch before went away.
     pub left: Option<Time>,
 }
@@ -157,6 +163,8 @@ pub struct Store {
     rules: Arc<Mutex<Rules>>,
     /// Of each finding that was told: what it says, and how often and how lately.
     told: BTreeMap<String, (u64, u64)>,
+    /// What is written with what is next taken.
+    beside: Beside,
 }
 
 impl Store {
@@ -189,7 +197,7 @@ impl Store {
             drop(writer);
             shared.end();
         })?;
-        Ok((Self { slate, rules, told: BTreeMap::new() }, held))
+        Ok((Self { slate, rules, told: BTreeMap::new(), beside: Beside::default() }, held))
     }
 
     /// Opens the store of a folder to read: as many may as like, beside the one that writes.
@@ -204,6 +212,16 @@ impl Store {
     #[must_use]
     pub fn room(&self) -> usize {
         self.slate.room()
+    }
+
+    /// Takes what waits for receivers: it is written with what is next taken.
+    pub fn waiting(&mut self, outbox: Option<Outbox>) {
+        self.beside.outbox = outbox.or(self.beside.outbox.take());
+    }
+
+    /// Takes what came of streams in the minute that began then: it is written with what is next taken.
+    pub fn minute(&mut self, began: Time, sums: BTreeMap<StreamKey, StreamSum>) {
+        self.beside.sums.extend(sums.into_iter().map(|(key, sum)| ((began, key), sum)));
     }
 
     /// Takes what is known at `now`: what became of devices, and all findings as they are; `is_untold` says of which nobody
@@ -232,7 +250,7 @@ impl Store {
             self.told.insert(finding.id.clone(), (essence, counted));
         }
         words.extend(before.into_keys().map(|id| (id, Word::Withdrawn)));
-        self.slate.tell(now, devices, words);
+        self.slate.tell(now, devices, words, std::mem::take(&mut self.beside));
     }
 
     /// Whom nobody is to be told of.
@@ -255,7 +273,11 @@ impl Store {
 
     /// Lets all that waits be written, for so long at most. Whether it was.
     #[must_use]
-    pub fn finish(self, patience: Duration) -> bool {
+    pub fn finish(mut self, patience: Duration) -> bool {
+        let beside = std::mem::take(&mut self.beside);
+        if beside.outbox.is_some() || !beside.sums.is_empty() {
+            self.slate.tell(Time::MIN, [], [], beside);
+        }
         self.slate.close();
         self.slate.is_over(patience)
     }

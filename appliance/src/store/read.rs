@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use spanwatch_engine::ledger::memory::{Memory, Witness};
+use spanwatch_engine::report::minutes::StreamSum;
 use spanwatch_engine::report::time;
 use spanwatch_parsers::{Mac, Time};
 
@@ -60,6 +61,19 @@ pub struct FindingRow {
     pub reopened: u64,
     /// An object of the report's `findings`, as JSON.
     pub document: String,
+}
+
+/// A stream, as it is known for years.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct StreamRow {
+    pub row: i64,
+    /// A device's id, else an address.
+    pub source: String,
+    /// The same.
+    pub destination: String,
+    pub transport: String,
+    pub payload_type: u8,
 }
 
 /// For how long something held.
@@ -160,6 +174,43 @@ impl Reader {
     pub fn attributes(&self, row: i64) -> Result<Vec<Interval>, Trouble> {
         let sql = "SELECT since, until, value, attribute FROM attributes WHERE device = ?1 ORDER BY since, attribute";
         self.all(sql, [row], interval)
+    }
+
+    /// Streams by their rows, from row `after` on, so many at most: who sends what to whom.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn streams(&self, after: i64, limit: u32) -> Result<Vec<StreamRow>, Trouble> {
+        let sql = "SELECT id, source, destination, transport, payload_type FROM streams WHERE id > ?1 ORDER BY id LIMIT ?2";
+        self.all(sql, params![after, limit], |row| {
+            Ok(StreamRow {
+                row: row.get(0)?,
+                source: row.get(1)?,
+                destination: row.get(2)?,
+                transport: row.get(3)?,
+                payload_type: row.get(4)?,
+            })
+        })
+    }
+
+    /// What came of a stream by minute, hour or day (`span`: 60, 3,600 or 86,400 s) that began from `from` to before `to`.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn sums(
+        &self,
+        row: i64,
+        span: u32,
+        (from, to): (Time, Time),
+    ) -> Result<Vec<(Time, StreamSum)>, Trouble> {
+        let sql = "SELECT at, packets, bytes, lost, jitter_us FROM stream_sums
+             WHERE span = ?1 AND at >= ?2 AND at < ?3 AND stream = ?4 ORDER BY at";
+        self.all(sql, params![span, from.0, to.0, row], |row| {
+            let count = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
+            let sum =
+                StreamSum { packets: count(1)?, bytes: count(2)?, lost: count(3)?, jitter_us: count(4)? };
+            Ok((Time(row.get(0)?), sum))
+        })
     }
 
     /// Findings, the worst first; those that are over only where they are asked for.

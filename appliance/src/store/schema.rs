@@ -106,6 +106,28 @@ ALTER TABLE audit ADD COLUMN origin TEXT;
 -- Whose turn people say it is, where they say another than `owner`, and who is at it.
 ALTER TABLE findings ADD COLUMN turn TEXT;
 ALTER TABLE findings ADD COLUMN assigned TEXT;
+", "
+-- Who is told, and how many messages to him were dropped that he was not told of.
+CREATE TABLE receivers (receiver TEXT PRIMARY KEY, lost INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Messages that wait, by numbers that grow; `body` is a line of `--format jsonl`.
+CREATE TABLE outbox (
+    receiver TEXT NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, site TEXT,
+    change TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (receiver, number)
+) STRICT;
+", "
+-- A stream by what tells it from others for years: SSRCs come and go. `last_seen` is right to a day.
+CREATE TABLE streams (
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL, destination TEXT NOT NULL, transport TEXT NOT NULL,
+    payload_type INTEGER NOT NULL, last_seen INTEGER NOT NULL, UNIQUE (source, destination, transport, payload_type)
+) STRICT;
+CREATE INDEX streams_by_time ON streams(last_seen);
+
+-- What came of a stream in a minute, an hour or a day (`span`, in seconds) that began at `at`; the greatest jitter.
+CREATE TABLE stream_sums (
+    span INTEGER NOT NULL, at INTEGER NOT NULL, stream INTEGER NOT NULL, packets INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    lost INTEGER NOT NULL, jitter_us INTEGER NOT NULL, PRIMARY KEY (span, at, stream)
+) STRICT, WITHOUT ROWID;
 "];
 
 /// Brings a file to the present version, in one transaction.

@@ -11,6 +11,9 @@ use spanwatch_engine::report::Finding;
 use spanwatch_engine::report::picture::Picture;
 use spanwatch_parsers::Time;
 
+use super::sums::Sums;
+use crate::outputs::outbox::Outbox;
+
 /// How the store is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
@@ -18,6 +21,10 @@ pub struct Status {
     pub written: Time,
     /// Batches that were written.
     pub batches: u64,
+    /// Messages to receivers that a restart does not lose.
+    pub messages: u64,
+    /// Minutes of streams that found no room while nothing could be written.
+    pub sums_lost: u64,
     /// Why nothing can be written at the moment.
     pub failing: Option<String>,
 }
@@ -36,6 +43,32 @@ pub(super) struct Batch {
     pub(super) now: Time,
     pub(super) devices: BTreeMap<u32, Picture>,
     pub(super) findings: BTreeMap<String, Word>,
+    pub(super) beside: Beside,
+}
+
+/// What is told beside devices and findings.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// What waits for receivers, where it is another than last told.
+    pub(super) outbox: Option<Outbox>,
+    /// What came of streams.
+    pub(super) sums: Sums,
+}
+
+impl Beside {
+    /// Takes what was told since. How many sums found no room.
+    pub(super) fn add(&mut self, since: Self) -> u64 {
+        self.outbox = since.outbox.or(self.outbox.take());
+        let mut lost = 0_u64;
+        for (key, sum) in since.sums {
+            if self.sums.len() < SUMS_MAX || self.sums.contains_key(&key) {
+                self.sums.entry(key).or_default().add(&sum);
+            } else {
+                lost = lost.saturating_add(1);
+            }
+        }
+        lost
+    }
 }
 
 impl Batch {
@@ -52,11 +85,12 @@ impl Batch {
     }
 
     /// Puts what could not be written before what was told since.
-    fn before(mut self, since: Self) -> Self {
+    fn before(mut self, since: Self) -> (Self, u64) {
         since.devices.into_iter().for_each(|(number, picture)| self.device(number, picture));
         self.findings.extend(since.findings);
+        let lost = self.beside.add(since.beside);
         self.now = self.now.max(since.now);
-        self
+        (self, lost)
     }
 }
 
@@ -88,8 +122,11 @@ impl Slate {
         now: Time,
         devices: impl IntoIterator<Item = (u32, Picture)>,
         findings: impl IntoIterator<Item = (String, Word)>,
+        beside: Beside,
     ) {
         let mut state = self.state();
+        let lost = state.batch.beside.add(beside);
+        state.status.sums_lost = state.status.sums_lost.saturating_add(lost);
         devices.into_iter().for_each(|(number, picture)| state.batch.device(number, picture));
         state.batch.findings.extend(findings);
         state.batch.now = state.batch.now.max(now);
@@ -104,8 +141,10 @@ impl Slate {
         std::mem::take(&mut state.is_new).then(|| std::mem::take(&mut state.batch))
     }
 
-    pub(super) fn written(&self, until: Time) {
+    /// All is written that was told up to then; where the queues were, so many messages are kept.
+    pub(super) fn written(&self, until: Time, messages: Option<u64>) {
         let mut state = self.state();
+        state.status.messages = messages.unwrap_or(state.status.messages);
         state.status.written = until;
         state.status.batches = state.status.batches.saturating_add(1);
         state.status.failing = None;
@@ -116,7 +155,9 @@ impl Slate {
     pub(super) fn failed(&self, batch: Batch, why: &str, rest: Duration) {
         let mut state = self.state();
         let since = std::mem::take(&mut state.batch);
-        state.batch = batch.before(since);
+        let (batch, lost) = batch.before(since);
+        state.batch = batch;
+        state.status.sums_lost = state.status.sums_lost.saturating_add(lost);
         state.is_new = !state.is_closed;
         state.status.failing = Some(why.to_owned());
         let rests = |state: &mut State| !state.is_closed;
@@ -159,19 +200,28 @@ impl Slate {
 /// Shared by who tells and who writes.
 pub(super) type Shared = Arc<Slate>;
 
+/// Minutes of streams that wait at most, of 150 bytes each.
+const SUMS_MAX: usize = 131_072;
 /// Devices that wait at most, of some kilobytes each.
 pub(super) const ROOM: usize = 2_048;
 
 #[cfg(test)]
 mod tests {
+    use spanwatch_engine::report::minutes::{StreamKey, StreamSum};
+
     use super::*;
     use crate::store::test::{device, finding};
 
     #[test]
     fn of_each_the_latest_word_waits_and_what_failed_stands_before_it() {
         let slate = Slate::default();
-        slate.tell(Time(1), [(7, Picture::Is(Box::new(device(1))))], []);
-        slate.tell(Time(2), [(7, Picture::Heard(Time(9), 5, 6))], [("a".to_owned(), Word::Withdrawn)]);
+        slate.tell(Time(1), [(7, Picture::Is(Box::new(device(1))))], [], beside(60, 3));
+        slate.tell(
+            Time(2),
+            [(7, Picture::Heard(Time(9), 5, 6))],
+            [("a".to_owned(), Word::Withdrawn)],
+            Beside::default(),
+        );
         assert_eq!(slate.room(), ROOM - 1);
         let batch = slate.take().unwrap();
         let Some(Picture::Is(device)) = batch.devices.get(&7) else { panic!("{batch:?}") };
@@ -180,6 +230,7 @@ mod tests {
             Time(3),
             [(7, Picture::Gone)],
             [("a".to_owned(), Word::Is(Box::new(finding("a")), false))],
+            beside(120, 2),
         );
         slate.close();
         slate.failed(batch, "full", Duration::from_secs(3_600));
@@ -188,15 +239,46 @@ mod tests {
         let batch = std::mem::take(&mut slate.state().batch);
         assert!(matches!(batch.devices.get(&7), Some(Picture::Gone)));
         assert!(matches!(batch.findings.get("a"), Some(Word::Is(..))));
+        assert!(batch.beside.outbox.is_some(), "the queues are still to be written");
+        assert_eq!(batch.beside.sums.values().map(|sum| sum.packets).collect::<Vec<_>>(), [3, 2]);
+        assert_eq!(slate.status().sums_lost, 0);
+    }
+
+    /// An empty queue, and so many packets of a stream in the minute that began then.
+    fn beside(began: i64, packets: u64) -> Beside {
+        let (source, destination) = ("a".to_owned(), "b".to_owned());
+        let key = StreamKey { source, destination, transport: "udp", payload_type: 96 };
+        let sums = Sums::from([((Time(began), key), StreamSum { packets, ..StreamSum::default() })]);
+        Beside { outbox: Some(Outbox::new()), sums }
+    }
+
+    #[test]
+    fn minutes_for_which_there_is_no_room_are_counted() {
+        let mut waits = Beside::default();
+        let many = |from: i64| {
+            let key = StreamKey {
+                source: String::new(),
+                destination: String::new(),
+                transport: "udp",
+                payload_type: 0,
+            };
+            let sums =
+                (from..from + 100_000).map(|at| ((Time(at), key.clone()), StreamSum::default())).collect();
+            Beside { outbox: None, sums }
+        };
+        assert_eq!(waits.add(many(0)), 0);
+        assert_eq!(waits.add(many(100_000)), 200_000 - SUMS_MAX as u64);
+        assert_eq!((waits.add(many(0)), waits.sums.len()), (0, SUMS_MAX), "those that wait go on");
     }
 
     #[test]
     fn a_closed_slate_is_written_and_then_over() {
         let slate = Slate::default();
-        slate.tell(Time(1), [], []);
+        slate.tell(Time(1), [], [], Beside::default());
         slate.close();
         assert!(slate.take().is_some());
-        slate.written(Time(1));
+        slate.written(Time(1), Some(3));
+        assert_eq!(slate.status().messages, 3);
         assert!(slate.take().is_none());
         slate.end();
         assert!(slate.is_over(Duration::from_secs(3_600)));

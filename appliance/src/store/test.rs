@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::{fs, process};
 
 use rusqlite::Connection;
+use spanwatch_engine::report::minutes::{StreamKey, StreamSum};
 use spanwatch_engine::report::picture::Picture;
 use spanwatch_engine::report::time::{Stamp, rfc3339};
 use spanwatch_engine::report::{Decimal, Device, Finding, History, Service};
@@ -453,4 +454,75 @@ fn what_nobody_was_told_of_is_known_to_be_so_after_a_restart() {
     end(store);
     let life = life::Life::new(folder.open(4).1.findings);
     assert_eq!(life.untold().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["b"]);
+}
+
+/// A stream of one camera, and what came of it.
+fn came(packets: u64, jitter_us: u64) -> BTreeMap<StreamKey, StreamSum> {
+    let (source, destination) = ("02:00:00:00:00:01".to_owned(), "192.0.2.9".to_owned());
+    let key = StreamKey { source, destination, transport: "udp", payload_type: 96 };
+    BTreeMap::from([(key, StreamSum { packets, bytes: packets * 1_000, lost: 1, jitter_us })])
+}
+
+#[test]
+fn minutes_of_streams_make_hours_and_days_and_go_before_them() {
+    let folder = Folder::new();
+    let limits = Limits { minutes_days: 1, hours_days: 2, history_days: 3, ..Limits::default() };
+    let (mut store, _) = folder.with(limits, 1);
+    let minute = |store: &mut Store, began: i64, packets, jitter| {
+        store.minute(at(began), came(packets, jitter));
+        store.take(at(began + 61), vec![], &[], &told_all);
+        store.wait(at(began + 61));
+        // What is old goes after a batch was written, and before the next is.
+        store.take(at(began + 62), vec![], &[], &told_all);
+        store.wait(at(began + 62));
+    };
+    minute(&mut store, 3_540, 10, 700);
+    minute(&mut store, 3_600, 20, 500);
+    minute(&mut store, 3_660, 30, 600);
+    let reader = folder.reader();
+    let streams = reader.streams(0, 10).unwrap();
+    assert_eq!(
+        (streams.len(), streams[0].source.as_str(), streams[0].payload_type),
+        (1, "02:00:00:00:00:01", 96)
+    );
+    let sums = |span| {
+        let sums = reader.sums(streams[0].row, span, (at(0), at(i64::from(u32::MAX)))).unwrap();
+        sums.iter().map(|(at, it)| (at.0 / SECOND, it.packets, it.lost, it.jitter_us)).collect::<Vec<_>>()
+    };
+    assert_eq!(sums(60), [(3_540, 10, 1, 700), (3_600, 20, 1, 500), (3_660, 30, 1, 600)]);
+    assert_eq!(sums(3_600), [(0, 10, 1, 700), (3_600, 50, 2, 600)]);
+    assert_eq!(sums(86_400), [(0, 60, 3, 700)]);
+    const DAY: i64 = 86_400;
+    minute(&mut store, DAY + 3_540, 40, 0);
+    assert_eq!((sums(60).len(), sums(3_600).len(), sums(DAY as u32).len()), (2, 3, 2), "minutes went");
+    minute(&mut store, 2 * DAY + 3_600, 50, 0);
+    assert_eq!((sums(60).len(), sums(3_600).len(), sums(DAY as u32).len()), (1, 2, 3), "hours went");
+    minute(&mut store, 3 * DAY + 3_000, 60, 0);
+    assert_eq!((sums(60).len(), sums(3_600).len(), sums(DAY as u32).len()), (2, 2, 3), "a day went");
+    end(store);
+}
+
+#[test]
+fn where_room_is_short_minutes_of_streams_go_first() {
+    let folder = Folder::new();
+    let limits = Limits { bytes_max: 512 << 10, ..Limits::default() };
+    let (mut store, _) = folder.with(limits, 1);
+    store.take(at(1), vec![(1, is(device(1)))], &[finding("a")], &told_all);
+    let key = |number: u32| {
+        let (source, destination) = (format!("camera {number}"), "recorder".to_owned());
+        StreamKey { source, destination, transport: "udp", payload_type: 96 }
+    };
+    for minute in 1..=120 {
+        let sums = (0..300).map(|number| (key(number), StreamSum { packets: 1, ..StreamSum::default() }));
+        store.minute(at(minute * 60), sums.collect());
+        store.take(at(minute * 60 + 61), vec![], &[], &told_all);
+        store.wait(at(minute * 60 + 61));
+        assert_eq!(store.status().failing, None);
+        assert!(fs::metadata(file(&folder.0)).unwrap().len() <= limits.bytes_max);
+    }
+    end(store);
+    let of = |span: u32| folder.count(&format!("SELECT count(*) FROM stream_sums WHERE span = {span}"));
+    assert!((300..20_000).contains(&of(60)), "{}", of(60));
+    assert_eq!((of(3_600), of(86_400)), (900, 300), "all of them");
+    assert_eq!(folder.count("SELECT count(*) FROM devices"), 1);
 }

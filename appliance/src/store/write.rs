@@ -16,19 +16,19 @@ use super::keep::{Limits, guard, keep, trim};
 use super::page::{Page, Rows};
 use super::slate::{Batch, Slate, Word};
 use super::users::{By, Changed};
-use super::{Held, Rules, Trouble, connect, life, read, schema};
+use super::{Held, Rules, Trouble, connect, life, post, read, schema, sums};
 
 /// Writes all that comes, until nothing will.
 pub(super) fn serve(writer: &mut Writer, slate: &Slate, say: &dyn Fn(&str)) {
     let mut fault: Option<String> = None;
     while let Some(batch) = slate.take() {
         match writer.write(&batch) {
-            Ok(()) => {
+            Ok(messages) => {
                 if let Some(why) = fault.take() {
                     say("history is written again");
                     writer.note(batch.now, "history-goes-on", &why);
                 }
-                slate.written(batch.now);
+                slate.written(batch.now, messages);
                 if let Err(trouble) = writer.upkeep(batch.now) {
                     say(&format!("what is old cannot be let go of: {trouble}"));
                 }
@@ -135,7 +135,8 @@ impl Writer {
     pub(super) fn held(&mut self) -> Result<Held, Trouble> {
         let db = self.open()?;
         let left = db.query_row("SELECT max(until) FROM sessions", [], |row| row.get::<_, Option<i64>>(0))?;
-        let held = Held { findings: life::earlier(db)?, memory: read::memory(db)?, left: left.map(Time) };
+        let (findings, memory, outbox) = (life::earlier(db)?, read::memory(db)?, post::read(db)?);
+        let held = Held { findings, memory, outbox, left: left.map(Time) };
         self.read_rules()?;
         Ok(held)
     }
@@ -155,8 +156,8 @@ impl Writer {
         Ok(name)
     }
 
-    /// Writes a batch, all of it or nothing.
-    pub(super) fn write(&mut self, batch: &Batch) -> Result<(), Trouble> {
+    /// Writes a batch, all of it or nothing; and how many messages are kept, where the queues are another.
+    pub(super) fn write(&mut self, batch: &Batch) -> Result<Option<u64>, Trouble> {
         let (limits, began, session) = (self.limits, self.began, self.session);
         self.open()?;
         let log = fs::metadata(self.dir.join("spanwatch.db-wal")).map_or(0, |log| log.len());
@@ -164,7 +165,7 @@ impl Writer {
             return Err(Trouble::LogTooLong);
         }
         let Self { db: Some(db), rows, .. } = self else { return Err(Trouble::Missing) };
-        let work = |db: &mut Connection, rows: &mut Rows<'_>| -> Result<i64, Trouble> {
+        let work = |db: &mut Connection, rows: &mut Rows<'_>| -> Result<(i64, Option<u64>), Trouble> {
             let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let session = session.map_or_else(|| begin(&step, began), Ok)?;
             step.prepare_cached("UPDATE sessions SET until = max(until, ?2) WHERE id = ?1")?
@@ -187,24 +188,35 @@ impl Writer {
                     Word::Withdrawn => page.withdrawn(id)?,
                 }
             }
+            sums::write(&step, &batch.beside.sums)?;
+            let outbox = batch.beside.outbox.as_ref();
+            let kept = outbox.map(|it| post::write(&step, it, limits.bytes_max)).transpose()?;
             step.commit()?;
-            Ok(session)
+            Ok((session, kept))
         };
         let mut noted = Rows::new(rows);
         let mut done = work(db, &mut noted);
-        if done.as_ref().is_err_and(|trouble| trouble.code() == Some(rusqlite::ErrorCode::DiskFull)) {
+        for tenths in MADE_ROOM {
+            let is_full = |trouble: &Trouble| trouble.code() == Some(rusqlite::ErrorCode::DiskFull);
+            if !done.as_ref().is_err_and(is_full) {
+                break;
+            }
             noted.undo();
-            trim(db, &limits)?;
+            trim(db, &limits, tenths)?;
             done = work(db, &mut noted);
         }
-        match done {
-            Ok(session) => self.session = Some(session),
+        let kept = match done {
+            Ok((session, kept)) => {
+                self.session = Some(session);
+                kept
+            }
             Err(trouble) => {
                 noted.undo();
                 return Err(trouble);
             }
-        }
-        self.read_rules()
+        };
+        self.read_rules()?;
+        Ok(kept)
     }
 
     /// Reads what people suppressed, where somebody wrote since.
@@ -316,6 +328,8 @@ pub(super) fn audit(
     super::users::audit(db, &by, what, Changed { finding, before, after, note })
 }
 
+/// Where a batch finds no room: to so many tenths of the budget what is there is cut, one after the other, until it does.
+const MADE_ROOM: [u64; 2] = [8, 6];
 /// After what could not be written.
 const REST: Duration = Duration::from_secs(5);
 const MINUTE: i64 = 60 * 1_000_000_000;

@@ -31,6 +31,7 @@ use hashbrown::{HashMap, HashSet};
 use spanwatch_parsers::{Mac, Span, Text, Time};
 
 use super::binding::Bond;
+use super::changed::Changed;
 use super::device::{Claim, Device};
 use super::identity::{IDENTITY_BYTES_MAX, Sight};
 use super::inventory::Inventory;
@@ -79,6 +80,8 @@ pub struct Directory {
     shared: HashSet<Text, Keyed>,
     /// Devices that have another row of it than before, or whose place is to be looked at again.
     relisted: Vec<Number>,
+    /// Devices that have another address, name or row, or are gone.
+    pub changed: Changed,
 }
 
 impl Default for Directory {
@@ -105,6 +108,7 @@ impl Directory {
             inventory: Arc::default(),
             shared: HashSet::with_hasher(keyed),
             relisted: Vec::new(),
+            changed: Changed::default(),
         }
     }
 
@@ -120,6 +124,7 @@ impl Directory {
 
     /// Looks up a device's row anew.
     fn relist(&mut self, number: Number) {
+        self.changed.note(number);
         if self.inventory.is_empty() {
             return;
         }
@@ -129,6 +134,12 @@ impl Directory {
             device.listing = listing;
             self.relisted.push(number);
         }
+    }
+
+    /// How many devices are known.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.devices.len()
     }
 
     /// A device by its number.
@@ -319,6 +330,7 @@ impl Directory {
         let others = self.identity_bytes.saturating_sub(device.identity.bytes());
         let room = IDENTITY_BYTES_MAX.saturating_sub(self.identity_bytes);
         device.identity.add(sight, room, &mut self.refused);
+        self.changed.note(number);
         self.identity_bytes = others.saturating_add(device.identity.bytes());
     }
 
@@ -373,6 +385,7 @@ impl Directory {
             self.refused.count("devices", DEVICES_MAX);
         }
         let number = Number(self.next);
+        self.changed.note(number);
         self.next = self.next.saturating_add(1);
         self.devices.insert(number, Device::new(at));
         if let Some(order) = &mut self.by_last_seen {
@@ -485,6 +498,8 @@ impl Directory {
 
     fn merge(&mut self, kept: Number, gone: Number) {
         let Some(mut absorbed) = self.devices.remove(gone) else { return };
+        self.changed.note(gone);
+        self.changed.note(kept);
         self.moved(gone, absorbed.last_seen, None);
         self.formers = self.formers.saturating_sub(absorbed.rare.former_ips.len());
         for mac in std::mem::take(&mut absorbed.macs) {
@@ -542,6 +557,7 @@ impl Directory {
 
     fn forget(&mut self, number: Number) {
         let Some(device) = self.devices.remove(number) else { return };
+        self.changed.note(number);
         self.moved(number, device.last_seen, None);
         self.formers = self.formers.saturating_sub(device.rare.former_ips.len());
         self.identity_bytes = self.identity_bytes.saturating_sub(device.identity.bytes());

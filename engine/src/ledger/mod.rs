@@ -5,6 +5,7 @@
 //! Nothing learned here flows back into a shard.
 
 pub mod binding;
+pub mod changed;
 pub mod device;
 pub mod directory;
 pub mod identity;
@@ -27,8 +28,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
-    Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Mac, Neighbor, ReceiverReport,
-    StreamActivity, Text, Time,
+    Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Mac, Neighbor, ReceiverReport, Span,
+    StreamActivity, Text, Time, TlsRole,
 };
 
 use crate::carve::Addresses;
@@ -50,7 +51,7 @@ use memory::Memory;
 use refusals::Refusals;
 use session::Sessions;
 use starts::Strangers;
-use stream::Streams;
+use stream::{Stream, Streams};
 use switch::Switches;
 use tls::Handshakes;
 
@@ -198,27 +199,56 @@ impl Ledger {
     /// Since when a device has been heard: one that the report calls so, by its MAC or its address.
     #[must_use]
     pub fn heard_since(&self, id: &str) -> Option<Time> {
-        let device = self.called(id)?;
+        let device = self.directory.device(self.called(id)?)?;
         (device.packets > 0).then_some(device.first_seen)
     }
 
     /// What a device is addressed by: one that the report calls so.
     #[must_use]
     pub fn addresses(&self, id: &str) -> Addresses {
-        let device = self.called(id);
+        let device = self.called(id).and_then(|number| self.directory.device(number));
         device
             .map(|it| (it.macs.iter().copied().collect(), it.ips.iter().copied().collect()))
             .unwrap_or_default()
     }
 
-    fn called(&self, id: &str) -> Option<&Device> {
+    /// Since when a device that the report calls so has been sending the longest of its media that came in the last minute.
+    #[must_use]
+    pub fn media_since(&self, id: &str) -> Option<Time> {
+        let number = self.called(id);
+        let goes_on = |stream: &&Stream| {
+            stream.source.is_some()
+                && stream.source == number
+                && self.now - stream.measured.last < MEDIA_GOES_ON
+        };
+        self.streams.iter().filter(goes_on).map(|stream| stream.first_seen).min()
+    }
+
+    /// Since when a device that the report calls so has shown certificates as a server.
+    #[must_use]
+    pub fn certified_since(&self, id: &str) -> Option<Time> {
+        let rows = self.handshakes.of(self.called(id)?);
+        let shown = rows.filter(|(it, _)| it.role == TlsRole::Server && it.certificate.is_some());
+        shown.map(|(_, row)| row.first_seen).min()
+    }
+
+    /// The device that the report calls so.
+    fn called(&self, id: &str) -> Option<Number> {
         let id = id.trim_end_matches('+');
         let (name, vlan) = id.split_once('@').map_or((id, None), |(ip, vlan)| (ip, vlan.parse().ok()));
-        let number = match name.parse() {
+        match name.parse() {
             Ok(ip) => self.directory.find_ip(ip, vlan),
             Err(_) => self.directory.find_mac(Mac::from_text(name.as_bytes())?),
-        };
-        self.directory.device(number?)
+        }
+    }
+
+    /// Devices that are another than before, or gone, since this was last asked, as far as they were told of; what they do
+    /// may have changed besides. `None` the first time, when any may be.
+    pub fn take_changed(&mut self) -> Option<BTreeSet<Number>> {
+        let judged = self.verdict.changed.take();
+        let mut changed = self.directory.changed.take()?;
+        changed.extend(judged?);
+        Some(changed)
     }
 
     /// Takes the next observation.
@@ -300,6 +330,7 @@ impl Ledger {
             Fact::Tls(side) => {
                 if let Some(number) = self.site_device_of(seen) {
                     self.handshakes.spoke(number, side, seen.at);
+                    self.directory.changed.note(number);
                 }
             }
             Fact::StreamAnnounced(announced) => {
@@ -710,6 +741,7 @@ impl Ledger {
         }
         if let Some(device) = self.directory.device_mut(number) {
             device.attachment = Some(Box::new(attachment));
+            self.directory.changed.note(number);
         }
     }
 
@@ -796,8 +828,10 @@ impl Ledger {
 
     fn with_subject(&mut self, seen: &Observation, change: impl FnOnce(&mut Device, &mut Refusals)) {
         let number = self.site_device_of(seen);
-        if let Some(device) = number.and_then(|number| self.directory.device_mut(number)) {
+        let Some(number) = number else { return };
+        if let Some(device) = self.directory.device_mut(number) {
             change(device, &mut self.refused);
+            self.directory.changed.note(number);
         }
     }
 
@@ -914,6 +948,9 @@ const FINDINGS_MAX: usize = 16_384;
 const BLIND_MAX: usize = 4_096;
 /// With fewer of a hundred frames missing, three requests and all their answers do not go unseen.
 const BLINDING_PER_CENT: u64 = 10;
+
+/// Media of which nothing came for so long has stopped.
+const MEDIA_GOES_ON: Span = Span::seconds(60);
 
 #[cfg(test)]
 mod tests;

@@ -84,7 +84,7 @@ impl Stream {
 /// Where announced media will arrive.
 type Arrival = (IpAddr, Option<IpAddr>, Option<u16>, Option<u8>);
 
-/// All streams, [`STREAMS_MAX`] at most: further ones are counted, not kept.
+/// All streams, [`STREAMS_MAX`] at most: those heard longest ago are forgotten first, and counted.
 #[derive(Debug)]
 pub struct Streams {
     streams: BTreeMap<StreamId, Box<Stream>>,
@@ -136,8 +136,7 @@ impl Streams {
         cite: Cite,
     ) {
         if self.streams.len() >= STREAMS_MAX && !self.streams.contains_key(&second.stream) {
-            self.refused.count("streams in the report", STREAMS_MAX);
-            return;
+            self.forget_oldest();
         }
         let port = match second.transport {
             StreamTransport::Interleaved => None,
@@ -188,6 +187,22 @@ impl Streams {
     pub fn iter(&self) -> impl Iterator<Item = &Stream> {
         self.streams.values().map(Box::as_ref)
     }
+
+    /// Every stream by its number.
+    pub fn by_number(&self) -> impl Iterator<Item = (StreamId, &Stream)> {
+        self.streams.iter().map(|(id, stream)| (*id, stream.as_ref()))
+    }
+
+    /// Makes room for further streams: of a watch that goes on for years most are over.
+    fn forget_oldest(&mut self) {
+        let mut by_last: Vec<(Time, StreamId)> =
+            self.streams.iter().map(|(id, stream)| (stream.measured.last, *id)).collect();
+        by_last.sort_unstable();
+        for (_, id) in by_last.into_iter().take(FORGOTTEN_AT_ONCE) {
+            self.streams.remove(&id);
+            self.refused.count("streams in the report", STREAMS_MAX);
+        }
+    }
 }
 
 /// Encoding and clock rate of a payload type that needs no announcement (RFC 3551, tables 4 and 5).
@@ -223,6 +238,9 @@ pub const fn static_payload_type(payload_type: u8) -> (Option<&'static str>, u32
 
 /// Streams kept; a site of 5,000 cameras has two or three each, and a recorder that reconnects makes new ones.
 pub const STREAMS_MAX: usize = 65_536;
+
+/// So many make room together, for to find the oldest costs a look at all.
+const FORGOTTEN_AT_ONCE: usize = STREAMS_MAX / 16;
 
 /// Announcements kept; the oldest goes first.
 const ANNOUNCED_MAX: usize = 65_536;

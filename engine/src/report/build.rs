@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use spanwatch_parsers::{MediaProfile, Outcome, StreamTransport, Text, Time, TlsRole};
 
+use super::ids::Ids;
 use super::picture::{Picture, Pictures};
 use super::time::{Stamp, rfc3339, rfc3339_of_seconds};
 use super::{
@@ -62,8 +63,7 @@ impl Run {
 pub fn report(mut ledger: Ledger, run: &Run) -> Report {
     let (capture, claims) = (capture(&ledger, run), claims(&ledger, run));
     ledger.let_go();
-    let ids = ids(&ledger);
-    let spoken = (streams(&ledger, &ids), sessions(&ledger));
+    let spoken = (streams(&ledger, Ids::of(&ledger.directory).all()), sessions(&ledger));
     (ledger.streams, ledger.sessions) = (Streams::default(), Sessions::default());
     written(&ledger, run, (capture, &claims), spoken)
 }
@@ -71,7 +71,7 @@ pub fn report(mut ledger: Ledger, run: &Run) -> Report {
 /// The report as of now, of a ledger that goes on.
 #[must_use]
 pub fn snapshot(ledger: &Ledger, run: &Run) -> Report {
-    let spoken = (streams(ledger, &ids(ledger)), sessions(ledger));
+    let spoken = (streams(ledger, Ids::of(&ledger.directory).all()), sessions(ledger));
     written(ledger, run, (capture(ledger, run), &claims(ledger, run)), spoken)
 }
 
@@ -93,12 +93,13 @@ fn written(
     (capture, claims): (Capture, &[finding::Finding]),
     (streams, sessions): (Vec<Stream>, Vec<Session>),
 ) -> Report {
-    let (ids, now) = (ids(ledger), run.now());
+    let (ids, now) = (Ids::of(&ledger.directory), run.now());
+    let ids = ids.all();
     #[allow(clippy::vec_box)]
     let mut devices: Vec<Box<Device>> = ledger
         .directory
         .devices()
-        .map(|(number, device)| Box::new(self::device(ledger, claims, number, device, &ids, now)))
+        .map(|(number, device)| Box::new(self::device(ledger, claims, number, device, ids, now)))
         .collect();
     devices.sort_by(|a, b| a.id.cmp(&b.id));
     let summary = summary(&devices, claims);
@@ -122,10 +123,10 @@ fn written(
             .collect(),
         capture,
         devices,
-        switches: switches(ledger, &ids),
+        switches: switches(ledger, ids),
         streams,
         sessions,
-        findings: claims.iter().map(|claim| finding(claim, &ids)).collect(),
+        findings: claims.iter().map(|claim| finding(claim, ids)).collect(),
         summary,
     }
 }
@@ -134,21 +135,33 @@ fn written(
 /// capture make.
 #[must_use]
 pub fn findings(ledger: &Ledger, now: Time) -> Vec<Finding> {
-    tick(ledger, now, None).0
+    let (claims, ids) = (sorted(ledger, now), Ids::of(&ledger.directory));
+    claims.iter().map(|claim| finding(claim, ids.all())).collect()
 }
 
-/// The same, and what became of devices since `pictures` were last asked: so many to be told anew at most.
+/// The same, and what became of devices since `pictures` were last asked: so many to be told anew at most; nothing of devices
+/// where that is `None`.
 #[must_use]
 pub fn tick(
-    ledger: &Ledger,
+    ledger: &mut Ledger,
     now: Time,
-    pictures: Option<(&mut Pictures, usize)>,
+    pictures: &mut Pictures,
+    room: Option<usize>,
 ) -> (Vec<Finding>, Vec<(u32, Picture)>) {
+    let changed = ledger.take_changed();
+    let claims = sorted(ledger, now);
+    pictures.called(ledger, changed);
+    let told = match room {
+        Some(room) => pictures.since(ledger, &claims, (now, room)),
+        None => Vec::new(),
+    };
+    (claims.iter().map(|claim| finding(claim, pictures.ids.all())).collect(), told)
+}
+
+fn sorted(ledger: &Ledger, now: Time) -> Vec<finding::Finding> {
     let mut claims = ledger.findings(now);
     claims.sort_by(|a, b| (a.severity, a.first_seen, &a.id).cmp(&(b.severity, b.first_seen, &b.id)));
-    let ids = if claims.is_empty() && pictures.is_none() { BTreeMap::new() } else { ids(ledger) };
-    let told = pictures.map(|(pictures, room)| pictures.since(ledger, &claims, &ids, (now, room)));
-    (claims.iter().map(|claim| finding(claim, &ids)).collect(), told.unwrap_or_default())
+    claims
 }
 
 /// How many devices are in which state, as of `now`.
@@ -156,28 +169,13 @@ pub fn tick(
 pub fn states(ledger: &Ledger, now: Time) -> BTreeMap<&'static str, u64> {
     let all = [State::Online, State::Offline, State::Unknown];
     let mut states: BTreeMap<_, u64> = all.into_iter().map(|state| (state.name(), 0)).collect();
-    for (number, _) in ledger.directory.devices() {
-        let state = ledger.verdict.history(number, now).last().map_or(State::Unknown, |(_, state)| *state);
+    let mut unheard = ledger.directory.count() as u64;
+    for state in ledger.verdict.states(now) {
         *states.entry(state.name()).or_default() += 1;
+        unheard = unheard.saturating_sub(1);
     }
+    *states.entry(State::Unknown.name()).or_default() += unheard;
     states
-}
-
-/// Public ids. Where two devices would bear the same, the later known bears its VLAN too.
-fn ids(ledger: &Ledger) -> BTreeMap<Number, String> {
-    let mut taken = std::collections::BTreeSet::new();
-    let mut ids = BTreeMap::new();
-    for (number, device) in ledger.directory.devices() {
-        let mut id = device.id();
-        if let (true, Some(vlan)) = (taken.contains(&id), device.vlans.first()) {
-            let _ = write!(id, "@{vlan}");
-        }
-        while !taken.insert(id.clone()) {
-            let _ = write!(id, "+");
-        }
-        ids.insert(number, id);
-    }
-    ids
 }
 
 fn capture(ledger: &Ledger, run: &Run) -> Capture {
@@ -436,6 +434,15 @@ fn switches(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Switch> {
         .collect()
 }
 
+/// What the report calls it.
+pub(super) const fn transport(transport: StreamTransport) -> &'static str {
+    match transport {
+        StreamTransport::Udp => "udp",
+        StreamTransport::Interleaved => "interleaved",
+        StreamTransport::Multicast => "multicast",
+    }
+}
+
 fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Stream> {
     let mut streams: Vec<_> = ledger.streams.iter().collect();
     streams.sort_by_key(|stream| {
@@ -455,11 +462,7 @@ fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Stream> {
         .map(|stream| Stream {
             source: id_of(stream.source, stream.source_ip),
             destination: id_of(ledger.directory.find_ip(stream.destination(), None), stream.destination()),
-            transport: match stream.measured.transport {
-                StreamTransport::Udp => "udp",
-                StreamTransport::Interleaved => "interleaved",
-                StreamTransport::Multicast => "multicast",
-            },
+            transport: transport(stream.measured.transport),
             protocol: if stream.is_encrypted { "srtp" } else { "rtp" },
             codec: stream.codec.as_ref().map(|codec| codec.as_str().to_owned()),
             payload_type: stream.measured.payload_type,

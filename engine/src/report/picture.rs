@@ -1,15 +1,18 @@
 //! What is known of devices, told as it changes: [`Pictures`].
 //!
-//! A device is told again where its identity, addresses, services, place or availability is another than last told. That it
-//! merely went on is told of each device every five minutes, of some in each second.
+//! A device is told again where its identity, addresses, services, place or availability is another than last told. Looked at are
+//! those of which the ledger says so ([`Ledger::take_changed`]), and in each second some of the others, for what a device does
+//! makes it another without a word; so a second costs what changes in it, however many devices there are. That it merely went on
+//! is told of each device every five minutes, and all of it every hour.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use spanwatch_parsers::Time;
 
 use super::Device;
 use super::build;
+use super::ids::Ids;
 use crate::finding::{self, Cause};
 use crate::ledger::Ledger;
 use crate::ledger::device;
@@ -26,60 +29,96 @@ pub enum Picture {
     Gone,
 }
 
+/// When availability claims of a device began, and why.
+type Causes = BTreeMap<Number, Vec<(Time, Option<Cause>)>>;
+
 /// The devices as last told.
 #[derive(Debug, Default)]
 pub struct Pictures {
-    /// What was told, in short, by number; and whether it still is there.
-    told: BTreeMap<Number, (u64, bool)>,
+    /// What they are called.
+    pub(super) ids: Ids,
+    /// What was told, in short, by number.
+    told: BTreeMap<Number, u64>,
+    /// Of whom there was no room to tell.
+    waiting: BTreeSet<Number>,
+    causes: Causes,
 }
 
 impl Pictures {
+    /// Learns what devices are called that are another than before; `None` where any may be.
+    pub(super) fn called(&mut self, ledger: &Ledger, changed: Option<BTreeSet<Number>>) {
+        let changed =
+            changed.unwrap_or_else(|| ledger.directory.devices().map(|(number, _)| number).collect());
+        self.ids.learn(&ledger.directory, &changed);
+        self.waiting.extend(changed);
+    }
+
+    /// What a device is called.
+    pub(super) fn id(&self, number: Number) -> Option<&str> {
+        self.ids.all().get(&number).map(String::as_str)
+    }
+
     /// All that is another than last told as of `now`, by number; of devices to be told anew `room` at most, the others
     /// when this is next asked. `claims` are the findings.
     pub(super) fn since(
         &mut self,
         ledger: &Ledger,
         claims: &[finding::Finding],
-        ids: &BTreeMap<Number, String>,
         (now, mut room): (Time, usize),
     ) -> Vec<(u32, Picture)> {
-        let turn = now.0.div_euclid(SECOND).rem_euclid(TURNS);
-        let mut causes: BTreeMap<Number, Vec<(Time, Option<Cause>)>> = BTreeMap::new();
-        for claim in claims.iter().filter(|claim| claim.kind.category == "availability") {
-            if let Some(subject) = claim.devices.first() {
-                causes.entry(*subject).or_default().push((claim.first_seen, claim.cause));
-            }
-        }
+        let second = now.0.div_euclid(SECOND);
+        let is_turn =
+            |number: &Number, turns: i64| i64::from(number.0).rem_euclid(turns) == second.rem_euclid(turns);
+        let causes = causes(claims);
+        self.waiting.extend(differing(&self.causes, &causes));
+        self.causes = causes;
+        // What a device does is another without a word.
+        self.waiting.extend(self.told.keys().filter(|number| is_turn(number, LOOKED_AT)));
         let mut pictures = Vec::new();
-        for (number, device) in ledger.directory.devices() {
-            let essence = essence(ledger, (number, device), causes.get(&number), now);
-            let told = self.told.get_mut(&number);
-            if let Some(told) = told {
-                told.1 = true;
-                if told.0 == essence {
-                    if i64::from(number.0).rem_euclid(TURNS) == turn {
-                        let heard = Picture::Heard(device.last_seen, device.packets, device.bytes);
-                        pictures.push((number.0, heard));
-                    }
-                    continue;
+        for number in std::mem::take(&mut self.waiting) {
+            let Some(device) = ledger.directory.device(number) else {
+                if self.told.remove(&number).is_some() {
+                    pictures.push((number.0, Picture::Gone));
                 }
+                continue;
+            };
+            let essence = essence(ledger, (number, device), self.causes.get(&number), now);
+            if self.told.get(&number) == Some(&essence) && !is_turn(&number, TOLD_WHOLE) {
+                continue;
             }
             if let Some(less) = room.checked_sub(1) {
                 room = less;
-                self.told.insert(number, (essence, true));
-                let device = build::device(ledger, claims, number, device, ids, now);
+                self.told.insert(number, essence);
+                let device = build::device(ledger, claims, number, device, self.ids.all(), now);
                 pictures.push((number.0, Picture::Is(Box::new(device))));
+            } else {
+                self.waiting.insert(number);
             }
         }
-        self.told.retain(|number, (_, is_there)| {
-            if !std::mem::take(is_there) {
-                pictures.push((number.0, Picture::Gone));
-                return false;
-            }
-            true
-        });
+        let goes_on = self.told.keys().filter(|number| is_turn(number, TURNS));
+        pictures.extend(goes_on.filter_map(|number| {
+            let device = ledger.directory.device(*number)?;
+            Some((number.0, Picture::Heard(device.last_seen, device.packets, device.bytes)))
+        }));
         pictures
     }
+}
+
+fn causes(claims: &[finding::Finding]) -> Causes {
+    let mut causes = Causes::new();
+    for claim in claims.iter().filter(|claim| claim.kind.category == "availability") {
+        if let Some(subject) = claim.devices.first() {
+            causes.entry(*subject).or_default().push((claim.first_seen, claim.cause));
+        }
+    }
+    causes
+}
+
+/// Of whom one says other than the other.
+fn differing<'a>(one: &'a Causes, other: &'a Causes) -> impl Iterator<Item = Number> + 'a {
+    let gone = one.keys().filter(|number| !other.contains_key(number));
+    gone.chain(other.iter().filter(|(number, it)| one.get(number) != Some(*it)).map(|(number, _)| number))
+        .copied()
 }
 
 /// What makes a device's picture another when it differs; it costs less than the picture.
@@ -117,6 +156,10 @@ fn essence(
 const SECOND: i64 = 1_000_000_000;
 /// Seconds after which it is told anew that a device goes on.
 const TURNS: i64 = 300;
+/// Seconds after which a device is looked at though nothing was said of it.
+const LOOKED_AT: i64 = 60;
+/// Seconds after which all of a device is told anew, though it is as it was.
+const TOLD_WHOLE: i64 = 3_600;
 
 #[cfg(test)]
 mod tests {
@@ -140,9 +183,14 @@ mod tests {
         });
     }
 
-    fn told(ledger: &Ledger, pictures: &mut Pictures, second: i64, room: usize) -> Vec<(u32, &'static str)> {
+    fn told(
+        ledger: &mut Ledger,
+        pictures: &mut Pictures,
+        second: i64,
+        room: usize,
+    ) -> Vec<(u32, &'static str)> {
         let now = Time(second * SECOND);
-        let (_, told) = build::tick(ledger, now, Some((&mut *pictures, room)));
+        let (_, told) = build::tick(ledger, now, pictures, Some(room));
         let what = |picture: &Picture| match picture {
             Picture::Is(_) => "is",
             Picture::Heard(..) => "heard",
@@ -156,19 +204,33 @@ mod tests {
         let (mut ledger, mut pictures) = (Ledger::new(Fingerprints::builtin()), Pictures::default());
         bound(&mut ledger, 1, Time(SECOND));
         bound(&mut ledger, 2, Time(SECOND));
-        assert_eq!(told(&ledger, &mut pictures, 2, 9), [(0, "is"), (1, "is")]);
-        assert_eq!(told(&ledger, &mut pictures, 3, 9), []);
+        assert_eq!(told(&mut ledger, &mut pictures, 2, 9), [(0, "is"), (1, "is")]);
+        assert_eq!(told(&mut ledger, &mut pictures, 3, 9), []);
         bound(&mut ledger, 3, Time(SECOND));
-        assert_eq!(told(&ledger, &mut pictures, 4, 0), []);
-        assert_eq!(told(&ledger, &mut pictures, 5, 9), [(2, "is")], "there was no room before");
-        assert_eq!(told(&ledger, &mut pictures, TURNS + 1, 9), [(1, "heard")]);
+        assert_eq!(told(&mut ledger, &mut pictures, 4, 0), []);
+        assert_eq!(told(&mut ledger, &mut pictures, 5, 9), [(2, "is")], "there was no room before");
+        assert_eq!(told(&mut ledger, &mut pictures, TURNS + 1, 9), [(1, "heard")]);
+        assert_eq!(told(&mut ledger, &mut pictures, TOLD_WHOLE + 2, 9), [(2, "is"), (2, "heard")]);
+    }
+
+    #[test]
+    fn only_who_changed_is_looked_at_and_the_others_in_their_turn() {
+        let (mut ledger, mut pictures) = (Ledger::new(Fingerprints::builtin()), Pictures::default());
+        (1..=3).for_each(|last| bound(&mut ledger, last, Time(SECOND)));
+        assert_eq!(told(&mut ledger, &mut pictures, 3, 9).len(), 3);
+        // It bridges, as nobody says aloud.
+        ledger.directory.device_mut(Number(1)).unwrap().is_bridge = true;
+        assert_eq!(told(&mut ledger, &mut pictures, 4, 9), []);
+        assert_eq!(told(&mut ledger, &mut pictures, LOOKED_AT + 1, 9), [(1, "is")]);
+        bound(&mut ledger, 4, Time(SECOND));
+        assert_eq!(told(&mut ledger, &mut pictures, LOOKED_AT + 4, 9), [(3, "is")]);
     }
 
     #[test]
     fn who_is_not_known_any_more_is_gone() {
         let (mut ledger, mut pictures) = (Ledger::new(Fingerprints::builtin()), Pictures::default());
         bound(&mut ledger, 1, Time(SECOND));
-        told(&ledger, &mut pictures, 2, 9);
-        assert_eq!(told(&Ledger::new(Fingerprints::builtin()), &mut pictures, 3, 9), [(0, "gone")]);
+        told(&mut ledger, &mut pictures, 2, 9);
+        assert_eq!(told(&mut Ledger::new(Fingerprints::builtin()), &mut pictures, 3, 9), [(0, "gone")]);
     }
 }

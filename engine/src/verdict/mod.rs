@@ -38,6 +38,7 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Activity, Span, StreamActivity, StreamTransport, Time};
 
+use crate::ledger::changed::Changed;
 use crate::ledger::directory::Number;
 use crate::numbered::Numbered;
 use crate::observation::Cite;
@@ -194,6 +195,8 @@ pub struct Verdict {
     refused: [u64; 3],
     /// Changes of state that were not kept.
     pub history_refused: u64,
+    /// Devices whose history is another.
+    pub changed: Changed,
 }
 
 impl Verdict {
@@ -225,11 +228,15 @@ impl Verdict {
                 absence.ended = Some(first);
             }
         }
+        let mut is_another = false;
         if let Some(from) = self.blinds.get(watch.blinds) {
-            watch.enter(*from, State::Unknown, &mut self.history_refused);
+            is_another = watch.enter(*from, State::Unknown, &mut self.history_refused);
         }
         watch.blinds = self.blinds.len();
-        watch.enter(first.0, State::Online, &mut self.history_refused);
+        is_another |= watch.enter(first.0, State::Online, &mut self.history_refused);
+        if is_another {
+            self.changed.note(device);
+        }
         watch.rearm(watch.due(), device, &mut self.deadlines);
         self.keep_hole(hole);
     }
@@ -354,6 +361,7 @@ impl Verdict {
         for (device, last) in veiled.iter().filter(|(device, _)| !self.veiled.contains_key(device)) {
             if let Some(watch) = self.watches.get_mut(*device).filter(|watch| watch.past.absent.is_none()) {
                 watch.enter(watch.last.1.max(*last), State::Unknown, &mut self.history_refused);
+                self.changed.note(*device);
             }
         }
         self.veiled = veiled;
@@ -419,6 +427,7 @@ impl Verdict {
             None => self.watches.insert(kept, absorbed),
             Some(watch) => watch.absorb(absorbed, &mut self.history_refused),
         }
+        self.changed.note(kept);
         let due = self.watches.get(kept).and_then(Watch::due);
         self.rearm(kept, due);
     }
@@ -458,17 +467,28 @@ impl Verdict {
     pub fn history(&self, device: Number, now: Time) -> Vec<(Time, State)> {
         let Some(watch) = self.watches.get(device) else { return Vec::new() };
         let mut history = watch.history.to_vec();
-        let is_unknown = history.last().is_some_and(|(_, state)| *state == State::Unknown);
+        history.extend(self.silence(watch, now));
+        history
+    }
+
+    /// What devices are at `now`, in no particular order: of those that were ever heard.
+    pub fn states(&self, now: Time) -> impl Iterator<Item = State> {
+        self.watches.values().map(move |watch| {
+            let silence = self.silence(watch, now).map(|(_, state)| state);
+            silence.or(watch.history.last().map(|(_, state)| *state)).unwrap_or(State::Unknown)
+        })
+    }
+
+    /// Since when it is unknown what a device is of which nothing else is known.
+    fn silence(&self, watch: &Watch, now: Time) -> Option<(Time, State)> {
+        let is_unknown = watch.history.last().is_some_and(|(_, state)| *state == State::Unknown);
         if watch.past.absent.is_some() || is_unknown {
-            return history;
+            return None;
         }
         let quiet_at = watch.last.1 + watch.patience();
-        if let Some(from) = self.blinds.get(watch.blinds) {
-            history.push(((*from).min(quiet_at), State::Unknown));
-        } else if now > quiet_at {
-            history.push((quiet_at, State::Unknown));
-        }
-        history
+        let blind = self.blinds.get(watch.blinds).map(|from| (*from).min(quiet_at));
+        let since = blind.or((now > quiet_at).then_some(quiet_at))?;
+        Some((since, State::Unknown))
     }
 
     fn judge(&mut self, device: Number, due: Time) -> Option<Time> {
@@ -565,6 +585,7 @@ impl Verdict {
         let past = watch.past.fill();
         (past.absent, past.was_absent) = (Some(index), Some(index));
         watch.enter(watch.last.1, State::Offline, &mut self.history_refused);
+        self.changed.note(device);
         None
     }
 
@@ -587,6 +608,7 @@ impl Verdict {
         self.open.insert((absence.watched_since, index));
         watch.past.fill().absent = Some(index);
         watch.enter(watch.last.1, State::Offline, &mut self.history_refused);
+        self.changed.note(device);
         true
     }
 

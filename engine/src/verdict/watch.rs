@@ -137,21 +137,23 @@ impl Watch {
         if self.expectation.is_learned() { self.expectation.patience() } else { FRESH }
     }
 
-    /// Takes a state from `at` on; how many changes were not kept is counted.
-    pub(super) fn enter(&mut self, at: Time, state: State, refused: &mut u64) {
+    /// Takes a state from `at` on; how many changes were not kept is counted. Whether it is another.
+    pub(super) fn enter(&mut self, at: Time, state: State, refused: &mut u64) -> bool {
         if self.history.last().is_some_and(|(_, last)| *last == state) {
-            return;
+            return false;
         }
         // A state that lasted no time was never really so.
         if self.history.last().is_some_and(|(since, _)| *since == at) {
             self.history.pop();
-            return self.enter(at, state, refused);
+            self.enter(at, state, refused);
+            return true;
         }
         if self.history.len() < HISTORY_MAX {
             self.history.push((at, state));
         } else {
             *refused = refused.saturating_add(1);
         }
+        true
     }
 
     /// Takes over what was held on another that turned out to be this one.
