@@ -14,7 +14,7 @@ help:
 	@echo "make test     everything a commit must pass, a small lab included (needs root for the lab)"
 	@echo "make lab      the whole lab: all its sites side by side, and its attacks, each report held against what really happened"
 	@echo "make verdicts made-up sites by the thousand, each held against its truth (some minutes; docs/verdicts.md)"
-	@echo "make soak     the hostile generators for an hour; the store killed 500 times"
+	@echo "make soak     an hour of watching with store and alarms, floods, the store killed 500 times: two hours in all"
 	@echo "make fuzz     every parser, both readers and the masker, 20 minutes in all"
 	@echo "make bench    processor time and memory on captures made to order, beside cat, tcpdump, nDPI and tshark"
 	@echo "make picture  draws the README's picture anew"
@@ -56,7 +56,9 @@ verdicts: build
 
 soak: build
 	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch --test product hostile:: -- --nocapture < /dev/null
+	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch --test flood -- --nocapture < /dev/null
 	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch-appliance --lib store::deaths -- --nocapture < /dev/null
+	tests/bench/soak.py $(BINARY) < /dev/null
 
 fuzz: install-build install-fuzz
 	fuzz/run

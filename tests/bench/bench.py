@@ -37,7 +37,7 @@ REPORT_SHARE, MEMORY_SLACK_MB = 2, 6  # Each reported byte may be held in two fo
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("binary")
-    options.add_argument("examples", type=Path, help="where header_walk, masker_cost, parser_cost and matcher_cost were built")
+    options.add_argument("examples", type=Path, help="where this folder's programs were built")
     options.add_argument("--rounds", type=int, default=ROUNDS)
     options.add_argument("--only", help="captures whose name contains this")
     options = options.parse_args()
@@ -54,6 +54,8 @@ def main():
                     parsers(options, [capture, OWN, *([PUBLIC] if PUBLIC.is_dir() else [])])
                     fingerprints(options)
         if not options.only:
+            print()
+            subprocess.run([options.examples / "tick_cost"], check=True)
             compare_memory(options, Path(folder) / "calm.pcapng")
 
 

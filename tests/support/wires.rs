@@ -111,6 +111,15 @@ impl Watch {
         assert!(sent.is_ok_and(|status| status.success()), "nobody to signal");
     }
 
+    /// What the kernel says of its memory, in bytes: `VmRSS` is what it holds, `VmHWM` the most that it held.
+    pub fn memory(&self, what: &str) -> u64 {
+        let children = Command::new("pgrep").args(["-P", &self.child.id().to_string()]).output();
+        let child = String::from_utf8_lossy(&children.expect("pgrep is there").stdout).trim().to_owned();
+        let status = std::fs::read_to_string(format!("/proc/{child}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("the kernel says it");
+        line.split_whitespace().nth(1).and_then(|size| size.parse::<u64>().ok()).expect("a size") << 10
+    }
+
     /// What it said so far on standard error.
     pub fn said(&self) -> &str {
         &self.said
