@@ -88,7 +88,10 @@ mod tests {
         (number, Arc::new(Message::new(Time(1), 1, None, change)))
     }
 
-    fn told(outbox: &Outbox) -> Vec<(&str, u64, Vec<(u64, &str)>)> {
+    /// Who is told, how many he lost, and the numbers and findings of his messages.
+    type Told<'a> = (&'a str, u64, Vec<(u64, &'a str)>);
+
+    fn told(outbox: &Outbox) -> Vec<Told<'_>> {
         let messages = |it: &'_ Waiting| it.messages.iter().map(|(number, _)| *number).collect::<Vec<_>>();
         outbox
             .iter()

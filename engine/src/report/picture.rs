@@ -47,8 +47,11 @@ pub struct Pictures {
 impl Pictures {
     /// Learns what devices are called that are another than before; `None` where any may be.
     pub(super) fn called(&mut self, ledger: &Ledger, changed: Option<BTreeSet<Number>>) {
-        let changed =
-            changed.unwrap_or_else(|| ledger.directory.devices().map(|(number, _)| number).collect());
+        let any = || {
+            let known = ledger.directory.devices().map(|(number, _)| number);
+            known.chain(self.told.keys().copied()).collect()
+        };
+        let changed = changed.unwrap_or_else(any);
         self.ids.learn(&ledger.directory, &changed);
         self.waiting.extend(changed);
     }
