@@ -1,12 +1,13 @@
 //! [`Hearing`]: parsers are called here, and what they find goes its way.
 //!
-//! A parser that panics costs its message (and its session), never the capture.
+//! A parser that panics costs its message (and its session), never the capture; it is counted by its name.
 
 #![cfg_attr(
     not(test),
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use spanwatch_parsers::{About, Fact, Key, Malformed, Outcome, Parser, Sink, Start, Way};
@@ -37,10 +38,10 @@ pub struct Hearing<'a, 'o> {
 }
 
 /// What went wrong with messages.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Faults {
-    /// Messages that made their parser panic.
-    pub panicked: u64,
+    /// Messages that made their parser panic, by its name.
+    pub panicked: BTreeMap<&'static str, u64>,
     /// Facts and media packets that did not fit into the sink.
     pub refused: u64,
     /// Bytes of one direction that a session could not use before its buffer was full.
@@ -61,12 +62,14 @@ pub enum Heard {
 }
 
 impl Hearing<'_, '_> {
-    /// Calls parser code.
-    pub fn call<R>(&mut self, parser: impl FnOnce(&mut Sink) -> R) -> Option<R> {
+    /// Calls code of the parser that has this place in the registry; `None` where it panics.
+    pub fn call<R>(&mut self, number: u16, parser: impl FnOnce(&mut Sink) -> R) -> Option<R> {
         let sink = &mut *self.sink;
         let result = catch_unwind(AssertUnwindSafe(|| parser(sink)));
         if result.is_err() {
-            self.faults.panicked = self.faults.panicked.saturating_add(1);
+            let name = self.dispatch.parser(number).map_or(SOURCE, |parser| parser.name);
+            let panicked = self.faults.panicked.entry(name).or_default();
+            *panicked = panicked.saturating_add(1);
         }
         result.ok()
     }
@@ -75,7 +78,7 @@ impl Hearing<'_, '_> {
     pub fn start(&mut self, head: &Head, number: u16, is_on_trial: bool) -> Option<Running> {
         let Start::Session(start) = self.dispatch.parser(number)?.start else { return None };
         let envelope = head.envelope(Way::Orig, false);
-        let session = self.call(|_| start(&envelope))?;
+        let session = self.call(number, |_| start(&envelope))?;
         Some(Running { parser: number, session, is_on_trial })
     }
 

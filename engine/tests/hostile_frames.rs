@@ -166,7 +166,7 @@ fn caps_hold_and_what_was_lost_is_told() {
     let mut most = 0;
     run(300, |seen| {
         for one in seen {
-            if let Fact::Lost { what, count, .. } = one.fact {
+            if let Fact::Lost { what, count, .. } | Fact::Panicked { what, count } = one.fact {
                 *lost.entry(what).or_default() += count;
             }
         }
@@ -176,7 +176,7 @@ fn caps_hold_and_what_was_lost_is_told() {
     for what in ["connections", "streams", "fragmented packets", "tunnels"] {
         assert!(lost.get(what).is_some_and(|count| *count > 0), "{what}: {lost:?}");
     }
-    assert_eq!(lost.get("parser panicked"), None);
+    assert_eq!(lost.get("parser"), None);
     assert!(most < 256 << 10, "{most} KiB");
 }
 

@@ -20,6 +20,7 @@ mod starts;
 pub mod stream;
 pub mod switch;
 pub mod tls;
+mod watchers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -37,7 +38,7 @@ use crate::clock::{Dropped, GapReason};
 use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
 use crate::detectors::{self, Detector, Known, limit_reached, mirror_clock};
-use crate::finding::Finding;
+use crate::finding::{Finding, Kind};
 use crate::observation::{Cite, Observation, Party};
 use crate::verdict::Verdict;
 use crate::verdict::view::View;
@@ -54,6 +55,7 @@ use starts::Strangers;
 use stream::{Stream, Streams};
 use switch::Switches;
 use tls::Handshakes;
+use watchers::Watchers;
 
 /// A time in which nobody watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,9 +127,9 @@ pub struct Ledger {
     /// What was not kept of a device or of the rooms in here.
     refused: Refusals,
     /// What watches for one kind each.
-    detectors: Vec<Box<dyn Detector>>,
-    /// Which of them read how much flows.
-    traffic: Vec<bool>,
+    watchers: Watchers,
+    /// How often code of ours panicked, by what it is and its name.
+    panics: BTreeMap<(&'static str, &'static str), u64>,
     /// What an earlier run knew.
     memory: Arc<Memory>,
     now: Time,
@@ -143,8 +145,12 @@ impl Ledger {
     /// An empty ledger that names vendors by `fingerprints`.
     #[must_use]
     pub fn new(fingerprints: &'static Fingerprints) -> Self {
-        let detectors: Vec<Box<dyn Detector>> =
-            detectors::ALL.iter().filter_map(|kind| kind.start).map(|start| start()).collect();
+        Self::with_kinds(fingerprints, detectors::ALL)
+    }
+
+    /// The same with kinds of one's own.
+    #[must_use]
+    pub fn with_kinds(fingerprints: &'static Fingerprints, kinds: &[&'static Kind]) -> Self {
         Self {
             fingerprints,
             directory: Directory::default(),
@@ -170,8 +176,8 @@ impl Ledger {
             strangers: starts::nobody(),
             opened_as: Vec::new(),
             refused: Refusals::default(),
-            traffic: detectors.iter().map(|detector| detector.reads_traffic()).collect(),
-            detectors,
+            watchers: Watchers::new(kinds),
+            panics: BTreeMap::new(),
             memory: Arc::default(),
             now: Time::MIN,
         }
@@ -361,6 +367,10 @@ impl Ledger {
                 *count = count.saturating_add(1);
             }
             Fact::Lost { what, cap, count } => self.limit(what, *cap, *count, seen.at),
+            Fact::Panicked { what, count } => {
+                let sum = self.panics.entry((what, seen.source)).or_default();
+                *sum = sum.saturating_add(*count);
+            }
             Fact::Clock(clock) => {
                 if let (Some(number), Some(to)) = (self.directory.find(&seen.subject), seen.peer.ip) {
                     self.verdict.reports(number, (clock.ssrc, to), seen.at);
@@ -396,24 +406,19 @@ impl Ledger {
         self.hang_listed();
         self.forget_evicted();
         self.note_refusals(seen.at);
-        if !detectors::is_traffic(&seen.fact) {
-            return self.each_detector(|detector, known| detector.observe(seen, known));
-        }
-        let reads = std::mem::take(&mut self.traffic);
-        let mut each = reads.iter();
-        self.each_detector(|detector, known| {
-            if each.next() == Some(&true) {
-                detector.observe(seen, known);
-            }
-        });
-        self.traffic = reads;
+        let is_traffic = detectors::is_traffic(&seen.fact);
+        self.each_of(is_traffic, |detector, known| detector.observe(seen, known));
     }
 
-    fn each_detector(&mut self, mut tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
-        let mut detectors = std::mem::take(&mut self.detectors);
+    fn each_detector(&mut self, tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
+        self.each_of(false, tell);
+    }
+
+    fn each_of(&mut self, is_traffic: bool, mut tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
+        let mut watchers = std::mem::take(&mut self.watchers);
         let known = self.known(self.now);
-        detectors.iter_mut().for_each(|detector| tell(detector.as_mut(), &known));
-        self.detectors = detectors;
+        watchers.each(is_traffic, |detector| tell(detector, &known));
+        self.watchers = watchers;
     }
 
     fn known(&self, now: Time) -> Known<'_> {
@@ -520,7 +525,7 @@ impl Ledger {
         findings.extend(self.pulse.finding());
         findings.extend(self.incidents(now));
         let known = self.known(now);
-        findings.extend(self.detectors.iter().flat_map(|detector| detector.findings(&known)));
+        findings.extend(self.watchers.findings(&known));
         let mut findings = incidents::rerouted(incidents::explained(findings));
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
         for finding in &mut findings {
@@ -532,7 +537,7 @@ impl Ledger {
 
     /// Lets go of what nothing but findings is made of, once they were told, to make room for the report.
     pub fn let_go(&mut self) {
-        self.detectors = Vec::new();
+        self.watchers.let_go();
         (self.losses, self.view) = (Losses::default(), View::default());
     }
 
@@ -553,12 +558,19 @@ impl Ledger {
         coverage
     }
 
+    /// How often code of ours panicked, by what it is and its name: `parser rtsp`, `detector port-scan`.
+    #[must_use]
+    pub fn panics(&self) -> BTreeMap<String, u64> {
+        let detectors = self.watchers.panicked().into_iter().map(|(kind, count)| (("detector", kind), count));
+        let all = self.panics.iter().map(|(name, count)| (*name, *count)).chain(detectors);
+        all.map(|((what, name), count)| (format!("{what} {name}"), count)).collect()
+    }
+
     /// Every cap that was reached.
     #[must_use]
     pub fn all_limits(&self) -> BTreeMap<&'static str, Limit> {
         let mut limits = self.limits.clone();
-        let of_detectors = self.detectors.iter().flat_map(|detector| detector.limits());
-        let all = self.verdict.limits().into_iter().chain(of_detectors);
+        let all = self.verdict.limits().into_iter().chain(self.watchers.limits());
         for (what, cap, evicted) in all.filter(|(_, _, evicted)| *evicted > 0) {
             limits.insert(what, Limit { cap: cap as u64, evicted, first: self.now, last: self.now });
         }

@@ -225,6 +225,7 @@ fn capture(ledger: &Ledger, run: &Run) -> Capture {
                 first: rfc3339(limit.first),
             })
             .collect(),
+        panics: ledger.panics(),
     }
 }
 

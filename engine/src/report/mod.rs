@@ -190,6 +190,9 @@ pub struct Capture {
     pub one_way_share: Decimal,
     pub blind: Vec<Blind>,
     pub limits: Vec<Limit>,
+    /// How often code of Spanwatch's own failed, by what it is and its name; each time cost one message, packet or turn.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub panics: BTreeMap<String, u64>,
 }
 
 /// One of `capture.inputs`.

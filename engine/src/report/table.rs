@@ -152,6 +152,9 @@ fn capture(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resul
     notes.extend(capture.encapsulations.iter().map(|(name, count)| format!("{count} packets in {name}")));
     notes.extend(capture.undecodable.iter().map(|(reason, count)| format!("{count} not read: {reason}")));
     notes.extend(
+        capture.panics.iter().map(|(name, count)| format!("{name} failed {count} times: please report it")),
+    );
+    notes.extend(
         capture
             .blind
             .iter()

@@ -167,5 +167,6 @@ fn capture() -> Capture {
             reason: "nothing was heard from any source",
         }],
         limits: Vec::new(),
+        panics: BTreeMap::new(),
     }
 }

@@ -129,7 +129,7 @@ impl Message<'_> {
         let Start::Datagram(observe) = parser.start else { return false };
         let envelope = head.envelope(self.way, self.is_cut());
         let payload = self.payload;
-        let result = hearing.call(|sink| observe(&envelope, payload, sink));
+        let result = hearing.call(number, |sink| observe(&envelope, payload, sink));
         let is_read = result == Some(Ok(()));
         if !is_read && !is_sure {
             hearing.sink.clear();
@@ -152,7 +152,7 @@ impl Message<'_> {
     fn give(&self, running: &mut Running, head: &mut Head, hearing: &mut Hearing<'_, '_>) -> bool {
         let session = &mut running.session;
         let (way, payload) = (self.way, self.payload);
-        let progress = hearing.call(|sink| session.data(way, payload, sink));
+        let progress = hearing.call(running.parser, |sink| session.data(way, payload, sink));
         self.mend_length(hearing);
         if let Some(parser) = hearing.dispatch.parser(running.parser)
             && hearing.deliver(head, self.way, parser)
@@ -176,7 +176,7 @@ impl Message<'_> {
         let Some(parser) = hearing.dispatch.parser(number) else { return Probe::No };
         let envelope = head.envelope(self.way, self.is_cut());
         let payload = self.payload;
-        hearing.call(|_| (parser.probe)(&envelope, payload)).unwrap_or(Probe::No)
+        hearing.call(number, |_| (parser.probe)(&envelope, payload)).unwrap_or(Probe::No)
     }
 
     const fn is_cut(&self) -> bool {
@@ -188,7 +188,7 @@ impl Message<'_> {
 pub fn end(flow: &mut Flow, hearing: &mut Hearing<'_, '_>) {
     if let App::Session(running) = &mut flow.app {
         let session = &mut running.session;
-        hearing.call(|sink| session.end(sink));
+        hearing.call(running.parser, |sink| session.end(sink));
         if let Some(parser) = hearing.dispatch.parser(running.parser) {
             hearing.deliver(&mut flow.head, Way::Orig, parser);
         }

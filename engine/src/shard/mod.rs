@@ -31,6 +31,8 @@ mod tunnels;
 #[cfg(test)]
 mod tests;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{ALL, Parser, Sink, Time, Way};
 
@@ -77,6 +79,8 @@ pub struct Shard {
     tunnels: Tunnels,
     voice: Voice,
     frames: u64,
+    /// Frames that made the shard's own code panic, since it was last said.
+    panicked: u64,
     reported: tick::Reported,
     ticked: Place,
     last: FrameIn,
@@ -135,6 +139,7 @@ impl Shard {
                 faults: Faults::default(),
             },
             frames: 0,
+            panicked: 0,
             reported: tick::Reported::default(),
             ticked: Place::default(),
             last: FrameIn::default(),
@@ -176,8 +181,24 @@ impl Shard {
         self.expected(frame, (peeled, identity), bytes, out);
     }
 
-    /// Takes the next frame of its pairs, which was expected.
+    /// Takes the next frame of its pairs, which was expected. A panic costs this frame alone.
     pub fn expected(
+        &mut self,
+        frame: &FrameIn,
+        (peeled, identity): (&Peeled, Identity),
+        bytes: &[u8],
+        out: &mut Vec<Observation>,
+    ) {
+        let before = out.len();
+        let turn = AssertUnwindSafe(|| self.take(frame, (peeled, identity), bytes, out));
+        if catch_unwind(turn).is_err() {
+            out.truncate(before);
+            self.voice.sink.clear();
+            self.panicked = self.panicked.saturating_add(1);
+        }
+    }
+
+    fn take(
         &mut self,
         frame: &FrameIn,
         (peeled, identity): (&Peeled, Identity),

@@ -65,7 +65,7 @@ impl Shard {
             let talk = Talk { sender, ..talk("duplicates") };
             scribe.write_at(cite, &talk, About::Sender, Fact::Returning(returning));
         }
-        let faults = self.voice.faults;
+        let faults = &self.voice.faults;
         let (streams, streams_max) = self.voice.streams.evicted();
         let (unsummed, unsummed_max) = self.voice.streams.unsummed();
         let (forgotten, recent_max) = self.copies.forgotten();
@@ -83,7 +83,6 @@ impl Shard {
             ("bytes of one message", crate::tcp::INBOX_MAX, faults.overfull),
             ("bytes kept of connections", super::segment::HELD_MAX, faults.unheld),
             ("logins of a pair compared with known passwords", LOGINS_MAX.into(), self.voice.said.untested()),
-            ("parser panicked", 0, faults.panicked),
         ];
         for (what, cap, count) in losses {
             let more = self.reported.more(what, count);
@@ -91,6 +90,13 @@ impl Shard {
                 let fact = Fact::Lost { what, cap: cap as u64, count: more };
                 scribe.write(&talk("shard"), About::Sender, fact);
             }
+        }
+        for (name, count) in std::mem::take(&mut self.voice.faults.panicked) {
+            scribe.write(&talk(name), About::Sender, Fact::Panicked { what: "parser", count });
+        }
+        let count = std::mem::take(&mut self.panicked);
+        if count > 0 {
+            scribe.write(&talk("frames"), About::Sender, Fact::Panicked { what: "reader", count });
         }
     }
 }

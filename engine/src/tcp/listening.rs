@@ -146,7 +146,7 @@ impl Ear for Listening<'_, '_, '_> {
                 inbox.unwanted = 0;
                 inbox.is_torn = false;
                 let session = &mut listener.session;
-                let heard = self.hearing.call(|sink| session.gap(way, missing, sink));
+                let heard = self.hearing.call(listener.parser, |sink| session.gap(way, missing, sink));
                 self.heard(Way::Orig, heard.is_some());
             }
         }
@@ -177,7 +177,7 @@ impl Listening<'_, '_, '_> {
     pub fn end(&mut self) {
         if let Reading::Session(listener) = &mut *self.reading {
             let session = &mut listener.session;
-            let heard = self.hearing.call(|sink| session.end(sink));
+            let heard = self.hearing.call(listener.parser, |sink| session.end(sink));
             self.heard(Way::Orig, heard.is_some());
         }
         *self.reading = Reading::Deaf;
@@ -219,7 +219,7 @@ impl Listening<'_, '_, '_> {
         let mut chosen = None;
         for number in dispatch.candidates(Channel::Tcp(sender, receiver)) {
             let Some(parser) = dispatch.parser(number) else { continue };
-            match self.hearing.call(|_| (parser.probe)(&envelope, &message)) {
+            match self.hearing.call(number, |_| (parser.probe)(&envelope, &message)) {
                 Some(Probe::Yes) if matches!(parser.start, Start::Session(_)) => {
                     chosen = Some(number);
                     break;
@@ -286,7 +286,7 @@ impl Listening<'_, '_, '_> {
         if inbox.is_torn {
             inbox.is_torn = false;
             let session = &mut listener.session;
-            let heard = self.hearing.call(|sink| session.gap(way, None, sink));
+            let heard = self.hearing.call(listener.parser, |sink| session.gap(way, None, sink));
             self.heard(Way::Orig, heard.is_some());
         }
         let Reading::Session(listener) = &mut *self.reading else { return };
@@ -327,7 +327,7 @@ impl Listening<'_, '_, '_> {
         while !bytes.is_empty() {
             let Reading::Session(listener) = &mut *self.reading else { return None };
             let session = &mut listener.session;
-            let progress = self.hearing.call(|sink| session.data(way, bytes, sink));
+            let progress = self.hearing.call(listener.parser, |sink| session.data(way, bytes, sink));
             self.heard(way, progress.is_some_and(|progress| progress != Progress::Done));
             let Reading::Session(listener) = &mut *self.reading else { return None };
             match progress {

@@ -128,6 +128,9 @@ pub enum Fact {
     KnownPassword(Box<KnownPassword>),
     /// Something was dropped because a cap was reached.
     Lost { what: &'static str, cap: u64, count: u64 },
+    /// A fault of ours: so often code panicked since it was last said, and cost what it worked on. `what` is
+    /// the kind of code; the source of the observation is its name.
+    Panicked { what: &'static str, count: u64 },
 }
 
 /// How a MAC–IP binding was witnessed.

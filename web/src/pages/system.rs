@@ -147,6 +147,7 @@ fn counters(capture: &spanwatch_engine::report::Capture) -> Vec<(Shown, String)>
     own.chain(named("inside", &capture.encapsulations))
         .chain(named("not decoded", &capture.undecodable))
         .chain(named("broke its specification", &capture.malformed))
+        .chain(named("failed, and should be reported", &capture.panics))
         .collect()
 }
 

@@ -60,6 +60,7 @@ fn report() -> Report {
             one_way_share: Decimal::share(0, 1),
             blind: Vec::new(),
             limits: Vec::new(),
+            panics: BTreeMap::new(),
         },
         devices: [device("a", "192.0.2.51"), device("b", "198.51.100.201"), device("c", "192.0.2.9")]
             .map(Box::new)

@@ -12,8 +12,8 @@ fn panic_costs_the_session_and_is_counted() {
     bench.udp(ms(13), (CLIENT, End { port: 7, ..SERVER }), b"word");
     assert_eq!(bench.said(), ["lines Name a", "words Name word"]);
     bench.tick(ms(1_000));
-    let lost = Fact::Lost { what: "parser panicked", cap: 0, count: 2 };
-    assert_eq!(bench.said(), [format!("shard {lost:?}")]);
+    let once = Fact::Panicked { what: "parser", count: 1 };
+    assert_eq!(bench.said(), [format!("lines {once:?}"), format!("words {once:?}")]);
     bench.tick(ms(2_000));
     assert!(bench.said().is_empty());
 }

@@ -1,0 +1,150 @@
+//! The detectors at work: [`Watchers`]. One that panics loses its turn, and is counted by its kind; the others and the
+//! ledger go on.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+
+use crate::detectors::{Detector, Known};
+use crate::finding::{Finding, Kind};
+
+/// Detectors in the order of their kinds.
+#[derive(Debug, Default)]
+pub(super) struct Watchers {
+    all: Vec<Watcher>,
+    /// By kind; what a detector finds is asked of a ledger that does not change.
+    panicked: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+#[derive(Debug)]
+struct Watcher {
+    kind: &'static str,
+    detector: Box<dyn Detector>,
+    reads_traffic: bool,
+}
+
+impl Watchers {
+    /// Starts those of all kinds that have one.
+    pub(super) fn new(kinds: &[&'static Kind]) -> Self {
+        let all = kinds.iter().filter_map(|kind| {
+            let detector = (kind.start?)();
+            Some(Watcher { kind: kind.id, reads_traffic: detector.reads_traffic(), detector })
+        });
+        Self { all: all.collect(), ..Self::default() }
+    }
+
+    /// Gives each its turn; of what flows only those that read it.
+    pub(super) fn each(&mut self, is_traffic: bool, mut turn: impl FnMut(&mut dyn Detector)) {
+        let mut begun = 0;
+        while begun < self.all.len() {
+            let rest = self.all.iter_mut().skip(begun);
+            let turns = AssertUnwindSafe(|| {
+                for watcher in rest {
+                    begun = begun.saturating_add(1);
+                    if watcher.reads_traffic || !is_traffic {
+                        turn(watcher.detector.as_mut());
+                    }
+                }
+            });
+            if catch_unwind(turns).is_err()
+                && let Some(watcher) = begun.checked_sub(1).and_then(|index| self.all.get(index))
+            {
+                note(&self.panicked, watcher.kind);
+            }
+        }
+    }
+
+    /// What they found.
+    pub(super) fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
+        let of = |watcher: &Watcher| {
+            let found = catch_unwind(AssertUnwindSafe(|| watcher.detector.findings(known)));
+            found.unwrap_or_else(|_| {
+                note(&self.panicked, watcher.kind);
+                Vec::new()
+            })
+        };
+        self.all.iter().flat_map(of).collect()
+    }
+
+    /// Their caps, and what they did not keep for them.
+    pub(super) fn limits(&self) -> impl Iterator<Item = (&'static str, usize, u64)> {
+        self.all.iter().flat_map(|watcher| watcher.detector.limits())
+    }
+
+    /// How often each panicked, by kind.
+    pub(super) fn panicked(&self) -> BTreeMap<&'static str, u64> {
+        self.panicked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets go of all they hold.
+    pub(super) fn let_go(&mut self) {
+        self.all = Vec::new();
+    }
+}
+
+fn note(panicked: &Mutex<BTreeMap<&'static str, u64>>, kind: &'static str) {
+    let mut panicked = panicked.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = panicked.entry(kind).or_default();
+    *count = count.saturating_add(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use spanwatch_parsers::Time;
+
+    use super::*;
+    use crate::detectors::port_scan;
+    use crate::observation::Observation;
+
+    /// Panics at every turn after its first, and whenever it is asked.
+    #[derive(Debug, Default)]
+    struct Broken(u32);
+
+    /// Counts its turns.
+    #[derive(Debug, Default)]
+    struct Sound(u64);
+
+    impl Detector for Broken {
+        fn observe(&mut self, _: &Observation, _: &Known<'_>) {}
+
+        fn unwatched(&mut self, _: Time, _: Time) {
+            self.0 += 1;
+            assert!(self.0 < 2, "a turn that goes wrong on purpose");
+        }
+
+        fn findings(&self, _: &Known<'_>) -> Vec<Finding> {
+            panic!("a question that goes wrong on purpose")
+        }
+    }
+
+    impl Detector for Sound {
+        fn observe(&mut self, _: &Observation, _: &Known<'_>) {}
+
+        fn unwatched(&mut self, _: Time, _: Time) {
+            self.0 += 1;
+        }
+
+        fn findings(&self, _: &Known<'_>) -> Vec<Finding> {
+            Vec::new()
+        }
+
+        fn limits(&self) -> Vec<(&'static str, usize, u64)> {
+            vec![("turns", 0, self.0)]
+        }
+    }
+
+    static BROKEN: Kind =
+        Kind { id: "broken", start: Some(|| Box::new(Broken::default())), ..port_scan::KIND };
+    static SOUND: Kind = Kind { id: "sound", start: Some(|| Box::new(Sound::default())), ..port_scan::KIND };
+
+    #[test]
+    fn one_that_panics_loses_its_turns_and_the_others_have_theirs() {
+        let mut watchers = Watchers::new(&[&SOUND, &BROKEN, &SOUND]);
+        for _ in 0..3 {
+            watchers.each(false, |detector| detector.unwatched(Time(0), Time(1)));
+        }
+        let turns: Vec<u64> = watchers.limits().map(|(_, _, turns)| turns).collect();
+        assert_eq!(turns, [3, 3]);
+        assert_eq!(watchers.panicked(), BTreeMap::from([("broken", 2)]));
+    }
+}
