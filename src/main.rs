@@ -4,12 +4,15 @@
 //! removed.
 
 mod commands;
+mod health;
 mod pipeline;
 mod progress;
 
+use std::panic;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Passive watch over cameras, recorders and door controllers, from a mirror port or a capture
 #[derive(Debug, Parser)]
@@ -33,9 +36,11 @@ enum Command {
     Kinds(commands::kinds::Kinds),
     Fingerprints(commands::fingerprints::Command),
     Config(commands::config::Command),
+    Manual(commands::manual::Manual),
 }
 
 fn main() -> ExitCode {
+    quieten_panics();
     let outcome = match Arguments::parse().command {
         Command::Replay(replay) => replay.run(),
         Command::Watch(watch) => watch.run(),
@@ -49,6 +54,7 @@ fn main() -> ExitCode {
         Command::Kinds(kinds) => kinds.run(),
         Command::Fingerprints(fingerprints) => fingerprints.run(),
         Command::Config(config) => config.run(),
+        Command::Manual(manual) => manual.run(Arguments::command()),
     };
     match outcome {
         Ok(code) => code,
@@ -60,6 +66,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// Lets panics that are caught, and counted, say so on standard error, but not for each packet of a flood.
+fn quieten_panics() {
+    let told = AtomicU32::new(0);
+    let tell = panic::take_hook();
+    panic::set_hook(Box::new(move |what| {
+        if told.fetch_add(1, Ordering::Relaxed) < PANICS_TOLD {
+            tell(what);
+        }
+    }));
+}
+
+/// Panics that are told one by one.
+const PANICS_TOLD: u32 = 20;
 /// Something could not be done; the sentence before says what.
 const FAILED: u8 = 1;
 /// As clap's own.

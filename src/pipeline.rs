@@ -18,6 +18,7 @@ use spanwatch_appliance::recorder::{Feed, Frames};
 use spanwatch_capture::{Batch, Event, EventKind, FrameHead, InputReport, Item, ReadError, Source};
 use spanwatch_engine::clock::{Clock, Dropped, Dropper, Moment};
 use spanwatch_engine::duplicate::Identity;
+use spanwatch_engine::finding::Kind;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::ledger::inventory::Inventory;
 use spanwatch_engine::ledger::memory::Memory;
@@ -25,7 +26,9 @@ use spanwatch_engine::observation::{Cite, Observation};
 use spanwatch_engine::peel::{self, Peeled, Peeler};
 use spanwatch_engine::shard::{FrameIn, SHARDS, Shard, ShardCounts};
 use spanwatch_fingerprints::Fingerprints;
-use spanwatch_parsers::Time;
+use spanwatch_parsers::{Parser, Time};
+
+use crate::health::Health;
 
 /// What an analysis gives.
 #[derive(Debug)]
@@ -102,11 +105,17 @@ pub struct Knowledge {
     pub memory: Arc<Memory>,
     /// Where frames are recorded.
     pub recorder: Option<Feed>,
+    /// Shows how far it is.
+    pub health: Arc<Health>,
+    /// What can be read.
+    pub parsers: &'static [&'static Parser],
+    /// What can be found.
+    pub kinds: &'static [&'static Kind],
 }
 
 impl Knowledge {
     fn ledger(&self) -> Ledger {
-        let ledger = Ledger::new(self.fingerprints).seeded(seed());
+        let ledger = Ledger::with_kinds(self.fingerprints, self.kinds).seeded(seed());
         ledger.listed(Arc::clone(&self.inventory)).remembering(Arc::clone(&self.memory))
     }
 }
@@ -127,7 +136,7 @@ pub fn analyse(
     watcher: Watcher<'_>,
 ) -> Result<Analysis, Stopped> {
     let workers = threads.clamp(1, SHARDS);
-    let reading = Reading { recorder: known.recorder.clone(), ..Reading::new(source) };
+    let reading = Reading { recorder: known.recorder.clone(), ..Reading::new(source, known) };
     let books = Books { ledger: known.ledger(), watcher };
     if workers == 1 {
         alone(reading, books, known, until)
@@ -146,6 +155,7 @@ fn alone(
     let mut spare = Batch::default();
     while let Some(round) = source.next(spare)? {
         worker.tell(&round, &mut books);
+        known.health.has_kept();
         // One that is being recorded is not ours alone.
         spare = Arc::try_unwrap(round).map(|round| round.batch).unwrap_or_default();
     }
@@ -196,6 +206,7 @@ fn together(
             let seen: Result<Vec<Seen>, _> = seen_by.iter().map(Receiver::recv).collect();
             let Ok(seen) = seen else { break };
             books.enter(&round, seen);
+            known.health.has_kept();
         }
         drop(seen_by);
         let source = reading.join().map_err(|_| Stopped::Died)??;
@@ -228,10 +239,11 @@ struct Reading {
     /// When the clock last said something.
     said: Option<Time>,
     recorder: Option<Feed>,
+    health: Arc<Health>,
 }
 
 impl Reading {
-    fn new(source: Box<dyn Source>) -> Self {
+    fn new(source: Box<dyn Source>, known: &Knowledge) -> Self {
         let clock = Clock::new(source.is_filtered());
         Self {
             source,
@@ -243,6 +255,7 @@ impl Reading {
             missing: None,
             said: None,
             recorder: None,
+            health: Arc::clone(&known.health),
         }
     }
 
@@ -279,6 +292,7 @@ impl Reading {
                 (self.last_frame, self.last_cite) = (frame, cite);
             }
         }
+        self.health.has_read();
         let round = Arc::new(Round { batch, peeled, marks });
         if let Some(recorder) = self.recorder.as_ref().filter(|_| round.count() > 0) {
             recorder.offer(Arc::<Round>::clone(&round));
@@ -338,7 +352,8 @@ impl Worker {
         let seed = seed();
         let shard = |number: u8| {
             let is_ours = usize::from(number) % workers == index;
-            let shard = is_ours.then(|| Shard::new(number, Some(known.fingerprints), seed))?;
+            let shard = is_ours
+                .then(|| Shard::with_parsers(number, Some(known.fingerprints), seed, known.parsers))?;
             Some(if known.tests_passwords { shard } else { shard.leaving_passwords() })
         };
         let shards = (0..SHARDS).map(|number| u8::try_from(number).ok().and_then(shard)).collect();
@@ -545,3 +560,6 @@ const fn cite(head: &FrameHead) -> Cite {
 
 /// Rounds on their way between two threads; one is a quarter of a megabyte.
 const ROUNDS: usize = 16;
+
+#[cfg(test)]
+mod tests;

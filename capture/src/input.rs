@@ -25,7 +25,7 @@ pub struct InputReport {
     pub packets: u64,
     /// Frames that did not pass the filter.
     pub filtered: u64,
-    /// `pcap`, `pcap-ns`, `pcapng`, or `live` of a network port; with `+gzip` and `+zstd` for what packs it.
+    /// `pcap`, `pcap-ns`, `pcapng`, or `live` of a network port, `live tunnel` of one to which mirrors are addressed; with `+gzip` and `+zstd` for what packs it.
     pub format: String,
     /// The names of its link types, joined by commas.
     pub link_type: String,
@@ -44,8 +44,9 @@ pub struct InputReport {
 /// What is told of a network port alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortReport {
-    /// Frames that it transmitted while we listened; 0 where it is silent.
-    pub sent: u64,
+    /// Frames that a mirror port transmitted while we listened; 0 where it is silent. `None` of a port to which mirrors are
+    /// addressed, which speaks as any does.
+    pub sent: Option<u64>,
     /// Frames longer than its cable carries: joined by the port (GRO, LRO).
     pub joined: u64,
 }

@@ -14,6 +14,7 @@ use spanwatch_parsers::Time;
 
 use super::Failure;
 use super::list::List;
+use crate::health::Health;
 use crate::pipeline::{Analysis, Knowledge, Watcher, analyse};
 use crate::progress;
 
@@ -102,6 +103,9 @@ impl Data {
             tests_passwords: self.tests_passwords,
             memory: Arc::clone(&self.memory),
             recorder: self.recorder.clone(),
+            health: Arc::clone(&self.health),
+            parsers: spanwatch_parsers::ALL,
+            kinds: spanwatch_engine::detectors::ALL,
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.map_or(processors, usize::from);
@@ -168,6 +172,8 @@ pub struct Data {
     pub memory: Arc<Memory>,
     /// Where frames are recorded.
     pub recorder: Option<Feed>,
+    /// How far an analysis is.
+    pub health: Arc<Health>,
     tests_passwords: bool,
     threads: Option<u16>,
 }
@@ -204,6 +210,7 @@ impl Common {
             site: self.site.clone().or_else(|| config.site.clone()),
             memory: Arc::default(),
             recorder: None,
+            health: Arc::default(),
             tests_passwords: !(self.no_password_test || config.no_password_test),
             threads: self.threads.or_else(|| u16::try_from(config.threads?.get()).ok()),
             config,
@@ -234,7 +241,7 @@ fn input(report: &InputReport) -> Input {
         last: report.last,
         dropped: report.dropped,
         error: report.error.as_ref().map(ToString::to_string),
-        sent: report.port.map(|port| port.sent),
+        sent: report.port.and_then(|port| port.sent),
         joined: report.port.map(|port| port.joined),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use spanwatch_appliance::confine::Needs;
 use spanwatch_appliance::outputs::file;
 use spanwatch_capture::Inputs;
 use spanwatch_engine::report::doctor::{self, Letter, letter};
@@ -29,14 +30,13 @@ use super::port::Listening;
 #[command(verbatim_doc_comment)]
 pub struct Doctor {
     /// Captures, folders of captures, or - for standard input
-    #[arg(required_unless_present = "interfaces", value_name = "PATH")]
+    #[arg(required_unless_present_any = ["interfaces", "tunnels"], value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Listen on a mirror port instead; on several as one site
     #[arg(short, long = "interface", value_name = "IF", conflicts_with = "paths")]
     interfaces: Vec<String>,
     /// Listen for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..),
-        requires = "interfaces")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
     duration: u32,
     #[command(flatten)]
     listening: Listening,
@@ -66,12 +66,13 @@ impl Doctor {
     /// Where no input can be read, no port listened on, or the letter cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
         let (options, data) = (&self.options, self.options.common.data()?);
-        let (report, counts) = if self.interfaces.is_empty() {
+        let (report, counts) = if !self.paths.is_empty() {
             let inputs = Inputs::find(&self.paths)?;
             super::analysis::say_skipped(&inputs);
             analysed(inputs, options, &data)?
         } else {
-            let (source, _) = self.listening.open(&self.interfaces, Some(self.duration), &data)?;
+            let needs = Needs::output(self.output.as_deref());
+            let (source, _) = self.listening.open(&self.interfaces, Some(self.duration), &data, &needs)?;
             data.analysed(source, None, &mut |_, _| {})?
         };
         let letter = letter(&report, &counts, self.switch);

@@ -9,6 +9,7 @@ pub mod fingerprints;
 mod kept;
 pub mod kinds;
 mod list;
+pub mod manual;
 mod packet;
 mod port;
 pub mod protocols;
@@ -38,6 +39,9 @@ pub enum Failure {
     /// A network port.
     #[error("{0}{remedy}", remedy = remedy(.0))]
     Port(#[from] spanwatch_capture::PortError),
+    /// Rights that are no longer needed.
+    #[error(transparent)]
+    Unconfined(#[from] spanwatch_appliance::confine::Unconfined),
     /// The filter expression.
     #[error(transparent)]
     Filter(#[from] spanwatch_capture::FilterError),

@@ -14,6 +14,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use spanwatch_appliance::config::Config;
+use spanwatch_appliance::confine::{Needs, confine};
 use spanwatch_appliance::outputs::Say;
 use spanwatch_capture::{Inputs, Reader};
 use spanwatch_engine::carve::Carver;
@@ -67,6 +68,11 @@ impl Serve {
         let say: Say = Arc::new(|what| eprintln!("spanwatch: {what}"));
         let data = self.options.common.data()?;
         let own = stored::certificate(&data.config)?;
+        let (reads, listens) = (self.paths.clone(), vec![self.listen.port()]);
+        let mut needs = Needs { reads, listens, ..Needs::default() };
+        needs.keeps_in(self.store.as_deref());
+        // Before the first byte of a capture is read.
+        say(&confine(&needs)?.to_string());
         let site = match (&self.paths[..], &self.store) {
             ([], Some(dir)) => stored::site(dir, data.site.as_deref())?,
             ([path], store) if is_report(path) => {

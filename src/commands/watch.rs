@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use spanwatch_appliance::config::{Config, Within};
-use spanwatch_appliance::outputs::metrics::{Figures, Metrics};
+use spanwatch_appliance::confine::Needs;
+use spanwatch_appliance::outputs::metrics::{Figures, Metrics, Own};
 use spanwatch_appliance::outputs::quiet::Quiet;
-use spanwatch_appliance::outputs::{Outputs, Say, file};
+use spanwatch_appliance::outputs::{Outputs, Ready, Say, file};
 use spanwatch_appliance::recorder::{self, Recorder};
+use spanwatch_appliance::service::{Manager, resident_bytes};
 use spanwatch_appliance::store::life::{Life, Seen};
 use spanwatch_appliance::store::{Held, Store};
 use spanwatch_capture::{Control, wall_clock};
@@ -33,6 +35,7 @@ use super::kept::Kept;
 use super::port::{Listening, PORT_GONE};
 use super::replay::style;
 use super::stored;
+use crate::health::Health;
 use crate::pipeline::seed;
 
 /// Watch mirror ports and say what goes dark, until stopped
@@ -48,7 +51,8 @@ use crate::pipeline::seed;
 ///   spanwatch watch -i eth1 --listen 127.0.0.1:8443
 ///   spanwatch watch -i eth1 --format json -o report.json > findings.jsonl
 ///   spanwatch watch -i eth1 --store /var/lib/spanwatch
-///   spanwatch watch --config /etc/spanwatch.toml
+///   spanwatch watch -i eth1 --tunnel eth0
+///   spanwatch watch --config /etc/spanwatch/spanwatch.toml
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Watch {
@@ -92,21 +96,26 @@ impl Watch {
         let mut data = self.common.data()?;
         let config = data.config.clone();
         let interfaces = if self.interfaces.is_empty() { &config.watch.interfaces } else { &self.interfaces };
-        if interfaces.is_empty() {
+        if interfaces.is_empty() && self.listening.tunnels.is_empty() && config.watch.tunnels.is_empty() {
             return Err(Failure::Usage("which port? -i eth1, or interfaces in the configuration".to_owned()));
         }
         let say: Say = Arc::new(|what| eprintln!("spanwatch: {what}"));
-        let mut outputs = Outputs::start(&config, &say).map_err(Failure::Config)?;
+        let manager = Manager::of_environment();
+        let ready = Ready::new(&config).map_err(Failure::Config)?;
+        let pages = self.listen.or(config.web.as_ref().map(|it| it.listen));
+        let is_shown = io::stdout().is_terminal();
+        let duration = self.duration.or(config.watch.duration_s.map(Within::get));
+        let dir = self.store_dir(&config);
+        let needs = self.needs(&config, dir.as_deref(), pages);
+        let (source, control) = self.listening.open(interfaces, duration, &data, &needs)?;
+        let mut outputs = Outputs::start(ready, &config, &say).map_err(Failure::Config)?;
         let metrics = config.metrics.as_ref().map(|it| Metrics::listen(it.listen)).transpose();
         let metrics = metrics.map_err(|error| {
             let why = format!("listen: figures cannot be told there: {error}");
             Failure::Config(vec![config.fault(("metrics", 0, "listen"), why)])
         })?;
-        let pages = self.listen.or(config.web.as_ref().map(|it| it.listen));
-        let is_shown = io::stdout().is_terminal();
-        let duration = self.duration.or(config.watch.duration_s.map(Within::get));
-        let (source, control) = self.listening.open(interfaces, duration, &data)?;
-        let (store, held) = self.store(&config, &say)?;
+        let kept = dir.as_deref().map(|dir| store(dir, &config, &say));
+        let (store, held) = kept.unwrap_or_else(|| Ok(Default::default()))?;
         let recorder = self.recorder(&config, &control, &say)?.map(|(recorder, feed)| {
             data.recorder = Some(feed);
             recorder
@@ -116,9 +125,13 @@ impl Watch {
         let mut quiet = Quiet::new(&config);
         life.untold().for_each(|it| quiet.waits(it.clone()));
         data.memory = Arc::new(held.memory);
-        let dir = store.as_ref().and_then(|_| self.store_dir(&config));
-        let recorded = dir.filter(|_| !config.recorder.is_off);
-        let pages = pages.map(|listen| Pages::open(listen, (&data, &config), (dir, recorded))).transpose()?;
+        let recorded = dir.as_deref().filter(|_| !config.recorder.is_off);
+        let pages = pages
+            .map(|listen| Pages::open(listen, (&data, &config), (dir.as_deref(), recorded)))
+            .transpose()?;
+        let health = Arc::clone(&data.health);
+        manager.beat(move || health.kept())?;
+        manager.ready();
         let mut teller = Teller {
             changes: Changes::resumed(life.open().cloned()),
             life,
@@ -135,6 +148,8 @@ impl Watch {
             site: data.site.clone(),
             control: control.clone(),
             now: Time::default(),
+            health: Arc::clone(&data.health),
+            manager,
         };
         let (report, _) = data.analysed(source, None, &mut |ledger, moment| {
             if teller.failure.is_none() {
@@ -144,6 +159,7 @@ impl Watch {
                 control.stop();
             }
         })?;
+        teller.manager.stopping();
         if let Some(failure) = teller.failure.take() {
             return Err(failure.into());
         }
@@ -167,9 +183,10 @@ impl Watch {
             Some(path) => file::replace(path, |out| write(&report, format, false, out))?,
         }
         for input in &report.capture.inputs {
-            let [sent, dropped] = [input.sent, input.dropped].map(Option::unwrap_or_default);
+            let dropped = input.dropped.unwrap_or(0);
+            let sent = input.sent.map(|sent| format!("; packets sent: {sent}")).unwrap_or_default();
             eprintln!(
-                "spanwatch: {}: {} packets, {dropped} dropped on this machine; packets sent: {sent}",
+                "spanwatch: {}: {} packets, {dropped} dropped on this machine{sent}",
                 input.name, input.packets
             );
         }
@@ -183,30 +200,19 @@ impl Watch {
 
 impl Watch {
     /// The store's folder, where one is wanted.
-    fn store_dir<'a>(&'a self, config: &'a Config) -> Option<&'a Path> {
-        self.store.as_deref().or(config.store.as_ref().map(|it| &*it.path))
+    fn store_dir(&self, config: &Config) -> Option<PathBuf> {
+        self.store.clone().or_else(|| config.store.as_ref().map(|it| it.path.clone()))
     }
 
-    /// The store, where one is wanted, and what it held.
-    fn store(&self, config: &Config, say: &Say) -> Result<(Option<Store>, Held), Failure> {
-        let Some(dir) = self.store_dir(config) else { return Ok((None, Held::default())) };
-        let now = wall_clock();
-        let opened = Store::open(dir, stored::limits(config), now, say);
-        let (store, held) = opened.map_err(|trouble| Failure::Store { dir: dir.to_owned(), trouble })?;
-        if let Some(left) = held.left {
-            let open = held.findings.iter().filter(|it| it.is_open).count();
-            say(&format!(
-                "the store in {} holds {open} open findings and knows {} devices; the watch was away for {}",
-                dir.display(),
-                held.memory.devices(),
-                time::length(now - left)
-            ));
-        }
-        Ok((Some(store), held))
+    /// What is written and who is spoken to, once all ports are open.
+    fn needs(&self, config: &Config, store: Option<&Path>, pages: Option<SocketAddr>) -> Needs {
+        let mut needs = Needs::output(self.output.as_deref());
+        needs.of(config);
+        needs.listens.extend(pages.map(|it| it.port()));
+        needs.keeps_in(store);
+        needs
     }
-}
 
-impl Watch {
     /// The flight recorder, where there is a store.
     fn recorder(
         &self,
@@ -225,8 +231,25 @@ impl Watch {
             free_min: u64::from(rules.free_min_mib.get()) << 20,
         };
         let names = control.reports().into_iter().map(|it| it.name).collect();
-        Ok(Some(Recorder::start(dir, limits, names, (wall_clock(), seed()), say)?))
+        Ok(Some(Recorder::start(&dir, limits, names, (wall_clock(), seed()), say)?))
     }
+}
+
+/// The store of a folder, and what it held.
+fn store(dir: &Path, config: &Config, say: &Say) -> Result<(Option<Store>, Held), Failure> {
+    let now = wall_clock();
+    let opened = Store::open(dir, stored::limits(config), now, say);
+    let (store, held) = opened.map_err(|trouble| Failure::Store { dir: dir.to_owned(), trouble })?;
+    if let Some(left) = held.left {
+        let open = held.findings.iter().filter(|it| it.is_open).count();
+        say(&format!(
+            "the store in {} holds {open} open findings and knows {} devices; the watch was away for {}",
+            dir.display(),
+            held.memory.devices(),
+            time::length(now - left)
+        ));
+    }
+    Ok((Some(store), held))
 }
 
 /// Tells what becomes of findings.
@@ -250,6 +273,8 @@ struct Teller<'a> {
     control: Control,
     /// All is told up to then.
     now: Time,
+    health: Arc<Health>,
+    manager: Manager,
 }
 
 impl Teller<'_> {
@@ -267,8 +292,10 @@ impl Teller<'_> {
         let (found, pictures) = build::tick(ledger, now, &mut self.pictures, room);
         pictures.iter().for_each(|(number, picture)| self.quiet.knows(*number, picture));
         let findings = self.life.joined(found, &*ledger, now);
+        let figures = self.figures(ledger, &findings);
+        self.manager.status(&figures.to_string());
         if let Some(metrics) = &self.metrics {
-            metrics.show(self.figures(ledger, &findings));
+            metrics.show(figures);
         }
         if let Some(pages) = &mut self.pages {
             pages.show(ledger, (&self.control, now), &findings, &self.outputs);
@@ -330,6 +357,12 @@ impl Teller<'_> {
             receivers: self.outputs.statuses().map(|(name, status)| (name.to_owned(), status)).collect(),
             store: self.store.as_ref().map(Store::status),
             recorder: self.recorder.as_ref().map(Recorder::status),
+            panics: ledger.panics(),
+            own: Own {
+                lag: wall_clock() - self.now,
+                batches_waiting: self.health.waiting(),
+                resident_bytes: resident_bytes(),
+            },
         }
     }
 

@@ -124,7 +124,7 @@ pub fn out_of_order(frames: &[Frame]) -> Vec<Frame> {
 /// Who mirrors and who is mirrored to: no devices of the site.
 const SWITCH: End =
     End { mac: [0x02, 0, 0, 0, 0xee, 1], ip: std::net::Ipv4Addr::new(198, 51, 100, 1), port: 49_152 };
-const SINK: End =
+pub const SINK: End =
     End { mac: [0x02, 0, 0, 0, 0xee, 2], ip: std::net::Ipv4Addr::new(198, 51, 100, 99), port: 4_789 };
 
 const GRE: u8 = 47;

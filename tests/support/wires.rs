@@ -113,11 +113,23 @@ impl Watch {
 
     /// What the kernel says of its memory, in bytes: `VmRSS` is what it holds, `VmHWM` the most that it held.
     pub fn memory(&self, what: &str) -> u64 {
-        let children = Command::new("pgrep").args(["-P", &self.child.id().to_string()]).output();
-        let child = String::from_utf8_lossy(&children.expect("pgrep is there").stdout).trim().to_owned();
-        let status = std::fs::read_to_string(format!("/proc/{child}/status")).expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process())).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("the kernel says it");
         line.split_whitespace().nth(1).and_then(|size| size.parse::<u64>().ok()).expect("a size") << 10
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        let parent = self.child.id().to_string();
+        let child = Command::new("pgrep").args(["-P", &parent]).output().expect("pgrep is there");
+        String::from_utf8_lossy(&child.stdout).trim().parse().expect("it runs")
+    }
+
+    /// Ends it where that fails, and gives what it said.
+    pub fn failed(mut self, code: i32) -> String {
+        self.signal("-INT");
+        self.rest(code);
+        self.said
     }
 
     /// What it said so far on standard error.

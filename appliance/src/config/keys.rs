@@ -85,6 +85,13 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "watch",
+        "tunnels",
+        Value("[]"),
+        "list of names",
+        "ports to which mirrors are addressed (ERSPAN, GRE, VXLAN), as `--tunnel`",
+    ),
+    key(
+        "watch",
         "snaplen_bytes",
         Value("262144"),
         "bytes, 96 to 262144",

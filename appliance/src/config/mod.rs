@@ -68,6 +68,7 @@ pub struct Config {
 #[allow(missing_docs)]
 pub struct Watch {
     pub interfaces: Vec<String>,
+    pub tunnels: Vec<String>,
     pub snaplen_bytes: Within<SNAPLEN_MIN, { spanwatch_capture::FRAME_MAX }>,
     pub buffer_mib: Within<1, 1_024>,
     pub duration_s: Option<Within<1, { u32::MAX }>>,
@@ -312,6 +313,7 @@ impl Default for Watch {
     fn default() -> Self {
         Self {
             interfaces: Vec::new(),
+            tunnels: Vec::new(),
             snaplen_bytes: Within::of::<{ spanwatch_capture::FRAME_MAX }>(),
             buffer_mib: Within::of::<64>(),
             duration_s: None,

@@ -84,7 +84,7 @@ fn unknown_keys_are_told_all_at_once_with_line_and_remedy() {
     let due = [
         "1: there is no key sight here; the top of the file, before any table knows site, inventory",
         "4: there is no key intrefaces; did you mean interfaces?",
-        "5: there is no key syslog here; [watch] knows interfaces, snaplen_bytes",
+        "5: there is no key syslog here; [watch] knows interfaces, tunnels, snaplen_bytes",
         "6: inventory is no key of [watch]; it belongs to the top of the file",
         "10: there is no key facilty; did you mean facility?",
         "11: there is no key zone here; [[syslog]] knows to, severity",

@@ -306,6 +306,14 @@ impl Url {
     pub fn is_secret(&self) -> bool {
         self.whole.starts_with("https://")
     }
+
+    /// The TCP port that it leads to.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let usual = if self.is_secret() { 443 } else { 80 };
+        let host = self.whole.get(..self.shown).and_then(|shown| shown.split_once("://"));
+        host.and_then(|(_, host)| At::read(host, usual)).map_or(usual, |at| at.port)
+    }
 }
 
 impl TryFrom<String> for Url {
@@ -359,6 +367,18 @@ const FACILITIES: [(&str, u8); 10] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_receiver_of_webhooks_has_a_port() {
+        for (text, port) in [
+            ("https://a/b:7", 443),
+            ("http://a", 80),
+            ("https://a:8443/x", 8_443),
+            ("http://[2001:db8::1]:81/", 81),
+        ] {
+            assert_eq!(Url::try_from(text.to_owned()).unwrap().port(), port, "{text}");
+        }
+    }
 
     #[test]
     fn a_time_of_each_week_holds_across_its_end() {

@@ -7,7 +7,7 @@
 //! value `\`, `"` and line feed are escaped. HTTP/1.1 (RFC 9112), of which a request's first line is heeded.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, Read, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use spanwatch_capture::InputReport;
-use spanwatch_parsers::Time;
+use spanwatch_parsers::{Span, Time};
 
 use super::Status;
 use crate::{recorder, store};
@@ -39,6 +39,35 @@ pub struct Figures {
     pub store: Option<store::Status>,
     /// How the recorder does, where there is one.
     pub recorder: Option<recorder::Status>,
+    /// How often code of ours failed, by what it is and its name.
+    pub panics: BTreeMap<String, u64>,
+    /// How the program itself does.
+    pub own: Own,
+}
+
+/// How the program itself does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Own {
+    /// By how much what is told is behind the machine's clock, in nanoseconds.
+    pub lag: Span,
+    /// Batches of packets between the capture and the ledger.
+    pub batches_waiting: u64,
+    /// Bytes of memory that it takes up.
+    pub resident_bytes: u64,
+}
+
+/// The line that a service manager shows.
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sum = |counts: &BTreeMap<&'static str, u64>| counts.values().sum::<u64>();
+        let dropped: u64 = self.ports.iter().filter_map(|port| port.dropped).sum();
+        write!(f, "{} devices, {} offline; ", sum(&self.devices), self.devices.get("offline").unwrap_or(&0))?;
+        write!(f, "{} findings; {dropped} packets dropped; ", sum(&self.findings))?;
+        let Own { lag, resident_bytes, .. } = self.own;
+        write!(f, "{} ms behind, {} MiB", lag.0.max(0) / 1_000_000, resident_bytes >> 20)?;
+        let failed: u64 = self.panics.values().sum();
+        if failed > 0 { write!(f, "; failed {failed} times: see the figures") } else { Ok(()) }
+    }
 }
 
 /// Where figures can be had.
@@ -104,12 +133,15 @@ fn answer(mut asker: TcpStream, figures: impl FnOnce() -> Figures) -> io::Result
 /// A value with the one label that it has, if any.
 type Sample<'a> = (Option<(&'static str, &'a str)>, String);
 
+/// How a count of a port is had, where the port has it.
+type Counter = fn(&InputReport) -> Option<u64>;
+
 /// How a figure is had.
 type Figure<T> = fn(&T) -> u64;
 
 fn text(figures: &Figures) -> String {
     let mut text = String::new();
-    let Figures { at, devices, findings, limits, ports, receivers, store, recorder } = figures;
+    let Figures { at, devices, findings, limits, ports, receivers, store, recorder, panics, own } = figures;
     let version = [(Some(("version", env!("CARGO_PKG_VERSION"))), "1".to_owned())];
     family(&mut text, ("build_info", "gauge", "The version that runs."), version);
     let until = [(None, (at.0 / 1_000_000_000).to_string())];
@@ -125,19 +157,20 @@ fn text(figures: &Figures) -> String {
     let samples = limits.iter().map(|(what, count)| (Some(("what", *what)), count.to_string()));
     let about = "Entries that had to make room for others: what rests on them is unknown.";
     family(&mut text, ("evicted_total", "counter", about), samples);
-    let of_ports: [(_, _, Figure<InputReport>); 5] = [
-        ("packets_total", "Packets analysed.", |port| port.packets),
-        ("bytes_total", "Bytes kept of them.", |port| port.bytes),
-        ("dropped_packets_total", "Packets dropped on this machine.", |port| port.dropped.unwrap_or(0)),
+    let of_ports: [(_, _, Counter); 5] = [
+        ("packets_total", "Packets analysed.", |port| Some(port.packets)),
+        ("bytes_total", "Bytes kept of them.", |port| Some(port.bytes)),
+        ("dropped_packets_total", "Packets dropped on this machine.", |port| port.dropped),
         ("sent_packets_total", "Packets that the mirror port transmitted.", |port| {
-            port.port.map_or(0, |port| port.sent)
+            port.port.and_then(|port| port.sent)
         }),
         ("joined_packets_total", "Packets longer than a cable carries.", |port| {
-            port.port.map_or(0, |port| port.joined)
+            port.port.map(|port| port.joined)
         }),
     ];
     for (name, about, count) in of_ports {
-        let samples = ports.iter().map(|port| (Some(("interface", &*port.name)), count(port).to_string()));
+        let counted = ports.iter().filter_map(|port| Some((port, count(port)?)));
+        let samples = counted.map(|(port, count)| (Some(("interface", &*port.name)), count.to_string()));
         family(&mut text, (name, "counter", about), samples);
     }
     let of_receivers: [(_, _, _, Figure<Status>); 5] = [
@@ -192,6 +225,22 @@ fn text(figures: &Figures) -> String {
     for (name, kind, about, figure) in of_recorder {
         let samples = recorder.iter().map(|it| (None, figure(it).to_string()));
         family(&mut text, (name, kind, about), samples);
+    }
+    let samples = panics.iter().map(|(what, count)| (Some(("what", what.as_str())), count.to_string()));
+    let about =
+        "Faults of this program that cost a message, a packet or a detector's turn each: report them.";
+    family(&mut text, ("panics_total", "counter", about), samples);
+    let lag = format!("{:.3}", own.lag.0.max(0) as f64 / 1e9);
+    for (name, about, value) in [
+        ("lag_seconds", "By how much what is told is behind the clock; of a quiet port up to a second.", lag),
+        (
+            "batches_waiting",
+            "Batches of packets between the capture and the ledger.",
+            own.batches_waiting.to_string(),
+        ),
+        ("resident_bytes", "Memory that the program takes up.", own.resident_bytes.to_string()),
+    ] {
+        family(&mut text, (name, "gauge", about), [(None, value)]);
     }
     text
 }

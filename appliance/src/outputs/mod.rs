@@ -74,14 +74,28 @@ struct Told {
     queue: Arc<Queue>,
 }
 
-impl Outputs {
-    /// Starts a thread for each receiver of a configuration; none is asked whether it is there.
+/// Those who will be told, their secrets and certificates read.
+#[derive(Debug)]
+pub struct Ready(Vec<Named>);
+
+impl Ready {
+    /// Reads what the receivers of a configuration need; none is asked whether it is there.
     ///
     /// # Errors
     /// All secrets and certificates that cannot be used.
-    pub fn start(config: &Config, say: &Say) -> Result<Self, Vec<Fault>> {
+    pub fn new(config: &Config) -> Result<Self, Vec<Fault>> {
+        receivers(config).map(Self)
+    }
+}
+
+impl Outputs {
+    /// Starts a thread for each receiver.
+    ///
+    /// # Errors
+    /// Where there are no more threads to be had.
+    pub fn start(ready: Ready, config: &Config, say: &Say) -> Result<Self, Vec<Fault>> {
         let mut outputs = Self::default();
-        for Named { name, key, place, at_least, messages_max, receiver } in receivers(config)? {
+        for Named { name, key, place, at_least, messages_max, receiver } in ready.0 {
             let queue = Arc::new(Queue::new(messages_max));
             forward::start(&name, receiver, &queue, say)
                 .map_err(|error| vec![config.fault((place.0, place.1, "to"), error.to_string())])?;
@@ -158,6 +172,12 @@ impl Told {
 /// All that cannot.
 pub fn check(config: &Config) -> Result<(), Vec<Fault>> {
     receivers(config).map(drop)
+}
+
+impl std::fmt::Debug for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 /// A receiver that is not served yet.

@@ -34,10 +34,11 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use std::{io, thread};
+use std::{fs, io, thread};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use spanwatch_engine::ledger::memory::Memory;
@@ -198,6 +199,14 @@ impl Store {
             shared.end();
         })?;
         Ok((Self { slate, rules, told: BTreeMap::new(), beside: Beside::default() }, held))
+    }
+
+    /// Makes a store's folder, where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn folder(dir: &Path) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o750).create(dir)
     }
 
     /// Opens the store of a folder to read: as many may as like, beside the one that writes.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +15,7 @@ use super::keep::{Limits, guard, keep, trim};
 use super::page::{Page, Rows};
 use super::slate::{Batch, Slate, Word};
 use super::users::{By, Changed};
-use super::{Held, Rules, Trouble, connect, life, post, read, schema, sums};
+use super::{Held, Rules, Store, Trouble, connect, life, post, read, schema, sums};
 
 /// Writes all that comes, until nothing will.
 pub(super) fn serve(writer: &mut Writer, slate: &Slate, say: &dyn Fn(&str)) {
@@ -97,7 +96,7 @@ impl Writer {
 
     /// Takes the lock, which goes with the process.
     fn lock(&self) -> Result<Connection, Trouble> {
-        fs::DirBuilder::new().recursive(true).mode(0o750).create(&self.dir)?;
+        Store::folder(&self.dir)?;
         let file = self.dir.join("watch.lock");
         // SQLite does not tell why it could not.
         fs::OpenOptions::new().create(true).append(true).open(&file)?;

@@ -10,13 +10,16 @@
 //! every frame stamped before has been told; so neither overtakes the other. Nothing here drops a frame: while nobody
 //! asks for more they stay in the kernel's rings, and what finds no room there the kernel counts.
 //!
-//! Nothing is transmitted. A port that could speak is refused, see [`PortError`].
+//! Nothing is transmitted. A port that could speak is refused, see [`PortError`]; but one to which mirrors are addressed (VXLAN,
+//! GRE, ERSPAN) has an address. Of that only the tunnels are read, and the kernel answers none.
 
 mod clocks;
+mod ends;
 mod port;
 mod ring;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -30,6 +33,7 @@ use crate::input::InputReport;
 use crate::reader::ReadError;
 use crate::source::Source;
 use clocks::{Break, Clocks, Now};
+use ends::Ends;
 use port::Port;
 pub use port::PortError;
 use ring::{RETIRE_MS, Ring};
@@ -45,6 +49,8 @@ pub struct Settings {
     pub filter: Option<String>,
     /// End by itself after so long.
     pub duration: Option<Span>,
+    /// Ports to which mirrors are addressed, beside the mirror ports.
+    pub tunnels: Vec<String>,
 }
 
 /// Ends a capture, and tells why it ended by itself.
@@ -154,13 +160,22 @@ impl Live {
         control: Control,
         tell: Box<Teller>,
     ) -> Result<Self, PortError> {
-        let mut names = names.to_vec();
+        let mut names: Vec<(&String, bool)> = names.iter().map(|name| (name, false)).collect();
+        names.extend(settings.tunnels.iter().map(|name| (name, true)));
         names.sort();
         names.dedup();
-        let ports: Vec<Port> = names.iter().map(|name| Port::silent(name)).collect::<Result<_, _>>()?;
+        // All are looked at before one is opened.
+        let ports = names.into_iter().map(|(name, is_addressed)| match is_addressed {
+            false => Port::silent(name).map(|port| (port, None)),
+            true => Port::addressed(name).map(|(port, own)| (port, Some(own))),
+        });
+        let ports: Vec<(Port, Option<Vec<IpAddr>>)> = ports.collect::<Result<_, _>>()?;
         let now = Now::look();
-        let rings =
-            ports.into_iter().map(|port| Ring::open(port, &settings, now)).collect::<Result<_, _>>()?;
+        let open = |(port, own): (Port, Option<Vec<IpAddr>>)| {
+            let ends = own.map(|own| Ends::bind(port.name(), &own)).transpose()?;
+            Ring::open(port, ends, &settings, now)
+        };
+        let rings = ports.into_iter().map(open).collect::<Result<_, _>>()?;
         let live = Self {
             rings,
             clocks: Clocks::new(now),

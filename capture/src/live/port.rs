@@ -2,7 +2,8 @@
 //!
 //! A mirror port must transmit nothing. The kernel speaks on a port of its own accord where it has an address (ARP,
 //! replies of all sorts) or IPv6 (router solicitations, multicast listener reports). Where neither is, and ARP is off,
-//! it has nothing to say; what the port transmitted all the same is counted.
+//! it has nothing to say; what the port transmitted all the same is counted. A port to which mirrors are addressed has an address and
+//! speaks; it is looked at for being that.
 //!
 //! Source: the Linux kernel's documentation of `/sys/class/net` (`flags`, `ifindex`, `mtu`, `operstate`, `statistics`) and of
 //! `/proc/sys/net/ipv6/conf/*/disable_ipv6`; `IFF_NOARP` of `netdevice(7)`. Addresses are asked of libpcap.
@@ -82,6 +83,22 @@ impl Port {
     /// # Errors
     /// `Missing`, and `Unready` with what to do.
     pub(super) fn silent(name: &str) -> Result<Self, PortError> {
+        let (port, manner) = Self::find(name)?;
+        manner.check(name)?;
+        Ok(port)
+    }
+
+    /// Finds a port that is up and has an address, to which mirrors can send; gives its addresses with it.
+    ///
+    /// # Errors
+    /// `Missing`, and `Unready` with what to do.
+    pub(super) fn addressed(name: &str) -> Result<(Self, Vec<IpAddr>), PortError> {
+        let (port, manner) = Self::find(name)?;
+        manner.check_addressed(name)?;
+        Ok((port, manner.addresses))
+    }
+
+    fn find(name: &str) -> Result<(Self, Manner), PortError> {
         let devices = pcap::Device::list().unwrap_or_default();
         let folder = Path::new(PORTS).join(name);
         let is_name = !name.is_empty() && !name.contains('/') && !name.starts_with('.');
@@ -102,9 +119,8 @@ impl Port {
             has_arp: flags & IFF_NOARP == 0,
             is_up: flags & IFF_UP != 0,
         };
-        manner.check(name)?;
         let sent = number(&folder, SENT).unwrap_or(0);
-        Ok(Self { name: name.to_owned(), folder, index, sent: (sent, sent) })
+        Ok((Self { name: name.to_owned(), folder, index, sent: (sent, sent) }, manner))
     }
 
     pub(super) fn name(&self) -> &str {
@@ -164,6 +180,22 @@ impl Manner {
         }
         Err(PortError::Unready { name: name.to_owned(), faults, commands })
     }
+
+    fn check_addressed(&self, name: &str) -> Result<(), PortError> {
+        let (mut faults, mut commands) = (Vec::new(), Vec::new());
+        if self.addresses.is_empty() {
+            faults.push("it has no address to which a mirror could send".to_owned());
+            commands.push(format!("ip address add ADDRESS/LENGTH dev {name}"));
+        }
+        if !self.is_up {
+            faults.push("it is down".to_owned());
+            commands.push(format!("ip link set dev {name} up"));
+        }
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(PortError::Unready { name: name.to_owned(), faults, commands })
+    }
 }
 
 fn number<N: FromStr>(folder: &Path, file: &str) -> Option<N> {
@@ -210,6 +242,15 @@ mod tests {
             error.remedy(),
             "  ip link set dev eth1 arp off\n  sysctl -w net/ipv6/conf/eth1/disable_ipv6=1\n  ip address flush dev eth1\n  ip link set dev eth1 up\n"
         );
+    }
+
+    #[test]
+    fn port_that_mirrors_are_addressed_to_has_an_address() {
+        let mut manner = Manner { is_up: true, has_arp: true, ..Manner::default() };
+        let error = manner.check_addressed("eth0").unwrap_err();
+        assert_eq!(error.to_string(), "eth0 is not ready: it has no address to which a mirror could send");
+        manner.addresses.push("192.0.2.7".parse().unwrap());
+        assert_eq!(manner.check_addressed("eth0"), Ok(()));
     }
 
     #[test]

@@ -18,10 +18,11 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use pcap::{Active, Capture, Device, Packet, Precision};
+use pcap::{Active, Capture, Device, Direction, Packet, Precision};
 use spanwatch_parsers::{LinkType, Span, Time};
 
 use super::clocks::{Now, restamped};
+use super::ends::{Ends, expression};
 use super::port::{Port, PortError};
 use super::{Settings, Word};
 use crate::block::{Block, Pool};
@@ -31,6 +32,8 @@ use crate::link_type::{link_type_name, normal};
 /// A port's frames.
 pub(super) struct Ring {
     pub(super) port: Port,
+    /// Of a port to which mirrors are addressed: what keeps the kernel from answering.
+    ends: Option<Ends>,
     capture: Capture<Active>,
     pub(super) link: LinkType,
     pub(super) is_up: bool,
@@ -82,18 +85,23 @@ pub(super) struct Lost {
 }
 
 impl Ring {
-    /// Begins to listen on a port.
+    /// Begins to listen on a port: to all that comes, or with `ends` to mirrors that are addressed to it.
     ///
     /// # Errors
     /// What libpcap says; usually that we may not.
-    pub(super) fn open(port: Port, settings: &Settings, now: Now) -> Result<Self, PortError> {
+    pub(super) fn open(
+        port: Port,
+        ends: Option<Ends>,
+        settings: &Settings,
+        now: Now,
+    ) -> Result<Self, PortError> {
         let name = port.name().to_owned();
         let refused =
             |error: pcap::Error| PortError::Refused { name: name.clone(), reason: error.to_string() };
         let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
         let mut capture = Capture::from_device(Device::from(name.as_str()))
             .map_err(refused)?
-            .promisc(true)
+            .promisc(ends.is_none())
             .snaplen(number(settings.snaplen))
             .buffer_size(number(settings.ring_bytes))
             .timeout(RETIRE_MS)
@@ -101,14 +109,20 @@ impl Ring {
             .open()
             .and_then(Capture::setnonblock)
             .map_err(refused)?;
-        if let Some(expression) = &settings.filter {
-            capture.filter(expression, true).map_err(refused)?;
+        let filter = settings.filter.as_deref();
+        let filter = if ends.is_some() { Some(expression(filter)) } else { filter.map(str::to_owned) };
+        if let Some(expression) = filter {
+            capture.filter(&expression, true).map_err(refused)?;
+        }
+        if ends.is_some() {
+            capture.direction(Direction::In).map_err(refused)?;
         }
         let link = normal(u32::try_from(capture.get_datalink().0).unwrap_or_default());
         let frame_max = port.frame_max();
         Ok(Self {
             is_up: port.is_up(),
             port,
+            ends,
             capture,
             link,
             waiting: VecDeque::new(),
@@ -207,13 +221,16 @@ impl Ring {
             bytes: self.bytes,
             packets: self.frames,
             filtered: 0,
-            format: "live".to_owned(),
+            format: if self.ends.is_some() { "live tunnel" } else { "live" }.to_owned(),
             link_type: link_type_name(self.link).into_owned(),
             first: self.first,
             last: self.last,
             dropped: Some(self.dropped),
             error: None,
-            port: Some(PortReport { sent: self.port.sent(), joined: self.joined }),
+            port: Some(PortReport {
+                sent: self.ends.is_none().then(|| self.port.sent()),
+                joined: self.joined,
+            }),
         }
     }
 }
