@@ -4,14 +4,15 @@
 SAMPLE   := pcaps/site-six-behind-a-switch.pcapng
 BINARY   := target/release/spanwatch
 BUILDS   := build-essential pkg-config libpcap-dev
-TESTS    := strace tshark tcpdump python3 iproute2 openssl curl procps python3-prometheus-client rsyslog rsyslog-openssl chromium fonts-dejavu-core $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
+TESTS    := strace tshark tcpdump python3 iproute2 openssl curl procps python3-prometheus-client rsyslog rsyslog-openssl mmdebstrap man-db chromium fonts-dejavu-core $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
 BENCHES  := tcpdump tshark libndpi-bin python3
 
-.PHONY: help picture demo test check unit product lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
+.PHONY: deb help picture demo test check unit product lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
 
 help:
 	@echo "make demo     build, replay the sample, show what went dark and whose turn it is, and serve its pages"
 	@echo "make test     everything a commit must pass, a small lab included (needs root for the lab)"
+	@echo "make deb      the Debian package: binary, unit, manual pages, a configuration to begin with"
 	@echo "make lab      the whole lab: all its sites side by side, and its attacks, each report held against what really happened"
 	@echo "make verdicts made-up sites by the thousand, each held against its truth (some minutes; docs/verdicts.md)"
 	@echo "make soak     an hour of watching with store and alarms, floods, the store killed 500 times: two hours in all"
@@ -42,6 +43,9 @@ unit:
 
 product: build
 	cargo test --release --locked -p spanwatch < /dev/null
+
+deb: build
+	@packaging/deb $(BINARY) target
 
 picture: build
 	tools/picture.py docs/table.svg 150 60 $(BINARY) replay $(SAMPLE) --no-progress
