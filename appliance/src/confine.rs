@@ -22,7 +22,7 @@ use landlock::{
 };
 use rustix::io::Errno;
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capability_is_in_bounding_set, clear_ambient_capability_set,
+    CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 
@@ -40,11 +40,14 @@ pub struct Needs {
     pub listens: Vec<u16>,
     /// TCP ports of others that are connected to.
     pub connects: Vec<u16>,
+    /// Whether what is read and written may belong to anybody, where root began.
+    pub reads_of_all: bool,
 }
 
 /// What was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confined {
+    capabilities: CapabilitySet,
     writes: Vec<PathBuf>,
     connects: Vec<u16>,
     files: Files,
@@ -121,14 +124,17 @@ pub fn confine(needs: &Needs) -> Result<Confined, Unconfined> {
         Ok(_) => Files::Not("this kernel has no Landlock".to_owned()),
         Err(error) => Files::Not(error.to_string()),
     };
-    drop_capabilities()?;
+    let of_all = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE;
+    let kept = if needs.reads_of_all { of_all } else { CapabilitySet::empty() };
+    let capabilities = drop_capabilities(kept)?;
     let mut connects = needs.connects.clone();
     connects.sort_unstable();
     connects.dedup();
-    Ok(Confined { writes: needs.writes.clone(), connects, files })
+    Ok(Confined { capabilities, writes: needs.writes.clone(), connects, files })
 }
 
-fn drop_capabilities() -> Result<(), Errno> {
+/// Gives up all but those of `kept` that were there; gives what is left.
+fn drop_capabilities(kept: CapabilitySet) -> Result<CapabilitySet, Errno> {
     for number in 0..CAPABILITIES_MAX {
         let one = CapabilitySet::from_bits_retain(1 << number);
         match capability_is_in_bounding_set(one) {
@@ -144,8 +150,10 @@ fn drop_capabilities() -> Result<(), Errno> {
     }
     // Linux before 4.3 has no ambient ones.
     let _ = clear_ambient_capability_set();
-    let none = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+    let left = capabilities(None)?.permitted.intersection(kept);
+    let inheritable = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: left, permitted: left, inheritable })?;
+    Ok(left)
 }
 
 fn restrict(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
@@ -168,7 +176,8 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
 
 impl fmt::Display for Confined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "confined: no capabilities, none to be gained")?;
+        let left = if self.capabilities.is_empty() { "no capabilities" } else { "no capability but over files" };
+        write!(f, "confined: {left}, none to be gained")?;
         match &self.files {
             Files::Not(why) => return write!(f, "; files and connections are not: {why}"),
             Files::Partly => write!(f, "; as far as this kernel's Landlock goes it")?,
@@ -261,7 +270,8 @@ mod tests {
     #[test]
     fn a_kernel_without_landlock_is_named() {
         let files = Files::Not("this kernel has no Landlock".to_owned());
-        let told = Confined { writes: Vec::new(), connects: Vec::new(), files }.to_string();
+        let capabilities = CapabilitySet::empty();
+        let told = Confined { capabilities, writes: Vec::new(), connects: Vec::new(), files }.to_string();
         assert!(told.ends_with("files and connections are not: this kernel has no Landlock"), "{told}");
     }
 

@@ -69,8 +69,11 @@ impl Serve {
         let data = self.options.common.data()?;
         let own = stored::certificate(&data.config)?;
         let (reads, listens) = (self.paths.clone(), vec![self.listen.port()]);
-        let mut needs = Needs { reads, listens, ..Needs::default() };
-        needs.keeps_in(self.store.as_deref());
+        let mut needs = Needs { reads, listens, reads_of_all: true, ..Needs::default() };
+        match self.paths.is_empty() {
+            true => needs.writes.extend(self.store.clone()),
+            false => needs.keeps_in(self.store.as_deref()),
+        }
         // Before the first byte of a capture is read.
         say(&confine(&needs)?.to_string());
         let site = match (&self.paths[..], &self.store) {
