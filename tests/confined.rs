@@ -2,7 +2,7 @@
 //!
 //! Needs root, iproute2 and python3.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;

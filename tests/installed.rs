@@ -4,7 +4,7 @@
 //! Needs root, iproute2, python3, rsyslog, dpkg-dev, and mmdebstrap with a mirror of Debian for the clean root, which is kept in
 //! `target`.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -68,6 +68,11 @@ impl Drop for Running {
         let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         let _ = self.0.wait();
     }
+}
+
+/// A time of RFC 3339 in seconds since 1970.
+fn seconds(time: &str) -> f64 {
+    run("date", &["-d", time, "+%s.%N"]).trim().parse().expect("a number")
 }
 
 /// What the unit starts.
@@ -154,7 +159,8 @@ fn installed_in_a_clean_root_it_tells_rsyslogd_in_one_line_which_switch_died() {
     let lines = scratch.path().join("lines");
     let rules = format!(
         "global(workDirectory=\"{0}\")\nmodule(load=\"imudp\")\ninput(type=\"imudp\" address=\"127.0.0.1\" port=\"514\")\n\
-         action(type=\"omfile\" file=\"{0}/lines\")\n",
+         template(name=\"heard\" type=\"string\" string=\"%timegenerated:::date-rfc3339% %syslogtag% %msg%\\n\")\n\
+         action(type=\"omfile\" file=\"{0}/lines\" template=\"heard\")\n",
         text(scratch.path())
     );
     let rules = scratch.file("rsyslog.conf", rules.as_bytes());
@@ -183,7 +189,6 @@ fn installed_in_a_clean_root_it_tells_rsyslogd_in_one_line_which_switch_died() {
     }
     assert!(said().contains("listening on b0; transmitting nothing"), "{}", said());
 
-    let begun = scratch.file("begun", b"");
     wires.play("a0", &frames);
     for _ in 0..600 {
         if fs::read_to_string(&lines).is_ok_and(|told| told.contains("sw-01")) {
@@ -191,18 +196,21 @@ fn installed_in_a_clean_root_it_tells_rsyslogd_in_one_line_which_switch_died() {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    let written = |file: &Path| fs::metadata(file).and_then(|it| it.modified()).expect("it is written");
-    let after = written(&lines).duration_since(written(&begun)).expect("later");
-    println!("rsyslogd had the line {:.1} s after the switch died", after.as_secs_f64() - 30.0);
     run("kill", &["-TERM", &watch.id().to_string()]);
     assert_eq!(watch.wait().expect("it ends").code(), Some(0), "{}", said());
+    let report = fs::read_to_string(root.join("var/lib/spanwatch/last-report.jsonl")).expect("it is written");
+    let mut report = report.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let capture = report.find(|line| line["type"] == "capture").expect("a capture");
+    let died = seconds(capture["first"].as_str().expect("a time")) + 30.0;
     let told = fs::read_to_string(&lines).expect("rsyslogd wrote");
     let told: Vec<&str> = told.lines().filter(|line| line.contains("spanwatch")).collect();
     // Who is missed later than the others revises it; nothing else is told, and nothing before.
     let is_revision =
-        |line: &&str| line.contains(" revised: ") && line.contains(" cameras behind switch sw-01: ");
+        |line: &&str| line.contains("revised: ") && line.contains(" cameras behind switch sw-01: ");
     let Some((line, later)) = told.split_first() else { panic!("one line was due") };
-    assert!(later.iter().all(|line| is_revision(line)), "{told:#?}");
+    assert!(later.iter().all(is_revision), "{told:#?}");
+    let heard = seconds(line.split(' ').next().expect("a time"));
+    println!("rsyslogd had the line {:.1} s after the switch died", heard - died);
     assert!(
         line.contains("made: ") && line.contains(" cameras behind switch sw-01: no sign of life since "),
         "{line}"

@@ -176,7 +176,8 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
 
 impl fmt::Display for Confined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let left = if self.capabilities.is_empty() { "no capabilities" } else { "no capability but over files" };
+        let left =
+            if self.capabilities.is_empty() { "no capabilities" } else { "no capability but over files" };
         write!(f, "confined: {left}, none to be gained")?;
         match &self.files {
             Files::Not(why) => return write!(f, "; files and connections are not: {why}"),
@@ -247,7 +248,7 @@ mod tests {
     fn only_what_is_needed_can_be_written_and_connected_to() {
         let folder = std::env::temp_dir().join(format!("spanwatch-confined-{}", std::process::id()));
         let [own, other] = ["own", "other"].map(|name| folder.join(name));
-        [&own, &other].map(|it| fs::create_dir_all(it).unwrap());
+        [&own, &other].into_iter().for_each(|it| fs::create_dir_all(it).unwrap());
         let listeners = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
         let [known, unknown] = listeners.each_ref().map(|it| it.local_addr().unwrap());
         let needs = Needs { writes: vec![own.clone()], connects: vec![known.port()], ..Needs::default() };

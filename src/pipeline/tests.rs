@@ -11,17 +11,17 @@ use spanwatch_parsers::{ALL, On, Probe, Start};
 
 use super::*;
 
-/// Takes DNS and panics on every other message, by its number's last bit.
+/// Is asked of ARP before the others, and panics where the address that is asked for is even.
 static BROKEN: Parser = Parser {
     name: "broken",
     about: "",
     source: "",
-    on: &[On::Udp(53), On::Udp(5353), On::Udp(123), On::AnyTcp],
-    probe: |envelope, _| if envelope.is_stream { Probe::No } else { Probe::Yes },
-    start: Start::Datagram(|_, bytes, _| {
-        assert!(bytes.get(1).is_some_and(|byte| byte % 2 == 0), "a message that goes wrong on purpose");
-        Ok(())
-    }),
+    on: &[On::EtherType(0x0806)],
+    probe: |_, bytes| {
+        assert!(bytes.get(27).is_none_or(|last| last % 2 == 1), "a message that goes wrong on purpose");
+        Probe::No
+    },
+    start: Start::Datagram(|_, _, _| Ok(())),
 };
 
 /// Panics at every observation of a device that is told by ARP.
@@ -54,6 +54,7 @@ fn analysed(threads: usize, is_broken: bool) -> (Report, u64) {
         inventory: Arc::default(),
         tests_passwords: true,
         memory: Arc::default(),
+        recorder: None,
         health: Arc::clone(&health),
         parsers: parsers.leak(),
         kinds: kinds.leak(),
