@@ -16,6 +16,7 @@
 //! addresses tells the maker, never the kind.
 
 mod check;
+pub mod clouds;
 mod entry;
 mod identifiers;
 mod list;
@@ -253,7 +254,7 @@ struct Source {
 
 /// The tables that are always the shipped ones.
 fn tables() -> Vec<Source> {
-    oui::sources().into_iter().chain([passwords::source()]).collect()
+    oui::sources().into_iter().chain([passwords::source(), clouds::source()]).collect()
 }
 
 impl Source {

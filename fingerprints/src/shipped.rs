@@ -48,6 +48,9 @@ pub const ENTRIES: &[(&str, &str)] = &[
 /// Address blocks of the makers whose names the vocabulary has.
 pub const OUI: (&str, &str) = ("oui.tsv", include_str!("../data/oui.tsv"));
 
+/// Clouds of cameras by their names.
+pub const CLOUDS: (&str, &str) = ("clouds.tsv", include_str!("../data/clouds.tsv"));
+
 /// Passwords that manuals document, and those that everybody tries.
 pub const PASSWORDS: (&str, &str) = ("passwords.tsv", include_str!("../data/passwords.tsv"));
 
