@@ -84,6 +84,11 @@ impl Said {
     /// proved it ends here: only the numbers of rows go on.
     pub fn password(&mut self, scribe: &mut Scribe<'_>, talk: &Talk, about: About, proof: &Proof) {
         let (subject, peer) = talk.about(about);
+        // Over SIP a request that gets no answer is sent again as it is.
+        if let Some((nonce, count)) = proof.nonce().filter(|_| talk.source != "sip") {
+            let nonce = Keyed::new(NONCES).of(&nonce);
+            scribe.write(talk, about, Fact::DigestAccepted { nonce, count });
+        }
         let pair = (who(&subject), who(&peer), talk.source);
         if !self.tests_passwords || !self.is_news(scribe.at(), AGAIN, &(pair, proof.user())) {
             return;
@@ -165,6 +170,9 @@ const FAULT_AGAIN: Span = Span::seconds(1);
 /// Accounts of one pair whose passwords are tested in a minute; a recorder has one or two at a camera.
 pub const LOGINS_MAX: u8 = 8;
 
+/// So that shards tell the same nonce alike; a nonce is no secret.
+const NONCES: u64 = 0x6e6f_6e63;
+
 /// Properties remembered; a device says ten to twenty.
 const HEARD_MAX: usize = 4_096;
 
@@ -226,7 +234,23 @@ mod tests {
         for _ in 0..2 {
             said.password(&mut scribe, &talk, About::Sender, &proof);
         }
-        out.len()
+        out.iter().filter(|seen| matches!(seen.fact, Fact::KnownPassword(_))).count()
+    }
+
+    #[test]
+    fn nonce_of_an_accepted_digest_is_told_each_time_and_of_sip_never() {
+        let digest = b"Digest username=\"a\", realm=\"b\", nonce=\"c\", uri=\"/\", qop=auth, nc=0000000a, cnonce=\"d\", \
+            response=\"00112233445566778899aabbccddeeff\"";
+        let proof = Proof::of_header(digest, b"GET").expect("a proof");
+        for (source, count) in [("http", 2), ("sip", 0)] {
+            let (mut said, mut out) = (Said::new(None, 1), Vec::new());
+            let mut scribe = Scribe::new(&mut out, Place::default(), Time(0), Cite::default());
+            let talk = Talk { sender: Party::default(), receiver: Party::default(), transport: None, source };
+            (0..2).for_each(|_| said.password(&mut scribe, &talk, About::Sender, &proof));
+            let told =
+                out.iter().filter(|it| matches!(it.fact, Fact::DigestAccepted { count: Some(10), .. }));
+            assert_eq!(told.count(), count, "{source}");
+        }
     }
 
     #[test]

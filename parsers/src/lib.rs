@@ -57,6 +57,7 @@ pub const ALL: &[&Parser] = &[
     &protocols::dns::MDNS,
     &protocols::dns::LLMNR,
     &protocols::ssdp::SSDP,
+    &protocols::port_mapping::PORT_MAPPING,
     &protocols::dhip::DHIP,
     &protocols::dhip::DHIP_SESSION,
     &protocols::netbios::NETBIOS,

@@ -115,6 +115,14 @@ impl Proof {
         matches!(self.form, Form::Plain(_))
     }
 
+    /// The nonce of a Digest, and the client's count of its uses where there is one.
+    #[must_use]
+    pub fn nonce(&self) -> Option<(&[u8], Option<u32>)> {
+        let Form::Digest(digest) = &self.form else { return None };
+        let count = std::str::from_utf8(&digest.count).ok();
+        Some((&digest.nonce, count.and_then(|count| u32::from_str_radix(count, 16).ok())))
+    }
+
     /// Whether it is a UsernameToken, which a server may take without a look at its password.
     #[must_use]
     pub const fn is_token(&self) -> bool {

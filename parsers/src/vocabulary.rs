@@ -32,7 +32,7 @@ pub use media::{
 };
 pub use network::{
     Admission, Attached, Interface, Lease, LinkPower, MembershipChange, MembershipQuery, Neighbor,
-    RouterAnnounced,
+    PortMapped, RouterAnnounced,
 };
 pub use notice::{Notice, NoticeKind};
 pub use parser::{Envelope, Malformed, On, Parser, Probe, Progress, Session, Sink, Start, Way};

@@ -397,6 +397,9 @@ impl Ledger {
             | Fact::ClearSecret { .. }
             | Fact::Anonymous { .. }
             | Fact::KeyExchange(_)
+            | Fact::NameAsked { .. }
+            | Fact::PortMapped(_)
+            | Fact::DigestAccepted { .. }
             | Fact::Version { .. }
             | Fact::KnownPassword(_)
             | Fact::Notice(_) => {}

@@ -23,6 +23,7 @@ pub mod nd;
 pub mod netbios;
 pub mod ntp;
 pub mod onvif;
+pub mod port_mapping;
 pub mod rtcp;
 pub mod rtp;
 pub mod rtsp;

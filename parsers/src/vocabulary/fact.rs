@@ -74,6 +74,13 @@ pub enum Fact {
     Exchange(Box<Exchange>),
     /// The subject was ordered to do something, and did it.
     Command(Box<Command>),
+    /// The subject asked its peer, a name server, for a name.
+    NameAsked { name: Text },
+    /// The subject had a router let those in who come from outside.
+    PortMapped(Box<PortMapped>),
+    /// The subject, which is the server, accepted a Digest, the first of its connection: by the nonce, told by a hash of it, and
+    /// how often that was used, as the client says (`nc`, RFC 7616, 3.4.6); `None` where it does not.
+    DigestAccepted { nonce: u64, count: Option<u32> },
     /// Somebody logged in, or tried to, at the subject, which is the server.
     Login(Box<Login>),
     /// The subject was asked for what is not for everybody by one who had shown no login in that connection: what it gave

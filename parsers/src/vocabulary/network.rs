@@ -49,6 +49,21 @@ impl RouterAnnounced {
     pub const PREFIXES_MAX: usize = 8;
 }
 
+/// A way from outside to a device inside, as a router opened it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortMapped {
+    /// How it was asked for: `UPnP`, `NAT-PMP`, `PCP`.
+    pub by: &'static str,
+    /// `TCP`, `UDP`, or `IP` where it is for all.
+    pub transport: &'static str,
+    /// The port outside; 0 for all.
+    pub external: u16,
+    /// The port inside.
+    pub internal: u16,
+    /// Whom it leads to, where that is said.
+    pub client: Option<IpAddr>,
+}
+
 /// Where a device hangs, as a third party said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attached {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::{Data, Message, PTR, Record, Section};
 use crate::name::Name;
-use crate::vocabulary::{About, Envelope, Fact, Key, Mac, Malformed, Sink};
+use crate::vocabulary::{About, Envelope, Fact, Key, Mac, Malformed, Sink, Text};
 
 /// Turns one message of DNS into facts.
 pub fn of_dns(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(), Malformed> {
@@ -18,11 +18,24 @@ pub fn of_dns(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(), 
     {
         sink.fact(About::Sender, Fact::Service { protocol: "dns" });
     }
+    if !flags.is_response() && flags.opcode() == QUERY && envelope.destination_port == PORT {
+        asked(&message, sink);
+    }
     if !flags.is_response() && flags.opcode() == UPDATE {
         let added = said(&message, |section| section == Section::Authority);
         hostnames(&own_hosts(envelope, added), sink);
     }
     end(envelope, &message)
+}
+
+/// Says which name is asked for, where it is no address's.
+pub(super) fn asked(message: &Message<'_>, sink: &mut Sink) {
+    let Some(question) = message.questions.first() else { return };
+    if !question.name.ends_in(&[b"arpa"])
+        && let Some(name) = Text::some(&question.name.joined().to_ascii_lowercase())
+    {
+        sink.fact(About::Sender, Fact::NameAsked { name });
+    }
 }
 
 /// Turns one message of mDNS into facts.
@@ -180,6 +193,7 @@ const LINK_LOCAL_PORT: u16 = 5355;
 const NO_ERROR: u16 = 0;
 const NO_SUCH_NAME: u16 = 3;
 const UPDATE: u16 = 5;
+const QUERY: u16 = 0;
 /// The class without mDNS's highest bit, and that of the Internet.
 const CLASS: u16 = 0x7fff;
 const IN: u16 = 1;

@@ -123,10 +123,11 @@ mod tests {
     const SERVES: (About, Fact) = (About::Sender, Fact::Service { protocol: "dns" });
 
     #[test]
-    fn every_answer_is_the_servers() {
+    fn every_question_is_the_clients_and_every_answer_the_servers() {
         let mut feeder = between();
         blocks().iter().for_each(|(way, bytes)| feeder.feed(*way, bytes));
-        assert_eq!(feeder.end().facts, [SERVES, SERVES]);
+        let asked = (About::Sender, Fact::NameAsked { name: "x".into() });
+        assert_eq!(feeder.end().facts, [asked.clone(), asked, SERVES, SERVES]);
     }
 
     #[test]

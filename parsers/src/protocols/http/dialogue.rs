@@ -14,6 +14,7 @@
 //! | TimeOfDay | server | it tells its clock (ONVIF GetSystemDateAndTime); it dates an answer, a minute after the last one at least |
 //! | Interfaces | server | it tells them (ONVIF GetNetworkInterfaces) |
 //! | MediaProfiles | server | it tells them (ONVIF GetProfiles) |
+//! | PortMapped | client | a router did as asked for (UPnP AddPortMapping, AddAnyPortMapping) |
 //! | Origin | server | a recorder lists its channels |
 //! | Notice | who notifies | a fault of its own is pulled from it (ONVIF PullMessages), or it posts it (Notify) |
 //!
@@ -35,7 +36,9 @@ use crate::protocols::onvif;
 use crate::protocols::rtsp::{Challenge, Credentials, credentials, url};
 use crate::protocols::upnp;
 use crate::time::{Span, Time};
-use crate::vocabulary::{About, Command, Exchange, Fact, Key, Notice, Outcome, Sink, Text, TimeTold};
+use crate::vocabulary::{
+    About, Command, Exchange, Fact, Key, Notice, Outcome, PortMapped, Sink, Text, TimeTold,
+};
 use crate::xml;
 
 /// One connection's.
@@ -68,6 +71,8 @@ pub(super) struct Asked {
     credentials: Option<Credentials>,
     proof: Option<Proof>,
     onvif: Option<onvif::Request>,
+    /// The way from outside that it asks a router for.
+    mapping: Option<Box<PortMapped>>,
 }
 
 /// What the body of an answer answers.
@@ -93,6 +98,7 @@ impl Dialogue {
             credentials: head.header("authorization").map(Credentials::parse),
             proof: head.header("authorization").and_then(|value| Proof::of_header(value, method.as_bytes())),
             onvif: None,
+            mapping: None,
         };
         self.waiting.push_back(asked);
         if self.waiting.len() > WAITING_MAX
@@ -141,6 +147,9 @@ impl Dialogue {
             self.judge_login(asked, status, is_stale, sink);
             if is_own && is_success(status) {
                 asked.told_order(sink);
+                if let Some(mapping) = asked.mapping.take() {
+                    sink.fact(About::Receiver, Fact::PortMapped(mapping));
+                }
             }
             if is_own && is_success(status) && !is_page(&kind) {
                 self.say(About::Sender, Key::HttpPath, asked.path().as_deref(), sink);
@@ -187,6 +196,7 @@ impl Dialogue {
                 let waiting = self.waiting.iter_mut().find(|asked| asked.number == number);
                 if let (Some(asked), true) = (waiting, xml::is_xml(&bytes)) {
                     asked.onvif = onvif::Request::read(&bytes);
+                    asked.mapping = upnp::mapping(&bytes).map(Box::new);
                     self.has_login |= asked.onvif.as_ref().is_some_and(|request| request.has_security);
                     let said = asked.onvif.as_mut().map(|request| std::mem::take(&mut request.notices));
                     notify(said.unwrap_or_default(), about, sink);
