@@ -24,6 +24,7 @@ use spanwatch_engine::ledger::inventory::Inventory;
 use spanwatch_engine::ledger::memory::Memory;
 use spanwatch_engine::observation::{Cite, Observation};
 use spanwatch_engine::peel::{self, Peeled, Peeler};
+use spanwatch_engine::policy::Policy;
 use spanwatch_engine::shard::{FrameIn, SHARDS, Shard, ShardCounts};
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{Parser, Time};
@@ -111,12 +112,17 @@ pub struct Knowledge {
     pub parsers: &'static [&'static Parser],
     /// What can be found.
     pub kinds: &'static [&'static Kind],
+    /// What the site allows and forbids.
+    pub policy: Arc<Policy>,
 }
 
 impl Knowledge {
     fn ledger(&self) -> Ledger {
         let ledger = Ledger::with_kinds(self.fingerprints, self.kinds).seeded(seed());
-        ledger.listed(Arc::clone(&self.inventory)).remembering(Arc::clone(&self.memory))
+        ledger
+            .listed(Arc::clone(&self.inventory))
+            .remembering(Arc::clone(&self.memory))
+            .governed(Arc::clone(&self.policy))
     }
 }
 

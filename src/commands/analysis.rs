@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use spanwatch_appliance::config::Config;
+use spanwatch_appliance::config::{self, Config, Named};
 use spanwatch_appliance::recorder::Feed;
 use spanwatch_capture::{Filter, FilterError, InputReport, Inputs, Reader, Source};
 use spanwatch_engine::ledger::memory::Memory;
+use spanwatch_engine::policy::{Policy, Rule};
 use spanwatch_engine::report::build::{Run, report};
 use spanwatch_engine::report::{self, CaptureCounts, Input, Report};
 use spanwatch_fingerprints::Fingerprints;
@@ -106,6 +107,7 @@ impl Data {
             health: Arc::clone(&self.health),
             parsers: spanwatch_parsers::ALL,
             kinds: spanwatch_engine::detectors::ALL,
+            policy: Arc::new(self.policy()),
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.map_or(processors, usize::from);
@@ -123,17 +125,32 @@ impl Data {
         Ok((report(analysis.ledger, &run), run.counts))
     }
 
+    /// What the configuration allows and forbids.
+    fn policy(&self) -> Policy {
+        let names = |named: &[Named]| named.iter().map(|it| it.0.clone()).collect();
+        let rule = |it: &config::Policy| Rule {
+            from: names(&it.from),
+            to: names(&it.to),
+            ports: it.ports.iter().filter_map(|port| u16::try_from(port.get()).ok()).collect(),
+            may: it.may,
+        };
+        Policy { rules: self.config.policy.iter().map(rule).collect() }
+    }
+
     /// What the report says of a run before it begins.
     fn run(&self, until: Option<Time>) -> Run {
         let lists = self.fingerprints.lists();
+        let policy = self.policy();
+        let policy = (!policy.rules.is_empty()).then(|| ("policy", format!("{:?}", policy.rules)));
+        let options = [
+            ("filter", self.filter.clone().unwrap_or_default()),
+            ("until", until.map_or_else(String::new, report::time::rfc3339)),
+            ("inventory", self.list.sha256.clone()),
+            ("no-password-test", (!self.tests_passwords).to_string()),
+        ];
         Run {
             site: self.site.clone(),
-            options: vec![
-                ("filter", self.filter.clone().unwrap_or_default()),
-                ("until", until.map_or_else(String::new, report::time::rfc3339)),
-                ("inventory", self.list.sha256.clone()),
-                ("no-password-test", (!self.tests_passwords).to_string()),
-            ],
+            options: options.into_iter().chain(policy).collect(),
             lists: lists.map(|it| (it.name.to_owned(), it.date.to_owned(), it.bytes.to_vec())).collect(),
             ..Run::default()
         }

@@ -111,11 +111,137 @@ fn ordered(line: &str, is_done: bool) -> Vec<Frame> {
     conversation(&[&format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n"), &answer(status)])
 }
 
+/// A machine that tells a router and a camera again and again that it is the other; nearby it does so once.
+pub fn arp_spoofing(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(60);
+    [1, 7, 9].into_iter().for_each(|number| wire.claims(8 * SECOND, host(number)));
+    let liar = |of: u8| End { mac: host(9).mac, ..host(of) };
+    for n in 10..50 {
+        let (router, camera) = (End { port: 5_000, ..host(1) }, End { port: 5_000, ..host(7) });
+        wire.at(n * SECOND + MS, wire::udp(router, camera, n as u16, b"here"));
+        wire.at(n * SECOND + 2 * MS, wire::udp(camera, router, n as u16, b"here"));
+        let own = End { port: 5_000, ..host(9) };
+        wire.at(n * SECOND + 5 * MS, wire::udp(own, router, n as u16, b"here"));
+        if n % 2 == 0 && (is_real || n == 20) {
+            wire.at(n * SECOND + 3 * MS, wire::arp(liar(1), host(7), host(7).mac));
+            wire.at(n * SECOND + 4 * MS, wire::arp(liar(7), host(1), host(1).mac));
+        }
+    }
+    dated(wire)
+}
+
+/// A camera that opens a connection to another one; nearby to somebody of whom nothing is known.
+pub fn lateral_connection(is_real: bool) -> Vec<Frame> {
+    let mut wire = camera(Wire::of(30), 7);
+    if is_real {
+        wire = camera(wire, 8);
+    }
+    let ends = [End { port: 42_005, ..host(7) }, End { port: 80, ..host(8) }];
+    dated(exchange(wire, ends, [b"\x01", b"\x02"]))
+}
+
+/// A camera that asks for the name of its maker's cloud; nearby for another.
+pub fn p2p_cloud(is_real: bool) -> Vec<Frame> {
+    let mut wire = camera(Wire::of(30), 7);
+    let name = if is_real { "litedev.hik-connect.com" } else { "time.example.com" };
+    wire.at(10 * SECOND, asks_name(host(7), host(1), 1, name));
+    dated(wire)
+}
+
+/// A host that asks for 60 long names below one domain; nearby for ten.
+pub fn dns_tunnel(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(90);
+    wire.claims(4 * SECOND, host(7));
+    for n in 0..if is_real { 60 } else { 10 } {
+        let name = format!("{n:0>50}.t.example.com");
+        wire.at((5 + i64::from(n)) * SECOND, asks_name(host(7), host(1), n, &name));
+    }
+    dated(wire)
+}
+
+/// A camera that turns to another name server after minutes; nearby at once.
+pub fn foreign_server(is_real: bool) -> Vec<Frame> {
+    let mut wire = camera(Wire::of(300), 7);
+    wire.claims(4 * SECOND, host(1));
+    let far = End { ip: [198, 18, 0, 53].into(), ..host(250) };
+    for (at, server) in [(10, host(1)), (if is_real { 200 } else { 60 }, far)] {
+        let (client, server) = (End { port: 42_000, ..host(7) }, End { port: 53, ..server });
+        let asked = question(7, "time.example.com");
+        let mut answered = asked.clone();
+        answered[2..4].copy_from_slice(&[0x81, 0x80]);
+        wire.at(at * SECOND, wire::udp(client, server, at as u16, &asked));
+        wire.at(at * SECOND + MS, wire::udp(server, client, at as u16, &answered));
+    }
+    dated(wire)
+}
+
+/// A camera that sends 60 MB to a public address; nearby 6 MB.
+pub fn large_upload(is_real: bool) -> Vec<Frame> {
+    let mut wire = camera(Wire::of(30), 7);
+    let far = End { ip: [198, 18, 0, 9].into(), port: 9_000, ..host(250) };
+    for n in 0..if is_real { 1_000 } else { 100 } {
+        let sent = wire::udp(End { port: 42_000, ..host(7) }, far, n, &[0; 60_000]);
+        wire.at(8 * SECOND + i64::from(n) * 10 * MS, sent);
+    }
+    dated(wire)
+}
+
+/// Somebody who begins to watch a camera after minutes; nearby in the first.
+pub fn unexpected_viewer(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(300);
+    for number in [7, 20, 30] {
+        wire.claims(4 * SECOND, host(number));
+    }
+    for (at, viewer) in [(10, 20), (if is_real { 200 } else { 60 }, 30)] {
+        let login = format!(
+            "Digest username=\"guard\", realm=\"a\", nonce=\"{viewer}\", uri=\"/\", algorithm=SHA-256, response=\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\""
+        );
+        let asked = format!(
+            "PLAY rtsp://192.0.2.7/live RTSP/1.0\r\nCSeq: 1\r\nSession: 7\r\nAuthorization: {login}\r\n\r\n"
+        );
+        let answered = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nSession: 7\r\n\r\n";
+        let ends = [End { port: 40_000, ..host(viewer) }, End { port: 554, ..host(7) }];
+        exchange_at(&mut wire, at * SECOND, ends, [asked.as_bytes(), answered]);
+    }
+    dated(wire)
+}
+
+/// A host that tells by its RTSP server that it is a camera.
+pub(super) fn camera(wire: Wire, number: u8) -> Wire {
+    let asked = b"OPTIONS rtsp://192.0.2.7/ RTSP/1.0\r\nCSeq: 1\r\n\r\n";
+    let answered = format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: {CAMERA}\r\nPublic: DESCRIBE\r\n\r\n");
+    let ends = [End { port: 41_000 + u16::from(number % 2), ..host(20) }, End { port: 554, ..host(number) }];
+    exchange(wire, ends, [asked, answered.as_bytes()])
+}
+
+/// What only cameras call their RTSP server.
+const CAMERA: &str = "Hipcam RealServer/V1.0";
+
+/// A question for the address of a name (RFC 1035, 4.1).
+fn question(id: u8, name: &str) -> Vec<u8> {
+    let mut bytes = vec![0, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in name.split('.') {
+        bytes.push(u8::try_from(label.len()).expect("a short label"));
+        bytes.extend(label.as_bytes());
+    }
+    bytes.extend([0, 0, 1, 0, 1]);
+    bytes
+}
+
+fn asks_name(client: End, server: End, id: u8, name: &str) -> Vec<u8> {
+    let (client, server) = (End { port: 42_000, ..client }, End { port: 53, ..server });
+    wire::udp(client, server, u16::from(id), &question(id, name))
+}
+
 /// A connection in which one asks and the other answers.
-fn exchange(mut wire: Wire, [client, server]: [End; 2], [asked, answered]: [&[u8]; 2]) -> Wire {
+fn exchange(mut wire: Wire, ends: [End; 2], said: [&[u8]; 2]) -> Wire {
+    exchange_at(&mut wire, (5 + i64::from(ends[0].port % 10)) * SECOND, ends, said);
+    wire
+}
+
+fn exchange_at(wire: &mut Wire, at: i64, [client, server]: [End; 2], [asked, answered]: [&[u8]; 2]) {
     const SYN: u8 = 2;
     const ACK: u8 = 16;
-    let at = (5 + i64::from(client.port % 10)) * SECOND;
     for end in [client, server] {
         if end.mac != host(250).mac {
             wire.claims(at - 2 * MS, end);
@@ -127,5 +253,4 @@ fn exchange(mut wire: Wire, [client, server]: [End; 2], [asked, answered]: [&[u8
     wire.at(at + 2 * MS, wire::tcp(client, server, ACK, [100, 200], asked));
     wire.at(at + 3 * MS, wire::tcp(server, client, ACK, [200, 100 + size(asked)], answered));
     wire.at(at + 4 * MS, wire::tcp(client, server, ACK, [100 + size(asked), 200 + size(answered)], &[]));
-    wire
 }

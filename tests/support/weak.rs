@@ -4,6 +4,7 @@
 //! (certificates), RFC 9110 and 7617 (HTTP and its logins), RFC 3416 (SNMP), RFC 854
 //! (Telnet), RFC 959 (FTP), RFC 4253 (SSH), RFC 5321 (mail), MQTT 3.1.1, MS-CIFS and MS-SMB2 (SMB).
 
+use super::acts::camera;
 use super::capture::{Frame, SECOND};
 use super::faults::{MS, Wire, host};
 use super::wire::{self, End};
@@ -310,6 +311,62 @@ pub fn anonymous_broker(is_real: bool) -> Vec<Frame> {
     let answer = [0x20, 2, 0, if is_real { 0 } else { 5 }].to_vec();
     dialogue(&mut wire, 5, End { port: 1883, ..host(7) }, &[connect, answer]);
     dated(wire)
+}
+
+/// A door controller that pushes to its host over HTTP; nearby a client that asks for something else.
+pub fn cleartext_panel_link(is_real: bool) -> Vec<Frame> {
+    let path = if is_real { "/iclock/cdata?SN=1&options=all" } else { "/clock/cdata" };
+    conversation(&[&format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"), &answer("200 OK")])
+}
+
+/// A camera that is a broker of MQTT beside that; nearby it is not known as a camera.
+pub fn unexpected_service(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(30);
+    if is_real {
+        wire = camera(wire, 7);
+    }
+    let connect = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a".to_vec();
+    dialogue(&mut wire, 9, End { port: 1883, ..host(7) }, &[connect, vec![0x20, 2, 0, 5]]);
+    dated(wire)
+}
+
+/// Media that is agreed on as RTP; nearby as SRTP.
+pub fn cleartext_video(is_real: bool) -> Vec<Frame> {
+    let profile = if is_real { "AVP" } else { "SAVP" };
+    let transport = format!("Transport: RTP/{profile};unicast;client_port=6000-6001");
+    let asked = format!(
+        "SETUP rtsp://192.0.2.7/live RTSP/1.0\r\nCSeq: 1\r\nAuthorization: {LOGIN}\r\n{transport}\r\n\r\n"
+    );
+    let answered = format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\nSession: 7\r\n{transport}\r\n\r\n");
+    let mut wire = Wire::of(30);
+    dialogue(&mut wire, 5, End { port: 554, ..host(7) }, &[asked.into_bytes(), answered.into_bytes()]);
+    dated(wire)
+}
+
+/// A server that takes a nonce and its count twice; nearby it takes the next count.
+pub fn nonce_reuse(is_real: bool) -> Vec<Frame> {
+    let mut wire = Wire::of(30);
+    for (second, count) in [(5, 1), (8, if is_real { 1 } else { 2 })] {
+        let asked = format!(
+            "GET /status HTTP/1.1\r\nHost: a\r\nAuthorization: {LOGIN}, qop=auth, nc={count:08x}, cnonce=\"d\"\r\n\r\n"
+        );
+        let blocks = [asked.into_bytes(), answer("200 OK").into_bytes()];
+        dialogue(&mut wire, second, End { port: 80, ..host(7) }, &blocks);
+    }
+    dated(wire)
+}
+
+/// A login by Digest with SHA-256, with no password that anybody knows.
+const LOGIN: &str = "Digest username=\"guard\", realm=\"a\", nonce=\"b\", uri=\"/status\", algorithm=SHA-256, response=\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"";
+
+/// A router that opens a way in for who asks for it (UPnP WANIPConnection:2, 2.5.16); nearby it refuses.
+pub fn upnp_exposed(is_real: bool) -> Vec<Frame> {
+    let body = "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><u:AddPortMapping xmlns:u=\"urn:schemas-upnp-org:service:WANIPConnection:1\"><NewRemoteHost></NewRemoteHost><NewExternalPort>8000</NewExternalPort><NewProtocol>TCP</NewProtocol><NewInternalPort>80</NewInternalPort><NewInternalClient>192.0.2.20</NewInternalClient><NewEnabled>1</NewEnabled><NewPortMappingDescription>cam</NewPortMappingDescription><NewLeaseDuration>0</NewLeaseDuration></u:AddPortMapping></s:Body></s:Envelope>";
+    let asked = format!(
+        "POST /ctl HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nSOAPAction: \"urn:schemas-upnp-org:service:WANIPConnection:1#AddPortMapping\"\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    conversation(&[&asked, &answer(if is_real { "200 OK" } else { "500 Internal Server Error" })])
 }
 
 fn certified(made: Made) -> Vec<Frame> {

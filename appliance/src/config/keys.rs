@@ -42,6 +42,10 @@ pub const TABLES: &[(&str, &str)] = &[
     ("maintenance", "`[[maintenance]]`: when nobody is told; as many as there are"),
     ("grace", "`[[grace]]`: whose outages are told only where they last; as many as there are"),
     ("web", "`[web]`: the pages and the API; without this table nothing listens"),
+    (
+        "policy",
+        "`[[policy]]`: who may open sessions to whom; as many as there are, and the first that fits counts",
+    ),
 ];
 
 /// All keys, table by table.
@@ -298,8 +302,26 @@ pub const KEYS: &[Key] = &[
         "the certificate of the pages, with those up to its authority; goes with `key_file`",
     ),
     key("web", "key_file", Words("none"), "file, PEM", "its key; goes with `certificate_file`"),
+    key("policy", "from", Required, PARTIES, "who opens sessions"),
+    key("policy", "to", Words("everybody"), PARTIES, "to whom; `\"internet\"` is every public address"),
+    key(
+        "policy",
+        "ports",
+        Value("[]"),
+        "list of 1 to 65535",
+        "on which ports of theirs; on all where none is given",
+    ),
+    key(
+        "policy",
+        "may",
+        Required,
+        "`true` or `false`",
+        "`false`: a session is told of as `lateral-connection`; `true`: it is told of by no kind of behavior",
+    ),
 ];
 
+/// How the two of a session are named.
+const PARTIES: &str = "list of kinds, names, MACs, addresses, networks";
 /// How devices are named.
 const DEVICES: &str = "list of MACs, addresses, names, kinds, switches";
 
@@ -327,7 +349,7 @@ pub(super) fn unknown(table: &str, name: &str) -> Option<String> {
     let shown: String = name.chars().filter(|letter| !letter.is_control()).take(NAME_SHOWN).collect();
     let place = |table: &str| match table {
         "" => "the top of the file, before any table".to_owned(),
-        "syslog" | "webhook" | "maintenance" | "grace" => format!("[[{table}]]"),
+        "syslog" | "webhook" | "maintenance" | "grace" | "policy" => format!("[[{table}]]"),
         _ => format!("[{table}]"),
     };
     if let Some(key) = KEYS.iter().find(|key| key.name == name) {

@@ -57,6 +57,8 @@ pub struct Config {
     pub grace: Vec<Grace>,
     /// Where pages can be had.
     pub web: Option<Web>,
+    /// Who may open sessions to whom.
+    pub policy: Vec<Policy>,
     /// Where it was read.
     #[serde(skip)]
     source: Source,
@@ -176,6 +178,19 @@ pub struct Web {
     pub listen: SocketAddr,
     pub certificate_file: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
+}
+
+/// A rule about who may open sessions to whom.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Policy {
+    pub from: Vec<Named>,
+    #[serde(default)]
+    pub to: Vec<Named>,
+    #[serde(default)]
+    pub ports: Vec<Within<1, 65_535>>,
+    pub may: bool,
 }
 
 /// What is wrong in a configuration.

@@ -19,6 +19,7 @@ fn least(table: &str) -> &'static str {
         "maintenance" => "[[maintenance]]\nweekly = \"sun 02:00\"\n",
         "grace" => "[[grace]]\nseconds = 30\n",
         "web" => "[web]\n",
+        "policy" => "[[policy]]\nfrom = [\"camera\"]\nmay = false\n",
         other => panic!("{other}"),
     }
 }

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use spanwatch_fingerprints::Fingerprints;
-use spanwatch_parsers::{Activity, BindingBy, Fact, Key, Lease, Mac, Returning, Span, Time};
+use spanwatch_parsers::{
+    Activity, BindingBy, Concluded, Fact, Key, Label, Lease, Mac, Returning, Span, Time,
+};
 
 use super::Known;
 use crate::clock::GapReason;
@@ -15,6 +17,7 @@ use crate::ledger::loss::Losses;
 use crate::ledger::memory::Memory;
 use crate::ledger::switch::Switches;
 use crate::observation::{Cite, Observation, Party, Place};
+use crate::policy::{Policy, Rule};
 
 /// Takes observations and tells what was found.
 #[derive(Debug)]
@@ -26,6 +29,14 @@ pub struct Bench {
 impl Bench {
     pub fn new() -> Self {
         Self { ledger: Ledger::new(Fingerprints::builtin()), now: Time::MIN }
+    }
+
+    /// One whose site has one rule: who may open sessions, or may not, to whom.
+    pub fn with_rule(from: &str, to: &str, may: bool) -> Self {
+        let rule = Rule { from: vec![from.to_owned()], to: vec![to.to_owned()], ports: Vec::new(), may };
+        let policy = Policy { rules: vec![rule] };
+        let bench = Self::new();
+        Self { ledger: bench.ledger.governed(policy.into()), ..bench }
     }
 
     /// What was found of one kind.
@@ -78,6 +89,20 @@ impl Bench {
     pub fn claims(&mut self, at: Time, mac: Mac, ip: &str, vlan: Option<u16>) {
         let subject = party(mac, ip, vlan);
         self.sees(at, subject, subject, Fact::Binding { mac, ip: address(ip), by: BindingBy::Claim });
+    }
+
+    /// A fingerprint says what somebody is.
+    pub fn is_a(&mut self, at: Time, who: Party, kind: &str) {
+        let value = "a banner".into();
+        self.sees_in("ftp", at, (who, Party::default()), Fact::Attribute { key: Key::FtpBanner, value });
+        let label = Label {
+            attribute: Concluded::Kind,
+            value: kind.into(),
+            strength: 90,
+            key: Key::FtpBanner,
+            entry: &"test",
+        };
+        self.sees_in("ftp", at, (who, Party::default()), Fact::Label(label));
     }
 
     /// A packet of `mac` and `ip` to somebody.
@@ -161,6 +186,7 @@ impl Bench {
 
 static NO_LOSSES: LazyLock<Losses> = LazyLock::new(Losses::default);
 static NO_MEMORY: LazyLock<Memory> = LazyLock::new(Memory::default);
+static NO_POLICY: Policy = Policy { rules: Vec::new() };
 
 /// What a detector may read where there is only this.
 pub fn nothing_but<'a>(directory: &'a Directory, switches: &'a Switches) -> Known<'a> {
@@ -172,6 +198,7 @@ pub fn nothing_but<'a>(directory: &'a Directory, switches: &'a Switches) -> Know
         faults: &[],
         fingerprints: Fingerprints::builtin(),
         memory: &NO_MEMORY,
+        policy: &NO_POLICY,
         now: s(0),
     }
 }

@@ -71,7 +71,7 @@ fn words(told: &Told<'_>) -> Words {
         ),
         detail: format!("It was answered by {what}."),
         remedy: "Give cameras and recorders no way out: block them at the firewall, and allow update or cloud servers by name where they are wanted. Switch cloud and P2P functions off in the device.".to_owned(),
-        verify: "No public address answers the device any more.".to_owned(),
+        verify: "No public address answers the device any more, or the site's rules (`[[policy]]`) say that it may.".to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod account_changed;
 pub mod address_conflict;
 pub mod admission_refused;
+pub mod arp_spoofing;
 #[cfg(test)]
 pub(crate) mod bench;
 mod bonds;
@@ -21,6 +22,8 @@ pub mod certificate_wrong_name;
 mod certificates;
 pub mod cleartext_login;
 pub mod cleartext_management;
+pub mod cleartext_panel_link;
+pub mod cleartext_video;
 pub mod clock_wrong;
 pub mod configuration_changed;
 pub mod default_password;
@@ -31,13 +34,17 @@ pub mod devices_offline_together;
 pub mod dhcp_exhausted;
 pub mod dhcp_failed;
 mod dhcp_servers;
+pub mod dns_tunnel;
 pub mod door_command;
 mod ends;
+pub mod foreign_server;
 pub mod ftp_open;
 pub mod identity_changed;
 pub mod input_damaged;
 pub mod internet_egress;
 pub mod internet_exposed;
+pub mod large_upload;
+pub mod lateral_connection;
 mod leasing;
 pub mod legacy_ssh;
 pub mod limit_reached;
@@ -55,12 +62,15 @@ pub mod neighbor_changed;
 pub mod new_device;
 pub mod no_authentication;
 pub mod no_forward_secrecy;
+pub mod nonce_reuse;
 pub mod not_activated;
 pub mod not_recorded;
 mod notices;
 mod orders;
+pub mod p2p_cloud;
 pub mod path_congestion;
 mod paths;
+mod peers;
 pub mod plaintext_token;
 pub mod port_flapping;
 pub mod port_scan;
@@ -93,6 +103,9 @@ pub mod tamper_reported;
 pub mod telnet_open;
 mod time_losses;
 pub mod time_source_lost;
+pub mod unexpected_service;
+pub mod unexpected_viewer;
+pub mod upnp_exposed;
 pub mod video_signal_lost;
 pub mod weak_authentication;
 pub mod weak_password;
@@ -114,6 +127,7 @@ use crate::ledger::loss::Losses;
 use crate::ledger::memory::Memory;
 use crate::ledger::switch::Switches;
 use crate::observation::Observation;
+use crate::policy::Policy;
 use crate::verdict::Absence;
 use crate::verdict::view::Fault;
 
@@ -172,6 +186,8 @@ pub struct Known<'a> {
     pub fingerprints: &'static Fingerprints,
     /// Whom an earlier run knew.
     pub memory: &'a Memory,
+    /// What the site allows and forbids.
+    pub policy: &'a Policy,
     /// The last packet's time.
     pub now: Time,
 }
@@ -364,7 +380,10 @@ pub const ALL: &[&Kind] = &[
     &no_authentication::KIND,
     &cleartext_login::KIND,
     &plaintext_token::KIND,
+    &nonce_reuse::KIND,
+    &cleartext_panel_link::KIND,
     &cleartext_management::KIND,
+    &cleartext_video::KIND,
     &weak_authentication::KIND,
     &no_forward_secrecy::KIND,
     &weak_tls_version::KIND,
@@ -381,15 +400,24 @@ pub const ALL: &[&Kind] = &[
     &telnet_open::KIND,
     &smb1::KIND,
     &ftp_open::KIND,
+    &upnp_exposed::KIND,
     &snmp_v1v2c::KIND,
     &legacy_ssh::KIND,
+    &unexpected_service::KIND,
     &snmp_default_community::KIND,
     &internet_exposed::KIND,
     &internet_egress::KIND,
+    &p2p_cloud::KIND,
+    &lateral_connection::KIND,
     &brute_force::KIND,
     &port_scan::KIND,
+    &arp_spoofing::KIND,
+    &foreign_server::KIND,
+    &dns_tunnel::KIND,
+    &large_upload::KIND,
     &new_device::KIND,
     &identity_changed::KIND,
+    &unexpected_viewer::KIND,
     &configuration_changed::KIND,
     &account_changed::KIND,
     &door_command::KIND,

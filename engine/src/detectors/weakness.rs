@@ -177,7 +177,9 @@ impl Watch {
         &(number, held): &(Number, &'a Held),
         known: &'a Known<'_>,
     ) -> impl Iterator<Item = (Number, &'a Seen)> {
-        let device = known.directory.device(number);
+        let is_out = OF_THE_INTERNET.contains(&self.rule.kind.id);
+        let is_meant = |device: &&Device| !(is_out && known.policy.allows_out(device));
+        let device = known.directory.device(number).filter(is_meant);
         let applies =
             move |seen: &&Seen| device.is_some_and(|device| (self.rule.applies)(&seen.rows, device));
         held.sights.iter().filter(applies).map(move |seen| (number, seen))
@@ -328,6 +330,8 @@ pub const ALWAYS: fn(&[u16], &Device) -> bool = |_, _| true;
 
 /// What was done to devices is told to those who look after them; other behavior is IT's (contract).
 const OF_DEVICES: &[&str] = &["configuration-changed", "account-changed", "ptz-command", "door-command"];
+/// What the site's rules may allow.
+const OF_THE_INTERNET: &[&str] = &["internet-egress", "p2p-cloud"];
 /// Devices watched for one kind.
 const DEVICES_MAX: usize = 65_536;
 /// Forms kept of one device's weakness.

@@ -11,9 +11,9 @@ use super::device::Device;
 use super::directory::Number;
 use crate::detectors::device_offline::{self, Around};
 use crate::detectors::{
-    address_conflict, boot_loop, device_flapping, device_restarted, devices_offline_together, dhcp_exhausted,
-    dhcp_failed, path_congestion, recorder_offline, redundancy_lost, stream_loss_shared, switch_fault,
-    wrong_segment,
+    address_conflict, arp_spoofing, boot_loop, device_flapping, device_restarted, devices_offline_together,
+    dhcp_exhausted, dhcp_failed, path_congestion, recorder_offline, redundancy_lost, stream_loss_shared,
+    switch_fault, wrong_segment,
 };
 use crate::finding::{Cause, Finding};
 use crate::verdict::Absence;
@@ -213,6 +213,26 @@ pub(super) fn explained(findings: Vec<Finding>) -> Vec<Finding> {
         }
     }
     kept.extend(reasons);
+    kept
+}
+
+/// Leaves out that two hold one address where one of them pretends to: that is told as what it is.
+pub(super) fn pretended(mut findings: Vec<Finding>) -> Vec<Finding> {
+    if !findings.iter().any(|finding| finding.kind.id == arp_spoofing::KIND.id) {
+        return findings;
+    }
+    let is_conflict = |finding: &Finding| finding.kind.id == address_conflict::KIND.id;
+    let (conflicts, mut kept): (Vec<Finding>, Vec<Finding>) = findings.drain(..).partition(is_conflict);
+    for conflict in conflicts {
+        let explains = |it: &&mut Finding| {
+            it.kind.id == arp_spoofing::KIND.id
+                && conflict.devices.iter().all(|device| it.devices.contains(device))
+        };
+        match kept.iter_mut().find(explains) {
+            Some(spoofing) => spoofing.supersedes.push(conflict.id),
+            None => kept.push(conflict),
+        }
+    }
     kept
 }
 

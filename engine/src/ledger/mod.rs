@@ -40,6 +40,7 @@ use crate::detectors::mirror_lost::Pulse;
 use crate::detectors::{self, Detector, Known, limit_reached, mirror_clock};
 use crate::finding::{Finding, Kind};
 use crate::observation::{Cite, Observation, Party};
+use crate::policy::Policy;
 use crate::verdict::Verdict;
 use crate::verdict::view::View;
 use crate::verdict::witness::{Ask, How};
@@ -132,6 +133,8 @@ pub struct Ledger {
     panics: BTreeMap<(&'static str, &'static str), u64>,
     /// What an earlier run knew.
     memory: Arc<Memory>,
+    /// What the site allows and forbids.
+    policy: Arc<Policy>,
     now: Time,
 }
 
@@ -179,6 +182,7 @@ impl Ledger {
             watchers: Watchers::new(kinds),
             panics: BTreeMap::new(),
             memory: Arc::default(),
+            policy: Arc::default(),
             now: Time::MIN,
         }
     }
@@ -200,6 +204,12 @@ impl Ledger {
     #[must_use]
     pub fn remembering(self, memory: Arc<Memory>) -> Self {
         Self { memory, ..self }
+    }
+
+    /// The same, still empty, with what the site allows and forbids.
+    #[must_use]
+    pub fn governed(self, policy: Arc<Policy>) -> Self {
+        Self { policy, ..self }
     }
 
     /// Since when a device has been heard: one that the report calls so, by its MAC or its address.
@@ -433,6 +443,7 @@ impl Ledger {
             faults: self.view.faults(),
             fingerprints: self.fingerprints,
             memory: &self.memory,
+            policy: &self.policy,
             now,
         }
     }
@@ -529,7 +540,7 @@ impl Ledger {
         findings.extend(self.incidents(now));
         let known = self.known(now);
         findings.extend(self.watchers.findings(&known));
-        let mut findings = incidents::rerouted(incidents::explained(findings));
+        let mut findings = incidents::rerouted(incidents::explained(incidents::pretended(findings)));
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
         for finding in &mut findings {
             let devices = finding.devices.iter().filter_map(|number| self.directory.device(*number));

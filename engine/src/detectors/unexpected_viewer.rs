@@ -1,0 +1,190 @@
+//! `unexpected-viewer`: somebody watches a camera who never did before.
+//!
+//! ## What it says
+//! Somebody had a camera, or a recorder, send him live pictures over RTSP (PLAY), and had not watched anything while the picture was learned, while others did. One finding for who watches, with all
+//! that he watches; who watches several cameras does what a recorder does, and the finding says so.
+//!
+//! ## Why it matters
+//! Recorders and guards' stations are few and always the same. Somebody else who sees the pictures has a password, or needs none.
+//!
+//! ## Where it is wrong
+//! A colleague who seldom watches, from a machine of his own, is told the first time. Who watches in a browser, or in a maker's own protocol, is not seen.
+//!
+//! ## State
+//! [`VIEWERS_MAX`] who watch; see [`super::peers`].
+
+use std::collections::BTreeSet;
+
+use spanwatch_parsers::{Fact, Time};
+
+use super::peers::{self, Held, Talk, Talks};
+use super::{Detector, Known};
+use crate::finding::{Finding, Kind, Owner, Severity};
+use crate::ledger::device::Device;
+use crate::ledger::directory::Number;
+use crate::observation::Observation;
+use crate::report::time::clock_time;
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    id: "unexpected-viewer",
+    category: "behavior",
+    severity: Severity::Medium,
+    source: include_str!("unexpected_viewer.rs"),
+    start: Some(|| Box::<Viewers>::default()),
+};
+
+/// Who watch.
+const VIEWERS_MAX: usize = 16_384;
+/// Who watches so many is a recorder, or acts like one.
+const RECORDS: usize = 3;
+
+/// Who watches.
+#[derive(Debug, Default)]
+pub struct Viewers {
+    since: Option<Time>,
+    /// Those who did so while the picture was learned.
+    known: BTreeSet<Number>,
+    talks: Talks,
+    refused: u64,
+}
+
+impl Viewers {
+    fn finding(number: Number, held: &Held, known: &Known<'_>) -> Option<Finding> {
+        let told: Vec<(&Talk, Number, String)> = held
+            .talks
+            .iter()
+            .filter(|talk| talk.judged(number, known) != Some(true))
+            .filter_map(|talk| {
+                let (camera, called) = talk.partner(known);
+                let camera =
+                    camera.filter(|it| known.directory.device(*it).is_some_and(Device::is_guarded))?;
+                Some((talk, camera, called))
+            })
+            .collect();
+        let first = told.first()?.0.at;
+        let who = peers::title(number, known);
+        let cameras: BTreeSet<Number> = told.iter().map(|(_, camera, _)| *camera).collect();
+        let whom = peers::list(told.iter().map(|(.., called)| called.clone()));
+        let like = if cameras.len() >= RECORDS { ", as a recorder does" } else { "" };
+        let mut devices = vec![number];
+        devices.extend(cameras.iter().filter(|camera| **camera != number));
+        Some(Finding {
+            confidence: 80,
+            owner: Owner::PhysicalSecurity,
+            devices,
+            switch: known.switch_of(number),
+            title: format!("{who} watches {whom} and never did before"),
+            summary: format!(
+                "Since {} UTC {who} has live pictures of {whom} sent to it{like}, and had not watched anything before. It is the camera team's turn: find out who sits there.",
+                clock_time(first)
+            ),
+            detail: format!(
+                "RTSP PLAY was answered with 200: {}.",
+                peers::list(told.iter().map(|(talk, _, called)| format!("{called}, {}", talk.what)))
+            ),
+            remedy: "Ask who works at that machine. Where nobody may watch from there, change the passwords of the cameras, see with which account it was (sessions in the report), and let cameras be reached by recorders alone.".to_owned(),
+            verify: "It watches no more, or the site's rules (`[[policy]]`) say that it may.".to_owned(),
+            evidence: told.iter().take(peers::SHOWN).map(|(talk, ..)| talk.evidence(known)).collect(),
+            last_seen: told.iter().map(|(talk, ..)| talk.last).max()?,
+            count: told.iter().fold(0, |sum, (talk, ..)| sum.saturating_add(talk.count)),
+            ..Finding::of_network(&KIND, &held.subject, first, first)
+        })
+    }
+}
+
+impl Detector for Viewers {
+    fn reads_traffic(&self) -> bool {
+        false
+    }
+
+    fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
+        let Fact::Exchange(exchange) = &seen.fact else { return };
+        if seen.source != "rtsp" || exchange.method.as_str() != "PLAY" || exchange.status != Some(200) {
+            return;
+        }
+        let (Some(client), Some(server)) = (known.directory.find(&seen.peer), seen.subject.ip) else {
+            return;
+        };
+        let since = *self.since.get_or_insert(seen.at);
+        if self.known.contains(&client) {
+            return;
+        }
+        if seen.at - since > peers::learns(client, known) {
+            let target = exchange.target.as_ref().map_or("live pictures", |target| target.as_str());
+            self.talks.add(client, Talk::of(seen, (server, seen.subject.port), target.to_owned()), known);
+        } else if self.known.len() < VIEWERS_MAX {
+            self.known.insert(client);
+        } else {
+            self.refused = self.refused.saturating_add(1);
+        }
+    }
+
+    fn unwatched(&mut self, _from: Time, to: Time) {
+        // Who began to watch meanwhile is not known.
+        self.since = self.since.map(|_| to);
+    }
+
+    fn renumber(&mut self, gone: Number, kept: Number) {
+        self.talks.renumber(gone, kept);
+        if self.known.remove(&gone) {
+            self.known.insert(kept);
+        }
+    }
+
+    fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
+        // What a device was before it turned out to be another may have watched from the beginning.
+        let new = self.talks.iter().filter(|(number, _)| !self.known.contains(number));
+        new.filter_map(|(number, held)| Self::finding(number, held, known)).collect()
+    }
+
+    fn limits(&self) -> Vec<(&'static str, usize, u64)> {
+        let mut limits = self.talks.limits("who watches and never did before");
+        limits.push(("who watches", VIEWERS_MAX, self.refused));
+        limits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spanwatch_parsers::Exchange;
+
+    use super::super::bench::{Bench, mac, party, s};
+    use super::*;
+    use crate::observation::Party;
+
+    /// Who plays what when: the time, the client, the camera, what came of it.
+    fn found(plays: &[(i64, u8, u8, u16)]) -> Vec<Finding> {
+        let mut bench = Bench::new();
+        for host in [1, 2, 3, 4, 50, 51] {
+            bench.claims(s(0), mac(host), &format!("192.0.2.{host}"), None);
+        }
+        for (at, client, camera, status) in plays {
+            let server = Party { port: 554, ..party(mac(*camera), &format!("192.0.2.{camera}"), None) };
+            let client = Party { port: 40_000, ..party(mac(*client), &format!("192.0.2.{client}"), None) };
+            bench.sees_in("rtsp", s(*at), (server, client), Fact::Service { protocol: "rtsp" });
+            let target = Some("rtsp://192.0.2.1/live".into());
+            let play = Exchange { method: "PLAY".into(), target, status: Some(*status) };
+            bench.sees_in("rtsp", s(*at), (server, client), Fact::Exchange(Box::new(play)));
+        }
+        bench.of(&KIND)
+    }
+
+    #[test]
+    fn who_watches_after_the_picture_is_learned_is_told_once_with_all_he_watches() {
+        let plays =
+            [(10, 50, 1, 200), (300, 51, 1, 200), (310, 51, 2, 200), (320, 51, 3, 200), (400, 51, 1, 200)];
+        let [finding] = &found(&plays)[..] else { panic!("one finding") };
+        assert_eq!((finding.first_seen, finding.count, finding.devices.len()), (s(300), 4, 4));
+        assert!(finding.summary.contains("as a recorder does"), "{}", finding.summary);
+    }
+
+    #[test]
+    fn recorders_that_come_back_who_is_refused_and_the_first_of_all_are_none() {
+        assert!(
+            found(&[(10, 50, 1, 200), (100, 51, 1, 200), (900, 50, 2, 200), (900, 51, 3, 200)]).is_empty()
+        );
+        assert!(found(&[(10, 50, 1, 200), (300, 51, 1, 401)]).is_empty());
+        assert!(found(&[(900, 50, 1, 200), (960, 51, 1, 200)]).is_empty());
+    }
+}
