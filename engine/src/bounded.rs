@@ -128,6 +128,12 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
         self.index.find(hash, |slot| slot_key(slots, *slot) == Some(key)).map(|slot| *slot as usize)
     }
 
+    /// When the entry in a slot was last used.
+    #[must_use]
+    pub fn used(&self, slot: usize) -> Option<Time> {
+        self.slots.get(slot).filter(|slot| slot.entry.is_some()).map(|slot| slot.used)
+    }
+
     /// The entry in a slot, used at `now`.
     pub fn touch(&mut self, slot: usize, now: Time) -> Option<&mut V> {
         let slot = self.slots.get_mut(slot)?;

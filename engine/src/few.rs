@@ -293,16 +293,23 @@ impl<K: Ord, V> FewBy<K, V> {
 
     /// The one of this key, made where there is none; `None` never is.
     pub fn or_insert(&mut self, key: K, value: V) -> Option<&mut V> {
-        let place = match self.place(&key) {
-            Ok(place) => place,
-            Err(place) => {
-                if self.0.len() < EXACT {
-                    self.0.reserve_exact(1);
-                }
-                self.0.insert(place, (key, value));
-                place
+        let place = self.place_or_insert(key, value);
+        self.at(place)
+    }
+
+    /// The place of the one of this key, made where there is none; it holds until another is made or taken out.
+    pub fn place_or_insert(&mut self, key: K, value: V) -> usize {
+        self.place(&key).unwrap_or_else(|place| {
+            if self.0.len() < EXACT {
+                self.0.reserve_exact(1);
             }
-        };
+            self.0.insert(place, (key, value));
+            place
+        })
+    }
+
+    /// The one in a place.
+    pub fn at(&mut self, place: usize) -> Option<&mut V> {
         self.0.get_mut(place).map(|(_, value)| value)
     }
 

@@ -24,8 +24,8 @@ use crate::scribe::{Scribe, Talk};
 #[derive(Debug)]
 pub struct Said {
     fingerprints: Option<&'static Fingerprints>,
-    /// By hash.
-    heard: Expiring<NonZeroU64, Time>,
+    /// By hash, each used when it was last passed on.
+    heard: Expiring<NonZeroU64, ()>,
     keyed: Keyed,
     labels: Vec<Label>,
     tests_passwords: bool,
@@ -108,14 +108,15 @@ impl Said {
     /// Notes that a server asked a client for a login over HTTP: many close the connection with that, and take the login in the next one.
     pub fn challenged(&mut self, now: Time, talk: &Talk, about: About) {
         let asked = self.keyed.of(&asked(talk, about));
-        self.heard.insert(NonZeroU64::new(asked).unwrap_or(NonZeroU64::MIN), now, now);
+        self.heard.insert(NonZeroU64::new(asked).unwrap_or(NonZeroU64::MIN), (), now);
     }
 
     /// Whether it did so within [`AGAIN`].
-    pub fn has_challenged(&mut self, now: Time, talk: &Talk, about: About) -> bool {
+    pub fn has_challenged(&self, now: Time, talk: &Talk, about: About) -> bool {
         let asked = self.keyed.of(&asked(talk, about));
-        let last = self.heard.get(&NonZeroU64::new(asked).unwrap_or(NonZeroU64::MIN), now);
-        last.is_some_and(|last| now - *last < AGAIN && now >= *last)
+        let slot = self.heard.find(&NonZeroU64::new(asked).unwrap_or(NonZeroU64::MIN));
+        let last = slot.and_then(|slot| self.heard.used(slot));
+        last.is_some_and(|last| now - last < AGAIN && now >= last)
     }
 
     /// Passes the fault of a message on, the same of one talk once a second.
@@ -136,17 +137,12 @@ impl Said {
 
     fn is_news<T: std::hash::Hash>(&mut self, now: Time, again: Span, what: &T) -> bool {
         let hash = NonZeroU64::new(self.keyed.of(what)).unwrap_or(NonZeroU64::MIN);
-        match self.heard.get(&hash, now) {
-            Some(last) if now - *last < again && now >= *last => false,
-            Some(last) => {
-                *last = now;
-                true
-            }
-            None => {
-                self.heard.insert(hash, now, now);
-                true
-            }
+        let last = self.heard.find(&hash).and_then(|slot| self.heard.used(slot));
+        if last.is_some_and(|last| now - last < again && now >= last) {
+            return false;
         }
+        self.heard.insert(hash, (), now);
+        true
     }
 }
 

@@ -179,7 +179,8 @@ impl Detector for Places {
     }
 }
 
-const ADDRESSES_MAX: usize = 65_536;
+/// IPv4 and IPv6 of 50,000 devices; what a table of 2^17 places takes before it grows.
+const ADDRESSES_MAX: usize = 114_688;
 const SEED: u64 = 0x6964_656e_7469_7479;
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ fn see(seen: &Observation) -> Option<Sight> {
         && !LEFT_OUT.contains(&port);
     is_answer.then(|| Sight {
         who: seen.peer,
-        what: Some(format!("{over} port {port} of {far}")),
+        what: Some(format!("{over} port {port} of {far}").into()),
         rows: Vec::new(),
     })
 }

@@ -36,7 +36,7 @@ const RULE: Rule =
 
 fn see(seen: &Observation) -> Option<Sight> {
     match &seen.fact {
-        Fact::Anonymous { given: Some(given) } => Some(Sight::of(seen, given.as_str())),
+        Fact::Anonymous { given: Some(given) } => Some(Sight::of(seen, given.as_str().to_owned())),
         // There who has no account says so.
         _ if BY_NAME.contains(&seen.source) => None,
         Fact::Anonymous { given: None } | Fact::Login(_) => Some(Sight::none_of(seen)),

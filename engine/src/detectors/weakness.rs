@@ -8,8 +8,10 @@
 //!
 //! A weakness has no end: nothing seen later shows that nobody can use it any more.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use smallvec::SmallVec;
 use spanwatch_parsers::Time;
 
 use super::{Detector, Known};
@@ -46,14 +48,14 @@ pub struct Sight {
     pub who: Party,
     /// In what, as `TLS 1.0`; different ones of a device are told together. `None` shows that he is not weak after all: of that
     /// protocol of his nothing is told, whatever was seen and will be.
-    pub what: Option<String>,
+    pub what: Option<Cow<'static, str>>,
     /// Rows of the list of known passwords, for [`Rule::applies`].
     pub rows: Vec<u16>,
 }
 
 impl Sight {
     /// Of whom an observation is about.
-    pub fn of(seen: &Observation, what: impl Into<String>) -> Self {
+    pub fn of(seen: &Observation, what: impl Into<Cow<'static, str>>) -> Self {
         Self { who: seen.subject, what: Some(what.into()), rows: Vec::new() }
     }
 
@@ -103,21 +105,21 @@ pub struct Watch {
 #[derive(Debug, Clone)]
 struct Held {
     /// What was known first of who it is; see [`crate::finding::id`].
-    subject: String,
+    subject: Box<str>,
     /// One at least, what was seen first coming first.
-    sights: Vec<Seen>,
+    sights: SmallVec<[Seen; 1]>,
 }
 
 /// One form of it, as it was seen first.
 #[derive(Debug, Clone)]
 struct Seen {
-    what: String,
+    what: Cow<'static, str>,
     at: Time,
     cite: Cite,
     source: &'static str,
     last: Time,
     count: u64,
-    rows: Vec<u16>,
+    rows: SmallVec<[u16; 4]>,
 }
 
 impl Watch {
@@ -195,8 +197,8 @@ impl Watch {
         };
         let mut what: Vec<&str> = Vec::new();
         for (_, seen) in all() {
-            if !what.contains(&seen.what.as_str()) {
-                what.push(&seen.what);
+            if !what.contains(&seen.what.as_ref()) {
+                what.push(seen.what.as_ref());
             }
         }
         let more = if what.len() > SHOWN { " and more" } else { "" };
@@ -216,7 +218,7 @@ impl Watch {
             cite: Some(seen.cite),
             protocol: Some(seen.source),
             text: match group {
-                [_] => seen.what.clone(),
+                [_] => seen.what.clone().into_owned(),
                 _ => {
                     let of = known.directory.device(number).map_or_else(String::new, Device::title);
                     format!("{of}: {}", seen.what)
@@ -259,10 +261,7 @@ impl Held {
                 known.rows.sort_unstable();
                 known.rows.dedup();
             }
-            None => {
-                self.sights.reserve_exact(1); // Most devices show it in one form or two.
-                self.sights.push(seen);
-            }
+            None => self.sights.push(seen),
         }
     }
 }
@@ -283,7 +282,7 @@ impl Detector for Watch {
         if self.cleared.contains(&(number, source)) {
             return;
         }
-        let seen = Seen { what, at, cite, source, last: at, count: 1, rows: sight.rows };
+        let seen = Seen { what, at, cite, source, last: at, count: 1, rows: sight.rows.into() };
         if let Some(held) = self.held.get_mut(number) {
             held.add(seen);
             return;
@@ -291,7 +290,7 @@ impl Detector for Watch {
         let Some(subject) = known.directory.device(number).map(Device::id) else {
             return;
         };
-        self.add(number, Held { subject, sights: vec![seen] });
+        self.add(number, Held { subject: subject.into(), sights: SmallVec::from_iter([seen]) });
     }
 
     fn renumber(&mut self, gone: Number, kept: Number) {

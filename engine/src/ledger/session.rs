@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use spanwatch_parsers::{Login, Outcome, Text, Time};
 
 use super::refusals::Refusals;
+use crate::few::FewBy;
 
 /// What tells one session row from another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,8 +41,8 @@ pub struct Session {
 #[derive(Debug, Default)]
 pub struct Sessions {
     talks: BTreeMap<Ends, Talk>,
-    /// By the number of their talk and what was asked for.
-    sessions: BTreeMap<(u32, Option<Text>), Session>,
+    /// How many there are.
+    count: usize,
     logins: usize,
     /// What was not kept.
     pub refused: Refusals,
@@ -51,14 +52,21 @@ pub struct Sessions {
 type Ends = (IpAddr, IpAddr, &'static str);
 
 /// All that two say in one protocol.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Talk {
-    /// Talks are numbered as they begin, and none ever goes.
-    number: u32,
     /// It comes beside the exchange that it allows.
     login: Option<Box<Login>>,
-    /// What was asked for last, where something was.
-    latest: Option<Option<Text>>,
+    /// By what was asked for.
+    sessions: FewBy<Option<Text>, Session>,
+    /// The place of what was asked for last, where something was.
+    latest: u16,
+}
+
+impl Talk {
+    /// What was asked for last.
+    fn latest(&mut self) -> Option<&mut Session> {
+        self.sessions.at(self.latest.into())
+    }
 }
 
 impl Sessions {
@@ -66,18 +74,22 @@ impl Sessions {
     pub fn exchanged(&mut self, key: Key, at: Time) {
         let Key { client, server, protocol, target } = key;
         let ends = (client, server, protocol);
-        if self.sessions.len() >= SESSIONS_MAX {
-            let known = self.talks.get(&ends).map(|talk| (talk.number, target.clone()));
-            if known.is_none_or(|known| !self.sessions.contains_key(&known)) {
-                self.refused.count("sessions in the report", SESSIONS_MAX);
+        let talk = self.talks.get(&ends);
+        if talk.is_none_or(|talk| !talk.sessions.contains_key(&target)) {
+            let limits = [
+                ("sessions in the report", SESSIONS_MAX, self.count),
+                ("sessions of one pair", OF_A_PAIR_MAX, talk.map_or(0, |talk| talk.sessions.len())),
+            ];
+            if let Some((what, most, _)) = limits.iter().find(|(_, most, count)| count >= most) {
+                self.refused.count(what, *most);
                 return;
             }
+            self.count = self.count.saturating_add(1);
         }
-        let talk = talk(&mut self.talks, ends);
-        let entry = self.sessions.entry((talk.number, target));
-        // The text that is kept, and not another of the same words.
-        talk.latest = Some(entry.key().1.clone());
-        let session = entry.or_insert(Session { bytes: 0, first_seen: at, last_seen: at, commands: None });
+        let talk = self.talks.entry(ends).or_default();
+        let fresh = Session { bytes: 0, first_seen: at, last_seen: at, commands: None };
+        talk.latest = u16::try_from(talk.sessions.place_or_insert(target, fresh)).unwrap_or(u16::MAX);
+        let Some(session) = talk.latest() else { return };
         session.first_seen = session.first_seen.min(at);
         session.last_seen = session.last_seen.max(at);
     }
@@ -86,20 +98,17 @@ impl Sessions {
     pub fn carried(&mut self, ends: (IpAddr, IpAddr), protocol: &'static str, bytes: u64) {
         let (one, other) = ends;
         for (client, server) in [(one, other), (other, one)] {
-            let talk = self.talks.get(&(client, server, protocol));
-            let Some(key) = talk.and_then(|talk| Some((talk.number, talk.latest.clone()?))) else { continue };
-            if let Some(session) = self.sessions.get_mut(&key) {
-                session.bytes = session.bytes.saturating_add(bytes);
-            }
+            let talk = self.talks.get_mut(&(client, server, protocol));
+            let Some(session) = talk.and_then(Talk::latest) else { continue };
+            session.bytes = session.bytes.saturating_add(bytes);
             return;
         }
     }
 
     /// Says that `client` gave `server` an order: it belongs to what was asked for last.
     pub fn ordered(&mut self, client: IpAddr, server: IpAddr, protocol: &'static str, what: &Text) {
-        let talk = self.talks.get(&(client, server, protocol));
-        let key = talk.and_then(|talk| Some((talk.number, talk.latest.clone()?)));
-        let Some(session) = key.and_then(|key| self.sessions.get_mut(&key)) else { return };
+        let talk = self.talks.get_mut(&(client, server, protocol));
+        let Some(session) = talk.and_then(Talk::latest) else { return };
         let commands = session.commands.get_or_insert_default();
         if commands.len() < COMMANDS_MAX {
             commands.insert(what.clone());
@@ -123,15 +132,13 @@ impl Sessions {
             }
             self.logins = self.logins.saturating_add(1);
         }
-        talk(&mut self.talks, ends).login = Some(Box::new(login.clone()));
+        self.talks.entry(ends).or_default().login = Some(Box::new(login.clone()));
     }
 
     /// Every session in the order of its key, with the last login.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &Session, Option<&Login>)> {
         self.talks.iter().flat_map(|((client, server, protocol), talk)| {
-            let sessions = self.sessions.range((talk.number, None)..);
-            let own = sessions.take_while(|((number, _), _)| *number == talk.number);
-            own.map(|((_, target), session)| {
+            talk.sessions.iter().map(|(target, session)| {
                 let key = Key { client: *client, server: *server, protocol, target: target.clone() };
                 (key, session, talk.login.as_deref())
             })
@@ -139,14 +146,10 @@ impl Sessions {
     }
 }
 
-/// The talk of these two, begun where there is none.
-fn talk(talks: &mut BTreeMap<Ends, Talk>, ends: Ends) -> &mut Talk {
-    let number = u32::try_from(talks.len()).unwrap_or(u32::MAX);
-    talks.entry(ends).or_insert(Talk { number, login: None, latest: None })
-}
-
 /// Sessions kept: two of each device of a site of 50,000 and more.
 pub const SESSIONS_MAX: usize = 131_072;
+/// Of one client with one server in one protocol: who asks for more looks for what is there.
+pub const OF_A_PAIR_MAX: usize = 4_096;
 
 /// Different orders kept of one session; an installer's tool gives some dozens.
 pub const COMMANDS_MAX: usize = 16;
