@@ -127,9 +127,13 @@ fn copies_that_are_missing_by_the_numbers_of_erspan_are_counted_and_no_loss_of_a
     let report = replay(&scratch.file("numbered.pcap", &Pcap { is_nano: true, ..Pcap::PLAIN }.bytes(&left)));
     let told = |report, is_drops| {
         let findings = list(report, "findings").filter(|it| (it["kind"] == "mirror-drops") == is_drops);
-        findings.map(|it| json!([it["kind"], it["cause"], it["switch"]])).collect::<Vec<_>>()
+        // Where a first frame is missing another comes first.
+        let mut told: Vec<_> =
+            findings.map(|it| json!([it["kind"], it["cause"], it["switch"]]).to_string()).collect();
+        told.sort();
+        told
     };
-    assert_eq!(told(&report, true), [json!(["mirror-drops", "mirror", null])]);
+    assert_eq!(told(&report, true), [json!(["mirror-drops", "mirror", null]).to_string()]);
     let drops = list(&report, "findings").find(|it| it["kind"] == "mirror-drops").expect("as was seen");
     assert_eq!(drops["count"], missing.len());
     assert_eq!(told(&report, false), told(&replay(&SITE.path), false));
