@@ -124,7 +124,7 @@ pub fn confine(needs: &Needs) -> Result<Confined, Unconfined> {
         Ok(_) => Files::Not("this kernel has no Landlock".to_owned()),
         Err(error) => Files::Not(error.to_string()),
     };
-    let of_all = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE;
+    let of_all = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE | CapabilitySet::CHOWN;
     let kept = if needs.reads_of_all { of_all } else { CapabilitySet::empty() };
     let capabilities = drop_capabilities(kept)?;
     let mut connects = needs.connects.clone();

@@ -67,8 +67,10 @@ pub struct Site {
     access: Option<Access>,
     /// What people made of findings, as it was read last, and when the past was.
     life: ArcSwap<Life>,
+    /// One reads the store at a time; whoever watches does not wait for that.
+    read: std::sync::Mutex<Read>,
     /// One changes the picture at a time.
-    change: std::sync::Mutex<Read>,
+    change: std::sync::Mutex<()>,
     /// What was carved last: its table and its file are asked for one after the other. One is carved at a time.
     carved: Mutex<Option<(String, u64, Arc<Carved>)>>,
 }
@@ -108,6 +110,7 @@ impl Site {
             is_live,
             access: None,
             life: ArcSwap::default(),
+            read: std::sync::Mutex::default(),
             change: std::sync::Mutex::default(),
             carved: Mutex::new(None),
         }
@@ -129,7 +132,7 @@ impl Site {
     /// Shows what people made of findings since it was read last. Reads the store.
     pub(crate) fn refresh(&self) {
         let Some(access) = &self.access else { return };
-        let mut read = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let Ok(version) = access.desk.version() else { return };
         if read.version == Some(version) {
             return;
@@ -148,6 +151,7 @@ impl Site {
         }
         let past = past.unwrap_or_else(|| known.past.clone());
         let life = Arc::new(Life { standings, past });
+        let _one = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         self.life.store(Arc::clone(&life));
         self.put(self.picture.load().living(&life));
     }

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use spanwatch_capture::FrameHead;
@@ -195,6 +195,7 @@ impl Recorder {
                 say,
                 fault: None,
                 retry: Time::MIN,
+                is_short: false,
             }
             .serve(&frames, freezer);
         })?;
@@ -295,12 +296,14 @@ struct Recording {
     fault: Option<String>,
     /// When it is tried again to write, by the frames' time.
     retry: Time,
+    /// Whether the disk has too little room for others: nothing is written until it has again.
+    is_short: bool,
 }
 
 impl Recording {
     fn serve(mut self, frames: &Receiver<Arc<dyn Frames>>, freezer: thread::JoinHandle<()>) {
         let mut clock = Time::MIN;
-        let mut looked = Time::MIN;
+        let (mut looked, mut beat) = (Time::MIN, Instant::now());
         loop {
             let got = frames.recv_timeout(IDLE);
             let is_idle = match got {
@@ -312,8 +315,9 @@ impl Recording {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let is_closed = self.shared.state().is_closed;
-            if is_idle || clock - looked >= Span::seconds(1) || clock < looked {
-                looked = clock;
+            // Where the clock is set back, the frames' time stands still for long.
+            if is_idle || clock - looked >= Span::seconds(1) || beat.elapsed() >= Duration::from_secs(1) {
+                (looked, beat) = (clock, Instant::now());
                 self.look(clock, is_idle);
             }
             if is_idle && is_closed {
@@ -335,10 +339,10 @@ impl Recording {
     fn record(&mut self, frames: &dyn Frames) -> Time {
         let mut last = Time::MIN;
         let (mut unwritten, mut fault, mut is_any) = (0_u64, None, false);
-        let Self { ring, retry, .. } = self;
+        let Self { ring, retry, is_short, .. } = self;
         frames.each(&mut |head, peeled, bytes| {
             last = last.max(head.at);
-            let is_wanted = fault.is_none() && head.at >= *retry;
+            let is_wanted = fault.is_none() && !*is_short && head.at >= *retry;
             let taken = ring.take(head, peeled, bytes, is_wanted);
             let is_written = is_wanted && taken.is_ok();
             is_any |= is_written;
@@ -396,7 +400,8 @@ impl Recording {
         while left < self.limits.free_min && self.ring.let_go() {
             left = free();
         }
-        if left < self.limits.free_min {
+        self.is_short = left < self.limits.free_min;
+        if self.is_short {
             let mib = self.limits.free_min >> 20;
             self.stopped(&format!("the disk has less than {mib} MiB left"), clock);
         }
@@ -427,7 +432,7 @@ fn freezing(mut freezer: Freezer, orders: &Receiver<Order>, shared: &Shared, say
     for (wanted, segments, until) in orders {
         let open = shared.state().open.clone();
         let mut frozen = freezer.freeze(&wanted, &segments, until, &open);
-        while frozen.is_err() && freezer.let_go(&open) {
+        while frozen.as_ref().is_err_and(is_full) && freezer.let_go(&open) {
             frozen = freezer.freeze(&wanted, &segments, until, &open);
         }
         if let Err(error) = &frozen
@@ -438,6 +443,11 @@ fn freezing(mut freezer: Freezer, orders: &Receiver<Order>, shared: &Shared, say
         is_failing = frozen.is_err();
         show(&freezer);
     }
+}
+
+/// Whether room is all that is lacking.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Lets the analysis go first where there are not processors enough; where that is forbidden it shares them.

@@ -319,6 +319,8 @@ fn connect(dir: &Path, flags: OpenFlags) -> Result<Connection, Trouble> {
     db.busy_timeout(BUSY)?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "trusted_schema", false)?;
+    // What a statement needs besides its pages goes into no file: a watch that gave up its rights could make none.
+    db.pragma_update(None, "temp_store", "memory")?;
     Ok(db)
 }
 

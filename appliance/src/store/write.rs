@@ -73,6 +73,8 @@ pub(super) struct Writer {
     /// Rows of devices by number.
     rows: BTreeMap<u32, i64>,
     rules: Arc<Mutex<Rules>>,
+    /// Whether it is known what waited for receivers. Else that stays as it is until the next start.
+    is_outbox_read: bool,
     /// Changes when another wrote.
     version: Option<i64>,
     upkept: Time,
@@ -89,6 +91,7 @@ impl Writer {
             session: None,
             rows: BTreeMap::new(),
             rules,
+            is_outbox_read: false,
             version: None,
             upkept: Time::MIN,
         }
@@ -137,6 +140,7 @@ impl Writer {
         let (findings, memory, outbox) = (life::earlier(db)?, read::memory(db)?, post::read(db)?);
         let held = Held { findings, memory, outbox, left: left.map(Time) };
         self.read_rules()?;
+        self.is_outbox_read = true;
         Ok(held)
     }
 
@@ -163,7 +167,7 @@ impl Writer {
         if log > (limits.bytes_max / 4).max(LOG_MAX) && !self.checkpoint()? {
             return Err(Trouble::LogTooLong);
         }
-        let Self { db: Some(db), rows, .. } = self else { return Err(Trouble::Missing) };
+        let Self { db: Some(db), rows, is_outbox_read, .. } = self else { return Err(Trouble::Missing) };
         let work = |db: &mut Connection, rows: &mut Rows<'_>| -> Result<(i64, Option<u64>), Trouble> {
             let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let session = session.map_or_else(|| begin(&step, began), Ok)?;
@@ -188,7 +192,7 @@ impl Writer {
                 }
             }
             sums::write(&step, &batch.beside.sums)?;
-            let outbox = batch.beside.outbox.as_ref();
+            let outbox = batch.beside.outbox.as_ref().filter(|_| *is_outbox_read);
             let kept = outbox.map(|it| post::write(&step, it, limits.bytes_max)).transpose()?;
             step.commit()?;
             Ok((session, kept))

@@ -177,6 +177,13 @@ impl Detector for Tunnels {
         }
     }
 
+    fn advance(&mut self, to: Time, _known: &Known<'_>) {
+        // Looked at where room is short: to be forgotten late does no harm.
+        if self.askers.len() > ASKERS_MAX / 2 {
+            self.askers.retain(|_, own| own.detected.is_some() || to - own.first <= WINDOW);
+        }
+    }
+
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
         let each = self.askers.iter();
         each.filter_map(|((number, domain), own)| Self::finding(*number, domain, own, known)).collect()

@@ -9,7 +9,7 @@
 //! Who tells a device names decides where it sends its pictures and passwords; who tells it the time decides what recordings prove. Worms and thieves change these settings.
 //!
 //! ## Where it is wrong
-//! A server that IT put up is new all the same; a device that was brought with its maker's settings uses its maker's.
+//! A server that IT put up is new all the same, and a spare one that is asked for the first time; routers are none; a device that was brought with its maker's settings uses its maker's.
 //!
 //! ## State
 //! [`SERVERS_MAX`] servers of the site; see [`super::peers`].
@@ -135,7 +135,12 @@ impl Detector for Servers {
         let Some((protocol, called)) = PROTOCOLS.iter().find(|(own, _)| *own == protocol) else { return };
         let Some(server) = seen.subject.ip else { return };
         let Some(client) = known.directory.find(&seen.peer) else { return };
-        if known.directory.device(client).is_some_and(is_meant)
+        // A router serves each of its networks by an address of its own.
+        let is_gateway = known.directory.find_ip(server, seen.subject.vlan);
+        let is_gateway =
+            is_gateway.and_then(|number| known.directory.device(number)).is_some_and(|it| it.is_router);
+        if !is_gateway
+            && known.directory.device(client).is_some_and(is_meant)
             && self.answered(protocol, server, client, (seen.at, peers::learns(client, known)))
         {
             self.talks.add(client, Talk::of(seen, (server, seen.subject.port), (*called).to_owned()), known);

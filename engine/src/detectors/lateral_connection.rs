@@ -55,6 +55,7 @@ type Ends = (IpAddr, IpAddr, u16);
 pub struct Crossing {
     pending: BTreeMap<Ends, (Number, Talk)>,
     talks: Talks,
+    refused: u64,
 }
 
 /// Whether it is a camera, and pulls nothing from others.
@@ -67,12 +68,16 @@ impl Crossing {
     fn opens(&mut self, seen: &Observation, (target, port): (IpAddr, u16), known: &Known<'_>) {
         let Some(client) = seen.subject.ip else { return };
         let is_inside = is_site_address(target) && is_device_address(target);
-        if !is_inside || self.pending.len() >= PENDING_MAX {
+        if !is_inside {
             return;
         }
         let Some(number) = known.directory.find(&seen.subject) else { return };
         let is_meant = |device: &Device| is_camera(device) || known.policy.forbids(device);
         if known.directory.device(number).is_some_and(is_meant) {
+            if self.pending.len() >= PENDING_MAX {
+                self.refused = self.refused.saturating_add(1);
+                return;
+            }
             let talk = Talk::of(seen, (target, port), format!("TCP port {port}"));
             self.pending.insert((client, target, port), (number, talk));
         }
@@ -169,7 +174,9 @@ impl Detector for Crossing {
     }
 
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
-        self.talks.limits("cameras that open connections")
+        let mut limits = self.talks.limits("cameras that open connections");
+        limits.push(("connections of cameras that wait for their answer", PENDING_MAX, self.refused));
+        limits
     }
 }
 

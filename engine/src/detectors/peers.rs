@@ -82,6 +82,11 @@ pub struct Held {
 }
 
 impl Talks {
+    /// Whether anything is held on a device.
+    pub fn knows(&self, number: Number) -> bool {
+        self.held.contains_key(&number)
+    }
+
     /// Takes one more.
     pub fn add(&mut self, number: Number, talk: Talk, known: &Known<'_>) {
         if self.held.len() >= DEVICES_MAX && !self.held.contains_key(&number) {

@@ -110,7 +110,11 @@ impl Detector for Viewers {
         if self.known.contains(&client) {
             return;
         }
-        if seen.at - since > peers::learns(client, known) {
+        // Who is sent pictures before he asks for any began before anybody watched him.
+        let is_watching =
+            |device: &Device| device.receives_media || device.rare.pulled_from.iter().any(|ip| *ip != server);
+        let is_old = !self.talks.knows(client) && known.directory.device(client).is_some_and(is_watching);
+        if seen.at - since > peers::learns(client, known) && !is_old {
             let target = exchange.target.as_ref().map_or("live pictures", |target| target.as_str());
             self.talks.add(client, Talk::of(seen, (server, seen.subject.port), target.to_owned()), known);
         } else if self.known.len() < VIEWERS_MAX {

@@ -204,7 +204,9 @@ fn nothing(site: &Site, here: &Here) -> Response {
 
 /// A path of ours, and no other place.
 fn inside(next: &str) -> &str {
-    let is_path = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    let is_path = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains(|letter: char| letter == '\\' || letter.is_ascii_control());
     let is_inner = !next.starts_with("/login") && !next.starts_with("/welcome") && next.is_ascii();
     if is_path && is_inner { next } else { "/" }
 }
@@ -223,6 +225,7 @@ mod tests {
         for bad in [
             "",
             "//evil.example",
+            "/\t/evil.example",
             "https://evil.example",
             "/\\evil.example",
             "/a\r\nb",
