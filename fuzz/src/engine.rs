@@ -33,7 +33,7 @@ pub fn hold(input: &[u8]) {
             Step::Said(Moment::Gap { from, to, why }) => ledger.gap(*from, *to, *why),
             Step::Said(Moment::Leap { from, to }) => ledger.leap(*from, *to, Cite::default()),
             Step::Said(Moment::Blind { since, at, why }) => ledger.blind_since(*since, *at, *why),
-            Step::Said(Moment::Dropped { from, to, per_cent }) => ledger.dropped(*from, *to, *per_cent),
+            Step::Said(Moment::Dropped(dropped)) => ledger.dropped(dropped, Cite::default()),
         }
     }
     if let Some(clock) = clock {
@@ -60,7 +60,7 @@ fn steps(frames: &[Frame<'_>], seed: u64) -> (Vec<Step>, Option<Time>) {
             Moment::Tick(at) => *at,
             Moment::Gap { from, .. } | Moment::Leap { from, .. } => *from,
             Moment::Blind { since, .. } => *since,
-            Moment::Dropped { to, .. } => *to,
+            Moment::Dropped(dropped) => dropped.to,
         });
         if let Some(at) = tick {
             shard.tick(at, number, &mut seen);
