@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{io, thread};
 
 use spanwatch_capture::FrameHead;
@@ -303,21 +303,22 @@ struct Recording {
 impl Recording {
     fn serve(mut self, frames: &Receiver<Arc<dyn Frames>>, freezer: thread::JoinHandle<()>) {
         let mut clock = Time::MIN;
-        let (mut looked, mut beat) = (Time::MIN, Instant::now());
+        // By the last round's time; where the clock is set back, frames' times stand before that.
+        let (mut round, mut looked) = (Time::MIN, Time::MIN);
         loop {
             let got = frames.recv_timeout(IDLE);
             let is_idle = match got {
                 Ok(frames) => {
-                    clock = clock.max(self.record(&*frames));
+                    round = self.record(&*frames);
+                    clock = clock.max(round);
                     false
                 }
                 Err(RecvTimeoutError::Timeout) => true,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let is_closed = self.shared.state().is_closed;
-            // Where the clock is set back, the frames' time stands still for long.
-            if is_idle || clock - looked >= Span::seconds(1) || beat.elapsed() >= Duration::from_secs(1) {
-                (looked, beat) = (clock, Instant::now());
+            if is_idle || (round - looked).0.unsigned_abs() >= SECOND {
+                looked = round;
                 self.look(clock, is_idle);
             }
             if is_idle && is_closed {
@@ -474,6 +475,8 @@ const SETTLED: Span = Span::seconds(2);
 const SOON: Span = Span::seconds(3);
 /// The clock of the wall may be set a little when a watch begins.
 const SLACK: Span = Span::seconds(1);
+/// Nanoseconds of a second: so often it is looked after what was recorded.
+const SECOND: u64 = 1_000_000_000;
 /// After what could not be written.
 const REST: Span = Span::seconds(5);
 /// What waits is looked at at least so often.
