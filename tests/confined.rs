@@ -5,6 +5,7 @@
 use crate::support;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -179,11 +180,14 @@ fn a_port_without_an_address_is_no_end_of_a_mirror() {
 /// How many ICMP errors come back to the sender of frames.
 fn answers(wires: &Wires, frames: &[Frame]) -> usize {
     let listener = wires.inside(["python3", "-c", COUNT, "a1"]).stdout(std::process::Stdio::piped()).spawn();
-    let listener = listener.expect("ip is there");
-    std::thread::sleep(Duration::from_millis(700));
+    let mut listener = listener.expect("ip is there");
+    let mut said = BufReader::new(listener.stdout.take().expect("it is piped")).lines();
+    let mut line = || said.next().expect("it goes on").expect("text");
+    assert_eq!(line(), "listening");
     wires.play("a1", frames);
-    let output = listener.wait_with_output().expect("it ends");
-    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+    let count = line();
+    assert!(listener.wait().expect("it ends").success());
+    count.parse().expect("a number")
 }
 
 /// Asks for a page.
@@ -197,6 +201,7 @@ import socket, sys, time
 port = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 port.bind((sys.argv[1], 0))
 port.settimeout(0.1)
+print('listening', flush=True)
 count, until = 0, time.monotonic() + 3
 while time.monotonic() < until:
     try:

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use support::capture::{self, Frame};
 use support::run::{Outcome, Scratch, spanwatch};
+use support::secrets::forms;
 use support::wires::Wires;
 use support::{project, shared_captures, skipped};
 
@@ -190,26 +191,6 @@ fn no_secret_is_in_any_file_of_a_store() {
             );
         }
     }
-}
-
-/// A secret as it may travel: as it is, in hexadecimal, and in Base64 behind any bytes.
-fn forms(secret: &str) -> Vec<Vec<u8>> {
-    let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut forms = vec![bytes.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
-    for shift in 0..3 {
-        // Signs that hold bits of their neighbours are left out.
-        let all = base64(&[&vec![0; shift][..], bytes].concat());
-        forms.push(all[(shift * 8).div_ceil(6)..(shift + bytes.len()) * 8 / 6].to_vec());
-    }
-    forms
-}
-
-fn base64(bytes: &[u8]) -> Vec<u8> {
-    const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
-    let sign = |bits: &[u8]| bits.iter().fold(0, |sum, bit| sum << 1 | bit) << (6 - bits.len());
-    bits.chunks(6).map(|bits| SIGNS[usize::from(sign(bits))]).collect()
 }
 
 fn has(bytes: &[u8], wanted: &[u8]) -> bool {

@@ -1,10 +1,13 @@
 //! No secret of real logins is in frames that were masked, and they can be read elsewhere.
 
+#[path = "../../tests/support/secrets.rs"]
+mod secrets;
 mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use secrets::forms;
 use spanwatch_capture::{Batch, FRAME_MAX, Inputs, PcapngWriter, Reader, Source, WrittenFrame};
 use spanwatch_engine::mask::Masker;
 use spanwatch_engine::peel::Peeler;
@@ -61,27 +64,6 @@ fn masked(path: &Path) -> (PathBuf, Vec<u8>, Vec<u8>) {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("masked-{name}"));
     std::fs::write(&out, writer.finish().expect("memory")).expect("the target folder can be written");
     (out, plain, shown)
-}
-
-/// A secret as it may travel: as it is, in hexadecimal, and in Base64 behind any bytes.
-fn forms(secret: &str) -> Vec<Vec<u8>> {
-    let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut forms = vec![bytes.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
-    for shift in 0..3 {
-        // Signs that hold bits of their neighbours are left out.
-        let all = base64(&[&vec![0; shift][..], bytes].concat());
-        forms.push(all[(shift * 8).div_ceil(6)..(shift + bytes.len()) * 8 / 6].to_vec());
-    }
-    forms
-}
-
-fn base64(bytes: &[u8]) -> Vec<u8> {
-    const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
-    let bits: Vec<u8> = bits.collect();
-    let sign = |bits: &[u8]| bits.iter().fold(0, |sum, bit| sum << 1 | bit) << (6 - bits.len());
-    bits.chunks(6).map(|bits| SIGNS[usize::from(sign(bits))]).collect()
 }
 
 fn has(bytes: &[u8], wanted: &[u8]) -> bool {

@@ -11,6 +11,7 @@ pub mod cases;
 pub mod faults;
 pub mod forms;
 pub mod run;
+pub mod secrets;
 pub mod site;
 pub mod story;
 pub mod truth;
