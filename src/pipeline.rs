@@ -520,31 +520,31 @@ impl Books<'_> {
         own.sort_unstable_by_key(|seen| seen.place);
         let mut own = own.iter().peekable();
         for (mark, mut flushed) in round.marks.iter().zip(flushed) {
-            while let Some(seen) = own.next_if(|seen| seen.place.frame < mark.frame) {
-                self.ledger.observe(seen);
-            }
+            let before = std::iter::from_fn(|| own.next_if(|seen| seen.place.frame < mark.frame));
+            self.ledger.take(before);
             flushed.sort_unstable_by_key(|seen| seen.place);
-            flushed.iter().for_each(|seen| self.ledger.observe(seen));
+            self.ledger.take(&flushed);
             self.mark(mark);
         }
-        own.for_each(|seen| self.ledger.observe(seen));
+        self.ledger.take(own);
     }
 
     /// Takes observations that are in order.
     fn observe(&mut self, seen: &mut Vec<Observation>) {
-        seen.drain(..).for_each(|seen| self.ledger.observe(&seen));
+        self.ledger.take(seen.iter());
+        seen.clear();
     }
 
     /// Takes what the clock says.
     fn mark(&mut self, mark: &Mark) {
         for moment in &mark.moments {
-            match *moment {
-                Moment::Tick(at) => self.ledger.complete(at),
-                Moment::Gap { from, to, why } => self.ledger.gap(from, to, why),
-                Moment::Leap { from, to } => self.ledger.leap(from, to, mark.cite),
-                Moment::Blind { since, at, why } => self.ledger.blind_since(since, at, why),
-                Moment::Dropped(dropped) => self.ledger.dropped(&dropped, mark.cite),
-            }
+            self.ledger.surviving("time", |ledger| match *moment {
+                Moment::Tick(at) => ledger.complete(at),
+                Moment::Gap { from, to, why } => ledger.gap(from, to, why),
+                Moment::Leap { from, to } => ledger.leap(from, to, mark.cite),
+                Moment::Blind { since, at, why } => ledger.blind_since(since, at, why),
+                Moment::Dropped(dropped) => ledger.dropped(&dropped, mark.cite),
+            });
             (self.watcher)(&mut self.ledger, moment);
         }
     }
@@ -553,9 +553,9 @@ impl Books<'_> {
     fn close(&mut self, rest: Vec<Vec<Observation>>, clock: Option<Time>, until: Option<Time>) {
         let mut rest: Vec<Observation> = rest.into_iter().flatten().collect();
         rest.sort_unstable_by_key(|seen| seen.place);
-        rest.iter().for_each(|seen| self.ledger.observe(seen));
+        self.ledger.take(&rest);
         if let Some(end) = clock.max(until) {
-            self.ledger.complete(end);
+            self.ledger.surviving("time", |ledger| ledger.complete(end));
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod numbered;
 pub mod observation;
 pub mod peel;
 pub mod pieces;
+mod planted;
 pub mod policy;
 pub mod report;
 pub mod said;

@@ -24,6 +24,7 @@ mod watchers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -40,7 +41,9 @@ use crate::detectors::mirror_lost::Pulse;
 use crate::detectors::{self, Detector, Known, limit_reached, mirror_clock};
 use crate::finding::{Finding, Kind};
 use crate::observation::{Cite, Observation, Party};
+use crate::planted;
 use crate::policy::Policy;
+use crate::shard::SECONDS;
 use crate::verdict::Verdict;
 use crate::verdict::view::View;
 use crate::verdict::witness::{Ask, How};
@@ -129,6 +132,8 @@ pub struct Ledger {
     refused: Refusals,
     /// What watches for one kind each.
     watchers: Watchers,
+    /// All findings as they were last told.
+    told: Vec<Finding>,
     /// How often code of ours panicked, by what it is and its name.
     panics: BTreeMap<(&'static str, &'static str), u64>,
     /// What an earlier run knew.
@@ -180,6 +185,7 @@ impl Ledger {
             opened_as: Vec::new(),
             refused: Refusals::default(),
             watchers: Watchers::new(kinds),
+            told: Vec::new(),
             panics: BTreeMap::new(),
             memory: Arc::default(),
             policy: Arc::default(),
@@ -267,8 +273,28 @@ impl Ledger {
         Some(changed)
     }
 
+    /// Takes observations, in order. One that panics is lost, and counted.
+    pub fn take<'a>(&mut self, seen: impl IntoIterator<Item = &'a Observation>) {
+        let mut rest = seen.into_iter();
+        let mut is_over = false;
+        while !is_over {
+            is_over = self.surviving("observations", |it| rest.by_ref().for_each(|seen| it.observe(seen)));
+        }
+    }
+
+    /// Does something with it; a panic costs that alone, and is counted by this name.
+    pub fn surviving(&mut self, name: &'static str, turn: impl FnOnce(&mut Self)) -> bool {
+        let is_over = catch_unwind(AssertUnwindSafe(|| turn(&mut *self))).is_ok();
+        if !is_over {
+            let sum = self.panics.entry(("ledger", name)).or_default();
+            *sum = sum.saturating_add(1);
+        }
+        is_over
+    }
+
     /// Takes the next observation.
     pub fn observe(&mut self, seen: &Observation) {
+        planted::here("observation");
         self.now = self.now.max(seen.at);
         match &seen.fact {
             Fact::Activity(activity) => self.activity(seen, activity),
@@ -380,6 +406,10 @@ impl Ledger {
             Fact::Panicked { what, count } => {
                 let sum = self.panics.entry((what, seen.source)).or_default();
                 *sum = sum.saturating_add(*count);
+                if seen.source == SECONDS {
+                    // Who was heard in it, nobody knows.
+                    self.verdict.unwatched(seen.at - Span::seconds(1), seen.at);
+                }
             }
             Fact::Clock(clock) => {
                 if let (Some(number), Some(to)) = (self.directory.find(&seen.subject), seen.peer.ip) {
@@ -454,15 +484,20 @@ impl Ledger {
             self.pulse.heard(tick, self.senders.len(), last);
             self.senders.clear();
         }
-        self.view.advance(tick, &self.directory, |number| self.verdict.is_missed(number, tick));
-        self.verdict.veil(self.view.veiled().collect());
-        self.verdict.advance(tick);
-        self.name_absences();
-        let (directory, switches) = (&self.directory, &self.switches);
-        self.losses.advance(tick, |number| {
-            let attachment = directory.device(number)?.attachment.as_ref()?;
-            let switch = attachment.switch.as_ref()?;
-            Some(switches.id_of(switch).as_str().to_owned())
+        self.surviving("verdict", |it| {
+            planted::here("verdict");
+            it.view.advance(tick, &it.directory, |number| it.verdict.is_missed(number, tick));
+            it.verdict.veil(it.view.veiled().collect());
+            it.verdict.advance(tick);
+            it.name_absences();
+        });
+        self.surviving("losses", |it| {
+            let (directory, switches) = (&it.directory, &it.switches);
+            it.losses.advance(tick, |number| {
+                let attachment = directory.device(number)?.attachment.as_ref()?;
+                let switch = attachment.switch.as_ref()?;
+                Some(switches.id_of(switch).as_str().to_owned())
+            });
         });
         self.each_detector(|detector, known| detector.advance(tick, known));
     }
@@ -532,12 +567,20 @@ impl Ledger {
         self.now = to;
     }
 
+    /// Remembers all findings as they are told: where they cannot be asked for the next time, they hold on.
+    pub fn told(&mut self, findings: Vec<Finding>) {
+        self.told = findings;
+    }
+
     /// All findings as of `now`, in no particular order.
     #[must_use]
     pub fn findings(&self, now: Time) -> Vec<Finding> {
         let mut findings = self.findings.clone();
         findings.extend(self.pulse.finding());
-        findings.extend(self.incidents(now));
+        findings.extend(self.watchers.asked(OF_NO_DETECTOR, || {
+            planted::here("incidents");
+            self.incidents(now)
+        }));
         let known = self.known(now);
         findings.extend(self.watchers.findings(&known));
         let mut findings = incidents::rerouted(incidents::explained(incidents::pretended(findings)));
@@ -546,13 +589,27 @@ impl Ledger {
             let devices = finding.devices.iter().filter_map(|number| self.directory.device(*number));
             finding.severity = inventory::weighed(finding.severity, devices.map(Device::importance));
         }
+        self.hold_on(&mut findings);
         findings
+    }
+
+    /// Adds what was told before by who cannot be asked.
+    fn hold_on(&self, findings: &mut Vec<Finding>) {
+        let unasked = self.watchers.unasked();
+        if unasked.is_empty() {
+            return;
+        }
+        let ids: BTreeSet<&str> = findings.iter().map(|it| it.id.as_str()).collect();
+        let by = |it: &Finding| if it.kind.start.is_some() { it.kind.id } else { OF_NO_DETECTOR };
+        let is_held = |it: &&Finding| unasked.contains(by(it)) && !ids.contains(it.id.as_str());
+        let held: Vec<Finding> = self.told.iter().filter(is_held).cloned().collect();
+        findings.extend(held);
     }
 
     /// Lets go of what nothing but findings is made of, once they were told, to make room for the report.
     pub fn let_go(&mut self) {
         self.watchers.let_go();
-        (self.losses, self.view) = (Losses::default(), View::default());
+        (self.losses, self.view, self.told) = (Losses::default(), View::default(), Vec::new());
     }
 
     /// Of how many devices of the site we see what they send and what is sent to them, of how many only
@@ -949,6 +1006,8 @@ pub const fn transport_name(protocol: Option<u8>) -> &'static str {
     }
 }
 
+/// Who finds what has no detector of its own: absences, and what they have in common.
+const OF_NO_DETECTOR: &str = "absences";
 /// IP protocol number.
 const TCP: u8 = 6;
 /// The first ephemeral port of most systems in use.

@@ -79,9 +79,9 @@ fn a_limit_bears_the_time_at_which_it_was_first_reached() {
     assert_eq!((limit.first, limit.evicted), (reached, 2));
 }
 
-/// How many are called gone after a camera that streamed for 100 s, number 1,099 the last, fell silent together with its
+/// What is known after a camera that streamed for 100 s, number 1,099 the last, fell silent together with its
 /// reports, while its recorder reports this number as the highest that came.
-fn gone_where_the_recorder_has(highest: u32) -> usize {
+fn where_the_recorder_has(highest: u32, is_lost: impl Fn(i64) -> bool) -> Ledger {
     let recorder = Mac([2, 0, 0, 0, 0, 0xd]);
     let recorder_ip: IpAddr = "192.0.2.9".parse().unwrap();
     let party = |mac, ip| Party { mac: Some(mac), ip: Some(ip), hop_limit: 64, ..Party::default() };
@@ -92,6 +92,10 @@ fn gone_where_the_recorder_has(highest: u32) -> usize {
         ledger.observe(&said(second(0), party(mac, ip), Fact::Binding { mac, ip, by: BindingBy::Claim }));
     }
     for at in 0..=110 {
+        if is_lost(at) {
+            let fact = Fact::Panicked { what: "reader", count: 1 };
+            ledger.take(&[Observation { source: SECONDS, ..said(second(at), Party::default(), fact) }]);
+        }
         if at < 100 {
             ledger.observe(&heard(second(at), CAMERA, IP));
             let media = StreamActivity {
@@ -115,7 +119,11 @@ fn gone_where_the_recorder_has(highest: u32) -> usize {
         ledger.observe(&heard(second(at), FORGER, "192.0.2.8".parse().unwrap()));
         ledger.complete(second(at));
     }
-    ledger.verdict.absences().len()
+    ledger
+}
+
+fn gone_where_the_recorder_has(highest: u32) -> usize {
+    where_the_recorder_has(highest, |_| false).verdict.absences().len()
 }
 
 #[test]
@@ -307,4 +315,81 @@ fn who_was_there_before_a_restart_is_not_new_when_he_joins_again() {
         ledger.findings(second(301)).iter().filter(|it| it.kind.id == "new-device").count()
     };
     assert_eq!((new(false), new(true)), (1, 0));
+}
+
+/// Counts the seconds it was told of, and panics when it is asked what it found for the second time.
+#[derive(Debug, Default)]
+struct Broken(u64, std::sync::atomic::AtomicU64);
+
+static BROKEN: Kind =
+    Kind { id: "broken", start: Some(|| Box::new(Broken::default())), ..detectors::port_scan::KIND };
+
+impl Detector for Broken {
+    fn observe(&mut self, _: &Observation, _: &Known<'_>) {}
+
+    fn advance(&mut self, _: Time, _: &Known<'_>) {
+        self.0 += 1;
+    }
+
+    fn findings(&self, _: &Known<'_>) -> Vec<Finding> {
+        let asked = self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        assert!(asked != 1, "a question that goes wrong on purpose");
+        vec![Finding { kind: &BROKEN, ..mirror_clock::finding(second(1), second(2), Cite::default()) }]
+    }
+
+    fn limits(&self) -> Vec<(&'static str, usize, u64)> {
+        vec![("seconds", 1, self.0)]
+    }
+}
+
+#[test]
+fn what_a_detector_said_last_holds_on_while_it_cannot_be_asked() {
+    let mut ledger = Ledger::with_kinds(Fingerprints::builtin(), &[&BROKEN]);
+    for panicked in [0, 1, 1] {
+        let findings = ledger.findings(second(1));
+        assert_eq!(findings.iter().filter(|it| it.kind.id == "broken").count(), 1, "{findings:?}");
+        assert_eq!(ledger.panics().get("detector broken").copied().unwrap_or(0), panicked);
+        ledger.told(findings);
+    }
+}
+
+#[test]
+fn an_absence_stays_told_while_absences_cannot_be_worded() {
+    let mut ledger = where_the_recorder_has(1_099, |_| false);
+    let ids = |of: &[Finding]| of.iter().map(|it| (it.kind.id, it.id.clone())).collect::<Vec<_>>();
+    let before = ledger.findings(second(110));
+    assert_eq!(ids(&before).iter().filter(|(kind, _)| *kind == "device-offline").count(), 1, "{before:?}");
+    ledger.told(before.clone());
+    let meanwhile = planted::with("incidents", || ledger.findings(second(111)));
+    assert_eq!(ids(&meanwhile), ids(&before));
+    assert_eq!(ledger.panics(), BTreeMap::from([("detector absences".to_owned(), 1)]));
+    assert_eq!(ids(&ledger.findings(second(112))), ids(&before));
+}
+
+#[test]
+fn a_panic_of_the_verdict_costs_its_turn_and_detectors_have_theirs() {
+    let mut ledger = Ledger::with_kinds(Fingerprints::builtin(), &[&BROKEN]);
+    ledger.complete(second(1));
+    planted::with("verdict", || ledger.complete(second(2)));
+    ledger.complete(second(3));
+    assert_eq!(ledger.panics(), BTreeMap::from([("ledger verdict".to_owned(), 1)]));
+    assert_eq!(ledger.all_limits()["seconds"].evicted, 3);
+}
+
+#[test]
+fn an_observation_that_panics_is_lost_and_those_after_it_are_taken() {
+    let mut ledger = ledger();
+    planted::with("observation", || {
+        ledger.take(&[claimed(second(1), FORGER), claimed(second(2), FORGER)]);
+    });
+    ledger.take(&[claimed(second(3), CAMERA)]);
+    assert_eq!(ledger.panics(), BTreeMap::from([("ledger observations".to_owned(), 2)]));
+    assert!(ledger.directory.find_mac(FORGER).is_none() && ledger.directory.find_mac(CAMERA).is_some());
+}
+
+#[test]
+fn nobody_is_called_gone_for_seconds_that_a_shard_lost() {
+    let ledger = where_the_recorder_has(1_099, |at| at >= 100);
+    assert_eq!(ledger.verdict.absences().len(), 0);
+    assert_eq!(ledger.panics(), BTreeMap::from([("reader seconds".to_owned(), 11)]));
 }

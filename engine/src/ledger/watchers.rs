@@ -1,9 +1,9 @@
 //! The detectors at work: [`Watchers`]. One that panics loses its turn, and is counted by its kind; the others and the
-//! ledger go on.
+//! ledger go on. Of one that cannot be asked it is known, so that what it said last holds on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::detectors::{Detector, Known};
 use crate::finding::{Finding, Kind};
@@ -12,8 +12,16 @@ use crate::finding::{Finding, Kind};
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
     all: Vec<Watcher>,
-    /// By kind; what a detector finds is asked of a ledger that does not change.
-    panicked: Mutex<BTreeMap<&'static str, u64>>,
+    /// What a detector finds is asked of a ledger that does not change.
+    faults: Mutex<Faults>,
+}
+
+#[derive(Debug, Default)]
+struct Faults {
+    /// How often each panicked, by kind.
+    panicked: BTreeMap<&'static str, u64>,
+    /// Those that panicked when they were last asked what they found.
+    unasked: BTreeSet<&'static str>,
 }
 
 #[derive(Debug)]
@@ -49,21 +57,41 @@ impl Watchers {
             if catch_unwind(turns).is_err()
                 && let Some(watcher) = begun.checked_sub(1).and_then(|index| self.all.get(index))
             {
-                note(&self.panicked, watcher.kind);
+                self.faults().note(watcher.kind);
             }
         }
     }
 
+    /// Lets who has this name do something; whether he did not panic.
+    pub(super) fn survives(&self, name: &'static str, turn: impl FnOnce()) -> bool {
+        let is_over = catch_unwind(AssertUnwindSafe(turn)).is_ok();
+        if !is_over {
+            self.faults().note(name);
+        }
+        is_over
+    }
+
     /// What they found.
     pub(super) fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
-        let of = |watcher: &Watcher| {
-            let found = catch_unwind(AssertUnwindSafe(|| watcher.detector.findings(known)));
-            found.unwrap_or_else(|_| {
-                note(&self.panicked, watcher.kind);
-                Vec::new()
-            })
+        self.all.iter().flat_map(|it| self.asked(it.kind, || it.detector.findings(known))).collect()
+    }
+
+    /// What who has this name found.
+    pub(super) fn asked(&self, name: &'static str, findings: impl FnOnce() -> Vec<Finding>) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let is_asked = self.survives(name, || found = findings());
+        let mut faults = self.faults();
+        if is_asked {
+            faults.unasked.remove(name)
+        } else {
+            faults.unasked.insert(name)
         };
-        self.all.iter().flat_map(of).collect()
+        found
+    }
+
+    /// Those that panicked when they were last asked what they found.
+    pub(super) fn unasked(&self) -> BTreeSet<&'static str> {
+        self.faults().unasked.clone()
     }
 
     /// Their caps, and what they did not keep for them.
@@ -73,19 +101,24 @@ impl Watchers {
 
     /// How often each panicked, by kind.
     pub(super) fn panicked(&self) -> BTreeMap<&'static str, u64> {
-        self.panicked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.faults().panicked.clone()
     }
 
     /// Lets go of all they hold.
     pub(super) fn let_go(&mut self) {
         self.all = Vec::new();
     }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn note(panicked: &Mutex<BTreeMap<&'static str, u64>>, kind: &'static str) {
-    let mut panicked = panicked.lock().unwrap_or_else(PoisonError::into_inner);
-    let count = panicked.entry(kind).or_default();
-    *count = count.saturating_add(1);
+impl Faults {
+    fn note(&mut self, kind: &'static str) {
+        let count = self.panicked.entry(kind).or_default();
+        *count = count.saturating_add(1);
+    }
 }
 
 #[cfg(test)]

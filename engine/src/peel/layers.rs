@@ -68,6 +68,8 @@ pub struct Layers {
     pub whole_end: u32,
     /// Whether it is kept for reassembly of a tunnel's packet: nothing to analyse yet.
     pub is_absorbed: bool,
+    /// Whether walking it panicked: nothing is known of it.
+    pub is_lost: bool,
 }
 
 impl Layers {

@@ -7,8 +7,8 @@
 //! is in its [`Counts`].
 //!
 //! One frame at a time, in the order of the input; a frame's result depends on
-//! earlier ones only where fragments of tunnels are joined. It never panics,
-//! whatever the bytes.
+//! earlier ones only where fragments of tunnels are joined. It should never panic,
+//! whatever the bytes; if it does, that costs the frame alone ([`Layers::is_lost`]).
 
 #![cfg_attr(
     not(test),
@@ -30,6 +30,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use spanwatch_parsers::{LinkType, Mac, Time};
 
@@ -39,6 +40,7 @@ pub use layers::{Around, Direction, Fragment, Layers, Network, Outer, Peeled, Ta
 
 use crate::fragment::{Fragments, PacketKey};
 use crate::hash::fold;
+use crate::planted;
 use layers::TUNNELS_MAX;
 use link::Walk;
 use tunnel::{Found, Inside, Tunnel};
@@ -93,26 +95,33 @@ impl Peeler {
     /// Walks one frame of `wire_length` bytes, of which `bytes` were captured at `at`.
     pub fn peel(&mut self, link: LinkType, at: Time, bytes: &[u8], wire_length: u32) -> Peeled {
         self.counts.frame(bytes.len(), wire_length);
-        let mut walk =
-            Walk { end: bytes.len(), whole: bytes.len().max(wire_length as usize), ..Walk::default() };
+        let mut peeled = Peeled::default();
+        let walk = Walk { end: bytes.len(), whole: bytes.len().max(wire_length as usize), ..Walk::default() };
+        let turn = AssertUnwindSafe(|| self.walk(walk, (link, at), bytes, &mut peeled));
+        if catch_unwind(turn).is_err() {
+            peeled = Peeled { layers: Layers { is_lost: true, ..Layers::default() }, ..Peeled::default() };
+        }
+        peeled
+    }
+
+    fn walk(&mut self, mut walk: Walk, (link, at): (LinkType, Time), bytes: &[u8], peeled: &mut Peeled) {
+        planted::here("peeler");
+        let by_capture = walk.end < walk.whole;
         match walk.link(link, bytes) {
             Some(Ok(())) => {}
             Some(Err(fault)) => self.counts.cannot(fault),
             None => self.counts.cannot_link(link),
         }
-        let mut peeled = Peeled::default();
-        self.open(&mut walk, bytes, &mut peeled);
+        self.open(&mut walk, bytes, peeled);
         if walk.layers.fragment.is_some() {
-            self.join(&mut walk, bytes, at, &mut peeled);
+            self.join(&mut walk, bytes, at, peeled);
         }
         peeled.layers = walk.layers;
         peeled.layers.shard = shard_of(&walk.layers);
         self.count(&walk);
-        let by_capture = bytes.len() < wire_length as usize;
         if by_capture || walk.layers.is_cut() {
             self.counts.cut(at, by_capture);
         }
-        peeled
     }
 
     /// Opens tunnels until there is none.

@@ -155,7 +155,9 @@ pub fn tick(
         Some(room) => pictures.since(ledger, &claims, (now, room)),
         None => Vec::new(),
     };
-    (claims.iter().map(|claim| finding(claim, pictures.ids.all())).collect(), told)
+    let found = claims.iter().map(|claim| finding(claim, pictures.ids.all())).collect();
+    ledger.told(claims);
+    (found, told)
 }
 
 fn sorted(ledger: &Ledger, now: Time) -> Vec<finding::Finding> {

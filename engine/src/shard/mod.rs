@@ -38,6 +38,7 @@ use spanwatch_parsers::{ALL, Parser, Sink, Time, Way};
 
 pub use crate::peel::SHARDS;
 pub use counts::Counts as ShardCounts;
+pub(crate) use tick::SECONDS;
 
 use counts::Counts;
 
@@ -48,6 +49,7 @@ use crate::fragment::Fragments;
 use crate::hearing::{Faults, Hearing};
 use crate::observation::{Cite, Observation, Party, Place};
 use crate::peel::{Layers, Network, Peeled};
+use crate::planted;
 use crate::said::Said;
 use crate::scribe::Scribe;
 use crate::stream::Streams;
@@ -79,8 +81,9 @@ pub struct Shard {
     tunnels: Tunnels,
     voice: Voice,
     frames: u64,
-    /// Frames that made the shard's own code panic, since it was last said.
-    panicked: u64,
+    seed: u64,
+    /// Since it was last said.
+    panicked: Panicked,
     reported: tick::Reported,
     ticked: Place,
     last: FrameIn,
@@ -94,6 +97,16 @@ struct Voice {
     said: Said,
     streams: Streams,
     faults: Faults,
+}
+
+/// How often code of ours panicked.
+#[derive(Debug, Default)]
+struct Panicked {
+    /// Where it walked a frame's headers, before the shard saw it.
+    headers: u64,
+    /// The shard's own code.
+    frames: u64,
+    seconds: u64,
 }
 
 /// Who sent a packet to whom.
@@ -139,7 +152,8 @@ impl Shard {
                 faults: Faults::default(),
             },
             frames: 0,
-            panicked: 0,
+            seed,
+            panicked: Panicked::default(),
             reported: tick::Reported::default(),
             ticked: Place::default(),
             last: FrameIn::default(),
@@ -194,7 +208,7 @@ impl Shard {
         if catch_unwind(turn).is_err() {
             out.truncate(before);
             self.voice.sink.clear();
-            self.panicked = self.panicked.saturating_add(1);
+            self.panicked.frames = self.panicked.frames.saturating_add(1);
         }
     }
 
@@ -207,7 +221,9 @@ impl Shard {
     ) {
         let layers = &peeled.layers;
         self.last = *frame;
+        planted::here("frame");
         if layers.is_absorbed || layers.network == Network::Unknown {
+            self.panicked.headers = self.panicked.headers.saturating_add(layers.is_lost.into());
             return;
         }
         self.frames = self.frames.saturating_add(1);

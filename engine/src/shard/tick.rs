@@ -1,22 +1,64 @@
 //! The end of a second in a shard: sums, flows whose time is over, and what was lost.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use spanwatch_parsers::{About, Fact, Time};
 
+use super::flows::Flows;
 use super::tunnels::Tunnels;
-use super::{Counts, Shard};
+use super::{Counts, FRAGMENTED_MAX, FRAGMENTS_HELD_MAX, Panicked, Shard};
 use crate::duplicate::{OFTEN, Round};
 use crate::flow::Counted;
+use crate::fragment::Fragments;
 use crate::observation::{Observation, Party, Place};
+use crate::planted;
 use crate::said::LOGINS_MAX;
 use crate::scribe::{Scribe, Talk};
+use crate::stream::Streams;
 
 /// Losses that were said already.
 #[derive(Debug, Default)]
 pub(super) struct Reported(Vec<(&'static str, u64)>);
 
 impl Shard {
-    /// Ends a second at `at`, before frame `frame`: sums go out, what is idle is forgotten.
+    /// Ends a second at `at`, before frame `frame`: sums go out, what is idle is forgotten. A panic costs what the shard held
+    /// of conversations: it begins them anew.
     pub fn tick(&mut self, at: Time, frame: u64, out: &mut Vec<Observation>) {
+        self.surviving(at, frame, out, Self::end_second);
+    }
+
+    /// Says that a second panicked instead of what it would have said.
+    fn surviving(
+        &mut self,
+        at: Time,
+        frame: u64,
+        out: &mut Vec<Observation>,
+        turn: impl FnOnce(&mut Self, Time, u64, &mut Vec<Observation>),
+    ) {
+        let before = out.len();
+        if catch_unwind(AssertUnwindSafe(|| turn(&mut *self, at, frame, out))).is_ok() {
+            return;
+        }
+        out.truncate(before);
+        self.begin_anew();
+        self.panicked.seconds = self.panicked.seconds.saturating_add(1);
+        let mut scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
+        self.say_panics(&mut scribe);
+        self.ticked = scribe.place();
+    }
+
+    /// Forgets conversations and what waits for their rest.
+    fn begin_anew(&mut self) {
+        let ended = std::mem::replace(&mut self.flows, Flows::new(self.seed)).ended;
+        self.flows.ended = ended;
+        self.fragments = Fragments::new(FRAGMENTED_MAX, FRAGMENTS_HELD_MAX, self.seed);
+        self.tunnels = Tunnels::default();
+        self.voice.streams = Streams::new(self.seed);
+        self.voice.sink.clear();
+    }
+
+    fn end_second(&mut self, at: Time, frame: u64, out: &mut Vec<Observation>) {
+        planted::here("second");
         let scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
         let frame = Counted { at, cite: self.last.cite, bytes: 0, stamp: None };
         let mut hearing = self.voice.hear(scribe, frame);
@@ -37,6 +79,11 @@ impl Shard {
     /// Ends everything at `at`, before a frame `frame` that will not come, and tells what it counted.
     pub fn finish(mut self, at: Time, frame: u64, out: &mut Vec<Observation>) -> Counts {
         self.tick(at, frame, out);
+        self.surviving(at, frame, out, Self::end);
+        self.counts()
+    }
+
+    fn end(&mut self, at: Time, frame: u64, out: &mut Vec<Observation>) {
         let scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
         let mut hearing =
             self.voice.hear(scribe, Counted { at, cite: self.last.cite, bytes: 0, stamp: None });
@@ -46,7 +93,7 @@ impl Shard {
         let mut scribe = hearing.scribe;
         self.voice.streams.tick(&mut scribe);
         self.report(&mut scribe);
-        self.counts()
+        self.ticked = scribe.place();
     }
 
     /// Where the observations of a tick begin: behind those of an earlier one before the same frame.
@@ -91,12 +138,18 @@ impl Shard {
                 scribe.write(&talk("shard"), About::Sender, fact);
             }
         }
+        self.say_panics(scribe);
+    }
+
+    fn say_panics(&mut self, scribe: &mut Scribe<'_>) {
         for (name, count) in std::mem::take(&mut self.voice.faults.panicked) {
             scribe.write(&talk(name), About::Sender, Fact::Panicked { what: "parser", count });
         }
-        let count = std::mem::take(&mut self.panicked);
-        if count > 0 {
-            scribe.write(&talk("frames"), About::Sender, Fact::Panicked { what: "reader", count });
+        let Panicked { headers, frames, seconds } = std::mem::take(&mut self.panicked);
+        for (name, count) in [("headers", headers), ("frames", frames), (SECONDS, seconds)] {
+            if count > 0 {
+                scribe.write(&talk(name), About::Sender, Fact::Panicked { what: "reader", count });
+            }
         }
     }
 }
@@ -113,6 +166,9 @@ impl Reported {
         }
     }
 }
+
+/// Who says that a second of a shard is lost.
+pub(crate) const SECONDS: &str = "seconds";
 
 /// The shard speaks of itself.
 const fn talk(source: &'static str) -> Talk {

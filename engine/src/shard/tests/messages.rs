@@ -152,3 +152,30 @@ fn group_of_the_link_binds_its_sender_once_a_minute() {
         .collect();
     assert_eq!(bindings, [ms(0), ms(60_000)]);
 }
+
+#[test]
+fn headers_that_make_the_peeler_panic_cost_their_frame() {
+    let mut bench = Bench::new();
+    planted::with("peeler", || bench.udp(ms(0), (CLIENT, End { port: 7, ..SERVER }), b"lost"));
+    bench.udp(ms(1), (CLIENT, End { port: 7, ..SERVER }), b"kept");
+    assert_eq!(bench.said(), ["words Name kept"]);
+    bench.tick(ms(1_000));
+    assert_eq!(bench.said(), [r#"headers Panicked { what: "reader", count: 1 }"#]);
+    assert_eq!(bench.peeler.counts().frames, 2);
+}
+
+#[test]
+fn a_second_that_panics_costs_what_the_shard_held_and_the_next_is_summed() {
+    let mut bench = Bench::new();
+    bench.handshake();
+    bench.udp(ms(1), (CLIENT, End { port: 7, ..SERVER }), b"one");
+    bench.out.clear();
+    planted::with("second", || bench.tick(ms(1_000)));
+    assert_eq!(bench.said(), [r#"seconds Panicked { what: "reader", count: 1 }"#]);
+    bench.udp(ms(1_500), (CLIENT, End { port: 7, ..SERVER }), b"two");
+    bench.tick(ms(2_000));
+    let sums = bench.out.iter().filter(|seen| matches!(seen.fact, Fact::Activity(_)));
+    assert_eq!(sums.count(), 1, "{:?}", bench.out);
+    assert!(bench.out.is_sorted_by_key(|seen| seen.place));
+    assert_eq!(bench.said(), ["words Name two"]);
+}
