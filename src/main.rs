@@ -7,6 +7,7 @@ mod commands;
 mod health;
 mod pipeline;
 mod progress;
+mod stderr;
 
 use std::panic;
 use std::process::ExitCode;
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("spanwatch: {failure}");
+            stderr::say(&failure);
             ExitCode::from(if failure.is_usage() { WRONG_USAGE } else { FAILED })
         }
     }

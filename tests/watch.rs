@@ -107,6 +107,25 @@ fn port_that_goes_down_and_comes_back_is_watched_on_and_the_time_between_is_blin
 }
 
 #[test]
+fn what_nobody_hears_ends_no_watch() {
+    let Some(wires) = Wires::silent("deaf") else { return };
+    let mut watch = wires.watch(&["-i", "b0"]);
+    watch.stop_listening();
+    wires.send("a0", &question(), 1);
+    for state in ["down", "up"] {
+        wires.run(&format!("ip link set b0 {state}"));
+        // It looks at the link once a second, and says so.
+        std::thread::sleep(std::time::Duration::from_millis(2_500));
+    }
+    wires.send("a0", &question(), 3);
+    let (capture, _) = watch.end();
+    assert_eq!(
+        (&capture["packets"], &capture["blind"][0]["reason"]),
+        (&4.into(), &"the port had no link".into())
+    );
+}
+
+#[test]
 fn port_that_is_removed_ends_the_watch_with_its_report_and_a_code_of_its_own() {
     let Some(wires) = Wires::silent("gone") else { return };
     let watch = wires.watch(&["-i", "b0", "-i", "b1"]);

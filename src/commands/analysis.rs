@@ -18,6 +18,7 @@ use super::list::List;
 use crate::health::Health;
 use crate::pipeline::{Analysis, Knowledge, Watcher, analyse};
 use crate::progress;
+use crate::stderr;
 
 /// Options of every analysis.
 #[derive(Debug, Default, clap::Args)]
@@ -113,7 +114,7 @@ impl Data {
         let threads = self.threads.map_or(processors, usize::from);
         let analysis = analyse(source, threads, &known, until, watcher)?;
         for refusal in &analysis.filter_refusals {
-            eprintln!("spanwatch: {refusal}");
+            stderr::say(refusal);
         }
         let run = Run {
             inputs: analysis.inputs.iter().map(input).collect(),
@@ -239,10 +240,13 @@ impl Common {
 pub fn say_skipped(inputs: &Inputs) {
     let skipped = inputs.skipped();
     for file in skipped.iter().take(SKIPPED_SHOWN) {
-        eprintln!("spanwatch: {} is left out: it {}", file.name, file.reason);
+        stderr::say(format_args!("{} is left out: it {}", file.name, file.reason));
     }
     if skipped.len() > SKIPPED_SHOWN {
-        eprintln!("spanwatch: {} more files are no captures and are left out", skipped.len() - SKIPPED_SHOWN);
+        stderr::say(format_args!(
+            "{} more files are no captures and are left out",
+            skipped.len() - SKIPPED_SHOWN
+        ));
     }
 }
 

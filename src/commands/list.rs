@@ -8,6 +8,8 @@ use std::sync::Arc;
 use spanwatch_engine::ledger::inventory::{BYTES_MAX, Inventory, Unreadable, read};
 use spanwatch_engine::report::build::sha256;
 
+use crate::stderr;
+
 /// A list that was read, or none.
 #[derive(Debug, Default)]
 pub struct List {
@@ -52,10 +54,10 @@ impl List {
         let shown = path.display();
         for remark in listed.remarks.iter().take(REMARKS_SHOWN) {
             let column = remark.column.as_ref().map(|name| format!(", column {name}")).unwrap_or_default();
-            eprintln!("spanwatch: {shown}, line {}{column}: {}", remark.line, remark.text);
+            stderr::say(format_args!("{shown}, line {}{column}: {}", remark.line, remark.text));
         }
         if listed.left_out > 0 {
-            eprintln!("spanwatch: {shown}: {} of {} rows are left out", listed.left_out, listed.rows);
+            stderr::say(format_args!("{shown}: {} of {} rows are left out", listed.left_out, listed.rows));
         }
         Ok(Self { inventory: Arc::new(listed.inventory), sha256: sha256(&bytes) })
     }

@@ -9,6 +9,7 @@ use spanwatch_parsers::Span;
 
 use super::Failure;
 use super::analysis::Data;
+use crate::stderr;
 
 /// How to listen.
 #[derive(Debug, clap::Args)]
@@ -66,13 +67,13 @@ impl Listening {
             settings,
             control.clone(),
             Box::new(|port, word| match port {
-                "" => eprintln!("spanwatch: {word}"),
-                port => eprintln!("spanwatch: {port}: {word}"),
+                "" => stderr::say(word),
+                port => stderr::say(format_args!("{port}: {word}")),
             }),
         )?;
-        eprintln!("spanwatch: {}", confine(needs)?);
+        stderr::say(confine(needs)?);
         let span = duration.map_or_else(String::new, |s| format!(" for {s} s"));
-        eprintln!("spanwatch: listening on {}{span}; transmitting nothing", names.join(", "));
+        stderr::say(format_args!("listening on {}{span}; transmitting nothing", names.join(", ")));
         Ok((Box::new(live), control))
     }
 }

@@ -26,6 +26,7 @@ use super::Failure;
 use super::analysis::{Data, Options, analysed};
 use super::carve::{Writer, carved};
 use super::stored;
+use crate::stderr;
 
 /// Serve the pages and the API of captures, of a report, or of a store
 ///
@@ -65,7 +66,7 @@ impl Serve {
     /// # Errors
     /// Where nothing can be read, or the address cannot be listened on.
     pub fn run(&self) -> Result<ExitCode, Failure> {
-        let say: Say = Arc::new(|what| eprintln!("spanwatch: {what}"));
+        let say: Say = Arc::new(|what| stderr::say(what));
         let data = self.options.common.data()?;
         let own = stored::certificate(&data.config)?;
         let (reads, listens) = (self.paths.clone(), vec![self.listen.port()]);

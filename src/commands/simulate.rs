@@ -18,6 +18,7 @@ use spanwatch_simulator::truth::Truth;
 
 use super::Failure;
 use crate::progress;
+use crate::stderr;
 
 /// Write a capture of a made-up site with incidents, and the truth about them
 ///
@@ -144,7 +145,9 @@ impl Simulate {
         };
         if plan.incidents.len() < self.incidents.len() + self.random as usize {
             let left = self.incidents.len() + self.random as usize - plan.incidents.len();
-            eprintln!("spanwatch: the site and the length have no room for {left} of the random incidents");
+            stderr::say(format_args!(
+                "the site and the length have no room for {left} of the random incidents"
+            ));
         }
         let is_stdout = write == Path::new("-");
         let truth = if is_stdout {

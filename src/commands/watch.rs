@@ -37,6 +37,7 @@ use super::replay::style;
 use super::stored;
 use crate::health::Health;
 use crate::pipeline::seed;
+use crate::stderr;
 
 /// Watch mirror ports and say what goes dark, until stopped
 ///
@@ -99,7 +100,7 @@ impl Watch {
         if interfaces.is_empty() && self.listening.tunnels.is_empty() && config.watch.tunnels.is_empty() {
             return Err(Failure::Usage("which port? -i eth1, or interfaces in the configuration".to_owned()));
         }
-        let say: Say = Arc::new(|what| eprintln!("spanwatch: {what}"));
+        let say: Say = Arc::new(|what| stderr::say(what));
         let manager = Manager::of_environment();
         let ready = Ready::new(&config).map_err(Failure::Config)?;
         let pages = self.listen.or(config.web.as_ref().map(|it| it.listen));
@@ -167,10 +168,13 @@ impl Watch {
         if let Some(recorder) = teller.recorder.take() {
             let (status, is_whole) = (recorder.status(), recorder.finish(PATIENCE));
             if status.dropped > 0 {
-                eprintln!("spanwatch: {} packets were not recorded: the recorder was behind", status.dropped);
+                stderr::say(format_args!(
+                    "{} packets were not recorded: the recorder was behind",
+                    status.dropped
+                ));
             }
             if !is_whole {
-                eprintln!("spanwatch: not all packets behind findings could be kept");
+                stderr::say(format_args!("not all packets behind findings could be kept"));
             }
         }
         if let Some(pages) = teller.pages.take() {
@@ -185,13 +189,13 @@ impl Watch {
         for input in &report.capture.inputs {
             let dropped = input.dropped.unwrap_or(0);
             let sent = input.sent.map(|sent| format!("; packets sent: {sent}")).unwrap_or_default();
-            eprintln!(
-                "spanwatch: {}: {} packets, {dropped} dropped on this machine{sent}",
+            stderr::say(format_args!(
+                "{}: {} packets, {dropped} dropped on this machine{sent}",
                 input.name, input.packets
-            );
+            ));
         }
         if let Some(port) = control.removed() {
-            eprintln!("spanwatch: {port} was removed, so the watch is over");
+            stderr::say(format_args!("{port} was removed, so the watch is over"));
             return Ok(ExitCode::from(PORT_GONE));
         }
         Ok(ExitCode::SUCCESS)
@@ -333,11 +337,11 @@ impl Teller<'_> {
     fn finish(&mut self) {
         let left = self.outputs.finish(PATIENCE);
         let fate = if self.store.is_some() { "wait for the next start" } else { "could not be delivered" };
-        left.iter().for_each(|(name, left)| eprintln!("spanwatch: {name}: {left} messages {fate}"));
+        left.iter().for_each(|(name, left)| stderr::say(format_args!("{name}: {left} messages {fate}")));
         if let Some(mut store) = self.store.take() {
             store.waiting(self.outputs.outbox());
             if !store.finish(PATIENCE) {
-                eprintln!("spanwatch: not all could be written to the store");
+                stderr::say(format_args!("not all could be written to the store"));
             }
         }
     }
@@ -425,7 +429,7 @@ impl<'a> Pages<'a> {
             None => site,
         });
         let web = Web::start(listen, Arc::clone(&site), stored::certificate(config)?)?;
-        web.told().iter().for_each(|line| eprintln!("spanwatch: {line}"));
+        web.told().iter().for_each(stderr::say);
         Ok(Self { site, web, data, next: Time::default() })
     }
 

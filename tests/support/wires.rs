@@ -62,10 +62,7 @@ impl Wires {
         let mut sender = self.inside(["python3", "-c", SEND, port]);
         let mut sender = sender.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("ip is there");
         let mut lines = BufWriter::new(sender.stdin.take().expect("piped"));
-        for frame in frames {
-            let hex: String = frame.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            writeln!(lines, "{} {hex}", frame.at).expect("it reads");
-        }
+        lines.write_all(lines_of(frames).as_bytes()).expect("it reads");
         drop(lines);
         let output = sender.wait_with_output().expect("python3 is there");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -73,9 +70,31 @@ impl Wires {
 
     /// Watches, and gives back once it listens.
     pub fn watch(&self, arguments: &[&str]) -> Watch {
+        self.begun(&[], arguments)
+    }
+
+    /// The same where a folder is a small file system of the watch's own; `None`, and said so, where none can be mounted.
+    pub fn watch_on_its_own_disk(
+        &self,
+        folder: &std::path::Path,
+        size: &str,
+        arguments: &[&str],
+    ) -> Option<Watch> {
+        let folder = folder.to_str().expect("UTF-8");
+        // Each `ip netns exec` has mounts of its own.
+        let may = self.inside(["mount", "-t", "tmpfs", "tmpfs", folder]).output();
+        if !may.is_ok_and(|output| output.status.success()) {
+            skipped("no file system can be mounted here");
+            return None;
+        }
+        let script = format!("mount -t tmpfs -o size={size} tmpfs {folder} && exec \"$@\"");
+        Some(self.begun(&["sh", "-c", &script, "sh"], arguments))
+    }
+
+    fn begun(&self, around: &[&str], arguments: &[&str]) -> Watch {
         let all = ["timeout", "--kill-after=5", "300", SPANWATCH, "watch", "--format=jsonl"];
         let mut child = self
-            .inside(all.into_iter().chain(arguments.iter().copied()))
+            .inside(around.iter().copied().chain(all).chain(arguments.iter().copied()))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -85,7 +104,7 @@ impl Wires {
         while !said.contains("listening on") {
             assert!(words.read_line(&mut said).is_ok_and(|read| read > 0), "it ended: {said}");
         }
-        Watch { child, words, said }
+        Watch { child, words: Some(words), said }
     }
 }
 
@@ -99,7 +118,8 @@ impl Drop for Wires {
 #[derive(Debug)]
 pub struct Watch {
     child: Child,
-    words: BufReader<std::process::ChildStderr>,
+    /// `None` where nobody listens any more.
+    words: Option<BufReader<std::process::ChildStderr>>,
     said: String,
 }
 
@@ -137,10 +157,15 @@ impl Watch {
         &self.said
     }
 
+    /// Closes what it says things on.
+    pub fn stop_listening(&mut self) {
+        self.words = None;
+    }
+
     /// Waits until it says something on standard error.
     pub fn until_it_says(&mut self, what: &str) {
         while !self.said.contains(what) {
-            let read = self.words.read_line(&mut self.said);
+            let read = self.words.as_mut().expect("somebody listens").read_line(&mut self.said);
             assert!(read.is_ok_and(|read| read > 0), "it ended: {}", self.said);
         }
     }
@@ -174,15 +199,23 @@ impl Watch {
     fn rest(&mut self, code: i32) -> Vec<Value> {
         let mut lines = String::new();
         self.child.stdout.take().expect("piped").read_to_string(&mut lines).expect("text");
-        self.words.read_to_string(&mut self.said).expect("text");
+        if let Some(words) = &mut self.words {
+            words.read_to_string(&mut self.said).expect("text");
+        }
         let status = self.child.wait().expect("it ends");
         assert_eq!(status.code(), Some(code), "{}", self.said);
         lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 }
 
+/// Frames as [`SEND`] reads them.
+pub fn lines_of(frames: &[Frame]) -> String {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    frames.iter().map(|frame| format!("{} {}\n", frame.at, hex(&frame.bytes))).collect()
+}
+
 /// Sends frames on a port: each a line of its nanosecond and itself in hex.
-const SEND: &str = "\
+pub const SEND: &str = "\
 import socket, sys, time
 out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 out.bind((sys.argv[1], 0))
