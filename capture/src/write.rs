@@ -13,6 +13,7 @@ use spanwatch_parsers::{LinkType, Time};
 pub struct PcapngWriter<W> {
     out: W,
     interfaces: u32,
+    /// Room for its header, and its body as far as that is gathered.
     block: Vec<u8>,
     written: u64,
 }
@@ -23,7 +24,7 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// What `out` says.
     pub fn new(out: W, application: &str) -> io::Result<Self> {
-        let mut writer = Self { out, interfaces: 0, block: Vec::new(), written: 0 };
+        let mut writer = Self { out, interfaces: 0, block: vec![0; HEADER], written: 0 };
         writer.block.extend_from_slice(&BYTE_ORDER.to_le_bytes());
         writer.block.extend_from_slice(&1_u16.to_le_bytes());
         writer.block.extend_from_slice(&0_u16.to_le_bytes());
@@ -125,15 +126,15 @@ impl<W: Write> PcapngWriter<W> {
 
     /// Writes the gathered body as a block of `kind`.
     fn write_block(&mut self, kind: u32) -> io::Result<()> {
-        let length = u32::try_from(self.block.len().saturating_add(FRAMING))
-            .map_err(|_| io::ErrorKind::InvalidInput)?;
-        let written = self
-            .out
-            .write_all(&kind.to_le_bytes())
-            .and_then(|()| self.out.write_all(&length.to_le_bytes()))
-            .and_then(|()| self.out.write_all(&self.block))
-            .and_then(|()| self.out.write_all(&length.to_le_bytes()));
-        self.block.clear();
+        let length = u32::try_from(self.block.len().saturating_add(FRAMING.saturating_sub(HEADER)))
+            .map_err(|_| io::ErrorKind::InvalidInput)?
+            .to_le_bytes();
+        let header = kind.to_le_bytes().into_iter().chain(length);
+        self.block.iter_mut().zip(header).for_each(|(place, byte)| *place = byte);
+        self.block.extend_from_slice(&length);
+        let written = self.out.write_all(&self.block);
+        let length = u32::from_le_bytes(length);
+        self.block.truncate(HEADER);
         self.written = self.written.saturating_add(length.into());
         written
     }
@@ -154,6 +155,8 @@ pub struct WrittenFrame<'a> {
     pub comment: Option<&'a str>,
 }
 
+/// Bytes of a block before its body: type and length.
+const HEADER: usize = 8;
 /// Bytes of a block around its body: type, length, and length again.
 pub(crate) const FRAMING: usize = 12;
 pub(crate) const SECTION: u32 = 0x0a0d_0d0a;

@@ -50,6 +50,7 @@ def main():
                 measure(options, (name, about), capture, (packets, devices))
                 if name in ("video", "control"):
                     masker(options, capture, name)
+                    recorder(options, capture, name)
                 if name == "control":
                     parsers(options, [capture, OWN, *([PUBLIC] if PUBLIC.is_dir() else [])])
                     fingerprints(options)
@@ -114,6 +115,14 @@ def masker(options, capture, name):
     print(f"**masker**, every packet of {name}, in order.")
     print(flush=True)
     subprocess.run([options.examples / "masker_cost", capture], check=True)
+
+
+def recorder(options, capture, name):
+    """What it costs a watch with a store to keep every packet for a while."""
+    print()
+    print(f"**recorder**, every packet of {name}, in order, into the folder of temporary files.")
+    print(flush=True)
+    subprocess.run([options.examples / "recorder_cost", capture], check=True)
 
 
 def fingerprints(options):

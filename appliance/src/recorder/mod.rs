@@ -21,6 +21,7 @@ mod test;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -341,15 +342,24 @@ impl Recording {
         let mut last = Time::MIN;
         let (mut unwritten, mut fault, mut is_any) = (0_u64, None, false);
         let Self { ring, retry, is_short, .. } = self;
-        frames.each(&mut |head, peeled, bytes| {
-            last = last.max(head.at);
-            let is_wanted = fault.is_none() && !*is_short && head.at >= *retry;
-            let taken = ring.take(head, peeled, bytes, is_wanted);
-            let is_written = is_wanted && taken.is_ok();
-            is_any |= is_written;
-            fault = fault.take().or(taken.err());
-            unwritten = unwritten.saturating_add(u64::from(!is_written));
+        let mut left = frames.count() as u64;
+        let turn = AssertUnwindSafe(|| {
+            frames.each(&mut |head, peeled, bytes| {
+                last = last.max(head.at);
+                let is_wanted = fault.is_none() && !*is_short && head.at >= *retry;
+                let taken = ring.take(head, peeled, bytes, is_wanted);
+                let is_written = is_wanted && taken.is_ok();
+                is_any |= is_written;
+                fault = fault.take().or(taken.err());
+                unwritten = unwritten.saturating_add(u64::from(!is_written));
+                left = left.saturating_sub(1);
+            });
         });
+        if catch_unwind(turn).is_err() {
+            unwritten = unwritten.saturating_add(left);
+            ring.forget_connections();
+            (self.say)("recording packets failed, and goes on with the next: please report it");
+        }
         match fault {
             Some(error) => self.stopped(&error.to_string(), last),
             None if is_any && self.fault.take().is_some() => {
@@ -463,8 +473,9 @@ fn free(dir: &Path) -> io::Result<u64> {
 }
 
 const APPLICATION: &str = concat!("spanwatch ", env!("CARGO_PKG_VERSION"));
-/// Batches that wait for the recorder: a quarter of a megabyte each at most.
-const QUEUE: usize = 64;
+/// Batches that wait for the recorder, which gives way to the analysis: a quarter of a megabyte or 256 frames each at most, so that
+/// it may be three seconds behind at 20,000 frames a second.
+const QUEUE: usize = 256;
 /// Findings that are frozen in one pass over the ring.
 const WANTED_MAX: usize = 16;
 /// Of one finding; more are in no finding that people read.

@@ -52,6 +52,7 @@ pub(super) struct Ring {
     limits: Limits,
     names: Vec<String>,
     masker: Masker,
+    seed: u64,
     segments: VecDeque<Segment>,
     open: Option<Open>,
     bytes: Vec<u8>,
@@ -72,6 +73,7 @@ impl Ring {
             limits,
             names,
             masker: Masker::new(seed),
+            seed,
             segments,
             open: None,
             bytes: Vec::new(),
@@ -195,6 +197,11 @@ impl Ring {
             let _ = fs::remove_file(&gone.path);
             true
         })
+    }
+
+    /// Begins to follow connections anew: less is shown of them than before, never more.
+    pub(super) fn forget_connections(&mut self) {
+        self.masker = Masker::new(self.seed);
     }
 
     /// Lets others see what was written.

@@ -256,6 +256,29 @@ fn what_the_recorder_is_too_slow_for_is_dropped_and_counted_and_nobody_waits() {
 }
 
 #[test]
+fn frames_that_make_the_recorder_panic_are_counted_and_those_after_them_are_kept() {
+    struct Broken;
+    impl Frames for Broken {
+        fn count(&self) -> usize {
+            3
+        }
+        fn each(&self, take: &mut dyn FnMut(&FrameHead, &Peeled, &[u8])) {
+            Made(vec![signalling(1)]).each(take);
+            panic!("a frame that goes wrong on purpose")
+        }
+    }
+    let folder = Folder::new();
+    let (recorder, feed) = start(&folder.0, Limits { free_min: 0, ..Limits::default() });
+    feed.offer(Arc::new(Broken));
+    feed.offer(Arc::new(Made(vec![signalling(2)])));
+    until_it(&recorder, &|status| status.written == 2);
+    assert_eq!(recorder.status().unwritten, 2);
+    assert!(recorder.finish(PATIENCE));
+    let [path] = &files(&folder.0.join("frames"))[..] else { panic!("one file") };
+    assert_eq!(held(path).iter().map(|(number, ..)| *number).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
 fn a_segment_whose_writer_died_is_cut_behind_its_last_whole_frame_wherever_that_was() {
     let folder = Folder::new();
     let (recorder, feed) = start(&folder.0, Limits { free_min: 0, ..Limits::default() });

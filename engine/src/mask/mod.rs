@@ -39,7 +39,7 @@ use std::net::IpAddr;
 use spanwatch_parsers::{LinkType, Span, Time, Way};
 
 use crate::bounded::Expiring;
-use crate::peel::{Around, Layers, Network, Peeled};
+use crate::peel::{Layers, Network, Peeled};
 use crate::tcp::Segment;
 use order::Order;
 use sums::{ICMP, ICMPV6, Summed, TCP, UDP};
@@ -50,6 +50,8 @@ pub struct Masker {
     connections: Expiring<Ends, Directions>,
     /// Bytes that all connections hold.
     held: usize,
+    /// The frame as it was.
+    before: Vec<u8>,
 }
 
 /// What was done to a frame.
@@ -74,30 +76,33 @@ impl Masker {
     /// One that has seen nothing; `seed` keeps its table unpredictable and shows in nothing.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { connections: Expiring::new(CONNECTIONS_MAX, IDLE, seed), held: 0 }
+        Self { connections: Expiring::new(CONNECTIONS_MAX, IDLE, seed), held: 0, before: Vec::new() }
     }
 
     /// Overwrites what may be secret in the next frame, which was `peeled` before.
     pub fn mask(&mut self, link: LinkType, at: Time, peeled: &Peeled, frame: &mut [u8]) -> Masked {
-        let before = frame.to_vec();
+        let mut before = std::mem::take(&mut self.before);
+        before.clear();
+        before.extend_from_slice(frame);
         let layers = &peeled.layers;
-        let around: Vec<Around> = peeled.around().copied().collect();
         let mut is_sum_held = true;
         if peeled.owned.is_some() || layers.is_absorbed {
             // A part of a tunnel's packet: what is inside is read where it is whole, and shown nowhere.
             if let Some(owned) = &peeled.owned {
                 self.contents(link, at, layers, &mut owned.to_vec());
             }
-            let from = around.first().map_or(layers.transport_at, |outermost| outermost.transport_at);
+            let outermost = peeled.around().next();
+            let from = outermost.map_or(layers.transport_at, |outermost| outermost.transport_at);
             cover(frame.get_mut(from as usize..).unwrap_or_default());
             is_sum_held = false;
         } else {
             self.contents(link, at, layers, frame);
-            if frame != before {
-                is_sum_held = mend(layers, &around, frame);
+            if *frame != *before {
+                is_sum_held = mend(peeled, frame);
             }
         }
-        let bytes = frame.iter().zip(&before).filter(|(after, before)| after != before).count();
+        let bytes = differing(frame, &before);
+        self.before = before;
         Masked { bytes, is_sum_cleared: !is_sum_held }
     }
 
@@ -191,7 +196,8 @@ impl Directions {
 }
 
 /// Mends all checksums over what was overwritten, the innermost first; whether all of them hold.
-fn mend(layers: &Layers, around: &[Around], frame: &mut [u8]) -> bool {
+fn mend(peeled: &Peeled, frame: &mut [u8]) -> bool {
+    let layers = &peeled.layers;
     if layers.network != Network::Ip {
         return true;
     }
@@ -199,7 +205,7 @@ fn mend(layers: &Layers, around: &[Around], frame: &mut [u8]) -> bool {
         let is_whole = !layers.is_cut() && layers.fragment.is_none();
         (layers.transport_at, layers.end, Summed { protocol: layers.protocol, ips, is_whole })
     });
-    let outer = around.iter().rev().map(|it| {
+    let outer = peeled.around().rev().map(|it| {
         (it.transport_at, it.end, Summed { protocol: it.protocol, ips: it.ips, is_whole: it.is_whole })
     });
     let is_first_part = layers.fragment.is_none_or(|part| part.offset == 0);
@@ -208,6 +214,17 @@ fn mend(layers: &Layers, around: &[Around], frame: &mut [u8]) -> bool {
         let transport = frame.get_mut(from as usize..to as usize);
         transport.is_none_or(|transport| sums::mend(summed, transport)) && is_held
     })
+}
+
+/// How many bytes of two slices of one length differ.
+fn differing(one: &[u8], other: &[u8]) -> usize {
+    // Counts that fit into a byte are added many at a time.
+    let few = usize::from(u8::MAX);
+    let counts = one.chunks(few).zip(other.chunks(few)).map(|(one, other)| {
+        let pairs = one.iter().zip(other);
+        usize::from(pairs.fold(0_u8, |count, (a, b)| count.wrapping_add(u8::from(a != b))))
+    });
+    counts.sum()
 }
 
 /// Overwrites all of `bytes`.

@@ -56,10 +56,7 @@ pub(super) fn mend(summed: Summed, transport: &mut [u8]) -> bool {
         sum = sum.wrapping_add(words(summed.ips.0)).wrapping_add(words(summed.ips.1));
         sum = sum.wrapping_add(u64::from(summed.protocol)).wrapping_add(length as u64);
     }
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff).wrapping_add(sum >> 16);
-    }
-    let check = match !u16::try_from(sum).unwrap_or_default() {
+    let check = match !u16::try_from(folded(sum)).unwrap_or_default() {
         0 if matches!(summed.protocol, UDP | ICMPV6) => u16::MAX,
         check => check,
     };
@@ -75,10 +72,23 @@ fn clear(transport: &mut [u8], at: usize) {
     }
 }
 
+/// The sum of all 16-bit words. It is made of words in the machine's own order, two at a time: that is the same sum with its two
+/// bytes in that order (RFC 1071, 2).
 fn sum_of(bytes: &[u8]) -> u64 {
-    let (pairs, rest) = bytes.as_chunks::<2>();
-    let last = rest.first().map_or(0, |byte| u64::from(*byte) << 8);
-    pairs.iter().fold(last, |sum, pair| sum.wrapping_add(u64::from(u16::from_be_bytes(*pair))))
+    let (words, rest) = bytes.as_chunks::<4>();
+    let mut last = [0; 4];
+    last.iter_mut().zip(rest).for_each(|(last, byte)| *last = *byte);
+    let all = words.iter().chain([&last]);
+    let sum = all.fold(0_u64, |sum, word| sum.wrapping_add(u32::from_ne_bytes(*word).into()));
+    u16::from_be(u16::try_from(folded(sum)).unwrap_or_default()).into()
+}
+
+/// The same sum in 16 bits: what is carried out is added again.
+const fn folded(mut sum: u64) -> u64 {
+    while sum >> 16 != 0 {
+        sum = (sum & 0xffff).wrapping_add(sum >> 16);
+    }
+    sum
 }
 
 pub(super) const ICMP: u8 = 1;
