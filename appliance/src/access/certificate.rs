@@ -21,6 +21,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::outputs::tls::{certificates, provider};
+use crate::store::made_in;
 
 /// With what the pages are served over TLS.
 #[derive(Debug, Clone)]
@@ -53,8 +54,8 @@ pub fn kept(dir: &Path, address: IpAddr) -> Result<Shown, String> {
     if !certificate.exists() || !key.exists() {
         let unwritten = |error: io::Error| format!("{}: {error}", dir.display());
         let (chain, secret) = made(address)?;
-        written(&key, &secret, 0o600).map_err(unwritten)?;
-        written(&certificate, &chain, 0o644).map_err(unwritten)?;
+        written(dir, &key, &secret, 0o600).map_err(unwritten)?;
+        written(dir, &certificate, &chain, 0o644).map_err(unwritten)?;
     }
     let chain = certificates(&certificate)?;
     let secret = PrivateKeyDer::from_pem_file(&key).map_err(|error| format!("{}: {error}", key.display()))?;
@@ -85,8 +86,8 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-.".contains(letter))
 }
 
-/// Writes a file whole, or not at all.
-fn written(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+/// Writes a file of a store's folder whole, or not at all.
+fn written(dir: &Path, path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let part = path.with_extension("part");
     match fs::remove_file(&part) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -95,6 +96,7 @@ fn written(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&part)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
+    made_in(dir, file)?;
     fs::rename(part, path)
 }
 
@@ -117,7 +119,7 @@ fn shown(
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 
     use super::*;
 
@@ -134,6 +136,21 @@ mod tests {
         assert!(own(&certificate, &key).unwrap().is_own);
         assert_eq!(own(&key, &key).unwrap_err().0, "certificate_file");
         assert_eq!(own(&certificate, &certificate).unwrap_err().0, "key_file");
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn what_root_makes_in_the_folder_of_another_account_is_that_accounts() {
+        let dir =
+            std::env::temp_dir().join(format!("spanwatch-certificate-of-another-{}", std::process::id()));
+        fs::create_dir(&dir).unwrap();
+        if chown(&dir, Some(65_534), Some(65_534)).is_ok() {
+            kept(&dir, [192, 0, 2, 1].into()).unwrap();
+            let owners = files(&dir).map(|it| fs::metadata(it).unwrap()).map(|it| (it.uid(), it.gid()));
+            assert_eq!(owners, [(65_534, 65_534); 2]);
+        } else {
+            eprintln!("SKIPPED: only root gives a folder to another");
+        }
         fs::remove_dir_all(dir).unwrap();
     }
 }

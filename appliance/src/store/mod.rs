@@ -34,7 +34,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -230,7 +230,10 @@ impl Store {
 
     /// Takes what came of streams in the minute that began then: it is written with what is next taken.
     pub fn minute(&mut self, began: Time, sums: BTreeMap<StreamKey, StreamSum>) {
-        self.beside.sums.extend(sums.into_iter().map(|(key, sum)| ((began, key), sum)));
+        for (key, sum) in sums {
+            // Where the clock was set back a minute comes twice.
+            self.beside.sums.entry((began, key)).or_default().add(&sum);
+        }
     }
 
     /// Takes what is known at `now`: what became of devices, and all findings as they are; `is_untold` says of which nobody
@@ -306,6 +309,19 @@ fn counts(finding: &Finding) -> u64 {
     let mut hasher = DefaultHasher::new();
     (finding.count, &finding.last_seen, &finding.title, finding.evidence.len()).hash(&mut hasher);
     hasher.finish()
+}
+
+/// Gives a file that was made in a store's folder to whom the folder belongs: where root did, his account must open it. SQLite
+/// does so itself with what it makes beside a store's file.
+///
+/// # Errors
+/// Where root may not, or the file went away.
+pub(crate) fn made_in(dir: &Path, made: fs::File) -> io::Result<()> {
+    let (about, folder) = (made.metadata()?, fs::metadata(dir)?);
+    if rustix::process::geteuid().is_root() && about.uid() == 0 && folder.uid() != 0 {
+        fchown(&made, Some(folder.uid()), Some(folder.gid()))?;
+    }
+    Ok(())
 }
 
 /// The file of a folder's store.

@@ -15,7 +15,7 @@ use super::keep::{Limits, guard, keep, trim};
 use super::page::{Page, Rows};
 use super::slate::{Batch, Slate, Word};
 use super::users::{By, Changed};
-use super::{Held, Rules, Store, Trouble, connect, life, post, read, schema, sums};
+use super::{Held, Rules, Store, Trouble, connect, file, life, made_in, post, read, schema, sums};
 
 /// Writes all that comes, until nothing will.
 pub(super) fn serve(writer: &mut Writer, slate: &Slate, say: &dyn Fn(&str)) {
@@ -102,7 +102,7 @@ impl Writer {
         Store::folder(&self.dir)?;
         let file = self.dir.join("watch.lock");
         // SQLite does not tell why it could not.
-        fs::OpenOptions::new().create(true).append(true).open(&file)?;
+        made_in(&self.dir, fs::OpenOptions::new().create(true).append(true).open(&file)?)?;
         let lock = Connection::open(file)?;
         lock.busy_timeout(Duration::ZERO)?;
         lock.execute_batch("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE").map_err(|error| {
@@ -119,8 +119,8 @@ impl Writer {
             self.lock = Some(self.lock()?);
         }
         if self.db.is_none() {
-            let mut db =
-                connect(&self.dir, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+            made_in(&self.dir, fs::OpenOptions::new().create(true).append(true).open(file(&self.dir))?)?;
+            let mut db = connect(&self.dir, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             // Before the first table is made.
             db.pragma_update(None, "auto_vacuum", "incremental")?;
             db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
