@@ -10,6 +10,7 @@ use std::{fs, io};
 
 use rusqlite::{OpenFlags, Row};
 use spanwatch_engine::report::Finding;
+use spanwatch_engine::report::minutes::StreamSum;
 use spanwatch_parsers::Time;
 
 use super::act::{Act, act};
@@ -38,6 +39,28 @@ pub struct Standing {
     /// Whose turn people say it is, where they say another than the finding.
     pub turn: Option<String>,
     pub assigned: Option<String>,
+}
+
+/// What a store knows of one device over time.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// online, offline or unknown, the oldest first.
+    pub states: Vec<read::Interval>,
+    /// What it was taken for; `of` is the attribute.
+    pub attributes: Vec<read::Interval>,
+    /// Which addresses it had.
+    pub addresses: Vec<read::Interval>,
+    /// When somebody watched: from when, until when.
+    pub watched: Vec<(Time, Time)>,
+}
+
+/// What came of one stream, piece by piece.
+#[derive(Debug)]
+pub struct Course {
+    /// Which stream.
+    pub stream: read::StreamRow,
+    /// Each piece that anything is known of: when it began, how many seconds of it are known, and what came in them.
+    pub pieces: Vec<(Time, u32, StreamSum)>,
 }
 
 /// All that a store holds of a site, as a report has it.
@@ -155,6 +178,44 @@ impl Desk {
             .iter()
             .filter_map(|document| spanwatch_engine::report::revive::finding(document))
             .collect())
+    }
+
+    /// What is known of one device over time; `None` where the store has none of that id.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn past_of(&self, id: &str) -> Result<Option<Past>, Trouble> {
+        self.with(|reader| {
+            let Some(device) = reader.device(id)? else { return Ok(None) };
+            Ok(Some(Past {
+                states: reader.availability(device.row)?,
+                attributes: reader.attributes(device.row)?,
+                addresses: reader.addresses(device.row)?,
+                watched: reader.watched()?,
+            }))
+        })
+    }
+
+    /// What came of the streams from or to a device, those of so many streams that were there last, in pieces of `piece`
+    /// seconds up to `until`: each of sums of `span` seconds (60, 3,600 or 86,400), of which `count` are asked for.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn courses(
+        &self,
+        id: &str,
+        streams: u32,
+        (span, piece, count): (u32, u32, u32),
+        until: Time,
+    ) -> Result<Vec<Course>, Trouble> {
+        self.with(|reader| {
+            let mut courses = Vec::new();
+            for stream in reader.streams_of(id, streams)? {
+                let pieces = reader.course(stream.row, (span, piece, count), until)?;
+                courses.push(Course { stream, pieces });
+            }
+            Ok(courses)
+        })
     }
 
     /// All that is known of a site.

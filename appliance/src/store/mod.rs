@@ -20,6 +20,7 @@ pub mod act;
 mod deaths;
 pub mod desk;
 mod keep;
+pub mod labels;
 pub mod life;
 mod page;
 mod post;

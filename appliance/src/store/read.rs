@@ -182,15 +182,54 @@ impl Reader {
     /// As above.
     pub fn streams(&self, after: i64, limit: u32) -> Result<Vec<StreamRow>, Trouble> {
         let sql = "SELECT id, source, destination, transport, payload_type FROM streams WHERE id > ?1 ORDER BY id LIMIT ?2";
-        self.all(sql, params![after, limit], |row| {
-            Ok(StreamRow {
-                row: row.get(0)?,
-                source: row.get(1)?,
-                destination: row.get(2)?,
-                transport: row.get(3)?,
-                payload_type: row.get(4)?,
-            })
-        })
+        self.all(sql, params![after, limit], stream)
+    }
+
+    /// Streams from or to a device, by its id, those that were there last first.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn streams_of(&self, id: &str, limit: u32) -> Result<Vec<StreamRow>, Trouble> {
+        // Each by its index.
+        let sql = "SELECT id, source, destination, transport, payload_type FROM (
+                 SELECT * FROM streams WHERE source = ?1 UNION SELECT * FROM streams WHERE destination = ?1)
+             ORDER BY last_seen DESC, id LIMIT ?2";
+        self.all(sql, params![id, limit], stream)
+    }
+
+    /// What came of a stream in pieces of `piece` seconds, of `count` sums of `span` seconds up to `until`; as
+    /// [`Course`](super::desk::Course) has it.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn course(
+        &self,
+        row: i64,
+        (span, piece, count): (u32, u32, u32),
+        until: Time,
+    ) -> Result<Vec<(Time, u32, StreamSum)>, Trouble> {
+        // Sums lie by time, then by stream: each is looked up by itself, so that a site of thousands is no slower.
+        let sql = "SELECT packets, bytes, lost, jitter_us FROM stream_sums WHERE span = ?1 AND at = ?2 AND stream = ?3";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let [length, of_piece] =
+            [span, piece].map(|seconds| i64::from(seconds).max(1).saturating_mul(SECOND));
+        let last = until.0.saturating_sub(until.0.rem_euclid(length));
+        let mut pieces: Vec<(Time, u32, StreamSum)> = Vec::new();
+        for back in (0..i64::from(count)).rev() {
+            let at = last.saturating_sub(back.saturating_mul(length));
+            let Some(sum) = statement.query_row(params![span, at, row], |row| sum(row, 0)).optional()? else {
+                continue;
+            };
+            let began = Time(at.saturating_sub(at.rem_euclid(of_piece)));
+            match pieces.last_mut().filter(|(of, ..)| *of == began) {
+                Some((_, known, whole)) => {
+                    *known = known.saturating_add(span);
+                    whole.add(&sum);
+                }
+                None => pieces.push((began, span, sum)),
+            }
+        }
+        Ok(pieces)
     }
 
     /// What came of a stream by minute, hour or day (`span`: 60, 3,600 or 86,400 s) that began from `from` to before `to`.
@@ -205,12 +244,7 @@ impl Reader {
     ) -> Result<Vec<(Time, StreamSum)>, Trouble> {
         let sql = "SELECT at, packets, bytes, lost, jitter_us FROM stream_sums
              WHERE span = ?1 AND at >= ?2 AND at < ?3 AND stream = ?4 ORDER BY at";
-        self.all(sql, params![span, from.0, to.0, row], |row| {
-            let count = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
-            let sum =
-                StreamSum { packets: count(1)?, bytes: count(2)?, lost: count(3)?, jitter_us: count(4)? };
-            Ok((Time(row.get(0)?), sum))
-        })
+        self.all(sql, params![span, from.0, to.0, row], |row| Ok((Time(row.get(0)?), sum(row, 1)?)))
     }
 
     /// Findings, the worst first; those that are over only where they are asked for.
@@ -306,6 +340,22 @@ fn device(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
         last_seen: Time(row.get(5)?),
         document: row.get(6)?,
     })
+}
+
+fn stream(row: &Row<'_>) -> rusqlite::Result<StreamRow> {
+    Ok(StreamRow {
+        row: row.get(0)?,
+        source: row.get(1)?,
+        destination: row.get(2)?,
+        transport: row.get(3)?,
+        payload_type: row.get(4)?,
+    })
+}
+
+/// A sum whose columns begin with that one.
+fn sum(row: &Row<'_>, first: usize) -> rusqlite::Result<StreamSum> {
+    let count = |at: usize| row.get::<_, i64>(first.saturating_add(at)).map(i64::unsigned_abs);
+    Ok(StreamSum { packets: count(0)?, bytes: count(1)?, lost: count(2)?, jitter_us: count(3)? })
 }
 
 fn interval(row: &Row<'_>) -> rusqlite::Result<Interval> {
@@ -406,3 +456,5 @@ pub(super) fn stands(db: &Connection, id: &str) -> Result<Option<Stands>, Troubl
     };
     Ok(db.query_row(sql, [id], read).optional()?)
 }
+
+const SECOND: i64 = 1_000_000_000;

@@ -128,6 +128,12 @@ CREATE TABLE stream_sums (
     span INTEGER NOT NULL, at INTEGER NOT NULL, stream INTEGER NOT NULL, packets INTEGER NOT NULL, bytes INTEGER NOT NULL,
     lost INTEGER NOT NULL, jitter_us INTEGER NOT NULL, PRIMARY KEY (span, at, stream)
 ) STRICT, WITHOUT ROWID;
+", "
+-- What people say of a device, by its id in the report; `at` and `who` of what was said last.
+CREATE TABLE labels (
+    device TEXT PRIMARY KEY, location TEXT, owner TEXT, importance TEXT, at INTEGER NOT NULL, who TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX streams_by_destination ON streams(destination);
 "];
 
 /// Brings a file to the present version, in one transaction.

@@ -314,7 +314,10 @@ impl Desk {
         })
     }
 
-    fn change<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    pub(super) fn change<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
         self.with(|reader| {
             let step = reader.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = work(&step)?;
