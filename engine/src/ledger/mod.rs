@@ -416,8 +416,12 @@ impl Ledger {
                     self.verdict.reports(number, (clock.ssrc, to), seen.at);
                 }
             }
+            Fact::Bridge(bridge) => {
+                self.switches.rooted(bridge.bridge.mac, bridge.root.mac);
+                self.words_of_switches.1 = self.words_of_switches.1.saturating_add(1);
+            }
             // What detectors alone read.
-            Fact::Bridge(_) | Fact::TopologyChange { .. } => {
+            Fact::TopologyChange { .. } => {
                 self.words_of_switches.1 = self.words_of_switches.1.saturating_add(1);
             }
             Fact::Activation { .. }

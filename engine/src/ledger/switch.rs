@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spanwatch_parsers::{Neighbor, Text};
+use spanwatch_parsers::{Mac, Neighbor, Text};
 
 use super::directory::Number;
 use super::refusals::Refusals;
@@ -61,6 +61,8 @@ pub struct Switches {
     listed: BTreeMap<String, Text>,
     /// Where each device hangs: on one switch, on one port at most.
     places: BTreeMap<Number, (Text, Option<Text>)>,
+    /// Whose tree a bridge says it is part of (STP): by its own address, the root's.
+    roots: BTreeMap<Mac, Mac>,
     /// Ports of all switches.
     ports: usize,
     /// What was not kept.
@@ -115,6 +117,46 @@ impl Switches {
         if self.switch(&id, source).is_some() {
             self.hang(&id, port, device);
         }
+    }
+
+    /// Takes a bridge's word on whose tree it is part of.
+    pub fn rooted(&mut self, bridge: Mac, root: Mac) {
+        if self.roots.len() >= SWITCHES_MAX && !self.roots.contains_key(&bridge) {
+            self.refused.count("bridges", SWITCHES_MAX);
+            return;
+        }
+        self.roots.insert(bridge, root);
+    }
+
+    /// The switch that one hangs on, and who says so: where it hangs itself as any device does, else the root of its tree, or of the
+    /// only tree there is; that may have others between. `place` is where a hardware address or an address hangs.
+    #[must_use]
+    pub fn parent(
+        &self,
+        id: &Text,
+        place: &dyn Fn(&str) -> Option<(Text, &'static str)>,
+    ) -> Option<(Text, &'static str)> {
+        let switch = self.switches.get(id)?;
+        let own = std::iter::once(id).chain(&switch.addresses);
+        let hangs =
+            own.filter_map(|address| place(address.as_str())).map(|(on, source)| (self.id_of(&on), source));
+        let is_other = |(on, _): &(Text, &'static str)| on != id && self.switches.contains_key(on);
+        if let Some(parent) = hangs.into_iter().find(is_other) {
+            return Some(parent);
+        }
+        let mac = super::inventory::mac(id.as_str())?;
+        let told = self.roots.get(&mac).copied();
+        let root = told.or_else(|| self.only_root().filter(|_| switch.is_announced()));
+        let root = root.filter(|root| *root != mac)?;
+        let root: Text = root.to_string().as_str().into();
+        self.switches.contains_key(&root).then_some((root, "stp"))
+    }
+
+    /// The root of all trees, where they have one in common: what is heard beside it hangs below it.
+    fn only_root(&self) -> Option<Mac> {
+        let mut roots = self.roots.values();
+        let first = roots.next()?;
+        roots.all(|root| root == first).then_some(*first)
     }
 
     /// The id of the switch that the site's own list calls `said`: a hardware address however written, a name whatever
@@ -279,7 +321,7 @@ mod tests {
     fn announcement() -> Neighbor {
         Neighbor {
             chassis: "02:00:00:00:00:05".into(),
-            mac: Some(spanwatch_parsers::Mac([2, 0, 0, 0, 0, 5])),
+            mac: Some(Mac([2, 0, 0, 0, 0, 5])),
             port: "ge9".into(),
             name: Some("sw-dock".into()),
             management: vec!["192.0.2.3".parse().unwrap()],
@@ -297,6 +339,39 @@ mod tests {
         assert_eq!((id.as_str(), switch.source), ("02:00:00:00:00:05", "lldp"));
         assert_eq!(switch.members, BTreeSet::from([Number(7)]));
         assert_eq!(switch.ports.keys().map(Text::as_str).collect::<Vec<_>>(), ["ge1", "ge9"]);
+    }
+
+    #[test]
+    fn a_switch_hangs_where_its_own_address_does_else_below_the_root_of_its_tree() {
+        let mut switches = Switches::default();
+        switches.announced(&announcement(), "lldp");
+        let core = Mac([2, 0, 0, 0, 0, 1]);
+        let id = Text::from("02:00:00:00:00:05");
+        let nowhere = |_: &str| None;
+        switches.rooted(Mac([2, 0, 0, 0, 0, 5]), core);
+        assert_eq!(switches.parent(&id, &nowhere), None, "the root is no switch that is known");
+        let of_core = Neighbor {
+            mac: Some(core),
+            chassis: core.to_string().as_str().into(),
+            name: None,
+            ..announcement()
+        };
+        switches.announced(&Neighbor { management: vec![], ..of_core }, "lldp");
+        let root = Text::from(core.to_string().as_str());
+        assert_eq!(switches.parent(&id, &nowhere), Some((root.clone(), "stp")));
+        assert_eq!(switches.parent(&root, &nowhere), None);
+        let told = |address: &str| (address == "192.0.2.3").then(|| (root.clone(), "dhcp option 82"));
+        assert_eq!(switches.parent(&id, &told), Some((root.clone(), "dhcp option 82")));
+        switches.rooted(Mac([2, 0, 0, 0, 0, 9]), Mac([2, 0, 0, 0, 0, 9]));
+        let itself = |_: &str| Some((id.clone(), "inventory"));
+        assert_eq!(switches.parent(&id, &itself), Some((root.clone(), "stp")), "it says so itself");
+        let other =
+            Neighbor { mac: Some(Mac([2, 0, 0, 0, 0, 7])), name: None, management: vec![], ..announcement() };
+        switches.announced(&Neighbor { chassis: "02:00:00:00:00:07".into(), ..other }, "lldp");
+        let silent = Text::from("02:00:00:00:00:07");
+        assert_eq!(switches.parent(&silent, &nowhere), None, "there are two trees");
+        switches.rooted(Mac([2, 0, 0, 0, 0, 9]), core);
+        assert_eq!(switches.parent(&silent, &nowhere), Some((root, "stp")));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
-use spanwatch_parsers::{MediaProfile, Outcome, StreamTransport, Text, Time, TlsRole};
+use spanwatch_parsers::{Mac, MediaProfile, Outcome, StreamTransport, Text, Time, TlsRole};
 
 use super::ids::Ids;
 use super::picture::{Picture, Pictures};
@@ -420,12 +420,23 @@ fn switches(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Switch> {
         named.sort_unstable();
         named
     };
+    let place = |address: &str| {
+        let device = match address.parse() {
+            Ok(ip) => ledger.directory.find_ip(ip, None),
+            Err(_) => Mac::from_text(address.as_bytes()).and_then(|mac| ledger.directory.find_mac(mac)),
+        };
+        let attachment = ledger.directory.device(device?)?.attachment.as_deref()?;
+        Some((attachment.switch.clone()?, attachment.source))
+    };
     ledger
         .switches
         .iter()
-        .map(|(id, switch)| Switch {
+        .map(|(id, switch)| (id, switch, ledger.switches.parent(id, &place)))
+        .map(|(id, switch, parent)| Switch {
             id: id.as_str().to_owned(),
             name: switch.name.as_ref().map(|name| name.as_str().to_owned()),
+            parent: parent.as_ref().map(|(parent, _)| parent.as_str().to_owned()),
+            parent_source: parent.map(|(_, source)| source),
             ports: switch
                 .ports
                 .iter()

@@ -465,6 +465,13 @@ pub struct Switch {
     pub id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The id of the switch that it hangs on, or of one further up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Who says so: `stp` knows the root of its tree alone.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+    pub parent_source: Option<Word>,
     pub ports: Vec<Port>,
     pub members: Vec<String>,
     #[serde(deserialize_with = "read::word")]
