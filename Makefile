@@ -4,10 +4,10 @@
 SAMPLE   := pcaps/site-six-behind-a-switch.pcapng
 BINARY   := target/release/spanwatch
 BUILDS   := build-essential pkg-config libpcap-dev
-TESTS    := strace tshark tcpdump python3 iproute2 openssl curl procps python3-prometheus-client rsyslog rsyslog-openssl mmdebstrap man-db chromium fonts-dejavu-core $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
+TESTS    := strace tshark tcpdump python3 iproute2 openssl curl procps python3-prometheus-client rsyslog rsyslog-openssl mmdebstrap man-db chromium fonts-dejavu-core poppler-utils $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
 BENCHES  := tcpdump tshark libndpi-bin python3
 
-.PHONY: deb help picture demo test check unit product lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
+.PHONY: deb help picture pages demo test check unit product lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
 
 help:
 	@echo "make demo     build, replay the sample, show what went dark and whose turn it is, and serve its pages"
@@ -19,6 +19,7 @@ help:
 	@echo "make fuzz     every parser, both readers and the masker, 20 minutes in all"
 	@echo "make bench    processor time and memory on captures made to order, beside cat, tcpdump, nDPI and tshark"
 	@echo "make picture  draws the README's picture anew"
+	@echo "make pages    takes the pictures of all pages anew, for docs/pages"
 	@echo "make deny     licences and who may depend on what, by cargo-deny"
 
 demo: build
@@ -49,6 +50,13 @@ deb: build
 
 picture: build
 	tools/picture.py docs/table.svg 150 60 $(BINARY) replay $(SAMPLE) --no-progress
+
+pages: build install-test
+	@tools/install pngquant
+	rm -rf target/pages
+	SPANWATCH_PICTURES=$(CURDIR)/target/pages cargo test --release --locked -p spanwatch --test live -- a_browser access::the_story access::a_store < /dev/null
+	find target/pages -name '*.png' -exec pngquant --force --skip-if-larger --quality 40-90 --strip --ext .png {} ';'
+	cp target/pages/*.png docs/pages/
 
 lab: build install-test
 	rm -rf target/lab

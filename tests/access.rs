@@ -7,7 +7,16 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
+use serde_json::{Value, json};
+use spanwatch_appliance::outputs::Say;
+use spanwatch_appliance::store::{Limits, Store};
+use spanwatch_engine::report::minutes::{StreamKey, StreamSum};
+use spanwatch_engine::report::picture::Picture;
+use spanwatch_engine::report::{Finding, time};
+use spanwatch_parsers::{Span, Time};
 use support::capture;
 use support::run::{SPANWATCH, Scratch, spanwatch};
 use support::wires::Wires;
@@ -79,8 +88,8 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-/// The story in a browser, where there is one.
-fn browsed(url: &str, first: &str) {
+/// A script of `tests/web` in a browser, where there is one.
+fn browsed(script: &str, arguments: &[&str]) {
     let tools = project("tests/web");
     let browser =
         std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
@@ -89,7 +98,8 @@ fn browsed(url: &str, first: &str) {
         return;
     }
     let run = Command::new("timeout")
-        .args(["300", "node", "access.mjs", url, first])
+        .args(["300", "node", script])
+        .args(arguments)
         .args(std::env::var_os("SPANWATCH_PICTURES"))
         .env("CHROMIUM", &browser)
         .current_dir(&tools)
@@ -106,7 +116,7 @@ fn the_story_of_an_incident_is_told_in_a_browser_over_a_case() {
     let scratch = Scratch::new("access-case");
     let (store, sample) = (scratch.path().join("case"), project("pcaps/site-six-behind-a-switch.pcapng"));
     let server = Server::start(&[text(&sample), "--store", text(&store), "--listen", "127.0.0.1:0"]);
-    browsed(server.url(), server.first().expect("nobody can log in yet"));
+    browsed("access.mjs", &[server.url(), server.first().expect("nobody can log in yet")]);
     // What was done is there for the next who serves it, and for the console.
     drop(server);
     let again = Server::start(&["--store", text(&store), "--listen", "127.0.0.1:0"]);
@@ -116,6 +126,70 @@ fn the_story_of_an_incident_is_told_in_a_browser_over_a_case() {
         assert!(has_browser.iter().any(|it| it["what"] == "handed-over" && it["origin"] == "127.0.0.1"));
     }
     assert_eq!(curl(&[again.url()]).0, "303");
+}
+
+/// A store as a watch of 20 days leaves it: each device away for some hours, and of the first streams what came in each minute of
+/// the last day and of each hour before. Gives the id of a device that sends two of them.
+fn kept_for_weeks(dir: &Path) -> String {
+    let sample = project("pcaps/site-six-behind-a-switch.pcapng");
+    let replayed =
+        spanwatch([Path::new("replay"), Path::new("--no-progress"), Path::new("--format=json"), &sample]);
+    let report: Value = serde_json::from_str(replayed.text()).expect("a report");
+    let end = time::parse(report["capture"]["last"].as_str().expect("an end")).expect("a time");
+    let ago = |hours: i64| end - Span::seconds(hours * 3_600);
+    let say: Say = Arc::new(|_| {});
+    let (mut store, _) = Store::open(dir, Limits::default(), ago(480), &say).expect("a new store");
+    let camera = report["streams"][0]["source"].as_str().expect("a stream").to_owned();
+    for (number, destination) in [(0_u64, "192.0.2.10"), (1, "192.0.2.11")] {
+        let minutes = (1..=1_500_i64).chain((26..480).map(|hours| hours * 60));
+        for minute in minutes {
+            let key = StreamKey {
+                source: camera.clone(),
+                destination: destination.into(),
+                transport: "udp",
+                payload_type: 96,
+            };
+            let wave = minute.unsigned_abs() % 97;
+            let sum = StreamSum {
+                packets: 9_000,
+                bytes: 15_000_000 * (number + 1) + wave * 40_000,
+                lost: if wave > 90 { wave * number } else { 0 },
+                jitter_us: 900 + wave * 7,
+            };
+            let began = end.0 - end.0.rem_euclid(60_000_000_000) - minute * 60_000_000_000;
+            store.minute(Time(began), [(key, sum)].into());
+        }
+    }
+    let states = [(480, 300, "online"), (300, 270, "unknown"), (270, 60, "online"), (60, 54, "offline")];
+    let devices = report["devices"].as_array().expect("devices").iter().map(|device| {
+        let mut device = device.clone();
+        let mut history: Vec<Value> = states
+            .iter()
+            .map(|(from, to, state)| {
+                json!({ "from": time::rfc3339(ago(*from)), "to": time::rfc3339(ago(*to)), "state": state })
+            })
+            .collect();
+        history.push(json!({ "from": time::rfc3339(ago(54)), "state": device["state"] }));
+        device["history"] = history.into();
+        device["first_seen"] = time::rfc3339(ago(480)).into();
+        Picture::Is(serde_json::from_str(&device.to_string()).expect("a device"))
+    });
+    let devices = (1..).zip(devices).collect();
+    let findings = report["findings"].as_array().expect("findings").iter();
+    let findings: Vec<Finding> =
+        findings.map(|it| serde_json::from_str(&it.to_string()).expect("a finding")).collect();
+    store.take(end, devices, &findings, &|_| false);
+    assert!(store.finish(Duration::from_secs(60)));
+    camera
+}
+
+#[test]
+fn a_store_of_weeks_is_looked_at_in_a_browser() {
+    let scratch = Scratch::new("access-weeks");
+    let store = scratch.path().join("store");
+    let camera = kept_for_weeks(&store);
+    let server = Server::start(&["--store", text(&store), "--listen", "127.0.0.1:0"]);
+    browsed("kept.mjs", &[server.url(), server.first().expect("nobody can log in yet"), &camera]);
 }
 
 #[test]

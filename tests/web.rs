@@ -250,10 +250,14 @@ fn a_browser_finds_no_fault_in_any_page() {
         skipped("no browser to look at pages with: make install-test");
         return;
     }
-    for sample in ["pcaps/site-six-behind-a-switch.pcapng", "pcaps/site-camera-then-switch.pcapng"] {
+    let pictures = std::env::var_os("SPANWATCH_PICTURES");
+    for (sample, folder) in
+        [("pcaps/site-camera-then-switch.pcapng", None), ("pcaps/site-six-behind-a-switch.pcapng", pictures)]
+    {
         let server = Server::of(&[&project(sample)]);
         let run = Command::new("timeout")
             .args(["240", "node", "browser.mjs", &format!("http://{}", server.address)])
+            .args(folder)
             .env("CHROMIUM", &browser)
             .current_dir(&tools)
             .stdin(Stdio::null())

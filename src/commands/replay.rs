@@ -24,6 +24,7 @@ use super::analysis::{Data, Options, analysed};
 ///   spanwatch replay office.pcapng
 ///   spanwatch replay captures/ --format json -o report.json
 ///   spanwatch replay office.pcapng --format html -o report.html
+///   spanwatch replay office.pcapng --format html --for it -o for-it.html
 ///   spanwatch replay office.pcapng --inventory cameras.csv
 ///   spanwatch replay office.pcapng --incident 3f2a --for it
 ///   spanwatch replay office.pcapng --incident 3f2a -o incident.svg
@@ -52,8 +53,9 @@ pub struct Replay {
     /// Write one finding as text for a ticket: its id, or the beginning of it
     #[arg(long, value_name = "ID", conflicts_with = "each")]
     incident: Option<String>,
-    /// Whose parts come first, and how deep [default: everything]
-    #[arg(long = "for", value_enum, value_name = "AUDIENCE", requires = "incident")]
+    /// For whom, with --incident or --format html: whose parts come first, and how deep; security is for auditors, too
+    /// [default: everything]
+    #[arg(long = "for", value_enum, value_name = "AUDIENCE")]
     audience: Option<For>,
     #[command(flatten)]
     options: Options,
@@ -103,6 +105,10 @@ impl Replay {
             }
             (None, Some(Format::Html)) if self.each => {
                 let why = "--format html writes one file of one site: leave out --each, or name one input";
+                return Err(Failure::Usage(why.to_owned()));
+            }
+            (None, format) if self.audience.is_some() && format != Some(Format::Html) => {
+                let why = "--for is for a text or one file to read: give --incident ID, or --format html";
                 return Err(Failure::Usage(why.to_owned()));
             }
             _ => {}
@@ -160,7 +166,7 @@ impl Replay {
                 writeln!(out, "{}", if index == 0 { "[" } else { "," })?;
             }
             if format == Format::Html {
-                book::write(report, out)?;
+                book::write(report, self.audience(), out)?;
                 continue;
             }
             self.write(&report, format, &name, index, out)?;
@@ -205,12 +211,7 @@ impl Replay {
     /// Writes the finding called `id` alone.
     fn write_incident(&self, report: &Report, id: &str, out: &mut dyn Write) -> Result<(), Failure> {
         let (finding, asked) = finding_named(report, id)?;
-        let audience = match self.audience {
-            None => Audience::Everybody,
-            Some(For::It) => Audience::It,
-            Some(For::PhysicalSecurity) => Audience::PhysicalSecurity,
-            Some(For::Security) => Audience::Security,
-        };
+        let audience = self.audience();
         let is_picture = |path: &PathBuf| path.extension().is_some_and(|it| it.eq_ignore_ascii_case("svg"));
         match self.format {
             Some(Format::Svg) => timeline::write(report, finding, out)?,
@@ -222,6 +223,15 @@ impl Replay {
             _ => incident::write(report, finding, (audience, asked), out)?,
         }
         Ok(())
+    }
+
+    const fn audience(&self) -> Audience {
+        match self.audience {
+            None => Audience::Everybody,
+            Some(For::It) => Audience::It,
+            Some(For::PhysicalSecurity) => Audience::PhysicalSecurity,
+            Some(For::Security) => Audience::Security,
+        }
     }
 
     fn format(&self) -> Format {

@@ -1,37 +1,11 @@
 // The way in, and the story "camera dark, whose turn, hand over, resolved", in a real browser, with script and without; every page
 // that there is only with logins is looked at as the others are.
 // usage: access.mjs ADDRESS FIRST-LINK [FOLDER-FOR-PICTURES]
-import { createRequire } from "node:module";
-import { mkdirSync, readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { browser, comeIn, due, ended, forms, looked as seen, watched as listened, password } from "./looked.mjs";
 
 const [address, link, folder] = process.argv.slice(2);
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-dev-shm-usage"],
-});
-const faults = [];
 const own = { ignoreHTTPSErrors: true };
-const forms = [
-  ["light", { ...own, colorScheme: "light", viewport: { width: 1280, height: 900 } }],
-  ["dark", { ...own, colorScheme: "dark", viewport: { width: 1280, height: 900 } }],
-  ["phone", { ...own, colorScheme: "light", viewport: { width: 375, height: 780 }, isMobile: true, hasTouch: true }],
-];
-if (folder) mkdirSync(folder, { recursive: true });
-const password = "four doors of oak and elm";
-const due = (is, what) => {
-  if (!is) faults.push(what);
-};
-
-function watched(page, name) {
-  page.on("console", (message) => {
-    // What is refused on purpose is no fault.
-    if (message.type() === "error" && !/status of 4(09|03|22)/.test(message.text())) faults.push(`${name}: ${message.text()}`);
-  });
-  page.on("pageerror", (error) => faults.push(`${name}: ${error.message}`));
-  page.on("request", (request) => due(request.url().startsWith(address), `${name}: asks ${request.url()}`));
-}
+const watched = (page, name) => listened(page, name, address, /status of 4(09|03|22)/);
 
 // How a page looks in each form, as it stands: the cookies go along.
 async function looked(page, name, at) {
@@ -41,29 +15,18 @@ async function looked(page, name, at) {
     const copy = await context.newPage();
     watched(copy, `${name}, ${form}`);
     await copy.goto(address + at);
-    for (const summary of await copy.locator(".doings summary").all()) await summary.click();
-    await copy.evaluate(axe);
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    const found = await copy.evaluate((tags) => axe.run(document, { runOnly: tags }), tags);
-    for (const it of found.violations) faults.push(`${name}, ${form}: ${it.id}: ${it.help}: ${it.nodes[0].html.slice(0, 200)}`);
-    const [wide, seen] = await copy.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
-    due(wide <= seen + 1, `${name}, ${form}: ${wide} wide on a screen of ${seen}`);
-    if (folder) await copy.screenshot({ path: `${folder}/${name}-${form}.png`, fullPage: true });
+    for (const summary of await copy.locator(".doings summary, .bulk summary, .columns summary").all()) await summary.click();
+    await seen(copy, name, form, folder);
     await context.close();
   }
 }
 
-async function chosen(context, at, name) {
+const chosen = async (context, at, name) => {
   const page = await context.newPage();
   watched(page, `${name} comes in`);
-  await page.goto(at.startsWith("http") ? at : address + at);
-  if (await page.locator("input[name=name]:visible").count()) await page.fill("input[name=name]", name);
-  await page.fill("input[name=password]", password);
-  await page.fill("input[name=again]", password);
-  await page.click("main button");
-  await page.waitForURL(address + "/");
+  await comeIn(page, address, at, name);
   return page;
-}
+};
 
 // The first who comes in is admin; he adds one of each team.
 const admins = await browser.newContext(own);
@@ -176,6 +139,31 @@ for (const javaScriptEnabled of [true, false]) {
   await Promise.all([ian, carla].map((page) => page.context().close()));
 }
 
+// Several devices are told where they are: those marked, then all of a list; once with script and once without.
+for (const [javaScriptEnabled, place] of [[true, "Quay 4"], [false, "Quay 5"]]) {
+  const name = `labels, script ${javaScriptEnabled ? "on" : "off"}`;
+  const state = await admins.storageState();
+  const page = await (await browser.newContext({ ...own, javaScriptEnabled, storageState: state })).newPage();
+  watched(page, name);
+  await page.goto(`${address}/devices?kind=camera`);
+  const marks = page.locator("input[name=device]");
+  await marks.nth(0).check();
+  await marks.nth(1).check();
+  await page.locator(".bulk summary").click();
+  await page.fill(".bulk input[name=location]", place);
+  await page.locator("button[value=marked]").click();
+  await page.locator(".done", { hasText: "2 devices were changed." }).waitFor();
+  await page.goto(`${address}/devices?location=${encodeURIComponent(place)}`);
+  due((await marks.count()) === 2, `${name}: ${await marks.count()} devices at ${place}`);
+  await page.locator(".bulk summary").click();
+  await page.selectOption(".bulk select", "critical");
+  await page.locator("button[value=all]").click();
+  await page.locator(".done", { hasText: "2 devices were changed." }).waitFor();
+  due((await page.locator("td", { hasText: place }).count()) === 2, `${name}: the table does not say so`);
+  if (javaScriptEnabled) await looked(page, "devices-operator", "/devices?columns=state,kind,address,place,location,importance");
+  await page.context().close();
+}
+
 const vera = await chosen(await browser.newContext(own), links.vera, "vera");
 await vera.goto(address + "/findings");
 await vera.locator("main table a[href^='/findings/']").first().click();
@@ -184,7 +172,4 @@ for (const [place, at] of [["users", "/users"], ["audit", "/audit"], ["account",
   await looked(admin, place, at);
 }
 await looked(await (await browser.newContext(own)).newPage(), "login", "/login");
-await browser.close();
-for (const fault of faults) console.error(fault);
-console.log(`${faults.length} faults`);
-process.exit(faults.length === 0 ? 0 : 1);
+await ended();

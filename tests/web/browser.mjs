@@ -1,43 +1,19 @@
 // Every page in a real browser, light, dark and as narrow as a phone: axe-core finds nothing, nothing is blocked by
 // the Content-Security-Policy, nothing is wider than the screen, nothing is asked of elsewhere.
 // usage: browser.mjs ADDRESS [FOLDER-FOR-PICTURES]
-import { createRequire } from "node:module";
-import { mkdirSync, readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { browser, due, ended, faults, forms, looked, watched } from "./looked.mjs";
 
 const [address, folder] = process.argv.slice(2);
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-dev-shm-usage"],
-});
-const faults = [];
-const forms = [
-  ["light", { colorScheme: "light", viewport: { width: 1280, height: 900 } }],
-  ["dark", { colorScheme: "dark", viewport: { width: 1280, height: 900 } }],
-  ["phone", { colorScheme: "light", viewport: { width: 375, height: 780 }, isMobile: true, hasTouch: true }],
-];
-if (folder) mkdirSync(folder, { recursive: true });
-
-function watched(page, name) {
-  page.on("console", (message) => {
-    if (message.type() === "error") faults.push(`${name}: ${message.text()}`);
-  });
-  page.on("pageerror", (error) => faults.push(`${name}: ${error.message}`));
-  page.on("dialog", async (dialog) => {
-    faults.push(`${name}: a dialog: ${dialog.message()}`);
-    await dialog.dismiss();
-  });
-  page.on("request", (request) => {
-    if (!request.url().startsWith(address)) faults.push(`${name}: asks ${request.url()}`);
-  });
-}
 
 // Where there are such, one finding with a timeline, its packets, one device, one kind.
 async function places() {
   const context = await browser.newContext();
   const page = await context.newPage();
-  const places = [["now", "/"], ["devices", "/devices"], ["streams", "/streams"], ["network", "/network"], ["findings", "/findings"], ["kinds", "/kinds"], ["system", "/system"]];
+  const places = [["now", "/"], ["devices", "/devices"], ["devices-grouped", "/devices?group=switch"], ["streams", "/streams"], ["network", "/network"], ["findings", "/findings"], ["kinds", "/kinds"], ["system", "/system"]];
   const first = async (at, selector) => {
     await page.goto(address + at);
     return page.locator(selector).first().getAttribute("href", { timeout: 5000 }).catch(() => null);
@@ -57,16 +33,6 @@ async function places() {
   return places;
 }
 
-async function looked(page, name) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  for (const it of found.violations) {
-    faults.push(`${name}: ${it.id}: ${it.help}: ${it.nodes.slice(0, 3).map((node) => node.html.slice(0, 160) + " " + (node.any[0]?.message ?? "")).join(" | ")}`);
-  }
-  const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
-  if (wide > seen + 1) faults.push(`${name}: ${wide} wide on a screen of ${seen}`);
-}
-
 const all = await places();
 for (const [form, settings] of forms) {
   const context = await browser.newContext(settings);
@@ -74,10 +40,9 @@ for (const [form, settings] of forms) {
   for (const [place, at] of all) {
     const name = `${place}, ${form}`;
     const listened = await context.newPage();
-    if (place !== "nothing") watched(listened, name);
+    if (place !== "nothing") watched(listened, name, address);
     await listened.goto(address + at);
-    await looked(listened, name);
-    if (folder) await listened.screenshot({ path: `${folder}/${place}-${form}.png`, fullPage: place !== "packets" && place !== "kinds" });
+    await looked(listened, place, form, folder);
     await listened.close();
   }
   await page.close();
@@ -89,7 +54,7 @@ if (all.some(([place]) => place === "packets")) {
   for (const javaScriptEnabled of [true, false]) {
     const context = await browser.newContext({ javaScriptEnabled });
     const page = await context.newPage();
-    watched(page, "story");
+    watched(page, "story", address);
     let clicks = 0;
     const click = async (selector) => {
       await page.locator(selector).first().click();
@@ -123,7 +88,44 @@ if (all.some(([place]) => place === "packets")) {
   if (field !== "q") faults.push(`keyboard: / leads to ${field}`);
   await page.close();
 }
-await browser.close();
-for (const fault of faults) console.error(fault);
-console.log(`${all.length} pages, ${forms.length} forms, ${faults.length} faults`);
-process.exit(faults.length === 0 ? 0 : 1);
+// Each report prints to PDF as it reads: on several pages of A4, all words there, nothing beyond the margins.
+{
+  const scratch = mkdtempSync(join(tmpdir(), "spanwatch-pdf-"));
+  for (const [audience, words] of [["", []], ["physical-security", []], ["it", ["For the network team"]], ["security", ["sha256"]]]) {
+    const name = `print, for ${audience || "everybody"}`;
+    const context = await browser.newContext({ acceptDownloads: true });
+    const asked = await context.request.get(`${address}/report.html?for=${audience}`);
+    const [html, pdf] = [join(scratch, "report.html"), join(scratch, "report.pdf")];
+    writeFileSync(html, await asked.text());
+    const page = await context.newPage();
+    await page.goto(`file://${html}`);
+    const margin = { top: "15mm", bottom: "15mm", left: "15mm", right: "15mm" };
+    await page.emulateMedia({ media: "print" });
+    // As wide as the paper within its margins: nothing stands out of the page, and no box hides a part of its text.
+    await page.setViewportSize({ width: Math.floor(((210 - 30) / 25.4) * 96), height: 1000 });
+    const hidden = await page.evaluate(() =>
+      [...document.querySelectorAll("body *")]
+        .filter((it) => !(it instanceof SVGElement) && it.scrollWidth > it.clientWidth + 1 && getComputedStyle(it).overflowX !== "visible")
+        .map((it) => it.outerHTML.slice(0, 120)),
+    );
+    due(hidden.length === 0, `${name}: cut: ${hidden[0]}`);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    due(wide <= 1, `${name}: ${wide} px beyond the margin`);
+    const titles = await page.locator("h1, .chapter h2").allTextContents();
+    await page.pdf({ path: pdf, format: "A4", margin, printBackground: true });
+    const box = execFileSync("pdftotext", ["-bbox", pdf, "-"], { encoding: "utf8", maxBuffer: 1 << 26 });
+    const sheets = (box.match(/<page /g) ?? []).length;
+    due(sheets >= 2 && sheets <= 60, `${name}: ${sheets} pages`);
+    const size = Number(box.match(/<page width="([\d.]+)"/)[1]);
+    for (const [, from, to, word] of box.matchAll(/<word xMin="([-\d.]+)" yMin="[-\d.]+" xMax="([-\d.]+)" yMax="[-\d.]+">(.*?)<\/word>/g)) {
+      due(Number(from) >= 0 && Number(to) <= size, `${name}: ${word} stands beyond the paper`);
+    }
+    const flat = (text) => text.replace(/\s+/g, "");
+    const printed = flat(execFileSync("pdftotext", ["-raw", pdf, "-"], { encoding: "utf8", maxBuffer: 1 << 26 }));
+    for (const word of [...titles, ...words]) due(printed.includes(flat(word)), `${name}: ${word} is not printed`);
+    console.log(`${name}: ${sheets} pages`);
+    await context.close();
+  }
+  rmSync(scratch, { recursive: true });
+}
+await ended(`${all.length} pages, ${forms.length} forms, `);

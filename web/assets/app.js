@@ -30,7 +30,8 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   const fresh = document.getElementById("fresh");
   const isMarked = String(window.getSelection()).length > 0;
   const isHeld = fresh?.contains(document.activeElement) && document.activeElement !== fresh;
-  if (isMarked || isHeld) event.preventDefault();
+  const isChosen = fresh?.querySelector("input:checked") !== null;
+  if (isMarked || isHeld || isChosen) event.preventDefault();
 });
 document.addEventListener("htmx:beforeSwap", (event) => {
   for (const details of event.target.querySelectorAll?.("details[open]") ?? []) {

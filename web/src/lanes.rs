@@ -234,12 +234,17 @@ fn names(text: &str, id: &str, device: Option<&Device>) -> bool {
 }
 
 /// Time to places.
-struct Scale {
+pub struct Scale {
     from: Time,
     to: Time,
 }
 
 impl Scale {
+    /// From one moment to another.
+    pub const fn between(from: Time, to: Time) -> Self {
+        Self { from, to }
+    }
+
     fn of(finding: &Finding) -> Self {
         let time = |text: &str| parse(text);
         let own = [
@@ -269,7 +274,8 @@ impl Scale {
         PLOT.saturating_add(i64::try_from(part * i128::from(SPAN) / whole).unwrap_or(0))
     }
 
-    fn bar(&self, (from, to): (Time, Time), state: &str, told: &str) -> Option<Bar> {
+    /// A time as a bar, where any of it is within.
+    pub fn bar(&self, (from, to): (Time, Time), state: &str, told: &str) -> Option<Bar> {
         let x = self.x(from);
         let width = self.x(to).saturating_sub(x).max(2);
         (from <= self.to && to >= self.from).then(|| Bar {
@@ -280,7 +286,8 @@ impl Scale {
         })
     }
 
-    fn labels(&self) -> Vec<(i64, String)> {
+    /// Words of the axis, each with its place.
+    pub fn labels(&self) -> Vec<(i64, String)> {
         let whole = self.to - self.from;
         let step = STEPS_S.into_iter().map(Span::seconds).find(|step| whole.0 / step.0 <= 8).unwrap_or(whole);
         let mut at = Time(self.from.0.div_euclid(step.0.max(1)).saturating_mul(step.0));
@@ -306,7 +313,8 @@ const STEPS_S: [i64; 16] =
 pub const PLOT: i64 = 230;
 /// The plot's.
 pub const SPAN: i64 = 710;
-const TOP: i64 = 8;
+/// Above the first lane.
+pub const TOP: i64 = 8;
 /// One lane's height.
 pub const LANE: i64 = 26;
 const FOOT: i64 = 26;

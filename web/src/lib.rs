@@ -16,6 +16,8 @@
 mod access;
 mod api;
 pub mod book;
+mod charts;
+mod faults;
 mod help;
 #[cfg(test)]
 mod hostile;

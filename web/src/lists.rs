@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use spanwatch_engine::report::{Device, Finding, Stream};
+use spanwatch_engine::report::{Device, Finding, Stream, time};
 use utoipa::IntoParams;
 
 use crate::Picture;
-use crate::picture::is_incident;
+use crate::picture::{Said, is_incident};
 use crate::words;
 
 /// Which devices.
@@ -27,10 +27,27 @@ pub struct Devices {
     pub switch: String,
     /// Its number.
     pub vlan: String,
+    /// Where it is, as people say, else as the site's list does; `-` where nobody says.
+    pub location: String,
+    /// Whose it is, likewise.
+    pub owner: String,
+    /// critical, normal or unimportant, likewise.
+    pub importance: String,
+    /// RFC 3339: first heard after it.
+    pub since: String,
     /// state, name, vendor, seen or id.
     pub sort: String,
     /// From 1.
     pub page: String,
+    /// Counts by switch, location, owner, vendor or kind, and no devices.
+    #[param(ignore)]
+    pub group: String,
+    /// Which columns, with commas between.
+    #[param(ignore)]
+    pub columns: String,
+    /// How many were changed just now.
+    #[param(ignore)]
+    pub changed: String,
 }
 
 /// Which findings.
@@ -54,6 +71,10 @@ pub struct Findings {
     pub status: String,
     /// The id of a device.
     pub device: String,
+    /// RFC 3339: began after it.
+    pub since: String,
+    /// RFC 3339: over since then.
+    pub ended_since: String,
     /// From 1.
     pub page: String,
 }
@@ -65,10 +86,12 @@ pub struct Findings {
 pub struct Streams {
     /// Words that must all be met with, in what is known of its two ends.
     pub q: String,
-    /// lossy.
+    /// lossy, or recorded, watched: by who gets it.
     pub show: String,
     /// The id of a device at either end.
     pub device: String,
+    /// loss, jitter or rate: the most first.
+    pub sort: String,
     /// From 1.
     pub page: String,
 }
@@ -78,8 +101,23 @@ impl Devices {
     pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Device> {
         let words = wanted(&self.q);
         let all = picture.report.devices.iter().enumerate();
+        let since = time::parse(&self.since);
+        let is_labelled = |said: Said<'_>| {
+            is(&self.location, said.location)
+                && is(&self.owner, said.owner)
+                && is(&self.importance, said.importance)
+        };
+        let asks_labels = [&self.location, &self.owner, &self.importance].iter().any(|it| !it.is_empty());
+        let is_told = |index: usize, device: &Device, word: &str| {
+            let labels = || [picture.said(device).location, picture.said(device).owner].into_iter().flatten();
+            picture.searched(index).contains(word)
+                || labels().map(str::to_lowercase).any(|label| label.contains(word))
+        };
         let is_meant = |index: usize, device: &Device| {
-            self.matches(device) && words.iter().all(|word| picture.searched(index).contains(word.as_str()))
+            self.matches(device)
+                && (!asks_labels || is_labelled(picture.said(device)))
+                && (self.since.is_empty() || since.is_some_and(|since| device.first_seen.0 > since))
+                && words.iter().all(|word| is_told(index, device, word))
         };
         let mut meant: Vec<&Device> =
             all.filter(|(index, device)| is_meant(*index, device)).map(|(_, device)| &**device).collect();
@@ -115,9 +153,33 @@ impl Devices {
             ("vendor", &self.vendor),
             ("switch", &self.switch),
             ("vlan", &self.vlan),
+            ("location", &self.location),
+            ("owner", &self.owner),
+            ("importance", &self.importance),
+            ("since", &self.since),
             ("sort", &self.sort),
+            ("columns", &self.columns),
+            ("group", &self.group),
         ];
         link(path, &own, change)
+    }
+
+    /// The filters in force, each with its key and its name.
+    pub fn filters(&self) -> Vec<(&'static str, &'static str, &str)> {
+        let all = [
+            ("q", "search", &self.q),
+            ("state", "state", &self.state),
+            ("kind", "kind", &self.kind),
+            ("vendor", "maker", &self.vendor),
+            ("switch", "switch", &self.switch),
+            ("vlan", "VLAN", &self.vlan),
+            ("location", "location", &self.location),
+            ("owner", "owner", &self.owner),
+            ("importance", "importance", &self.importance),
+            ("since", "first heard after", &self.since),
+        ];
+        let chosen = all.into_iter().filter(|(.., value)| !value.is_empty());
+        chosen.map(|(key, name, value)| (key, name, value.as_str())).collect()
     }
 }
 
@@ -131,6 +193,10 @@ impl Findings {
             words.iter().all(|word| text.contains(word.as_str()))
         };
         let state = |finding: &Finding| if picture.is_open(finding) { "open" } else { "over" };
+        let is_since = |wanted: &str, at: Option<&str>| {
+            wanted.is_empty()
+                || at.and_then(time::parse).zip(time::parse(wanted)).is_some_and(|(at, since)| at > since)
+        };
         let all = picture.findings.iter();
         all.filter(|it| {
             is(&self.severity, Some(it.severity))
@@ -140,6 +206,8 @@ impl Findings {
                 && is(&self.state, Some(state(it)))
                 && is(&self.status, Some(picture.status(it)))
                 && (self.device.is_empty() || it.devices.contains(&self.device))
+                && is_since(&self.since, Some(&it.first_seen))
+                && is_since(&self.ended_since, it.ended.as_deref())
                 && (words.is_empty() || is_told(it))
         })
         .collect()
@@ -156,6 +224,8 @@ impl Findings {
             ("state", &self.state),
             ("status", &self.status),
             ("device", &self.device),
+            ("since", &self.since),
+            ("ended_since", &self.ended_since),
         ];
         link(path, &own, change)
     }
@@ -174,18 +244,59 @@ impl Streams {
             words.iter().all(|word| ends.iter().flatten().any(|text| text.contains(word.as_str())))
         };
         let all = picture.report.streams.iter();
-        all.filter(|it| {
-            (self.device.is_empty() || it.source == self.device || it.destination == self.device)
-                && (self.show != "lossy" || it.lost > 0)
-                && (words.is_empty() || is_told(it))
-        })
-        .collect()
+        let is_shown = |it: &Stream| match self.show.as_str() {
+            "lossy" => it.lost > 0,
+            "recorded" => purpose(picture, it) == Purpose::Records,
+            "watched" => purpose(picture, it) == Purpose::Watches,
+            _ => true,
+        };
+        let mut meant: Vec<&Stream> = all
+            .filter(|it| {
+                (self.device.is_empty() || it.source == self.device || it.destination == self.device)
+                    && is_shown(it)
+                    && (words.is_empty() || is_told(it))
+            })
+            .collect();
+        match self.sort.as_str() {
+            "loss" => meant.sort_by_key(|it| std::cmp::Reverse(lost_share(it))),
+            "jitter" => meant.sort_by_key(|it| std::cmp::Reverse(it.jitter_ms.thousandths())),
+            "rate" => meant.sort_by_key(|it| std::cmp::Reverse(it.bitrate_bps)),
+            _ => {}
+        }
+        meant
     }
 
     /// The address of this list on `path`, with one filter changed.
     pub fn link(&self, path: &str, change: (&str, &str)) -> String {
-        link(path, &[("q", &self.q), ("show", &self.show), ("device", &self.device)], change)
+        let own = [("q", &self.q), ("show", &self.show), ("device", &self.device), ("sort", &self.sort)];
+        link(path, &own, change)
     }
+}
+
+/// What who gets a stream does with it, by what he is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A recorder keeps it.
+    Records,
+    /// Somebody looks at it.
+    Watches,
+    /// That is not known.
+    Unknown,
+}
+
+/// What a stream is for.
+pub fn purpose(picture: &Picture, stream: &Stream) -> Purpose {
+    match picture.device(&stream.destination).map(|it| it.kind.as_str()) {
+        Some("recorder" | "vms" | "storage") => Purpose::Records,
+        Some("viewer" | "workstation" | "decoder" | "phone") => Purpose::Watches,
+        _ => Purpose::Unknown,
+    }
+}
+
+/// Lost packets among all that were sent, in hundredths of a percent.
+pub fn lost_share(stream: &Stream) -> u64 {
+    let whole = stream.packets.saturating_add(stream.lost).max(1);
+    stream.lost.saturating_mul(10_000) / whole
 }
 
 /// A filter's value with how often it is met, for people to choose from.

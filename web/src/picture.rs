@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use spanwatch_appliance::access::Team;
 use spanwatch_appliance::store::desk::Standing;
+use spanwatch_appliance::store::labels::Label;
 use spanwatch_engine::finding::Severity;
 use spanwatch_engine::report::mirror_check::Remark;
 use spanwatch_engine::report::{Device, Finding, Report};
@@ -58,6 +59,19 @@ pub struct Life {
     pub standings: BTreeMap<String, Standing>,
     /// Those of earlier runs that are over.
     pub past: Vec<Finding>,
+    /// What people say of devices, by the id that each had then.
+    pub labels: BTreeMap<String, Label>,
+}
+
+/// Where a device is, whose it is and how much it matters: as people say, else as the site's list does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Said<'a> {
+    /// Where it is.
+    pub location: Option<&'a str>,
+    /// Whose it is.
+    pub owner: Option<&'a str>,
+    /// critical, normal or unimportant.
+    pub importance: Option<&'a str>,
 }
 
 impl Picture {
@@ -105,8 +119,11 @@ impl Picture {
         }
         for finding in &mut findings {
             let turn = life.standings.get(&finding.id).and_then(|it| it.turn.as_deref());
-            if let Some(team) = turn.and_then(Team::named) {
+            if let Some(team) = turn.and_then(Team::named).filter(|team| team.name() != finding.owner) {
                 finding.owner = team.name();
+                finding.summary = words::handed_over(&finding.summary, team);
+                // What it was to find out: whose turn it is.
+                finding.first_check = None;
             }
         }
         let mut by_device: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -147,6 +164,21 @@ impl Picture {
     /// The device of an id, or of a former one.
     pub(crate) fn device(&self, id: &str) -> Option<&Device> {
         self.ids.get(id).and_then(|index| self.report.devices.get(*index)).map(|it| &**it)
+    }
+
+    /// Where a device is, whose it is and how much it matters.
+    pub(crate) fn said<'a>(&'a self, device: &'a Device) -> Said<'a> {
+        let mut labels = std::iter::once(&device.id).chain(&device.aliases);
+        let label =
+            if self.life.labels.is_empty() { None } else { labels.find_map(|id| self.life.labels.get(id)) };
+        let of = |own: Option<&'a String>, column: &str| {
+            own.or_else(|| device.inventory.as_ref()?.get(column)).map(String::as_str)
+        };
+        Said {
+            location: of(label.and_then(|it| it.location.as_ref()), "location"),
+            owner: of(label.and_then(|it| it.owner.as_ref()), "owner"),
+            importance: of(label.and_then(|it| it.importance.as_ref()), "importance"),
+        }
     }
 
     /// What to call the device of an id.

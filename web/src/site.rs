@@ -129,7 +129,7 @@ impl Site {
         self.access.as_ref()
     }
 
-    /// Shows what people made of findings since it was read last. Reads the store.
+    /// Shows what people made of findings, and say of devices, since it was read last. Reads the store.
     pub(crate) fn refresh(&self) {
         let Some(access) = &self.access else { return };
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,16 +141,17 @@ impl Site {
         let is_due = read.past.is_none_or(|past| now < past || now - past > PAST_EVERY);
         let Ok(standings) = access.desk.standings() else { return };
         let standings: BTreeMap<_, _> = standings.into_iter().map(|it| (it.id.clone(), it)).collect();
+        let Ok(labels) = access.desk.labels() else { return };
         let past = if is_due { access.desk.past(PAST_MAX).ok() } else { None };
         read.version = Some(version);
         read.past = if is_due { Some(now) } else { read.past };
         let is_same =
             |past: &Vec<Finding>| past.iter().map(|it| &it.id).eq(known.past.iter().map(|it| &it.id));
-        if standings == known.standings && past.as_ref().is_none_or(is_same) {
+        if standings == known.standings && labels == known.labels && past.as_ref().is_none_or(is_same) {
             return;
         }
         let past = past.unwrap_or_else(|| known.past.clone());
-        let life = Arc::new(Life { standings, past });
+        let life = Arc::new(Life { standings, past, labels });
         let _one = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         self.life.store(Arc::clone(&life));
         self.put(self.picture.load().living(&life));
@@ -160,7 +161,7 @@ impl Site {
     pub fn show(&self, picture: Picture) {
         let _one = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         let life = self.life.load_full();
-        let is_lifeless = life.standings.is_empty() && life.past.is_empty();
+        let is_lifeless = life.standings.is_empty() && life.past.is_empty() && life.labels.is_empty();
         self.put(if is_lifeless { picture } else { picture.living(&life) });
     }
 

@@ -9,6 +9,8 @@ const PAGES: &[&str] = &[
     "/",
     "/devices",
     "/devices?q=gate&state=online&sort=name",
+    "/devices?group=switch",
+    "/devices?columns=mac,serial&importance=critical",
     "/devices/02:00:00:00:00:0a",
     "/streams",
     "/streams?show=lossy",
@@ -34,21 +36,23 @@ fn every_page_is_drawn_has_one_heading_and_is_small() {
     }
 }
 
+/// The address and the number of a link that counts.
+fn counted(link: &str) -> (String, u64) {
+    let (link, rest) = link.split_once('"').unwrap();
+    let count = rest.split("<b>").nth(1).unwrap().split('<').next().unwrap();
+    (link.replace("&#38;", "&").replace("&amp;", "&"), count.parse().unwrap())
+}
+
 #[test]
 fn counts_lead_to_lists_of_as_many() {
     let (_, now) = asked(site(), "/");
     let tiles = now.split("class=\"tiles\"").nth(1).unwrap().split("</ul>").next().unwrap();
-    let tiles: Vec<(String, u64)> = tiles
-        .split("<a href=\"")
-        .skip(1)
-        .map(|tile| {
-            let (link, rest) = tile.split_once('"').unwrap();
-            let count = rest.split("<b>").nth(1).unwrap().split('<').next().unwrap();
-            (link.replace("&#38;", "&").replace("&amp;", "&"), count.parse().unwrap())
-        })
-        .collect();
+    let tiles: Vec<(String, u64)> = tiles.split("<a href=\"").skip(1).map(counted).collect();
     assert_eq!(tiles.len(), 6);
-    for (link, count) in tiles {
+    let changes = now.split("class=\"changes\"").nth(1).unwrap().split("</ul>").next().unwrap();
+    let changes: Vec<(String, u64)> = changes.split("<a href=\"").skip(1).map(counted).collect();
+    assert_eq!(changes.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [1, 1]);
+    for (link, count) in tiles.into_iter().chain(changes) {
         let (status, list) = asked(site(), &link);
         assert_eq!(status, 200);
         assert!(list.contains(&format!("{count} in all")), "{link}: {count}");
@@ -84,8 +88,37 @@ fn a_list_is_exported_as_it_is_filtered() {
     let rows = |path: &str| asked(site(), path).1.lines().count() - 1;
     assert_eq!(rows("/devices.csv"), 2);
     assert_eq!(rows("/devices.csv?q=gate"), 1);
+    assert_eq!(rows("/devices.csv?location=Quay%204"), 1);
+    assert_eq!(rows("/devices.csv?since=2026-11-22T03:37:00Z"), 0);
     assert_eq!(rows("/findings.csv?category=weakness"), 1);
     assert_eq!(rows("/streams.csv?show=lossy"), 1);
+}
+
+#[test]
+fn devices_are_counted_in_groups_that_lead_to_their_lists_and_show_the_columns_chosen() {
+    let (_, page) = asked(site(), "/devices?group=location&kind=camera");
+    assert!(page.contains("href=\"/devices?kind=camera&#38;location=Quay%204\""), "{page}");
+    assert!(page.contains("href=\"/devices?kind=camera&#38;location=-\""), "{page}");
+    let (_, page) = asked(site(), "/devices?columns=mac");
+    let heads: Vec<&str> =
+        page.split("<th scope=\"col\">").skip(1).map(|it| it.split('<').next().unwrap()).collect();
+    assert_eq!(heads, ["Name", "Hardware address"]);
+}
+
+#[test]
+fn each_audience_has_its_own_report() {
+    let of = |key: &str| asked(site(), &format!("/report.html?for={key}")).1;
+    let whole = |page: &str| page.contains("id=\"f-abc123\"");
+    let (everybody, cameras, it, auditors) = (of(""), of("physical-security"), of("it"), of("security"));
+    assert!(whole(&everybody) && whole(&it) && whole(&auditors) && !whole(&cameras), "{cameras}");
+    assert!(cameras.contains("With the other team") && cameras.contains("Quay 4"), "{cameras}");
+    for network in ["02:00:00:00:00:0a</td>", "ge9", "Their last frames", "packet 12"] {
+        assert!(!cameras.contains(network) && auditors.contains(network), "{network}: {cameras}");
+    }
+    assert!(!it.contains("Password in clear text") && !it.contains("00ff"), "{it}");
+    for method in ["CWE-319", "sha256 00ff", "rtsp.server", "flows: 3 gone", "When nobody watched"] {
+        assert!(auditors.contains(method), "{method}: {auditors}");
+    }
 }
 
 #[test]
@@ -100,7 +133,7 @@ fn every_address_of_the_description_answers_as_described() {
     let description: Value = serde_json::from_str(&text).unwrap();
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 21);
+    assert_eq!(paths.len(), 22);
     for name in text.split("#/components/schemas/").skip(1).filter_map(|it| it.split('"').next()) {
         assert!(description["components"]["schemas"][name].is_object(), "{name} is named and not described");
     }
@@ -108,8 +141,9 @@ fn every_address_of_the_description_answers_as_described() {
     assert_eq!(device["properties"]["first_seen"]["format"], "date-time");
     assert!(device["properties"].get("role").is_none() && device["properties"]["identity"].is_object());
     // What there is without a store; the rest is `access/tests.rs`'.
-    let of_report =
-        |path: &str| ["audit", "history", "users", "tokens", "/acts"].iter().all(|it| !path.contains(it));
+    let of_report = |path: &str| {
+        ["audit", "history", "users", "tokens", "/acts", "/labels"].iter().all(|it| !path.contains(it))
+    };
     for (path, item) in paths.iter().filter(|(path, _)| of_report(path)) {
         let id = if path.contains("kinds") {
             "device-offline"
@@ -150,6 +184,8 @@ fn what_is_not_ours_is_as_it_was_published() {
     for (name, bytes) in [
         ("htmx-2.0.11.min.js", &include_bytes!("../assets/vendor/htmx-2.0.11.min.js")[..]),
         ("htmx-ext-sse-2.2.4.min.js", include_bytes!("../assets/vendor/htmx-ext-sse-2.2.4.min.js")),
+        ("uplot-1.6.32.min.js", include_bytes!("../assets/vendor/uplot-1.6.32.min.js")),
+        ("uplot-1.6.32.min.css", include_bytes!("../assets/vendor/uplot-1.6.32.min.css")),
     ] {
         let sha256 = spanwatch_engine::report::build::sha256(bytes);
         assert!(table.lines().any(|row| row.contains(name) && row.contains(&sha256)), "{name}: {sha256}");

@@ -1,15 +1,17 @@
 //! The map: switches, their ports and who hangs on them, laid out as a tree.
 //!
 //! ```text
-//!             ┌ sw-core ─┬ sw-dock ┬ ge1 Gate camera
-//!   site ─────┤          │         └ ge2 Yard camera
+//!             ┌ sw-core ── ge1 Door controller
+//!   site ─────┤  └┄ sw-dock ┬ ge1 Gate camera
+//!             │             └ ge2 Yard camera
 //!             └ not known where ┄┄┄┄ Hall camera
 //! ```
 //!
 //! Dashed is what was inferred or only listed, whole what a switch or an address server said. A part that failed
-//! makes what it hangs on critical, that makes its own degraded: one step weaker with each step up. What is worst is drawn first.
+//! makes what it hangs on critical, that makes its own degraded: one step weaker with each step up. What is worst is drawn first,
+//! a switch above those behind it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use spanwatch_engine::report::{Device, Report, Switch};
 
@@ -59,6 +61,8 @@ impl Health {
 pub struct Map {
     /// Of the drawing.
     pub height: i64,
+    /// Of the drawing.
+    pub width: i64,
     /// All that is drawn, from top to bottom.
     pub nodes: Vec<Node>,
     /// What joins them.
@@ -99,41 +103,67 @@ pub struct Edge {
     pub is_inferred: bool,
 }
 
+/// A switch with all that hangs on it.
+struct Part<'a> {
+    switch: &'a Switch,
+    devices: Hanging<'a>,
+    behind: Vec<Part<'a>>,
+    health: Health,
+}
+
+impl Part<'_> {
+    /// Devices on it and behind it.
+    fn size(&self) -> usize {
+        self.behind.iter().map(Self::size).fold(self.devices.len(), usize::saturating_add)
+    }
+
+    fn switches(&self) -> usize {
+        self.behind.iter().map(Self::switches).fold(1, usize::saturating_add)
+    }
+}
+
 /// Lays out the map.
 pub fn map(picture: &Picture) -> Map {
     let report = &picture.report;
     let mut hanging: BTreeMap<&str, Hanging<'_>> = BTreeMap::new();
-    let switches: BTreeSet<&str> = report.switches.iter().map(|switch| switch.id.as_str()).collect();
+    let switches: BTreeMap<&str, &Switch> =
+        report.switches.iter().map(|switch| (switch.id.as_str(), switch)).collect();
     let mut loose = Vec::new();
     for device in report.devices.iter().map(|device| &**device) {
         let at = device.switch.as_ref().and_then(|it| it.id.as_deref().or(it.name.as_deref()));
-        match at.and_then(|at| switches.get(at)) {
-            Some(id) => hanging.entry(id).or_default().push((device, port(report, id, device))),
-            None if switches.contains(device.id.as_str()) => {}
+        match at.and_then(|at| switches.get_key_value(at)) {
+            // A switch is drawn as one, and not as a device as well.
+            _ if switches.contains_key(device.id.as_str()) => {}
+            Some((id, _)) => hanging.entry(id).or_default().push((device, port(report, id, device))),
             None => loose.push((device, "")),
         }
     }
-    let mut map = Map { height: 0, nodes: Vec::new(), edges: Vec::new(), health: Health::Okay, left_out: 0 };
+    let mut behind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut tops = Vec::new();
+    for (id, switch) in &switches {
+        match parent(&switches, switch) {
+            Some(parent) => behind.entry(parent).or_default().push(id),
+            None => tops.push(*id),
+        }
+    }
+    let mut grown = Grown { picture, switches: &switches, hanging, behind };
+    let mut parts: Vec<Part<'_>> = tops.into_iter().filter_map(|id| grown.part(id, 0)).collect();
+    parts.sort_by_key(|part| std::cmp::Reverse((part.health, part.size())));
+    let mut map = Map {
+        height: 0,
+        width: WIDTH,
+        nodes: Vec::new(),
+        edges: Vec::new(),
+        health: Health::Okay,
+        left_out: 0,
+    };
     let site = report.site.as_deref().unwrap_or("This site");
     map.node((SITE, 24), (words::shown(site), words::shown("")), None, (Health::Okay.name(), true));
     let mut y = 24;
-    let mut switches: Vec<(Health, &Switch, Hanging<'_>)> = report
-        .switches
-        .iter()
-        .map(|switch| {
-            let devices = hanging.remove(switch.id.as_str()).unwrap_or_default();
-            (health(picture, switch, &devices), switch, devices)
-        })
-        .collect();
-    switches.sort_by_key(|(health, _, devices)| std::cmp::Reverse((*health, devices.len())));
-    for (health, switch, devices) in switches.into_iter().take(SWITCHES_MAX) {
-        map.health = map.health.max(health.above());
-        let about = words::shown(&format!("{} devices", words::count(devices.len() as u64)));
-        let link = picture.device(&switch.id).map(|it| format!("/devices/{}", encoded(&it.id)));
-        map.edge((SITE_END, 24), (SWITCH, y), !is_told(switch.source));
-        map.node((SWITCH, y), (picture.switch_called(&switch.id), about), link, (health.name(), true));
-        let more = format!("/devices?switch={}", encoded(&switch.id));
-        y = map.devices((SWITCH_END, y), devices, &more).saturating_add(14);
+    let mut room = SWITCHES_MAX;
+    for part in &parts {
+        map.health = map.health.max(part.health.above());
+        y = map.part(picture, part, ((SITE_END, 24), y, 0), &mut room);
     }
     if !loose.is_empty() {
         let about = words::shown(&format!("{} devices", words::count(loose.len() as u64)));
@@ -143,12 +173,52 @@ pub fn map(picture: &Picture) -> Map {
         map.node((SWITCH, y), (words::shown("Not known where"), about), None, (worst.above().name(), true));
         y = map.devices((SWITCH_END, y), loose, "/devices?switch=-");
     }
-    map.left_out = report.switches.len().saturating_sub(SWITCHES_MAX);
+    map.left_out = parts.iter().map(Part::switches).sum::<usize>().saturating_sub(SWITCHES_MAX);
     map.height = y.saturating_add(10);
     if let Some(site) = map.nodes.first_mut() {
         (site.class, site.told) = (map.health.name(), map.health.name());
     }
     map
+}
+
+/// What a switch hangs on, as long as that does not hang on it in turn.
+fn parent<'a>(switches: &BTreeMap<&'a str, &'a Switch>, switch: &'a Switch) -> Option<&'a str> {
+    let above = |switch: &Switch| {
+        let id = switch.parent.as_deref().filter(|parent| *parent != switch.id)?;
+        switches.get(id).copied()
+    };
+    let first = above(switch)?;
+    let mut up = first;
+    for _ in 0..DEPTH_MAX {
+        match above(up) {
+            None => return Some(&first.id),
+            Some(next) if next.id == switch.id => return None,
+            Some(next) => up = next,
+        }
+    }
+    None
+}
+
+/// What parts grow out of.
+struct Grown<'a, 'b> {
+    picture: &'a Picture,
+    switches: &'b BTreeMap<&'a str, &'a Switch>,
+    hanging: BTreeMap<&'a str, Hanging<'a>>,
+    behind: BTreeMap<&'a str, Vec<&'a str>>,
+}
+
+impl<'a> Grown<'a, '_> {
+    fn part(&mut self, id: &str, depth: usize) -> Option<Part<'a>> {
+        let switch = self.switches.get(id).copied()?;
+        let devices = self.hanging.remove(id).unwrap_or_default();
+        let ids = if depth < DEPTH_MAX { self.behind.remove(id).unwrap_or_default() } else { Vec::new() };
+        let mut behind: Vec<Part<'a>> =
+            ids.into_iter().filter_map(|id| self.part(id, depth.saturating_add(1))).collect();
+        behind.sort_by_key(|part| std::cmp::Reverse((part.health, part.size())));
+        let worst = behind.iter().map(|part| part.health).max().unwrap_or(Health::Okay);
+        let health = health(self.picture, switch, &devices).max(worst.above());
+        Some(Part { switch, devices, behind, health })
+    }
 }
 
 impl Map {
@@ -167,15 +237,51 @@ impl Map {
         self.edges.push(Edge { path: format!("M{x} {y}H{middle}V{to_y}H{to_x}"), is_inferred });
     }
 
+    /// Draws a switch, who hangs on it and what is behind it, and says where the next one may begin.
+    fn part(
+        &mut self,
+        picture: &Picture,
+        part: &Part<'_>,
+        (from, y, depth): ((i64, i64), i64, i64),
+        room: &mut usize,
+    ) -> i64 {
+        let Some(left) = room.checked_sub(1) else { return y };
+        *room = left;
+        let Part { switch, devices, behind, health } = part;
+        let step = depth.saturating_mul(STEP);
+        let (x, end) = (SWITCH.saturating_add(step), SWITCH_END.saturating_add(step));
+        let about = words::shown(&format!("{} devices", words::count(devices.len() as u64)));
+        let link = picture.device(&switch.id).map(|it| format!("/devices/{}", encoded(&it.id)));
+        let source = if depth == 0 { Some(switch.source) } else { switch.parent_source };
+        let is_inferred = !source.is_some_and(|source| is_told(source) && (depth == 0 || source != "stp"));
+        if depth == 0 {
+            self.edge(from, (x, y), is_inferred);
+        } else {
+            // Down along the one above, and to the right.
+            let path = format!("M{} {}V{y}H{x}", from.0, from.1);
+            self.edges.push(Edge { path, is_inferred });
+        }
+        self.node((x, y), (picture.switch_called(&switch.id), about), link, (health.name(), true));
+        self.width = self.width.max(end.saturating_add(WIDTH.saturating_sub(SWITCH_END)));
+        let more = format!("/devices?switch={}", encoded(&switch.id));
+        let mut below = self.devices((end, y), devices.clone(), &more).saturating_add(14);
+        let from = (x.saturating_add(14), y.saturating_add(13));
+        for part in behind {
+            below = self.part(picture, part, (from, below, depth.saturating_add(1)), room);
+        }
+        below
+    }
+
     /// Draws who hangs on one switch, and says where the next one may begin.
     fn devices(&mut self, from: (i64, i64), mut devices: Hanging<'_>, more: &str) -> i64 {
         devices
             .sort_by_key(|(device, port)| (std::cmp::Reverse(of_device(device)), natural(port), &device.id));
         let left_out = devices.len().saturating_sub(DEVICES_MAX);
         let mut y = from.1;
+        let column = from.0.saturating_add(DEVICE.saturating_sub(SWITCH_END));
         for (device, port) in devices.iter().take(DEVICES_MAX) {
             let is_inferred = !device.switch.as_ref().is_some_and(|it| is_told(it.source));
-            self.edge(from, (DEVICE, y), is_inferred);
+            self.edge(from, (column, y), is_inferred);
             let beside =
                 if port.is_empty() { device.kind.clone() } else { format!("{port} · {}", device.kind) };
             let link = Some(format!("/devices/{}", encoded(&device.id)));
@@ -185,13 +291,13 @@ impl Map {
                 "unknown" => "unknown",
                 _ => "online",
             };
-            self.node((DEVICE, y), (words::called(device), words::shown(&beside)), link, (state, false));
+            self.node((column, y), (words::called(device), words::shown(&beside)), link, (state, false));
             y = y.saturating_add(ROW);
         }
         if left_out > 0 {
-            self.edge(from, (DEVICE, y), true);
+            self.edge(from, (column, y), true);
             let name = words::shown(&format!("{} more", words::count(left_out as u64)));
-            self.node((DEVICE, y), (name, words::shown("")), Some(more.to_owned()), ("unknown", false));
+            self.node((column, y), (name, words::shown("")), Some(more.to_owned()), ("unknown", false));
             y = y.saturating_add(ROW);
         }
         if y == from.1 { y.saturating_add(ROW) } else { y }
@@ -245,6 +351,11 @@ const SWITCH: i64 = 230;
 const SWITCH_END: i64 = 470;
 const DEVICE: i64 = 510;
 const ROW: i64 = 26;
+const WIDTH: i64 = 800;
+/// To the right, for each switch behind a switch.
+const STEP: i64 = 44;
+/// Switches behind each other: rings of switches that point at each other end there.
+const DEPTH_MAX: usize = 8;
 /// A page of them; the others are in the list of devices.
 const SWITCHES_MAX: usize = 60;
 /// For each switch.
@@ -265,6 +376,39 @@ mod tests {
             (of("Gate"), of("sw-dock"), of("Harbour")),
             (Some("offline"), Some("critical"), Some("degraded"))
         );
+    }
+
+    #[test]
+    fn a_switch_is_drawn_behind_the_one_it_hangs_on_dashed_where_that_is_inferred() {
+        let mut report = crate::test::report();
+        report.devices[0].state = "offline";
+        report.findings.clear();
+        let switch = |text: &str| serde_json::from_str::<Switch>(text).unwrap();
+        report.switches[0].parent = Some("sw-0".into());
+        report.switches[0].parent_source = Some("stp");
+        report.switches.push(switch(
+            r#"{"id":"sw-0","name":"sw-core","ports":[],"members":[],"source":"lldp","parent":"sw-9"}"#,
+        ));
+        let map = map(&Picture::new(report, None));
+        let of = |name: &str| map.nodes.iter().find(|it| it.name.as_str() == name).unwrap();
+        let (core, dock) = (of("sw-core"), of("sw-dock"));
+        assert!(core.y < dock.y && core.x < dock.x, "{map:?}");
+        assert_eq!((dock.class, core.class, of("Harbour").class), ("critical", "degraded", "okay"));
+        let edge = |to: &Node| {
+            map.edges.iter().find(|it| it.path.ends_with(&format!("V{}H{}", to.y, to.x))).unwrap()
+        };
+        assert!(!edge(core).is_inferred && edge(dock).is_inferred);
+    }
+
+    #[test]
+    fn switches_that_hang_on_each_other_are_drawn_once() {
+        let mut report = crate::test::report();
+        report.switches[0].parent = Some("sw-0".into());
+        let other = r#"{"id":"sw-0","ports":[],"members":[],"source":"lldp","parent":"sw-1"}"#;
+        report.switches.push(serde_json::from_str(other).unwrap());
+        let map = map(&Picture::new(report, None));
+        let switches = map.nodes.iter().filter(|it| it.is_switch).count();
+        assert_eq!((switches, map.left_out), (3, 0));
     }
 
     #[test]

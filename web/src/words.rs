@@ -173,6 +173,7 @@ pub fn done(what: &str) -> &str {
         "link-made" => "made a link",
         "token-made" => "made a token",
         "token-revoked" => "revoked a token",
+        "devices-labelled" => "said of devices",
         other => other,
     }
 }
@@ -184,6 +185,20 @@ pub fn turn(owner: &str) -> &'static str {
         "physical-security" => "Physical security",
         _ => "Not clear yet",
     }
+}
+
+/// A summary after it was handed over: its sentence on whose turn it is names the team that it is now.
+pub fn handed_over(summary: &str, to: Team) -> String {
+    let team = match to {
+        Team::It => "IT",
+        Team::PhysicalSecurity => "physical security",
+    };
+    let said = format!("It was handed over: it is {team}'s turn.");
+    let found = TURNS.iter().filter_map(|words| summary.rfind(words)).max();
+    let Some(at) = found else { return format!("{} {said}", summary.trim_end()) };
+    let (before, sentence) = summary.split_at(at);
+    let behind = sentence.split_once(". ").map_or("", |(_, behind)| behind);
+    [before.trim_end(), &said, behind].join(" ").trim().to_owned()
 }
 
 /// Whether to send a technician to the device.
@@ -219,8 +234,21 @@ pub fn cause(cause: &str) -> &str {
 /// `92 %` of `0.92`, on one line.
 pub fn percent(confidence: &impl fmt::Display) -> String {
     let text = confidence.to_string();
-    let digits = text.split_once('.').map_or("0", |(whole, part)| if whole == "1" { "100" } else { part });
-    format!("{}\u{a0}%", digits.trim_start_matches('0').parse::<u32>().unwrap_or(0))
+    // What a store read again has no zeros behind.
+    let percent = match text.split_once('.') {
+        Some(("0", part)) => {
+            format!("{part:0<2}").get(..2).and_then(|it| it.parse::<u32>().ok()).unwrap_or(0)
+        }
+        Some(_) => 100,
+        None => {
+            if text == "1" {
+                100
+            } else {
+                0
+            }
+        }
+    };
+    format!("{percent}\u{a0}%")
 }
 
 /// A count with its thousands apart.
@@ -260,6 +288,9 @@ pub fn end(report: &Report) -> Option<Time> {
     report.capture.last.as_deref().and_then(time::parse)
 }
 
+/// How the sentence begins that says whose turn it is.
+const TURNS: [&str; 3] =
+    ["It is IT's turn", "It is physical security's turn", "It is the camera team's turn"];
 /// As much of a name is shown in lists; the engine's own texts are no longer.
 const NAME_MAX: usize = 256;
 /// Beside a lane.
@@ -284,12 +315,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_handed_over_is_told_as_the_other_teams() {
+        let of = |summary: &str| handed_over(summary, Team::PhysicalSecurity);
+        let over = "It was handed over: it is physical security's turn.";
+        assert_eq!(of("Two are dark. It is IT's turn: check ge9."), format!("Two are dark. {over}"));
+        assert_eq!(of("It is IT's turn first: check it. Nobody goes."), format!("{over} Nobody goes."));
+        assert_eq!(of("Nothing is clear."), format!("Nothing is clear. {over}"));
+        assert_eq!(
+            handed_over(&of("Dark. It is the camera team's turn."), Team::It).matches("turn").count(),
+            2
+        );
+    }
+
+    #[test]
     fn figures_read_well() {
         assert_eq!((count(999).as_str(), count(1_234_567).as_str()), ("999", "1,234,567"));
         assert_eq!(bytes(2_776_996), "2776 kB");
         assert_eq!(
-            [percent(&"0.92"), percent(&"1.00"), percent(&"0.05")],
-            ["92\u{a0}%", "100\u{a0}%", "5\u{a0}%"]
+            ["0.92", "1.00", "0.05", "0.9", "1", "0", "0.0"].map(|it| percent(&it)),
+            ["92", "100", "5", "90", "100", "0", "0"].map(|it| format!("{it}\u{a0}%"))
         );
         assert_eq!(moment("2026-11-22T03:40:36.123000000Z"), "2026-11-22 03:40:36");
     }

@@ -31,15 +31,19 @@ pub fn write(report: &Report, table: Table, with_header: bool, out: &mut dyn Wri
     }
 }
 
-/// Writes these devices.
+/// Writes these devices, each with where it is, whose it is and how much it matters.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn write_devices<'a>(
-    devices: impl Iterator<Item = &'a super::Device>,
+    devices: impl Iterator<Item = (&'a super::Device, [&'a str; 3])>,
     out: &mut dyn Write,
 ) -> std::io::Result<()> {
-    rows(true, DEVICES, devices.map(device), out)
+    let header = [DEVICES, &["location", "owner", "importance"]].concat();
+    let row = |(it, said): (&super::Device, [&str; 3])| {
+        device(it).into_iter().chain(said.map(str::to_owned)).collect()
+    };
+    rows(true, &header, devices.map(row), out)
 }
 
 /// Writes these findings.

@@ -22,6 +22,14 @@ impl Decimal {
         u8::try_from(self.scaled).unwrap_or(100)
     }
 
+    /// Whole thousandths, to compare by.
+    #[must_use]
+    pub fn thousandths(&self) -> u64 {
+        let scale = u32::try_from(self.decimals).ok().and_then(|decimals| 10_u64.checked_pow(decimals));
+        let value = u128::from(self.scaled) * 1_000 / u128::from(scale.unwrap_or(u64::MAX));
+        u64::try_from(value).unwrap_or(u64::MAX)
+    }
+
     /// `part` of `whole` with two decimals; 0 of nothing.
     #[must_use]
     pub fn share(part: u64, whole: u64) -> Self {

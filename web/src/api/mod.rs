@@ -4,6 +4,7 @@
 //! ([`page`]); `openapi.json` is made of this code.
 
 mod acts;
+mod labels;
 mod page;
 mod people;
 pub mod problem;
@@ -16,7 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use spanwatch_engine::detectors;
 use spanwatch_engine::report::mirror_check::Remark;
-use spanwatch_engine::report::{Capture, Device, Report, Session, Stream, Summary, Switch, json};
+use spanwatch_engine::report::{Capture, Report, Session, Stream, Summary, Switch, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
@@ -72,7 +73,7 @@ struct KindOf {
 #[openapi(
     info(title = "Spanwatch", description = "Devices, streams and findings of one site, as of one moment. Items are as the report `spanwatch/report/1` has them."),
     paths(
-        overview, devices, device, streams, switches, sessions, findings, finding, kinds, kind, report, people::me,
+        overview, devices, device, labels::label, streams, switches, sessions, findings, finding, kinds, kind, report, people::me,
         acts::act, acts::history, acts::audit, people::users, people::add, people::role, people::link, people::remove,
         people::tokens, people::add_token, people::revoke
     ),
@@ -100,6 +101,7 @@ pub fn routes() -> Routes {
         .get("/overview", Need::Look, overview)
         .get("/devices", Need::Look, devices)
         .get("/devices/{id}", Need::Look, device)
+        .post("/devices/labels", Need::Act, labels::label)
         .get("/streams", Need::Look, streams)
         .get("/switches", Need::Look, switches)
         .get("/sessions", Need::Look, sessions)
@@ -154,22 +156,25 @@ async fn overview(State(site): Served) -> Answer {
 
 /// Devices.
 #[utoipa::path(get, path = "/api/v1/devices", params(Devices, Part), responses(
-    (status = 200, body = Page<Device>),
+    (status = 200, body = Page<labels::DeviceTold>),
     (status = 400, body = Problem, content_type = "application/problem+json"),
     (status = 409, body = Problem, content_type = "application/problem+json")))]
 async fn devices(State(site): Served, wanted: Wanted<Devices>, part: Parted) -> Answer {
     let picture = site.picture();
     let Query(wanted) = wanted?;
-    told(&cut(wanted.of(&picture), part, |it| it.id.clone())?)
+    let page = cut(wanted.of(&picture), part, |it| it.id.clone())?;
+    let items = page.items.into_iter().map(|it| labels::DeviceTold::of(&picture, it)).collect();
+    told(&Page { items, total: page.total, next: page.next })
 }
 
 /// One device, by its id or a former one.
 #[utoipa::path(get, path = "/api/v1/devices/{id}", params(("id" = String, Path,)), responses(
-    (status = 200, body = Device),
+    (status = 200, body = labels::DeviceTold),
     (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn device(State(site): Served, Path(id): Path<String>) -> Answer {
     let picture = site.picture();
-    told(picture.device(&id).ok_or_else(|| problem::not_found("there is no such device"))?)
+    let device = picture.device(&id).ok_or_else(|| problem::not_found("there is no such device"))?;
+    told(&labels::DeviceTold::of(&picture, device))
 }
 
 /// Streams.

@@ -1,16 +1,19 @@
 //! *Device*: who it is and how that is known, whether it was there, what it streams, offers and has wrong.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use spanwatch_engine::report::time::{day_time, parse};
+use serde::Deserialize;
+use spanwatch_appliance::store::desk::{Desk, Past};
+use spanwatch_engine::report::time::{day_time, parse, rfc3339};
 use spanwatch_engine::report::{Device, Tls};
 use spanwatch_parsers::{Span, Time};
 
 use super::{Card, Head, Served, devices, rendered, sorry, streams};
 use crate::Picture;
 use crate::access::Here;
+use crate::charts::{self, Chart, SCOPES, Scope};
 use crate::lists::encoded;
 use crate::words::{self, Shown};
 
@@ -21,10 +24,14 @@ struct Page {
     row: devices::Row,
     sure: String,
     facts: Vec<(&'static str, Shown)>,
+    life: Vec<(&'static str, Shown)>,
     listed: Vec<(Shown, Shown)>,
     identity: Vec<Witness>,
     periods: Vec<Period>,
     history: Vec<(String, String, Shown, Shown)>,
+    changes: Vec<(String, Shown, Shown)>,
+    charts: Vec<Chart>,
+    scope: Scope,
     cards: Vec<Card>,
     streams: Vec<streams::Row>,
     more_streams: Option<String>,
@@ -65,11 +72,27 @@ struct Talk {
     last: String,
 }
 
-pub async fn page(State(site): Served, here: Here, Path(id): Path<String>) -> Response {
+/// How much of its streams is shown.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    /// 24h, 7d or 30d; `none` of a page that keeps itself fresh, which leaves charts as they are.
+    over: String,
+}
+
+pub async fn page(
+    State(site): Served,
+    here: Here,
+    Path(id): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Response {
     let picture = site.picture();
     let Some(device) = picture.device(&id) else {
         return sorry(&site, (StatusCode::NOT_FOUND, "There is no such device."), &here);
     };
+    let desk = site.access().map(|access| &*access.desk);
+    let past = desk.and_then(|desk| desk.past_of(&device.id).ok().flatten());
+    let scope = charts::scope(&wanted.over);
     let own = crate::lists::Streams { device: device.id.clone(), ..Default::default() };
     let flows = own.of(&picture);
     let row = devices::Row::of(&picture, device);
@@ -77,7 +100,7 @@ pub async fn page(State(site): Served, here: Here, Path(id): Path<String>) -> Re
         head: Head::new(&site, &picture, ("/devices", row.name.as_str()), &here),
         row,
         sure: words::percent(&device.confidence),
-        facts: facts(device),
+        facts: facts(&picture, device),
         listed: device
             .inventory
             .iter()
@@ -85,8 +108,18 @@ pub async fn page(State(site): Served, here: Here, Path(id): Path<String>) -> Re
             .map(|(key, value)| (words::shown(key), words::shown(value)))
             .collect(),
         identity: device.identity.iter().take(ROWS_MAX).map(witness).collect(),
-        periods: periods(&picture, device),
-        history: history(device),
+        periods: match &past {
+            Some(past) => kept_periods(&picture, past),
+            None => periods(&picture, device),
+        },
+        history: history(&times(device, past.as_ref())),
+        changes: past.as_ref().map(changes).unwrap_or_default(),
+        charts: desk
+            .filter(|_| wanted.over != "none")
+            .map(|desk| drawn(&picture, device, (desk, scope)))
+            .unwrap_or_default(),
+        scope,
+        life: life(&picture, device, past.as_ref()),
         cards: picture.findings_on(&device.id).take(ROWS_MAX).map(|it| Card::of(&picture, it)).collect(),
         more_streams: (flows.len() > STREAMS_MAX).then(|| own.link("/streams", ("", ""))),
         streams: flows.into_iter().take(STREAMS_MAX).map(|it| streams::Row::of(&picture, it)).collect(),
@@ -108,7 +141,8 @@ pub async fn page(State(site): Served, here: Here, Path(id): Path<String>) -> Re
     })
 }
 
-fn facts(device: &Device) -> Vec<(&'static str, Shown)> {
+fn facts(picture: &Picture, device: &Device) -> Vec<(&'static str, Shown)> {
+    let said = picture.said(device);
     let switch = device.switch.as_ref().map(|it| {
         let name = it.name.as_ref().or(it.id.as_ref()).map_or("", String::as_str);
         let port = it.port.as_ref().map(|port| format!(", port {port}")).unwrap_or_default();
@@ -120,7 +154,6 @@ fn facts(device: &Device) -> Vec<(&'static str, Shown)> {
         ("Kind", Some(device.kind.clone())),
         ("Maker", text(&device.vendor)),
         ("Model", text(&device.model)),
-        ("Firmware", text(&device.firmware)),
         ("Serial number", text(&device.serial)),
         ("Says its name is", text(&device.name)),
         ("Host name", text(&device.hostname)),
@@ -128,9 +161,10 @@ fn facts(device: &Device) -> Vec<(&'static str, Shown)> {
         ("Hardware address", text(&device.mac)),
         ("VLAN", Some(vlans.join(" "))),
         ("Hangs on", switch),
+        ("Location", said.location.map(str::to_owned)),
+        ("Owner", said.owner.map(str::to_owned)),
+        ("Importance", said.importance.map(str::to_owned)),
         ("Also known as", Some(device.aliases.join(" "))),
-        ("First heard", Some(format!("{} UTC", words::moment(&device.first_seen.to_string())))),
-        ("Last heard", Some(format!("{} UTC", words::moment(&device.last_seen.to_string())))),
         (
             "Traffic",
             Some(format!("{} packets, {}", words::count(device.packets), words::bytes(device.bytes))),
@@ -154,13 +188,94 @@ fn witness(it: &spanwatch_engine::report::Identity) -> Witness {
     }
 }
 
-fn history(device: &Device) -> Vec<(String, String, Shown, Shown)> {
-    let rows = device.history.iter().rev().take(ROWS_MAX).map(|it| {
-        let to = it.to.as_deref().map_or_else(|| "now".to_owned(), words::moment);
-        let cause = it.cause.map(words::cause).unwrap_or_default();
-        (words::moment(&it.from), to, words::shown(it.state), words::shown(cause))
+/// A time in which a device was in one state.
+struct Held {
+    from: Time,
+    /// `None` where it is so still.
+    to: Option<Time>,
+    state: String,
+    cause: Option<String>,
+}
+
+/// When it was there: as the store has it, else as the report does.
+fn times(device: &Device, past: Option<&Past>) -> Vec<Held> {
+    if let Some(past) = past {
+        let held = past.states.iter().map(|it| Held {
+            from: it.since,
+            to: it.until,
+            state: it.what.clone(),
+            cause: it.of.clone(),
+        });
+        return held.collect();
+    }
+    let held = device.history.iter().filter_map(|it| {
+        Some(Held {
+            from: parse(&it.from)?,
+            to: it.to.as_deref().and_then(parse),
+            state: it.state.to_owned(),
+            cause: it.cause.map(str::to_owned),
+        })
+    });
+    held.collect()
+}
+
+fn moment(at: Time) -> String {
+    words::moment(&rfc3339(at))
+}
+
+fn history(times: &[Held]) -> Vec<(String, String, Shown, Shown)> {
+    let rows = times.iter().rev().take(ROWS_MAX).map(|it| {
+        let to = it.to.map_or_else(|| "now".to_owned(), moment);
+        let cause = it.cause.as_deref().map(words::cause).unwrap_or_default();
+        (moment(it.from), to, words::shown(&it.state), words::shown(cause))
     });
     rows.collect()
+}
+
+/// What became otherwise with it since the store knows it, the latest first.
+fn changes(past: &Past) -> Vec<(String, Shown, Shown)> {
+    let attributes =
+        past.attributes.iter().map(|it| (it.since, it.of.as_deref().unwrap_or_default(), &it.what));
+    let begun = past.addresses.iter().map(|it| (it.since, "address", &it.what));
+    let ended = past.addresses.iter().filter_map(|it| Some((it.until?, "address given up", &it.what)));
+    let mut changes: Vec<_> = attributes.chain(begun).chain(ended).collect();
+    changes.sort_by(|a, b| b.cmp(a));
+    let shown = changes.into_iter().take(ROWS_MAX);
+    shown.map(|(at, what, value)| (moment(at), words::shown(what), words::shown(value))).collect()
+}
+
+/// How long it serves, and what is known of how long it may.
+fn life(picture: &Picture, device: &Device, past: Option<&Past>) -> Vec<(&'static str, Shown)> {
+    let first = past.and_then(|past| past.states.first()).map_or(device.first_seen.0, |it| it.since);
+    let first = first.min(device.first_seen.0);
+    let days = (device.last_seen.0 - first).0 / Span::seconds(86_400).0;
+    let firmware = device.firmware.as_ref().map(|firmware| {
+        let known = past.map(|past| past.attributes.iter()).into_iter().flatten();
+        let since = known.rev().find(|it| it.of.as_deref() == Some("firmware") && it.what == *firmware);
+        let since = since.map(|it| format!(", since {} UTC at the latest", moment(it.since)));
+        format!("{firmware}{}", since.unwrap_or_default())
+    });
+    let starts = picture.findings_on(&device.id).filter(|it| it.kind == "device-restarted");
+    let starts = starts.map(|it| it.count).fold(0_u64, u64::saturating_add);
+    [
+        ("First heard", Some(format!("{} UTC", moment(first)))),
+        ("Last heard", Some(format!("{} UTC", words::moment(&device.last_seen.to_string())))),
+        ("Known for", (days > 0).then(|| format!("{} days", words::count(days.unsigned_abs())))),
+        ("Firmware", firmware),
+        ("Restarts seen", (starts > 0).then(|| words::count(starts))),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, words::shown(&value?))))
+    .collect()
+}
+
+/// Its streams over time, as the store has them.
+fn drawn(picture: &Picture, device: &Device, (desk, scope): (&Desk, Scope)) -> Vec<Chart> {
+    let Some(until) = words::end(&picture.report) else { return Vec::new() };
+    let sums = (scope.span, scope.piece, scope.count);
+    let courses = desk.courses(&device.id, CHARTS_MAX, sums, until).unwrap_or_default();
+    let known = courses.iter().filter(|it| !it.pieces.is_empty());
+    known.map(|it| charts::chart(picture, &device.id, it, (scope, until))).collect()
 }
 
 /// A day, a week, thirty days, where so much was watched; else all that was.
@@ -170,63 +285,69 @@ fn periods(picture: &Picture, device: &Device) -> Vec<Period> {
     else {
         return Vec::new();
     };
-    let whole = end - first;
-    let day = Span::seconds(86_400);
-    let spans = [("24 hours", day), ("7 days", Span(day.0 * 7)), ("30 days", Span(day.0 * 30))];
-    let mut periods: Vec<Period> = spans
+    let (times, whole) = (times(device, None), end - first);
+    let mut periods: Vec<Period> = LENGTHS
         .into_iter()
         .filter(|(_, span)| span.0 < whole.0)
-        .map(|(name, span)| period(device, name, (end - span, end)))
+        .map(|(name, span)| period(&times, name, (end - span, end)))
         .collect();
-    if periods.len() < spans.len() {
-        periods.push(period(device, "All that was watched", (first, end)));
+    if periods.len() < LENGTHS.len() {
+        periods.push(period(&times, "All that was watched", (first, end)));
     }
     periods
 }
 
-fn period(device: &Device, name: &'static str, (from, to): (Time, Time)) -> Period {
+/// A day, a week and thirty days of what a store has; of what is longer ago than it knows, nothing is known.
+fn kept_periods(picture: &Picture, past: &Past) -> Vec<Period> {
+    let watched = past.watched.iter().map(|(_, until)| *until).max();
+    let Some(end) = words::end(&picture.report).max(watched) else { return Vec::new() };
+    let times: Vec<Held> = past
+        .states
+        .iter()
+        .map(|it| Held { from: it.since, to: it.until, state: it.what.clone(), cause: None })
+        .collect();
+    LENGTHS.into_iter().map(|(name, span)| period(&times, name, (end - span, end))).collect()
+}
+
+fn period(times: &[Held], name: &'static str, (from, to): (Time, Time)) -> Period {
     let whole = i128::from((to - from).0.max(1));
     let x = |at: Time| i64::try_from(i128::from((at - from).0).clamp(0, whole) * 1_000 / whole).unwrap_or(0);
-    let (mut online, mut unknown, mut bars) = (0_i128, 0_i128, Vec::new());
-    let mut known = Vec::new();
-    for it in &device.history {
-        let Some(begin) = parse(&it.from) else { continue };
-        let end = it.to.as_deref().and_then(parse).unwrap_or(to).min(to);
-        let begin = begin.max(from);
-        if end < begin {
+    let (mut online, mut offline, mut bars) = (0_i128, 0_i128, Vec::new());
+    for it in times {
+        let (begin, end) = (it.from.max(from), it.to.unwrap_or(to).min(to));
+        if end <= begin {
             continue;
         }
-        known.push((begin, end));
         let length = i128::from((end - begin).0);
-        let state = match it.state {
+        let state = match it.state.as_str() {
             "online" | "degraded" => {
-                online += length;
+                online = online.saturating_add(length);
                 "online"
             }
-            "offline" => "offline",
-            _ => {
-                unknown += length;
-                "unknown"
+            "offline" => {
+                offline = offline.saturating_add(length);
+                "offline"
             }
+            // What is not known shows as the ground does.
+            _ => continue,
         };
         let told = format!("{state} from {} UTC to {} UTC", day_time(begin), day_time(end));
         bars.push((x(begin), x(end).saturating_sub(x(begin)).max(2), state, told));
     }
-    // Before it was first heard nothing is known.
-    let covered: i128 = known.iter().map(|(begin, end)| i128::from((*end - *begin).0)).sum();
-    unknown += (whole - covered).max(0);
-    let watched = (whole - unknown).max(1);
-    let share = |part: i128, of: i128| format!("{}.{} %", part * 100 / of, part * 1_000 / of % 10);
-    let told = if whole - unknown <= 0 {
+    let known = (online + offline).min(whole);
+    let share =
+        |part: i128, of: i128| format!("{}.{} %", part * 100 / of.max(1), part * 1_000 / of.max(1) % 10);
+    let told = if known == 0 {
         "nothing is known of this time".to_owned()
     } else {
         format!(
             "there for {} of the time known; nothing is known of {}",
-            share(online, watched),
-            share(unknown, whole)
+            share(online, known),
+            share(whole - known, whole)
         )
     };
-    bars.truncate(BARS_MAX);
+    // The latest are what people look for.
+    let bars = bars.split_off(bars.len().saturating_sub(BARS_MAX));
     Period { name, told, bars, from: day_time(from), to: day_time(to) }
 }
 
@@ -294,6 +415,13 @@ fn talks(picture: &Picture, device: &Device) -> Vec<Talk> {
     sessions.take(TALKS_MAX).map(talk).collect()
 }
 
+const LENGTHS: [(&str, Span); 3] = [
+    ("24 hours", Span::seconds(86_400)),
+    ("7 days", Span::seconds(7 * 86_400)),
+    ("30 days", Span::seconds(30 * 86_400)),
+];
+/// Streams that are drawn: as many as a page of 150 kB has room for.
+const CHARTS_MAX: u32 = 4;
 /// Rows of one table of the page.
 const ROWS_MAX: usize = 60;
 const STREAMS_MAX: usize = 30;

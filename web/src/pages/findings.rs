@@ -17,6 +17,8 @@ struct Page {
     list: lists::Findings,
     chips: Vec<(String, Shown, String)>,
     filters: Vec<(&'static str, &'static str, Vec<Choice>)>,
+    /// What another search leaves as it is.
+    kept: Vec<(&'static str, String)>,
     cards: Vec<Card>,
     paged: Paged,
     csv: String,
@@ -51,6 +53,8 @@ pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Fin
         ("state", "state", &list.state),
         ("status", "said of it", &list.status),
         ("device", "device", &list.device),
+        ("since", "began after", &list.since),
+        ("ended_since", "over since", &list.ended_since),
     ];
     let chips = chosen.into_iter().filter(|(.., value)| !value.is_empty());
     rendered(&Page {
@@ -61,6 +65,11 @@ pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Fin
             })
             .collect(),
         filters,
+        kept: vec![
+            ("device", list.device.clone()),
+            ("since", list.since.clone()),
+            ("ended_since", list.ended_since.clone()),
+        ],
         cards: rows.into_iter().map(|finding| Card::of(&picture, finding)).collect(),
         paged,
         csv: list.link("/findings.csv", ("", "")),

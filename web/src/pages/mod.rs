@@ -35,7 +35,7 @@ use crate::{Picture, Site};
 
 pub use act::{Wish, done, parsed, status as status_of};
 pub use assets::stylesheet;
-pub use devices::Row as DeviceRow;
+pub use devices::{Row as DeviceRow, labelled};
 pub use incident::View;
 pub use live::stream as live;
 pub use login::to_login;
@@ -48,6 +48,7 @@ pub fn routes() -> Routes {
     Routes::default()
         .get("/", Need::Look, now::page)
         .get("/devices", Need::Look, devices::page)
+        .post("/devices", Need::Act, devices::label)
         .get("/devices.csv", Need::Look, devices::csv)
         .get("/devices/{id}", Need::Look, device::page)
         .get("/streams", Need::Look, streams::page)
@@ -164,7 +165,8 @@ pub struct Card {
 }
 
 impl Card {
-    fn of(picture: &Picture, finding: &Finding) -> Self {
+    /// Of a finding.
+    pub fn of(picture: &Picture, finding: &Finding) -> Self {
         let first = finding.devices.first();
         Self {
             id: words::shown(&finding.id),

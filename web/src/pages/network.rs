@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::{Card, Head, Served, rendered};
 use crate::access::Here;
+use crate::faults::{self, Faults, is_fault};
 use crate::tree::{self, Map};
 
 #[derive(Template)]
@@ -13,18 +14,19 @@ use crate::tree::{self, Map};
 struct Page {
     head: Head,
     map: Map,
+    over_time: Option<Faults>,
     faults: Vec<Card>,
     more: usize,
 }
 
 pub async fn page(State(site): Served, here: Here) -> Response {
     let picture = site.picture();
-    let mut faults: Vec<_> =
-        picture.findings.iter().filter(|it| it.category == "network" || it.switch.is_some()).collect();
+    let mut faults: Vec<_> = picture.findings.iter().filter(|it| is_fault(it)).collect();
     faults.sort_by(|a, b| b.first_seen.cmp(&a.first_seen));
     rendered(&Page {
         head: Head::new(&site, &picture, ("/network", "Network"), &here),
         map: tree::map(&picture),
+        over_time: faults::faults(&picture),
         more: faults.len().saturating_sub(FAULTS_MAX),
         faults: faults.into_iter().take(FAULTS_MAX).map(|finding| Card::of(&picture, finding)).collect(),
     })

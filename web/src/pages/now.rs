@@ -4,13 +4,13 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use spanwatch_engine::report::mirror_check::Grade;
-use spanwatch_engine::report::{Finding, time};
+use spanwatch_engine::report::{Device, Finding, History, time};
 use spanwatch_parsers::Span;
 
 use super::{Card, Head, Served};
 use crate::Picture;
 use crate::access::Here;
-use crate::lists::encoded;
+use crate::lists::{self, encoded};
 use crate::picture::is_incident;
 use crate::words::{self, Shown};
 
@@ -24,7 +24,7 @@ struct Now {
     lanes: Vec<Lane>,
     over: Vec<Card>,
     over_more: usize,
-    changes: Vec<(String, String, String)>,
+    changes: Option<Changes>,
 }
 
 /// How well we see.
@@ -190,32 +190,67 @@ fn lanes(picture: &Picture, open: &[&Finding]) -> Vec<Lane> {
     lanes
 }
 
-/// What is new since a day before the picture's end.
-fn changes(picture: &Picture) -> Vec<(String, String, String)> {
-    let Some(end) = words::end(&picture.report) else { return Vec::new() };
-    let since = end - Span::seconds(86_400);
-    let is_new = |text: &str| time::parse(text).is_some_and(|at| at > since);
-    let findings = || picture.findings.iter().filter(|it| is_incident(it));
-    let began = findings().filter(|it| is_new(&it.first_seen)).count();
-    let ended = findings().filter(|it| it.ended.as_deref().is_some_and(is_new)).count();
-    let devices = picture.report.devices.iter().filter(|it| it.first_seen.0 > since).count();
-    [
-        (began, ["incident began", "incidents began"], "/findings?category=incident"),
-        (ended, ["incident ended", "incidents ended"], "/findings?category=incident&state=over"),
-        (
-            devices,
-            ["device was heard for the first time", "devices were heard for the first time"],
-            "/devices?sort=seen",
-        ),
-    ]
-    .into_iter()
-    .map(|(count, [one, several], link)| {
-        let told = if count == 1 { one } else { several };
-        (words::count(count as u64), told.to_owned(), link.to_owned())
-    })
-    .collect()
+/// What became otherwise since yesterday.
+struct Changes {
+    /// Since when, in words.
+    since: String,
+    /// How many, of what, and where they are.
+    lines: Vec<(String, &'static str, String)>,
 }
 
+/// What is new since a day before the picture's end, or since it began.
+fn changes(picture: &Picture) -> Option<Changes> {
+    let (report, end) = (&picture.report, words::end(&picture.report)?);
+    let first = report.capture.first.as_deref().and_then(time::parse)?;
+    let (day_ago, is_day) = (end - DAY, first <= end - DAY);
+    let since = if is_day { day_ago } else { first };
+    let at = time::rfc3339(since);
+    let listed = |wanted: lists::Findings| {
+        let link = wanted.link("/findings", ("", ""));
+        (wanted.of(picture).len(), link)
+    };
+    let began = |category: &str| {
+        listed(lists::Findings { category: category.into(), since: at.clone(), ..Default::default() })
+    };
+    let ended = || {
+        let ended_since = at.clone();
+        listed(lists::Findings { category: "incident".into(), ended_since, ..Default::default() })
+    };
+    let heard = || {
+        let wanted = lists::Devices { since: at.clone(), ..Default::default() };
+        (wanted.of(picture).len(), wanted.link("/devices", ("", "")))
+    };
+    let gone = || {
+        let was_there = |device: &Device| {
+            let began = |it: &&History| time::parse(&it.from).is_some_and(|from| from <= since);
+            device.history.iter().rfind(began).is_some_and(|it| it.state == "online")
+        };
+        let gone = report.devices.iter().filter(|it| it.state == "offline" && was_there(it)).count();
+        (gone, "/devices?state=offline".to_owned())
+    };
+    let told = |(count, link): (usize, String), [one, several]: [&'static str; 2]| {
+        (count > 0).then(|| (words::count(count as u64), if count == 1 { one } else { several }, link))
+    };
+    let lines = [
+        told(began("incident"), ["incident began", "incidents began"]),
+        told(ended(), ["incident ended", "incidents ended"]),
+        told(gone(), ["device that was there is offline", "devices that were there are offline"]),
+        told(heard(), ["device was heard for the first time", "devices were heard for the first time"]),
+        told(began("weakness"), ["weakness was found", "weaknesses were found"]),
+        told(began("vulnerability"), ["vulnerability was found", "vulnerabilities were found"]),
+        told(began("behavior"), ["thing happened that is unusual", "things happened that are unusual"]),
+        told(began("lifecycle"), ["device came of age or changed", "devices came of age or changed"]),
+        told(began("inventory"), ["difference to the site's list", "differences to the site's list"]),
+        told(began("capture"), ["thing was amiss with the mirror", "things were amiss with the mirror"]),
+    ];
+    let whence = if is_day { "Since yesterday" } else { "Since it began" };
+    Some(Changes {
+        since: format!("{whence}, {} UTC", words::moment(&at)),
+        lines: lines.into_iter().flatten().collect(),
+    })
+}
+
+const DAY: Span = Span::seconds(86_400);
 const FINE: &str = "The mirror is fine.";
 const FAULT: &str = "The mirror has a fault.";
 const KEPT: &str = "This is what was kept.";

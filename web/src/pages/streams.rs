@@ -1,14 +1,16 @@
 //! *Streams*: what flows, who records, and where media is lost.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use spanwatch_engine::report::{Stream, csv};
+use spanwatch_engine::report::{Finding, Stream, csv};
 
 use super::{Card, Head, Served, download, rendered};
 use crate::Picture;
 use crate::access::Here;
-use crate::lists::{self, Paged, encoded, paged};
+use crate::lists::{self, Paged, Purpose, encoded, lost_share, paged, purpose};
 use crate::words::{self, Shown};
 
 #[derive(Template)]
@@ -20,8 +22,21 @@ struct Page {
     paged: Paged,
     csv: String,
     losses: Vec<Card>,
-    lossy: (String, String),
-    all: String,
+    shows: Vec<(&'static str, &'static str, String, String)>,
+    sorts: Vec<(&'static str, &'static str, String)>,
+    receivers: Vec<(&'static str, Vec<Receiver>)>,
+}
+
+/// Who gets streams.
+struct Receiver {
+    who: (String, Shown),
+    senders: String,
+    streams: String,
+    rate: String,
+    share: String,
+    is_lossy: bool,
+    jitter: String,
+    link: String,
 }
 
 /// One stream.
@@ -33,8 +48,10 @@ pub struct Row {
     pub rate: String,
     pub pictures: String,
     pub lost: String,
-    pub share: String,
     pub is_lossy: bool,
+    /// Where it is lost, and what says so.
+    pub place: Option<(String, &'static str)>,
+    pub purpose: &'static str,
     pub jitter: String,
     pub gap: String,
     pub packets: String,
@@ -44,24 +61,25 @@ pub struct Row {
 
 impl Row {
     pub fn of(picture: &Picture, stream: &Stream) -> Self {
-        let end = |id: &str| {
-            let link =
-                picture.device(id).map(|it| format!("/devices/{}", encoded(&it.id))).unwrap_or_default();
-            (link, picture.called(id))
-        };
-        let whole = stream.packets.saturating_add(stream.lost).max(1);
-        let share = stream.lost.saturating_mul(10_000) / whole;
         let media = stream.codec.clone().unwrap_or_else(|| format!("type {}", stream.payload_type));
         Self {
-            from: end(&stream.source),
-            to: end(&stream.destination),
+            from: end(picture, &stream.source),
+            to: end(picture, &stream.destination),
             media: words::shown(&media),
             over: words::shown(&format!("{} {}", stream.protocol, stream.transport)),
             rate: words::rate(stream.bitrate_bps),
             pictures: stream.frame_rate.as_ref().map(ToString::to_string).unwrap_or_default(),
-            lost: words::count(stream.lost),
-            share: format!("{}.{:02} %", share / 100, share % 100),
+            lost: match stream.lost {
+                0 => "0".to_owned(),
+                lost => format!("{}, {}", words::count(lost), percent(lost_share(stream))),
+            },
             is_lossy: stream.lost > 0,
+            place: place(picture, stream),
+            purpose: match purpose(picture, stream) {
+                Purpose::Records => "records",
+                Purpose::Watches => "watches",
+                Purpose::Unknown => "",
+            },
             jitter: stream.jitter_ms.rounded(1).to_string(),
             gap: stream.longest_gap_ms.rounded(0).to_string(),
             packets: words::count(stream.packets),
@@ -71,19 +89,98 @@ impl Row {
     }
 }
 
+fn end(picture: &Picture, id: &str) -> (String, Shown) {
+    let link = picture.device(id).map(|it| format!("/devices/{}", encoded(&it.id))).unwrap_or_default();
+    (link, picture.called(id))
+}
+
+/// `0.25 %` of hundredths of a percent.
+fn percent(hundredths: u64) -> String {
+    format!("{}.{:02} %", hundredths / 100, hundredths % 100)
+}
+
+/// Where a stream's media is lost, as a finding on one of its ends says; the sender's first.
+fn place(picture: &Picture, stream: &Stream) -> Option<(String, &'static str)> {
+    if stream.lost == 0 {
+        return None;
+    }
+    let ends = [&stream.source, &stream.destination];
+    let findings = || ends.into_iter().flat_map(|id| picture.findings_on(id));
+    let link = |it: &Finding| format!("/findings/{}", encoded(&it.id));
+    let mut told = findings().filter_map(|it| {
+        let place = match it.kind {
+            "stream-loss" => "between the camera and the mirror",
+            "stream-loss-shared" => "on a way that several share",
+            "stream-loss-downstream" => "behind the mirror, towards who gets it",
+            _ => return None,
+        };
+        Some((link(it), place))
+    });
+    let outage = || {
+        let is_within = |it: &&Finding| {
+            let began = stream.first_seen.to_string();
+            it.category == "availability"
+                && it.severity != "info"
+                && it.first_seen > began
+                && it.first_seen <= stream.last_seen.to_string()
+        };
+        findings().find(is_within).map(|it| (link(it), "while something was down"))
+    };
+    told.next().or_else(outage)
+}
+
+/// Who gets streams for one purpose, who gets most first.
+fn receivers(picture: &Picture, streams: &[&Stream], wanted: Purpose) -> Vec<Receiver> {
+    let mut by_receiver: BTreeMap<&str, Vec<&Stream>> = BTreeMap::new();
+    for stream in streams.iter().filter(|it| purpose(picture, it) == wanted) {
+        by_receiver.entry(&stream.destination).or_default().push(stream);
+    }
+    let mut receivers: Vec<_> = by_receiver.into_iter().collect();
+    receivers.sort_by_key(|(_, streams)| std::cmp::Reverse(streams.len()));
+    let receiver = |(id, streams): (&str, Vec<&Stream>)| {
+        let sum = |of: fn(&Stream) -> u64| streams.iter().map(|it| of(it)).fold(0, u64::saturating_add);
+        let senders: BTreeSet<&str> = streams.iter().map(|it| it.source.as_str()).collect();
+        let (packets, lost) = (sum(|it| it.packets), sum(|it| it.lost));
+        let share = lost.saturating_mul(10_000) / packets.saturating_add(lost).max(1);
+        let worst = streams.iter().max_by_key(|it| it.jitter_ms.thousandths());
+        Receiver {
+            who: end(picture, id),
+            senders: words::count(senders.len() as u64),
+            streams: words::count(streams.len() as u64),
+            rate: words::rate(sum(|it| it.bitrate_bps)),
+            share: percent(share),
+            is_lossy: lost > 0,
+            jitter: worst.map(|it| it.jitter_ms.rounded(1).to_string()).unwrap_or_default(),
+            link: lists::Streams { device: id.to_owned(), ..Default::default() }.link("/streams", ("", "")),
+        }
+    };
+    receivers.into_iter().take(RECEIVERS_MAX).map(receiver).collect()
+}
+
 pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Streams>) -> Response {
     let picture = site.picture();
-    let (rows, paged) = paged(list.of(&picture), &list.page, |page| list.link("/streams", ("page", page)));
+    let meant = list.of(&picture);
+    let receivers = [("Who records", Purpose::Records), ("Who watches", Purpose::Watches)]
+        .map(|(name, purpose)| (name, receivers(&picture, &meant, purpose)));
+    let (rows, paged) = paged(meant, &list.page, |page| list.link("/streams", ("page", page)));
     let losses = picture.findings.iter().filter(|it| it.kind.starts_with("stream-")).take(LOSSES_MAX);
-    let lossy = picture.report.streams.iter().filter(|it| it.lost > 0).count();
+    let show = |(key, name): (&'static str, &'static str)| {
+        let count = lists::Streams { show: key.into(), ..list.clone() }.of(&picture).len();
+        (key, name, words::count(count as u64), list.link("/streams", ("show", key)))
+    };
     rendered(&Page {
         head: Head::new(&site, &picture, ("/streams", "Streams"), &here),
         rows: rows.into_iter().map(|stream| Row::of(&picture, stream)).collect(),
         paged,
         csv: list.link("/streams.csv", ("", "")),
         losses: losses.map(|finding| Card::of(&picture, finding)).collect(),
-        lossy: (words::count(lossy as u64), list.link("/streams", ("show", "lossy"))),
-        all: list.link("/streams", ("show", "")),
+        shows: [("", "all"), ("lossy", "with loss"), ("recorded", "recorded"), ("watched", "watched")]
+            .map(show)
+            .to_vec(),
+        sorts: [("", "sender"), ("loss", "loss"), ("jitter", "jitter"), ("rate", "rate")]
+            .map(|(key, name)| (key, name, list.link("/streams", ("sort", key))))
+            .to_vec(),
+        receivers: receivers.into_iter().filter(|(_, receivers)| !receivers.is_empty()).collect(),
         list,
     })
 }
@@ -95,5 +192,7 @@ pub async fn csv(State(site): Served, Query(list): Query<lists::Streams>) -> Res
     download(out, "text/csv; charset=utf-8", "streams.csv")
 }
 
+/// Of each purpose.
+const RECEIVERS_MAX: usize = 20;
 /// Above the list.
 const LOSSES_MAX: usize = 6;

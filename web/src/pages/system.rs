@@ -1,8 +1,9 @@
 //! *System*: is the mirror any good, what was read, what had to make room, and what this is.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Response;
+use serde::Deserialize;
 use spanwatch_engine::report::mirror_check::Remark;
 
 use super::{Card, Head, Served, download, rendered};
@@ -152,12 +153,22 @@ fn counters(capture: &spanwatch_engine::report::Capture) -> Vec<(Shown, String)>
 }
 
 /// The whole report as one file.
-pub async fn book(State(site): Served) -> Response {
-    let picture = site.picture();
-    match book::text(&picture) {
-        Ok(text) => download(text.into_bytes(), "text/html; charset=utf-8", "spanwatch-report.html"),
-        Err(_) => download(Vec::new(), "text/html; charset=utf-8", "spanwatch-report.html"),
-    }
+/// For whom the report is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Reader {
+    #[serde(rename = "for")]
+    audience: String,
+}
+
+pub async fn book(State(site): Served, Query(reader): Query<Reader>) -> Response {
+    let version = book::Version::named(&reader.audience);
+    let name = match version.key {
+        "" => "spanwatch-report.html".to_owned(),
+        key => format!("spanwatch-report-{key}.html"),
+    };
+    let text = book::text(&site.picture(), version).unwrap_or_default();
+    download(text.into_bytes(), "text/html; charset=utf-8", &name)
 }
 
 /// Rows of one table of the page.
