@@ -55,7 +55,7 @@ pages: build install-test
 	@tools/install pngquant
 	rm -rf target/pages
 	SPANWATCH_PICTURES=$(CURDIR)/target/pages cargo test --release --locked -p spanwatch --test live -- a_browser access::the_story access::a_store < /dev/null
-	find target/pages -name '*.png' -exec pngquant --force --skip-if-larger --quality 40-90 --strip --ext .png {} ';'
+	find target/pages -name '*.png' -exec pngquant --force --strip --ext .png 48 {} ';'
 	cp target/pages/*.png docs/pages/
 
 lab: build install-test

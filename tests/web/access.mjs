@@ -16,7 +16,8 @@ async function looked(page, name, at) {
     watched(copy, `${name}, ${form}`);
     await copy.goto(address + at);
     for (const summary of await copy.locator(".doings summary, .bulk summary, .columns summary").all()) await summary.click();
-    await seen(copy, name, form, folder);
+    // For an admin they differ by their places alone: no picture.
+    await seen(copy, name, form, name.endsWith("-admin") ? undefined : folder);
     await context.close();
   }
 }
@@ -131,7 +132,7 @@ for (const javaScriptEnabled of [true, false]) {
   await back.locator("summary").click();
   await back.locator("textarea").fill("again");
   await back.locator("button").click();
-  await done(carla, "again");
+  await carla.locator(".turns dd b", { hasText: /^IT$/ }).first().waitFor({ timeout: 10000 });
   await carla.locator(".who button").click();
   await carla.waitForURL(/login/);
   await carla.goto(address + "/");

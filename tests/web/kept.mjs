@@ -19,7 +19,7 @@ for (const [form, settings] of forms) {
   // What is under the pointer is told: an hour of the day that is drawn, and what came in it.
   await page.locator(".uplot .u-over").first().hover();
   const told = await page.locator(".uplot").first().locator(".u-value").allTextContents();
-  due(/^2026-11-25 1\d:\d0 UTC$/.test(told[0]) && Number(told[1]) > 2000, `device, ${form}: under the pointer is ${told}`);
+  due(/^2026-11-25 1\d:\d0 UTC$/.test(told[0]) && Number(told[1].replace(",", "")) > 2000, `device, ${form}: under the pointer is ${told}`);
   await looked(page, "device-kept", form, folder);
   if (folder) await page.locator("#courses + p + figure").screenshot({ path: `${folder}/device-charts-${form}.png` });
   await context.close();

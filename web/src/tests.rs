@@ -122,6 +122,21 @@ fn each_audience_has_its_own_report() {
 }
 
 #[test]
+fn a_stream_with_loss_tells_where_and_who_records_it() {
+    let (_, page) = asked(site(), "/streams?show=lossy");
+    // No finding of loss is on it, and an outage is.
+    assert!(page.contains("<a href=\"/findings/abc123\">something was down meanwhile</a>"), "{page}");
+    assert!(page.contains(">25, 2.43 %<") && !page.contains("Who records"), "{page}");
+    let mut report = crate::test::report();
+    report.devices[1].kind = "recorder".into();
+    report.streams[1].destination = report.devices[1].id.clone();
+    let site = Site::still(Picture::new(report, None), None);
+    let (_, page) = asked(site, "/streams?show=recorded&sort=loss");
+    let due = ["Who records", "recorded (1)", "all (2)", "1 in all", "<span class=\"kind\">records</span>"];
+    assert!(due.iter().all(|it| page.contains(it)), "{page}");
+}
+
+#[test]
 fn where_no_capture_is_at_hand_the_page_says_how_to_get_packets() {
     let (status, page) = asked(site(), "/findings/abc123/packets");
     assert!(status == 404 && page.contains("spanwatch carve --finding"), "{page}");

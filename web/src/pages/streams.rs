@@ -11,6 +11,7 @@ use super::{Card, Head, Served, download, rendered};
 use crate::Picture;
 use crate::access::Here;
 use crate::lists::{self, Paged, Purpose, encoded, lost_share, paged, purpose};
+use crate::picture::is_incident;
 use crate::words::{self, Shown};
 
 #[derive(Template)]
@@ -66,7 +67,10 @@ impl Row {
             from: end(picture, &stream.source),
             to: end(picture, &stream.destination),
             media: words::shown(&media),
-            over: words::shown(&format!("{} {}", stream.protocol, stream.transport)),
+            over: words::shown(&match stream.protocol {
+                "rtp" => stream.transport.to_owned(),
+                protocol => format!("{protocol} {}", stream.transport),
+            }),
             rate: words::rate(stream.bitrate_bps),
             pictures: stream.frame_rate.as_ref().map(ToString::to_string).unwrap_or_default(),
             lost: match stream.lost {
@@ -117,14 +121,14 @@ fn place(picture: &Picture, stream: &Stream) -> Option<(String, &'static str)> {
         Some((link(it), place))
     });
     let outage = || {
+        let (began, last) = (stream.first_seen.to_string(), stream.last_seen.to_string());
         let is_within = |it: &&Finding| {
-            let began = stream.first_seen.to_string();
-            it.category == "availability"
+            is_incident(it)
                 && it.severity != "info"
-                && it.first_seen > began
-                && it.first_seen <= stream.last_seen.to_string()
+                && it.first_seen <= last
+                && it.ended.as_ref().is_none_or(|ended| *ended >= began)
         };
-        findings().find(is_within).map(|it| (link(it), "while something was down"))
+        findings().find(is_within).map(|it| (link(it), "something was down meanwhile"))
     };
     told.next().or_else(outage)
 }
