@@ -70,6 +70,10 @@ pub struct Kept {
     pub devices: Vec<serde_json::Value>,
     /// Objects of its `findings`.
     pub findings: Vec<serde_json::Value>,
+    /// Whether there are more findings than these, the latest.
+    pub has_more_findings: bool,
+    /// What came of streams in the last day that somebody watched.
+    pub streams: Vec<read::StreamHours>,
     /// When somebody watched: from when, until when.
     pub watched: Vec<(Time, Time)>,
 }
@@ -139,7 +143,7 @@ impl Desk {
     /// # Errors
     /// As above.
     pub fn standings(&self) -> Result<Vec<Standing>, Trouble> {
-        let sql = "SELECT id, status, status_at, status_by, reason, expires, turn, assigned FROM findings
+        let sql = "SELECT id, status, status_at, status_by, reason, expires, turn, assigned FROM findings INDEXED BY findings_standing
              WHERE status <> 'new' OR status_by <> 'spanwatch' OR turn IS NOT NULL OR assigned IS NOT NULL
              ORDER BY last_seen DESC LIMIT ?1";
         self.with(|reader| reader.all(sql, [STANDINGS_MAX], standing))
@@ -171,7 +175,7 @@ impl Desk {
     /// # Errors
     /// As above.
     pub fn past(&self, limit: u32) -> Result<Vec<Finding>, Trouble> {
-        let sql = "SELECT document FROM findings WHERE ended IS NOT NULL AND withdrawn IS NULL
+        let sql = "SELECT document FROM findings INDEXED BY findings_past WHERE ended IS NOT NULL AND withdrawn IS NULL
              ORDER BY last_seen DESC LIMIT ?1";
         let documents = self.with(|reader| reader.all(sql, [limit], |row| row.get::<_, String>(0)))?;
         Ok(documents
@@ -218,33 +222,38 @@ impl Desk {
         })
     }
 
-    /// All that is known of a site.
+    /// All that is known of a site. Of a large one it takes seconds, in nobody's way: it is read by a connection of its own.
     ///
     /// # Errors
     /// As above.
     pub fn kept(&self) -> Result<Kept, Trouble> {
-        self.with(|reader| {
-            let mut kept = Kept { watched: reader.watched()?, ..Kept::default() };
-            let findings =
-                "SELECT document FROM findings WHERE withdrawn IS NULL ORDER BY last_seen DESC LIMIT ?1";
-            let documents = reader.all(findings, [FINDINGS_MAX], |row| row.get::<_, String>(0))?;
-            kept.findings = documents.iter().filter_map(|it| serde_json::from_str(it).ok()).collect();
-            let mut after = String::new();
-            while kept.devices.len() < DEVICES_MAX {
-                let some = reader.devices(&after, SOME)?;
-                let Some(last) = some.last() else { break };
-                after.clone_from(&last.id);
-                for row in &some {
-                    let Ok(mut device) = serde_json::from_str::<serde_json::Value>(&row.document) else {
-                        continue;
-                    };
-                    device["state"] = row.state.clone().into();
-                    device["history"] = history(&reader.availability(row.row)?);
-                    kept.devices.push(device);
-                }
+        let reader = Reader::open(&self.dir)?;
+        let mut kept = Kept { watched: reader.watched()?, ..Kept::default() };
+        let findings =
+            "SELECT document FROM findings WHERE withdrawn IS NULL ORDER BY last_seen DESC LIMIT ?1";
+        let mut documents = reader.all(findings, [FINDINGS_MAX + 1], |row| row.get::<_, String>(0))?;
+        kept.has_more_findings = documents.len() > FINDINGS_MAX as usize;
+        documents.truncate(FINDINGS_MAX as usize);
+        kept.findings = documents.iter().filter_map(|it| serde_json::from_str(it).ok()).collect();
+        let until = kept.watched.iter().map(|(_, until)| *until).max();
+        if let Some(until) = until {
+            kept.streams = reader.streams_since(Time(until.0.saturating_sub(DAY)), STREAMS_MAX)?;
+        }
+        let mut after = String::new();
+        while kept.devices.len() < DEVICES_MAX {
+            let some = reader.devices(&after, SOME)?;
+            let Some(last) = some.last() else { break };
+            after.clone_from(&last.id);
+            for row in &some {
+                let Ok(mut device) = serde_json::from_str::<serde_json::Value>(&row.document) else {
+                    continue;
+                };
+                device["state"] = row.state.clone().into();
+                device["history"] = history(&reader.availability(row.row)?);
+                kept.devices.push(device);
             }
-            Ok(kept)
-        })
+        }
+        Ok(kept)
     }
 }
 
@@ -281,7 +290,9 @@ fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
 /// As many as a ledger keeps, eight times over.
 const STANDINGS_MAX: u32 = 131_072;
 /// Of findings that a page can show.
-const FINDINGS_MAX: u32 = 16_384;
+pub const FINDINGS_MAX: u32 = 16_384;
+const STREAMS_MAX: u32 = 65_536;
+const DAY: i64 = 86_400_000_000_000;
 const DEVICES_MAX: usize = 65_536;
 /// Devices that are read at a time.
 const SOME: u32 = 1_000;

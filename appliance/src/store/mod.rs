@@ -23,6 +23,8 @@ mod keep;
 pub mod labels;
 pub mod life;
 mod page;
+#[cfg(test)]
+mod plans;
 mod post;
 pub mod read;
 mod schema;
@@ -338,6 +340,8 @@ fn connect(dir: &Path, flags: OpenFlags) -> Result<Connection, Trouble> {
     db.pragma_update(None, "trusted_schema", false)?;
     // What a statement needs besides its pages goes into no file: a watch that gave up its rights could make none.
     db.pragma_update(None, "temp_store", "memory")?;
+    #[cfg(test)]
+    plans::noted(&db);
     Ok(db)
 }
 

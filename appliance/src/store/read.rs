@@ -76,6 +76,18 @@ pub struct StreamRow {
     pub payload_type: u8,
 }
 
+/// What came of a stream in some hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct StreamHours {
+    pub stream: StreamRow,
+    /// When the first of them began.
+    pub first: Time,
+    /// When the last of them began.
+    pub last: Time,
+    pub sum: StreamSum,
+}
+
 /// For how long something held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -247,6 +259,20 @@ impl Reader {
         self.all(sql, params![span, from.0, to.0, row], |row| Ok((Time(row.get(0)?), sum(row, 1)?)))
     }
 
+    /// What came of each stream in the hours that began from `from` on, so many streams at most.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn streams_since(&self, from: Time, limit: u32) -> Result<Vec<StreamHours>, Trouble> {
+        let sql = "SELECT streams.id, source, destination, transport, payload_type, min(at), max(at), sum(packets), sum(bytes),
+             sum(lost), max(jitter_us) FROM stream_sums JOIN streams ON streams.id = stream
+             WHERE span = 3600 AND at >= ?1 GROUP BY stream ORDER BY source, destination, stream LIMIT ?2";
+        self.all(sql, params![from.0, limit], |row| {
+            let (first, last) = (Time(row.get(5)?), Time(row.get(6)?));
+            Ok(StreamHours { stream: stream(row)?, first, last, sum: sum(row, 7)? })
+        })
+    }
+
     /// Findings, the worst first; those that are over only where they are asked for.
     ///
     /// # Errors
@@ -266,7 +292,8 @@ impl Reader {
     /// As above.
     pub fn finding(&self, id: &str) -> Result<Option<FindingRow>, Trouble> {
         let sql = "SELECT id, kind, severity, owner, title, first_seen, last_seen, ended, withdrawn, count, status, status_at,
-             status_by, reason, expires, reopened, document, turn, assigned FROM findings WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2";
+             status_by, reason, expires, reopened, document, turn, assigned FROM findings
+             WHERE id >= ?1 AND id < ?1 || char(1114111) LIMIT 2";
         let mut found = self.all(sql, [id], finding)?;
         Ok(if found.len() == 1 { found.pop() } else { None })
     }

@@ -134,6 +134,12 @@ CREATE TABLE labels (
     device TEXT PRIMARY KEY, location TEXT, owner TEXT, importance TEXT, at INTEGER NOT NULL, who TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX streams_by_destination ON streams(destination);
+", "
+-- What pages ask of findings each second, so that it costs what people made of them and not what there is. Their conditions are
+-- those of the statements, word for word.
+CREATE INDEX findings_standing ON findings(last_seen)
+    WHERE status <> 'new' OR status_by <> 'spanwatch' OR turn IS NOT NULL OR assigned IS NOT NULL;
+CREATE INDEX findings_past ON findings(last_seen) WHERE ended IS NOT NULL AND withdrawn IS NULL;
 "];
 
 /// Brings a file to the present version, in one transaction.

@@ -251,6 +251,14 @@ impl Desk {
         })
     }
 
+    /// Writes that somebody did something else, and to what.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn tell(&self, by: &By<'_>, what: &str, note: &str) -> Result<(), Trouble> {
+        self.change(|step| audit(step, by, what, Changed { note: Some(note), ..NOTHING }))
+    }
+
     /// All programs.
     ///
     /// # Errors
