@@ -10,3 +10,4 @@ pub mod outputs;
 pub mod recorder;
 pub mod service;
 pub mod store;
+pub mod uploads;

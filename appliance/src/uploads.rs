@@ -1,0 +1,391 @@
+//! Captures that people brought, each in a folder of its own until it is removed or its time is over: [`Uploads`].
+//!
+//! ```text
+//! STORE/captures/ID/capture/NAME    what was brought, byte by byte
+//!                  /about.json      who brought it, when, how much it is
+//!                  /report.json     what the analysis says; or
+//!                  /failed          why there is no report
+//! ```
+//!
+//! Bounded: so many at a time ([`COUNT_MAX`]), so large each ([`BYTES_MAX`]) and together ([`BYTES_OF_ALL_MAX`]), for so long
+//! ([`KEPT`]). What is not whole when the program ends is removed when it begins again.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use spanwatch_parsers::{Span, Time};
+
+use crate::access::secret;
+use crate::store::made_in;
+
+/// The captures of a store.
+#[derive(Debug)]
+pub struct Uploads {
+    dir: PathBuf,
+    /// One begins, ends or goes at a time, so that there are no more than there may be.
+    turn: Mutex<()>,
+}
+
+/// What is known of a capture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Its id: letters and digits.
+    pub id: String,
+    /// Its file's name, of harmless letters alone.
+    pub name: String,
+    /// Who brought it.
+    pub by: String,
+    /// When, in nanoseconds since 1970.
+    pub at: i64,
+    /// How much it is; 0 until it is whole.
+    pub bytes: u64,
+}
+
+/// How far a capture is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// It waits to be read, or is being read.
+    Waiting,
+    /// There is a report.
+    Read,
+    /// There is none, for this reason.
+    Failed(String),
+}
+
+/// Why a capture is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It is too long.
+    #[error("a capture may have {} MiB at most; cut it, or replay it with spanwatch replay", BYTES_MAX >> 20)]
+    TooLong,
+    /// There are too many.
+    #[error("{COUNT_MAX} captures of {} MiB in all are kept at most: remove one that is needed no more", BYTES_OF_ALL_MAX >> 20)]
+    TooMany,
+    /// There is nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// The disk.
+    #[error("the capture cannot be kept: {0}")]
+    Disk(#[from] io::Error),
+}
+
+/// A capture that is on its way; it is removed unless [`Upload::finish`] is reached.
+#[derive(Debug)]
+pub struct Upload {
+    file: File,
+    folder: PathBuf,
+    about: About,
+    is_whole: bool,
+}
+
+impl Uploads {
+    /// Those of a store's folder. What is not whole is removed.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made or read.
+    pub fn open(store: &Path) -> io::Result<Self> {
+        let uploads = Self { dir: store.join("captures"), turn: Mutex::default() };
+        if !uploads.dir.is_dir() {
+            folder(store, &uploads.dir)?;
+        }
+        for folder in uploads.folders()? {
+            if about(&folder).is_none_or(|about| about.bytes == 0) {
+                fs::remove_dir_all(folder)?;
+            }
+        }
+        Ok(uploads)
+    }
+
+    /// Begins to take a capture of a name that somebody brings.
+    ///
+    /// # Errors
+    /// As [`Refusal`] says.
+    pub fn begin(&self, name: &str, by: &str, now: Time) -> Result<Upload, Refusal> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let folders = self.folders()?;
+        // One that is on its way may become as long as it may.
+        let bytes: u64 = folders.iter().map(|it| about(it).map_or(BYTES_MAX, |it| it.bytes)).sum();
+        if folders.len() >= COUNT_MAX || bytes >= BYTES_OF_ALL_MAX {
+            return Err(Refusal::TooMany);
+        }
+        let id = secret::fresh().map_err(io::Error::other)?;
+        let id: String = id.chars().filter(char::is_ascii_alphanumeric).take(ID_LETTERS).collect();
+        let about = About { id, name: harmless(name), by: by.to_owned(), at: now.0, bytes: 0 };
+        let own = self.dir.join(&about.id);
+        folder(&self.dir, &own)?;
+        folder(&self.dir, &own.join(CAPTURE))?;
+        let file = created(&self.dir, &own.join(CAPTURE).join(&about.name))?;
+        Ok(Upload { file, folder: own, about, is_whole: false })
+    }
+
+    /// All that are whole, the latest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<(About, Stage)> {
+        let folders = self.folders().unwrap_or_default();
+        let whole = folders.iter().filter_map(|it| about(it)).filter(|it| it.bytes > 0);
+        let with_stage = |about: About| {
+            let stage = self.stage(&about.id);
+            (about, stage)
+        };
+        let mut all: Vec<_> = whole.map(with_stage).collect();
+        all.sort_by_key(|(about, _)| std::cmp::Reverse((about.at, about.id.clone())));
+        all
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn one(&self, id: &str) -> Option<(About, Stage)> {
+        let about = about(&self.folder(id)?).filter(|it| it.bytes > 0)?;
+        Some((about, self.stage(id)))
+    }
+
+    /// Where the file of a capture is.
+    #[must_use]
+    pub fn file(&self, about: &About) -> PathBuf {
+        self.dir.join(&about.id).join(CAPTURE).join(&about.name)
+    }
+
+    /// The report of a capture.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn report(&self, about: &About) -> io::Result<Vec<u8>> {
+        fs::read(self.dir.join(&about.id).join(REPORT))
+    }
+
+    /// Keeps what an analysis gave: a report, or why there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be written, as where the capture was removed meanwhile.
+    pub fn tell(&self, about: &About, gave: Result<Vec<u8>, String>) -> io::Result<()> {
+        let folder = self.dir.join(&about.id);
+        match gave {
+            Ok(report) => {
+                created(&self.dir, &folder.join("report.part"))?.write_all(&report)?;
+                fs::rename(folder.join("report.part"), folder.join(REPORT))
+            }
+            Err(why) => created(&self.dir, &folder.join(FAILED))?.write_all(why.as_bytes()),
+        }
+    }
+
+    /// Removes a capture with its report; whether there was one.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn remove(&self, id: &str) -> io::Result<bool> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(folder) = self.folder(id) else { return Ok(false) };
+        fs::remove_dir_all(folder).map(|()| true)
+    }
+
+    /// Those whose time is over.
+    #[must_use]
+    pub fn over(&self, now: Time) -> Vec<About> {
+        let all = self.all().into_iter().map(|(about, _)| about);
+        all.filter(|about| now - Time(about.at) > KEPT).collect()
+    }
+
+    fn stage(&self, id: &str) -> Stage {
+        let folder = self.dir.join(id);
+        match fs::read_to_string(folder.join(FAILED)) {
+            Ok(why) => Stage::Failed(why),
+            Err(_) if folder.join(REPORT).is_file() => Stage::Read,
+            Err(_) => Stage::Waiting,
+        }
+    }
+
+    /// The folder of an id that is one.
+    fn folder(&self, id: &str) -> Option<PathBuf> {
+        let is_id = !id.is_empty() && id.chars().all(|letter| letter.is_ascii_alphanumeric());
+        Some(self.dir.join(id)).filter(|folder| is_id && folder.is_dir())
+    }
+
+    fn folders(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(&self.dir)?.map(|entry| entry.map(|it| it.path()));
+        entries.collect::<io::Result<Vec<_>>>().map(|all| all.into_iter().filter(|it| it.is_dir()).collect())
+    }
+}
+
+impl Upload {
+    /// Takes a part of it.
+    ///
+    /// # Errors
+    /// As [`Refusal`] says.
+    pub fn take(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.about.bytes = self.about.bytes.saturating_add(bytes.len() as u64);
+        if self.about.bytes > BYTES_MAX {
+            return Err(Refusal::TooLong);
+        }
+        Ok(self.file.write_all(bytes)?)
+    }
+
+    /// It is whole.
+    ///
+    /// # Errors
+    /// As [`Refusal`] says.
+    pub fn finish(mut self) -> Result<About, Refusal> {
+        if self.about.bytes == 0 {
+            return Err(Refusal::Empty);
+        }
+        let about = serde_json::to_vec(&self.about).map_err(io::Error::other)?;
+        created(&self.folder, &self.folder.join(ABOUT))?.write_all(&about)?;
+        self.is_whole = true;
+        Ok(self.about.clone())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Makes a folder that belongs to whom `store` does, or is below.
+fn folder(store: &Path, path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o750).create(path)?;
+    made_in(store, File::open(path)?)
+}
+
+/// The same of a file.
+fn created(store: &Path, path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(path)?;
+    made_in(store, file.try_clone()?)?;
+    Ok(file)
+}
+
+fn about(folder: &Path) -> Option<About> {
+    serde_json::from_slice(&fs::read(folder.join(ABOUT)).ok()?).ok()
+}
+
+/// A file's name as it may stand in a folder, a page and a header.
+fn harmless(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let is_harmless = |letter: &char| letter.is_ascii_alphanumeric() || "-_.".contains(*letter);
+    let kept: String = last.chars().filter(is_harmless).take(NAME_LETTERS_MAX).collect();
+    let kept = kept.trim_start_matches('.');
+    if kept.is_empty() { "capture".to_owned() } else { kept.to_owned() }
+}
+
+/// Some minutes of a busy mirror port.
+pub const BYTES_MAX: u64 = 256 << 20;
+/// Of all captures.
+pub const BYTES_OF_ALL_MAX: u64 = 1 << 30;
+/// Captures at a time.
+pub const COUNT_MAX: usize = 16;
+/// A case is talked over within a week, and its packets may be somebody's.
+pub const KEPT: Span = Span::seconds(7 * 86_400);
+const NAME_LETTERS_MAX: usize = 96;
+const ID_LETTERS: usize = 16;
+const CAPTURE: &str = "capture";
+const ABOUT: &str = "about.json";
+const REPORT: &str = "report.json";
+const FAILED: &str = "failed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::test::Folder;
+
+    fn brought(uploads: &Uploads, name: &str, at: i64) -> About {
+        let mut upload = uploads.begin(name, "ada", Time(at)).unwrap();
+        upload.take(b"ab").unwrap();
+        upload.take(b"c").unwrap();
+        upload.finish().unwrap()
+    }
+
+    #[test]
+    fn what_is_brought_is_kept_until_it_is_removed() {
+        let folder = Folder::new();
+        fs::create_dir(&folder.0).unwrap();
+        let uploads = Uploads::open(&folder.0).unwrap();
+        let about = brought(&uploads, "door.pcapng", 1);
+        assert_eq!((about.name.as_str(), about.bytes), ("door.pcapng", 3));
+        assert_eq!(fs::read(uploads.file(&about)).unwrap(), b"abc");
+        let later = brought(&uploads, "door.pcapng", 2);
+        assert_eq!(uploads.all(), [(later.clone(), Stage::Waiting), (about.clone(), Stage::Waiting)]);
+        uploads.tell(&about, Ok(b"{}".to_vec())).unwrap();
+        uploads.tell(&later, Err("no capture".to_owned())).unwrap();
+        let again = Uploads::open(&folder.0).unwrap();
+        assert_eq!(again.one(&about.id), Some((about.clone(), Stage::Read)));
+        assert_eq!(again.one(&later.id).unwrap().1, Stage::Failed("no capture".to_owned()));
+        assert!(again.over(Time(KEPT.0)).is_empty());
+        assert_eq!(again.over(Time(KEPT.0 + 2)), std::slice::from_ref(&about));
+        assert!(again.remove(&about.id).unwrap() && !again.remove(&about.id).unwrap());
+        assert_eq!(again.one(&about.id), None);
+    }
+
+    #[test]
+    fn what_is_not_whole_is_not_kept() {
+        let folder = Folder::new();
+        fs::create_dir(&folder.0).unwrap();
+        let uploads = Uploads::open(&folder.0).unwrap();
+        drop(uploads.begin("a", "ada", Time(1)).unwrap());
+        assert!(matches!(uploads.begin("a", "ada", Time(1)).unwrap().finish(), Err(Refusal::Empty)));
+        assert_eq!(uploads.folders().unwrap(), [] as [PathBuf; 0]);
+        std::mem::forget(uploads.begin("a", "ada", Time(1)).unwrap());
+        assert_eq!(uploads.folders().unwrap().len(), 1);
+        assert_eq!(Uploads::open(&folder.0).unwrap().folders().unwrap().len(), 0, "the process died");
+    }
+
+    #[test]
+    fn what_root_takes_into_the_store_of_another_account_is_that_accounts() {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let folder = Folder::new();
+        fs::create_dir(&folder.0).unwrap();
+        if chown(&folder.0, Some(65_534), Some(65_534)).is_err() {
+            eprintln!("SKIPPED: only root gives a folder to another");
+            return;
+        }
+        let uploads = Uploads::open(&folder.0).unwrap();
+        let about = brought(&uploads, "a.pcap", 1);
+        uploads.tell(&about, Ok(b"{}".to_vec())).unwrap();
+        let own = folder.0.join("captures").join(&about.id);
+        let made = ["", "capture", "capture/a.pcap", "about.json", "report.json"].map(|it| own.join(it));
+        for path in made {
+            assert_eq!(fs::metadata(&path).unwrap().uid(), 65_534, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn names_lead_nowhere_else() {
+        for (name, due) in [
+            ("../../etc/passwd", "passwd"),
+            ("C:\\a\\b.pcap", "b.pcap"),
+            ("..", "capture"),
+            (".hidden", "hidden"),
+            ("a\u{202e}b\r\n\"<c>.pcap", "abc.pcap"),
+            ("", "capture"),
+        ] {
+            assert_eq!(harmless(name), due, "{name:?}");
+        }
+        let folder = Folder::new();
+        fs::create_dir(&folder.0).unwrap();
+        let uploads = Uploads::open(&folder.0).unwrap();
+        fs::create_dir(folder.0.join("other")).unwrap();
+        for id in ["", ".", "..", "../other", "a/b"] {
+            assert!(uploads.one(id).is_none() && !uploads.remove(id).unwrap(), "{id}");
+        }
+    }
+
+    #[test]
+    fn there_are_so_many_at_most_and_none_is_too_long() {
+        let folder = Folder::new();
+        fs::create_dir(&folder.0).unwrap();
+        let uploads = Uploads::open(&folder.0).unwrap();
+        let mut long = uploads.begin("a", "ada", Time(1)).unwrap();
+        long.about.bytes = BYTES_MAX - 1;
+        long.take(b"x").unwrap();
+        assert!(matches!(long.take(b"x"), Err(Refusal::TooLong)));
+        drop(long);
+        for at in 0..COUNT_MAX {
+            brought(&uploads, "a", at as i64);
+        }
+        assert!(matches!(uploads.begin("a", "ada", Time(1)), Err(Refusal::TooMany)));
+    }
+}
