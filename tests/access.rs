@@ -3,7 +3,7 @@
 
 use crate::support;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,71 +18,10 @@ use spanwatch_engine::report::picture::Picture;
 use spanwatch_engine::report::{Finding, time};
 use spanwatch_parsers::{Span, Time};
 use support::capture;
-use support::run::{SPANWATCH, Scratch, spanwatch};
+use support::run::{Scratch, spanwatch};
+use support::server::{Server, curl, first, url};
 use support::wires::Wires;
 use support::{project, skipped};
-
-/// A server that runs.
-struct Server {
-    child: Child,
-    said: String,
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new("timeout")
-            .args(["--kill-after=5", "400", SPANWATCH, "serve", "--no-progress"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("timeout(1) is there");
-        let mut words = BufReader::new(child.stderr.take().expect("piped"));
-        let mut said = String::new();
-        while !said.contains("until Ctrl+C") {
-            assert!(words.read_line(&mut said).is_ok_and(|read| read > 0), "it ended: {said}");
-        }
-        Self { child, said }
-    }
-
-    fn url(&self) -> &str {
-        url(&self.said)
-    }
-
-    /// The path of the link that makes the first admin.
-    fn first(&self) -> Option<&str> {
-        first(&self.said)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = Command::new("pkill").args(["-INT", "-P", &self.child.id().to_string()]).status();
-        let _ = self.child.wait();
-    }
-}
-
-fn url(said: &str) -> &str {
-    let from = said.split("pages at ").nth(1).and_then(|it| it.split_whitespace().next());
-    from.expect("it says where").trim_end_matches('/')
-}
-
-fn first(said: &str) -> Option<&str> {
-    let from = said.find("/welcome?key=")?;
-    said[from..].split_whitespace().next()
-}
-
-/// What curl says: the status, and the answer with its head.
-fn curl(arguments: &[&str]) -> (String, String) {
-    let output = Command::new("curl")
-        .args(["-sk", "-i", "--max-time", "30", "-w", "\n%{http_code}"])
-        .args(arguments)
-        .output()
-        .expect("curl is there");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let (answer, status) = text.rsplit_once('\n').expect("a status");
-    (status.to_owned(), answer.to_owned())
-}
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -332,6 +271,19 @@ fn the_pages_of_a_running_watch_show_its_store_and_what_people_did() {
         "{devices}"
     );
     assert!(!server.said.contains("/welcome"), "{}", server.said);
+    // The packets that the watch froze, and who sent what to whom while it watched.
+    let mut finding =
+        told.lines().find_map(|line| line.strip_prefix("finding ")).expect("a finding").split(' ');
+    let (id, bytes) = (finding.next().expect("an id"), finding.next().expect("a length"));
+    let (status, answer) = curl(&["-H", &bearer, &format!("{base}/api/v1/findings/{id}/packets")]);
+    assert!(status == "200" && answer.contains("\"evidence\":"), "{answer}");
+    let file = scratch.path().join("packets.pcapng");
+    let path = format!("{base}/api/v1/findings/{id}/packets.pcapng");
+    let got = Command::new("curl").args(["-s", "-H", &bearer, "-o", text(&file), &path]).status();
+    assert!(got.is_ok_and(|it| it.success()));
+    assert!(std::fs::metadata(&file).expect("a file").len() >= bytes.parse::<u64>().expect("a number"));
+    let (_, switches) = curl(&["-H", &bearer, &format!("{base}/api/v1/switches")]);
+    assert!(switches.contains("\"total\":"), "{switches}");
 }
 
 /// Comes in by the first link, waits for the outage, acknowledges it, takes it and hands it over; prints a token.
@@ -359,6 +311,21 @@ for turn in range(30):
     except urllib.error.HTTPError as error:
         assert error.code == 409 and turn < 29, error.read()  # not written yet
         time.sleep(1)
+def packets():
+    try:
+        return get(f'/findings/{finding}/packets')
+    except urllib.error.HTTPError as error:
+        assert error.code == 404, error.read()  # not frozen yet
+for turn in range(60):
+    kept = packets()
+    if kept: break
+    time.sleep(1)
+assert '<b>evidence</b>' in kept and 'Download pcapng' in kept, kept
+file = web.open(at + f'/findings/{finding}/packets.pcapng', timeout=30).read()
+assert file[:4] == b'\x0a\x0d\x0d\x0a' and len(file) > 1000, file[:99]
+alone = urllib.request.urlopen(at + f'/findings/{finding}/packets.pcapng', timeout=30)
+assert alone.url.split('?')[0] == at + '/login', alone.url
+print('finding', finding, len(file))
 assert 'Physical security' in act(act='hand-over', to='physical-security', note='not the switch')
 assert 'saw it' in act(act='assign', to='ada')
 now = get('/')

@@ -3,75 +3,21 @@
 use crate::support;
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use support::run::{SPANWATCH, spanwatch};
+use support::run::spanwatch;
+use support::server::{Server, address, asked};
 use support::wire::{End, arp};
 use support::wires::Wires;
 use support::{project, skipped};
 
-/// A server that runs.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn of(paths: &[&Path]) -> Self {
-        let mut child = Command::new("timeout")
-            .args(["--kill-after=5", "300", SPANWATCH, "serve", "--listen=127.0.0.1:0", "--no-progress"])
-            .args(paths)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("timeout(1) is there");
-        let mut said = String::new();
-        let mut words = BufReader::new(child.stderr.take().expect("piped"));
-        while !said.contains("pages at") {
-            assert!(words.read_line(&mut said).is_ok_and(|read| read > 0), "it ended: {said}");
-        }
-        Self { child, address: address(&said) }
-    }
-
-    /// Status, head and body of an answer.
-    fn asked(&self, path: &str) -> (u16, String, Vec<u8>) {
-        asked(&self.address, "127.0.0.1", path)
-    }
-
-    fn page(&self, path: &str) -> String {
-        let (status, _, body) = self.asked(path);
-        assert_eq!(status, 200, "{path}");
-        String::from_utf8(body).expect("pages are UTF-8")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = Command::new("pkill").args(["-INT", "-P", &self.child.id().to_string()]).status();
-        let _ = self.child.wait();
-    }
-}
-
-/// Where the pages are, by what it said.
-fn address(said: &str) -> String {
-    let from = said.split("pages at http://").nth(1).expect("it says where");
-    from.split('/').next().expect("an address").to_owned()
-}
-
-fn asked(address: &str, host: &str, path: &str) -> (u16, String, Vec<u8>) {
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("it reads");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("it answers");
-    let end = answer.windows(4).position(|it| it == b"\r\n\r\n").expect("a head");
-    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-    let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status");
-    (status, head, answer[end + 4..].to_vec())
+/// A capture, or a report, that is served.
+fn serving(path: &Path) -> Server {
+    Server::start(&[path.to_str().expect("UTF-8")])
 }
 
 /// Every address of our own that a page leads to.
@@ -95,7 +41,7 @@ fn captures() -> Vec<PathBuf> {
 #[test]
 fn every_page_that_a_site_leads_to_is_drawn_and_small() {
     for capture in captures() {
-        let server = Server::of(&[&capture]);
+        let server = serving(&capture);
         let (mut met, mut next) = (BTreeSet::new(), vec!["/".to_owned()]);
         while let Some(path) = next.pop().filter(|_| met.len() < 250) {
             if !met.insert(path.clone()) {
@@ -118,7 +64,7 @@ fn every_page_that_a_site_leads_to_is_drawn_and_small() {
 #[test]
 fn packets_of_a_page_are_those_that_carve_writes() {
     let sample = project("pcaps/site-six-behind-a-switch.pcapng");
-    let server = Server::of(&[&sample]);
+    let server = serving(&sample);
     let now = server.page("/");
     let finding = links(&now).into_iter().find(|it| it.starts_with("/findings/")).expect("an incident");
     let (_, head, downloaded) = server.asked(&format!("{finding}/packets.pcapng"));
@@ -146,7 +92,7 @@ fn a_report_is_served_as_its_capture_is_and_comes_out_as_it_went_in() {
             .chain([&*report, &*sample]),
     );
     assert_eq!(replayed.code, 0, "{}", replayed.stderr);
-    let (of_report, of_capture) = (Server::of(&[&report]), Server::of(&[&sample]));
+    let (of_report, of_capture) = (serving(&report), serving(&sample));
     let written = std::fs::read(&report).expect("it was written");
     for server in [&of_report, &of_capture] {
         assert_eq!(server.asked("/api/v1/report").2, written);
@@ -179,10 +125,10 @@ fn only_this_machine_is_served_and_only_by_its_name() {
     let refused = spanwatch(arguments.into_iter().chain([&*sample]));
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("can be reached from other machines"), "{}", refused.stderr);
-    let server = Server::of(&[&sample]);
-    let (status, head, _) = asked(&server.address, "rebound.example", "/");
+    let server = serving(&sample);
+    let (status, head, _) = asked(server.address(), "rebound.example", "/");
     assert_eq!(status, 421, "{head}");
-    assert_eq!(asked(&server.address, "localhost:80", "/").0, 200);
+    assert_eq!(asked(server.address(), "localhost:80", "/").0, 200);
 }
 
 #[test]
@@ -201,7 +147,7 @@ fn pages_follow_a_running_watch() {
     wires.run("ip link set lo up");
     let mut watch = wires.watch(&["-i", "b0", "--listen", "127.0.0.1:0"]);
     watch.until_it_says("pages at http://");
-    let address = address(watch.said());
+    let address = address(watch.said()).to_owned();
     let [asks, asked] = [1, 2].map(|last| End::new([192, 0, 2, last], 0));
     let follow = [
         "import sys, json, urllib.request",
@@ -254,9 +200,9 @@ fn a_browser_finds_no_fault_in_any_page() {
     for (sample, folder) in
         [("pcaps/site-camera-then-switch.pcapng", None), ("pcaps/site-six-behind-a-switch.pcapng", pictures)]
     {
-        let server = Server::of(&[&project(sample)]);
+        let server = serving(&project(sample));
         let run = Command::new("timeout")
-            .args(["240", "node", "browser.mjs", &format!("http://{}", server.address)])
+            .args(["240", "node", "browser.mjs", &format!("http://{}", server.address())])
             .args(folder)
             .env("CHROMIUM", &browser)
             .current_dir(&tools)

@@ -126,6 +126,24 @@ impl Data {
         Ok((report(analysis.ledger, &run), run.counts))
     }
 
+    /// What a capture that somebody brings is analysed by: the same list, fingerprints and configuration, in one thread, and
+    /// nothing of what goes on besides.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self {
+            list: self.list.clone(),
+            fingerprints: self.fingerprints,
+            filter: None,
+            config: self.config.clone(),
+            site: None,
+            memory: Arc::default(),
+            recorder: None,
+            health: Arc::default(),
+            tests_passwords: self.tests_passwords,
+            threads: Some(1),
+        }
+    }
+
     /// What the configuration allows and forbids.
     fn policy(&self) -> Policy {
         let names = |named: &[Named]| named.iter().map(|it| it.0.clone()).collect();

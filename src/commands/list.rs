@@ -11,7 +11,7 @@ use spanwatch_engine::report::build::sha256;
 use crate::stderr;
 
 /// A list that was read, or none.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct List {
     /// Its rows.
     pub inventory: Arc<Inventory>,

@@ -1,6 +1,7 @@
 //! One file a subcommand.
 
 mod analysis;
+mod brought;
 pub mod carve;
 pub mod config;
 pub mod doctor;

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use spanwatch_appliance::config::Config;
 use spanwatch_appliance::confine::{Needs, confine};
 use spanwatch_appliance::outputs::Say;
 use spanwatch_capture::{Inputs, Reader};
@@ -25,7 +24,7 @@ use spanwatch_web::{Carved, Packet, Packets, Picture, Site, Web};
 use super::Failure;
 use super::analysis::{Data, Options, analysed};
 use super::carve::{Writer, carved};
-use super::stored;
+use super::{brought, stored};
 use crate::stderr;
 
 /// Serve the pages and the API of captures, of a report, or of a store
@@ -78,13 +77,11 @@ impl Serve {
         // Before the first byte of a capture is read.
         say(&confine(&needs)?.to_string());
         let site = match (&self.paths[..], &self.store) {
-            ([], Some(dir)) => stored::site(dir, data.site.as_deref())?,
-            ([path], store) if is_report(path) => {
-                self.kept(still(path)?, store.as_deref(), &data.config, &say)?
-            }
+            ([], Some(dir)) => stored::site(dir, &data)?,
+            ([path], store) if is_report(path) => self.kept(still(path)?, store.as_deref(), &data, &say)?,
             (_, store) => {
-                let config = data.config.clone();
-                self.kept(self.replayed(data)?, store.as_deref(), &config, &say)?
+                let beside = data.beside();
+                self.kept(self.replayed(data)?, store.as_deref(), &beside, &say)?
             }
         };
         let over = Arc::new(AtomicBool::new(false));
@@ -104,16 +101,10 @@ impl Serve {
     }
 
     /// The site, with what people do about its findings where there is a store to keep it in.
-    fn kept(
-        &self,
-        site: Site,
-        store: Option<&Path>,
-        config: &Config,
-        say: &Say,
-    ) -> Result<Arc<Site>, Failure> {
+    fn kept(&self, site: Site, store: Option<&Path>, data: &Data, say: &Say) -> Result<Arc<Site>, Failure> {
         let Some(dir) = store else { return Ok(Arc::new(site)) };
-        stored::keep(&site.picture().report, dir, config, say)?;
-        Ok(Arc::new(site.with(stored::access(dir)?)))
+        stored::keep(&site.picture().report, dir, &data.config, say)?;
+        Ok(Arc::new(site.with(stored::access(dir)?).bringing(brought::captures(dir, data)?)))
     }
 
     fn replayed(&self, data: Data) -> Result<Site, Failure> {
@@ -122,7 +113,7 @@ impl Serve {
         let can_be_read_again = inputs.total_bytes().is_some();
         let (report, counts) = analysed(inputs, &self.options, &data)?;
         let remarks = mirror_check::remarks(&report, &counts);
-        let again = Again { paths: self.paths.clone(), data };
+        let again = Again { paths: self.paths.clone(), data: Arc::new(data) };
         let packets: Option<Box<dyn Packets>> = can_be_read_again.then(|| Box::new(again) as _);
         Ok(Site::still(Picture::new(report, Some(remarks)), packets))
     }
@@ -145,9 +136,11 @@ fn still(path: &Path) -> Result<Site, Failure> {
 }
 
 /// Reads captures again for the packets behind a finding.
-struct Again {
-    paths: Vec<PathBuf>,
-    data: Data,
+pub struct Again {
+    /// Which.
+    pub paths: Vec<PathBuf>,
+    /// What they were analysed by.
+    pub data: Arc<Data>,
 }
 
 impl Packets for Again {

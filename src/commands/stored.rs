@@ -1,5 +1,6 @@
 //! What a store holds, as a report that pages show; and how people come in to see it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -9,16 +10,18 @@ use serde_json::{Value, json};
 use spanwatch_appliance::access::certificate::{self, Shown};
 use spanwatch_appliance::config::{Config, Fault};
 use spanwatch_appliance::outputs::Say;
-use spanwatch_appliance::store::desk::{Desk, Kept};
+use spanwatch_appliance::store::desk::{Desk, FINDINGS_MAX, Kept};
+use spanwatch_appliance::store::read::StreamHours;
 use spanwatch_appliance::store::{Limits, Store, Trouble};
 use spanwatch_capture::wall_clock;
 use spanwatch_engine::finding::Severity;
 use spanwatch_engine::report::time::rfc3339;
-use spanwatch_engine::report::{Device, Finding, Report, Summary, read};
+use spanwatch_engine::report::{Device, Finding, Port, Report, Stream, Summary, Switch, read};
 use spanwatch_parsers::{Span, Time};
 use spanwatch_web::{Access, Picture, Site};
 
-use super::Failure;
+use super::analysis::Data;
+use super::{Failure, brought};
 
 /// How people come in to the store of a folder.
 pub fn access(dir: &Path) -> Result<Access, Failure> {
@@ -66,12 +69,14 @@ fn of(dir: &Path) -> impl Fn(Trouble) -> Failure {
 }
 
 /// The site of a store, which is shown anew whenever somebody writes it.
-pub fn site(dir: &Path, name: Option<&str>) -> Result<Arc<Site>, Failure> {
+pub fn site(dir: &Path, data: &Data) -> Result<Arc<Site>, Failure> {
+    let name = data.site.as_deref();
     let access = access(dir)?;
     let desk = Arc::clone(&access.desk);
     let first = desk.kept().map_err(of(dir))?;
     let packets = Box::new(super::kept::Kept { dir: dir.to_owned() });
-    let site = Arc::new(Site::live(Picture::new(report(first, name), None), Some(packets)).with(access));
+    let site = Site::live(Picture::new(report(first, name), None), Some(packets)).with(access);
+    let site = Arc::new(site.bringing(brought::captures(dir, data)?));
     let (shown, name) = (Arc::clone(&site), name.map(str::to_owned));
     let follow = move || follow(&desk, &shown, name.as_deref());
     thread::Builder::new().name("store".to_owned()).spawn(follow)?;
@@ -95,11 +100,18 @@ fn follow(desk: &Desk, site: &Site, name: Option<&str>) {
     }
 }
 
-/// What a store holds, as a report: without streams and conversations, of which a store keeps none.
+/// What a store holds, as a report: its streams are those of the last day by hours, its switches those that devices hang on; of
+/// conversations a store keeps none.
 fn report(kept: Kept, name: Option<&str>) -> Report {
     let moment = |at: Option<&Time>| at.map(|at| rfc3339(*at));
     let first = moment(kept.watched.first().map(|(from, _)| from));
     let last = moment(kept.watched.iter().map(|(_, until)| until).max());
+    let limits = if kept.has_more_findings {
+        let what = "findings of the store that are shown: the latest";
+        json!([{ "what": what, "cap": FINDINGS_MAX, "evicted": 0, "first": last.clone().unwrap_or_default() }])
+    } else {
+        json!([])
+    };
     let away = kept.watched.windows(2).filter_map(|pair| {
         let (left, back) = (pair.first()?.1, pair.last()?.0);
         (back - left > AWAY)
@@ -112,7 +124,7 @@ fn report(kept: Kept, name: Option<&str>) -> Report {
         "capture": {
             "inputs": [], "packets": 0, "bytes": 0, "first": first, "last": last, "duplicates": 0, "truncated": 0,
             "undecodable": {}, "malformed": {}, "encapsulations": {}, "vlans": [], "one_way_share": 0,
-            "blind": away.collect::<Vec<_>>(), "limits": [],
+            "blind": away.collect::<Vec<_>>(), "limits": limits,
         },
     });
     let mut report = read::report(skeleton.to_string().as_bytes()).unwrap_or_else(|why| {
@@ -120,11 +132,55 @@ fn report(kept: Kept, name: Option<&str>) -> Report {
     });
     // What a later version wrote in another form is left out.
     report.devices = kept.devices.iter().filter_map(parsed::<Box<Device>>).collect();
+    report.switches = switches(&report.devices);
+    report.streams = kept.streams.iter().filter_map(|it| stream(it, &kept.watched)).collect();
     report.findings = kept.findings.iter().filter_map(parsed::<Finding>).collect();
     let rank = |it: &Finding| Severity::ALL.into_iter().position(|severity| severity.name() == it.severity);
     report.findings.sort_by(|a, b| (rank(a), &a.first_seen, &a.id).cmp(&(rank(b), &b.first_seen, &b.id)));
     report.summary = summary(&report);
     report
+}
+
+/// The switches that devices hang on, with who hangs where.
+fn switches(devices: &[Box<Device>]) -> Vec<Switch> {
+    let mut switches: BTreeMap<&str, Switch> = BTreeMap::new();
+    for device in devices {
+        let Some((at, id)) =
+            device.switch.as_ref().and_then(|at| Some((at, at.id.as_deref().or(at.name.as_deref())?)))
+        else {
+            continue;
+        };
+        let switch = switches.entry(id).or_insert_with(|| Switch {
+            id: id.to_owned(),
+            name: at.name.clone(),
+            ports: Vec::new(),
+            members: Vec::new(),
+            source: at.source,
+        });
+        switch.members.push(device.id.clone());
+        let Some(name) = &at.port else { continue };
+        match switch.ports.iter_mut().find(|port| port.name == *name) {
+            Some(port) => port.devices.push(device.id.clone()),
+            None => switch.ports.push(Port { name: name.clone(), devices: vec![device.id.clone()] }),
+        }
+    }
+    switches.into_values().collect()
+}
+
+/// A stream as it was in some hours. Its rate is over the time in them that somebody watched.
+fn stream(of: &StreamHours, watched: &[(Time, Time)]) -> Option<Stream> {
+    let (from, to) = (of.first, of.last + HOUR);
+    let seen = |(began, until): &(Time, Time)| ((*until).min(to).0 - (*began).max(from).0).max(0);
+    let seconds = watched.iter().map(seen).sum::<i64>().unsigned_abs() / 1_000_000_000;
+    let last = watched.iter().map(|(_, until)| *until).max().map_or(to, |until| until.min(to));
+    let (row, sum) = (&of.stream, &of.sum);
+    parsed(&json!({
+        "source": row.source, "destination": row.destination, "transport": row.transport, "protocol": "rtp",
+        "payload_type": row.payload_type, "ssrc": 0, "packets": sum.packets, "lost": sum.lost, "out_of_order": 0,
+        "duplicates": 0, "jitter_ms": sum.jitter_us as f64 / 1_000.0, "longest_gap_ms": 0,
+        "bitrate_bps": sum.bytes.saturating_mul(8) / seconds.max(1),
+        "first_seen": rfc3339(from), "last_seen": rfc3339(last),
+    }))
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(value: &Value) -> Option<T> {
@@ -150,3 +206,4 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const AWAY: Span = Span::seconds(10);
 /// As the pages of a watch have it.
 const DEVICES_A_SECOND: usize = 1_000;
+const HOUR: Span = Span::seconds(3_600);

@@ -34,7 +34,7 @@ use super::analysis::{Common, Data};
 use super::kept::Kept;
 use super::port::{Listening, PORT_GONE};
 use super::replay::style;
-use super::stored;
+use super::{brought, stored};
 use crate::health::Health;
 use crate::pipeline::seed;
 use crate::stderr;
@@ -425,7 +425,7 @@ impl<'a> Pages<'a> {
         let packets = recorded.map(|dir| Box::new(Kept { dir: dir.to_owned() }) as _);
         let site = Site::live(Picture::new(nothing, None), packets);
         let site = Arc::new(match store {
-            Some(dir) => site.with(stored::access(dir)?),
+            Some(dir) => site.with(stored::access(dir)?).bringing(brought::captures(dir, data)?),
             None => site,
         });
         let web = Web::start(listen, Arc::clone(&site), stored::certificate(config)?)?;

@@ -12,6 +12,7 @@ pub mod faults;
 pub mod forms;
 pub mod run;
 pub mod secrets;
+pub mod server;
 pub mod site;
 pub mod story;
 pub mod truth;

@@ -133,6 +133,28 @@ for (const javaScriptEnabled of [true, false]) {
   await back.locator("textarea").fill("again");
   await back.locator("button").click();
   await carla.locator(".turns dd b", { hasText: /^IT$/ }).first().waitFor({ timeout: 10000 });
+  // A capture that she brings is read in the same pages, and removed.
+  await carla.locator("nav a", { hasText: "Evidence" }).click();
+  await carla.setInputFiles("input[name=capture]", "../../pcaps/site-camera-then-switch.pcapng");
+  await carla.locator("form[enctype] button").click();
+  const brought = carla.locator("#captures a", { hasText: "site-camera-then-switch.pcapng" });
+  for (let turn = 0; turn < 120 && (await brought.count()) === 0; turn += 1) {
+    await carla.waitForTimeout(500);
+    if (!javaScriptEnabled) await carla.goto(address + "/evidence");
+  }
+  if (javaScriptEnabled) await looked(carla, "evidence", "/evidence");
+  await brought.click();
+  due((await carla.locator("main > .note").textContent()).includes("site-camera-then-switch.pcapng"), `${name}: whose pages are these?`);
+  const captured = new URL(carla.url()).pathname;
+  if (javaScriptEnabled) await looked(carla, "evidence-now", captured);
+  await carla.locator("nav a", { hasText: "Findings" }).click();
+  await carla.locator("main table a[href*='/findings/']").first().click();
+  due(new URL(carla.url()).pathname.startsWith(`${captured}findings/`), `${name}: ${carla.url()} is not the capture's`);
+  await carla.locator(".actions a[href$='/packets']").click();
+  await carla.locator("tr.cited").first().waitFor();
+  await carla.locator("main > .note a").click();
+  await carla.locator("#captures button").first().click();
+  await carla.locator("#captures .none").waitFor();
   await carla.locator(".who button").click();
   await carla.waitForURL(/login/);
   await carla.goto(address + "/");
@@ -169,6 +191,8 @@ const vera = await chosen(await browser.newContext(own), links.vera, "vera");
 await vera.goto(address + "/findings");
 await vera.locator("main table a[href^='/findings/']").first().click();
 due((await vera.locator("#life button").count()) === 0, "a viewer finds buttons");
+await vera.goto(address + "/evidence");
+due((await vera.locator("main form").count()) === 0, "a viewer finds a form to bring a capture with");
 for (const [place, at] of [["users", "/users"], ["audit", "/audit"], ["account", "/account"], ["now-admin", "/"], ["findings-admin", "/findings"]]) {
   await looked(admin, place, at);
 }

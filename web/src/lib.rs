@@ -5,6 +5,8 @@
 //!                                   one moment, never changed     all of the same picture
 //! ```
 //!
+//! Captures that people bring are sites of their own, below a path ([`Brought`]).
+//!
 //! A page shows one [`Picture`] from its head to its foot, so that no page has numbers of two moments. All pages work
 //! without script; htmx adds that they follow a running watch. Nothing is loaded from elsewhere, and the
 //! Content-Security-Policy says so.
@@ -16,6 +18,7 @@
 mod access;
 mod api;
 pub mod book;
+mod brought;
 mod charts;
 mod faults;
 mod help;
@@ -23,6 +26,7 @@ mod help;
 mod hostile;
 mod lanes;
 mod lists;
+mod memo;
 mod pages;
 mod picture;
 mod rules;
@@ -36,6 +40,7 @@ mod tree;
 mod words;
 
 pub use access::Access;
+pub use brought::{Analyst, Brought};
 pub use picture::{Picture, Receiver};
 pub use server::{Refusal, Web};
 pub use site::{Carved, Packet, Packets, Site};

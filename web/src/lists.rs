@@ -99,6 +99,12 @@ pub struct Streams {
 impl Devices {
     /// The devices meant, in the order wanted.
     pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Device> {
+        let places = picture.memo.of(&self.link("devices", ("", "")), || self.places(picture));
+        places.iter().filter_map(|place| picture.report.devices.get(*place)).map(|it| &**it).collect()
+    }
+
+    /// Their places in the report.
+    fn places(&self, picture: &Picture) -> Vec<usize> {
         let words = wanted(&self.q);
         let all = picture.report.devices.iter().enumerate();
         let since = time::parse(&self.since);
@@ -119,18 +125,20 @@ impl Devices {
                 && (self.since.is_empty() || since.is_some_and(|since| device.first_seen.0 > since))
                 && words.iter().all(|word| is_told(index, device, word))
         };
-        let mut meant: Vec<&Device> =
-            all.filter(|(index, device)| is_meant(*index, device)).map(|(_, device)| &**device).collect();
+        let mut meant: Vec<(usize, &Device)> = all
+            .filter(|(index, device)| is_meant(*index, device))
+            .map(|(at, device)| (at, &**device))
+            .collect();
         match self.sort.as_str() {
             "id" => {}
-            "name" => meant.sort_by_cached_key(|device| words::called(device).as_str().to_lowercase()),
-            "vendor" => {
-                meant.sort_by_cached_key(|it| (it.vendor.is_none(), it.vendor.clone(), it.model.clone()))
-            }
-            "seen" => meant.sort_by_key(|device| std::cmp::Reverse(device.last_seen)),
-            _ => meant.sort_by_cached_key(|device| (rank(device.state), picture.open_on(&device.id) == 0)),
+            "name" => meant.sort_by_cached_key(|(_, device)| words::called(device).as_str().to_lowercase()),
+            "vendor" => meant.sort_by(|(_, a), (_, b)| {
+                (a.vendor.is_none(), &a.vendor, &a.model).cmp(&(b.vendor.is_none(), &b.vendor, &b.model))
+            }),
+            "seen" => meant.sort_by_key(|(_, device)| std::cmp::Reverse(device.last_seen)),
+            _ => meant.sort_by_cached_key(|(at, device)| (rank(device.state), picture.open_at(*at) == 0)),
         }
-        meant
+        meant.into_iter().map(|(at, _)| at).collect()
     }
 
     /// Whether a device is meant, its texts apart.
@@ -186,6 +194,12 @@ impl Devices {
 impl Findings {
     /// The findings meant, in the report's order.
     pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Finding> {
+        let places = picture.memo.of(&self.link("findings", ("", "")), || self.places(picture));
+        places.iter().filter_map(|place| picture.findings.get(*place)).collect()
+    }
+
+    /// Their places in the picture.
+    fn places(&self, picture: &Picture) -> Vec<usize> {
         let words = wanted(&self.q);
         let is_told = |finding: &Finding| {
             let text = format!("{}\n{}\n{}\n{}", finding.title, finding.summary, finding.kind, finding.id)
@@ -197,8 +211,8 @@ impl Findings {
             wanted.is_empty()
                 || at.and_then(time::parse).zip(time::parse(wanted)).is_some_and(|(at, since)| at > since)
         };
-        let all = picture.findings.iter();
-        all.filter(|it| {
+        let all = picture.findings.iter().enumerate();
+        all.filter(|(_, it)| {
             is(&self.severity, Some(it.severity))
                 && (is(&self.category, Some(it.category)) || self.category == "incident" && is_incident(it))
                 && is(&self.kind, Some(it.kind))
@@ -210,6 +224,7 @@ impl Findings {
                 && is_since(&self.ended_since, it.ended.as_deref())
                 && (words.is_empty() || is_told(it))
         })
+        .map(|(at, _)| at)
         .collect()
     }
 
@@ -234,36 +249,43 @@ impl Findings {
 impl Streams {
     /// The streams meant, in the report's order.
     pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Stream> {
+        let places = picture.memo.of(&self.link("streams", ("", "")), || self.places(picture));
+        places.iter().filter_map(|place| picture.report.streams.get(*place)).collect()
+    }
+
+    /// Their places in the report.
+    fn places(&self, picture: &Picture) -> Vec<usize> {
         let words = wanted(&self.q);
         let mut told: BTreeMap<&str, String> = BTreeMap::new();
-        let mut is_told = |stream: &'a Stream| {
+        let mut is_told = |at: usize| {
+            let Some(stream) = picture.report.streams.get(at) else { return false };
             for id in [&stream.source, &stream.destination] {
                 told.entry(id).or_insert_with(|| format!("{id}\n{}", picture.called(id)).to_lowercase());
             }
             let ends = [&stream.source, &stream.destination].map(|id| told.get(id.as_str()));
             words.iter().all(|word| ends.iter().flatten().any(|text| text.contains(word.as_str())))
         };
-        let all = picture.report.streams.iter();
         let is_shown = |it: &Stream| match self.show.as_str() {
             "lossy" => it.lost > 0,
             "recorded" => purpose(picture, it) == Purpose::Records,
             "watched" => purpose(picture, it) == Purpose::Watches,
             _ => true,
         };
-        let mut meant: Vec<&Stream> = all
-            .filter(|it| {
+        let all = picture.report.streams.iter().enumerate();
+        let mut meant: Vec<(usize, &Stream)> = all
+            .filter(|(at, it)| {
                 (self.device.is_empty() || it.source == self.device || it.destination == self.device)
                     && is_shown(it)
-                    && (words.is_empty() || is_told(it))
+                    && (words.is_empty() || is_told(*at))
             })
             .collect();
         match self.sort.as_str() {
-            "loss" => meant.sort_by_key(|it| std::cmp::Reverse(lost_share(it))),
-            "jitter" => meant.sort_by_key(|it| std::cmp::Reverse(it.jitter_ms.thousandths())),
-            "rate" => meant.sort_by_key(|it| std::cmp::Reverse(it.bitrate_bps)),
+            "loss" => meant.sort_by_key(|(_, it)| std::cmp::Reverse(lost_share(it))),
+            "jitter" => meant.sort_by_key(|(_, it)| std::cmp::Reverse(it.jitter_ms.thousandths())),
+            "rate" => meant.sort_by_key(|(_, it)| std::cmp::Reverse(it.bitrate_bps)),
             _ => {}
         }
-        meant
+        meant.into_iter().map(|(at, _)| at).collect()
     }
 
     /// The address of this list on `path`, with one filter changed.
@@ -312,17 +334,20 @@ pub struct Choice {
     pub is_chosen: bool,
 }
 
-/// Counts values, the most frequent first; `-` stands for none.
-pub fn choices<'a>(values: impl Iterator<Item = Option<&'a str>>, chosen: &str) -> Vec<Choice> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for value in values.filter(|value| value.is_none_or(can_be_chosen)) {
-        *counts.entry(value.unwrap_or("-")).or_default() += 1;
+/// The values of something with how often they are met, the most frequent first; `-` stands for none. Counted once for a picture,
+/// under a name of what is counted.
+pub fn choices<'a, I: Iterator<Item = Option<&'a str>>>(
+    (picture, name): (&Picture, &str),
+    values: impl FnOnce() -> I,
+    chosen: &str,
+) -> Vec<Choice> {
+    let counts = picture.memo.of(&format!("choices {name}"), || counted(values()));
+    let is_new =
+        !chosen.is_empty() && can_be_chosen(chosen) && counts.iter().all(|(value, _)| value != chosen);
+    let mut counts: Vec<(&str, u64)> = counts.iter().map(|(value, count)| (value.as_str(), *count)).collect();
+    if is_new {
+        counts.push((chosen, 0));
     }
-    if !chosen.is_empty() && can_be_chosen(chosen) {
-        counts.entry(chosen).or_default();
-    }
-    let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let at = counts.iter().position(|(value, _)| *value == chosen);
     if let Some(at) = at.filter(|at| *at >= CHOICES_MAX) {
         counts.swap(at, 0);
@@ -334,6 +359,17 @@ pub fn choices<'a>(values: impl Iterator<Item = Option<&'a str>>, chosen: &str) 
         is_chosen: value == chosen,
     };
     counts.into_iter().take(CHOICES_MAX).map(choice).collect()
+}
+
+fn counted<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Vec<(String, u64)> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for value in values.filter(|value| value.is_none_or(can_be_chosen)) {
+        *counts.entry(value.unwrap_or("-")).or_default() += 1;
+    }
+    let mut counts: Vec<(String, u64)> =
+        counts.into_iter().map(|(value, count)| (value.to_owned(), count)).collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
 }
 
 /// Whether a value stands in a page as it is.

@@ -10,6 +10,7 @@ use spanwatch_engine::finding::Severity;
 use spanwatch_engine::report::mirror_check::Remark;
 use spanwatch_engine::report::{Device, Finding, Report};
 
+use crate::memo::Memo;
 use crate::words;
 
 /// Who is told what becomes of findings, and how that goes.
@@ -50,6 +51,8 @@ pub struct Picture {
     by_device: BTreeMap<usize, Vec<usize>>,
     /// What of each device can be searched for, in small letters.
     searched: Arc<Vec<String>>,
+    /// What was found out of it.
+    pub(crate) memo: Memo,
 }
 
 /// What a store knows of findings beside what they say.
@@ -98,6 +101,7 @@ impl Picture {
             ids: Arc::new(ids),
             by_device: BTreeMap::new(),
             searched: Arc::new(searched),
+            memo: Memo::default(),
         };
         still.living(&Arc::default())
     }
@@ -142,6 +146,7 @@ impl Picture {
             ids: Arc::clone(&self.ids),
             by_device,
             searched: Arc::clone(&self.searched),
+            memo: Memo::default(),
         }
     }
 
@@ -194,7 +199,14 @@ impl Picture {
 
     /// Findings of a device that are not over.
     pub(crate) fn open_on(&self, id: &str) -> usize {
-        self.findings_on(id).filter(|it| self.is_open(it) && it.severity != "info").count()
+        self.ids.get(id).map_or(0, |index| self.open_at(*index))
+    }
+
+    /// The same of the device at a place of the report.
+    pub(crate) fn open_at(&self, index: usize) -> usize {
+        let findings =
+            self.by_device.get(&index).into_iter().flatten().filter_map(|it| self.findings.get(*it));
+        findings.filter(|it| self.is_open(it) && it.severity != "info").count()
     }
 
     /// A finding by its id; where it was superseded, the one that took its place.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodRouter, delete, get, post};
@@ -21,6 +22,8 @@ pub enum Need {
     Own,
     /// An operator, or an admin; of which team, the store decides by the finding.
     Act,
+    /// The same, who brings a file: its handler reads the body as it comes, and looks for the form's mark.
+    Bring,
     /// An admin.
     Rule,
 }
@@ -44,6 +47,11 @@ impl Routes {
     /// An address that changes something.
     pub fn post<T: 'static>(self, path: &str, need: Need, handler: impl Handler<T, Arc<Site>>) -> Self {
         self.with(Method::POST, path, need, post(handler))
+    }
+
+    /// An address that a file is brought to, as long as its handler takes it.
+    pub fn bring<T: 'static>(self, path: &str, handler: impl Handler<T, Arc<Site>>) -> Self {
+        self.with(Method::POST, path, Need::Bring, post(handler).layer(DefaultBodyLimit::disable()))
     }
 
     /// An address that takes something away.

@@ -1,12 +1,14 @@
 //! The server: where it listens, and how connections are taken. What is answered to whom is the guard's (`access/guard.rs`).
 //!
-//! Bounded: connections in all and from one address, the time for a handshake and for the head of a request, the head's size. HTTP/1.1.
-//! Elsewhere than on this machine all goes over TLS.
+//! Bounded: connections in all and from one address ([`callers`]), the time for a handshake, for the head of a request and for taking
+//! an answer ([`pace`]), the head's size. HTTP/1.1. Elsewhere than on this machine all goes over TLS.
 
-use std::collections::BTreeMap;
+mod callers;
+mod pace;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ use spanwatch_appliance::store::Trouble;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -31,6 +33,9 @@ use crate::access::guard::{Guard, guarded};
 use crate::access::{Door, Peer};
 use crate::rules::Rules;
 use crate::{Site, api, pages};
+use callers::Callers;
+pub use callers::{Known, place};
+use pace::Paced;
 
 /// A server that runs.
 #[derive(Debug)]
@@ -144,7 +149,7 @@ fn serve(
         let fresh = Arc::clone(&site);
         let app = router(site, door);
         tokio::select! {
-            () = accept(listener, app, tls) => {}
+            () = accept(listener, (app, tls), &LIMITS) => {}
             () = keep_fresh(fresh) => {}
             _ = stopped => {}
         }
@@ -152,92 +157,89 @@ fn serve(
     runtime.shutdown_timeout(PATIENCE);
 }
 
-/// Looks whether people did something at the store, each second.
+/// Looks each second whether people did something at the store, and whether the time of a capture is over.
 async fn keep_fresh(site: Arc<Site>) {
     loop {
         let own = Arc::clone(&site);
-        let _ = tokio::task::spawn_blocking(move || own.refresh()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            own.refresh();
+            own.tidy();
+        })
+        .await;
         sleep(FRESH).await;
     }
 }
 
+/// How many connections there may be, and how long they may take for what.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    connections: usize,
+    of_place: usize,
+    handshake: Duration,
+    /// For the head of a request; who asks for nothing is let go then as well.
+    head: Duration,
+    /// Without taking anything of an answer.
+    taking: Duration,
+}
+
 /// Takes connections, as many as there may be.
-async fn accept(listener: tokio::net::TcpListener, app: Router, tls: Option<TlsAcceptor>) {
-    let (room, callers) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), Arc::new(Callers::default()));
+async fn accept(
+    listener: tokio::net::TcpListener,
+    (app, tls): (Router, Option<TlsAcceptor>),
+    limits: &Limits,
+) {
+    let callers = Callers::new(limits.connections, limits.of_place);
     loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         let Ok((stream, peer)) = listener.accept().await else {
             // No file is free, say.
             sleep(PAUSE).await;
             continue;
         };
+        let _ = stream.set_nodelay(true);
         let Some(caller) = callers.came(peer.ip()) else { continue };
-        let (app, tls) = (app.clone(), tls.clone());
-        tokio::spawn(async move {
-            taken(stream, peer.ip(), app, tls).await;
-            drop((place, caller));
+        let (app, tls, limits, number) = (app.clone(), tls.clone(), *limits, caller.number());
+        let task = tokio::spawn(async move {
+            let stream = Paced::new(stream, limits.taking);
+            taken(stream, (app, tls), (peer.ip(), caller.known.clone()), &limits).await;
+            drop(caller);
         });
+        callers.answers(number, task.abort_handle());
     }
 }
 
-async fn taken(stream: TcpStream, peer: IpAddr, app: Router, tls: Option<TlsAcceptor>) {
-    let _ = stream.set_nodelay(true);
+async fn taken(
+    stream: Paced<TcpStream>,
+    (app, tls): (Router, Option<TlsAcceptor>),
+    peer: (IpAddr, Known),
+    limits: &Limits,
+) {
     match tls {
-        None => answered(stream, peer, app).await,
+        None => answered(stream, app, peer, limits).await,
         Some(tls) => {
-            if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
-                answered(stream, peer, app).await;
+            if let Ok(Ok(stream)) = timeout(limits.handshake, tls.accept(stream)).await {
+                answered(stream, app, peer, limits).await;
             }
         }
     }
 }
 
 /// Answers all requests of a connection.
-async fn answered(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: IpAddr, app: Router) {
+async fn answered(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    app: Router,
+    (ip, known): (IpAddr, Known),
+    limits: &Limits,
+) {
     let app = TowerToHyperService::new(app);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Peer(ip));
+        request.extensions_mut().insert(known.clone());
         app.call(request)
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_MAX);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_MAX);
     // Who goes away in the middle is no news.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
-}
-
-/// How many connections each address has.
-#[derive(Debug, Default)]
-struct Callers(Mutex<BTreeMap<IpAddr, usize>>);
-
-/// One of them.
-struct Caller {
-    of: Arc<Callers>,
-    ip: IpAddr,
-}
-
-impl Callers {
-    /// `None` where it has enough.
-    fn came(self: &Arc<Self>, ip: IpAddr) -> Option<Caller> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(ip).or_default();
-        if *count >= CONNECTIONS_OF_ADDRESS_MAX {
-            return None;
-        }
-        *count = count.saturating_add(1);
-        Some(Caller { of: Arc::clone(self), ip })
-    }
-}
-
-impl Drop for Caller {
-    fn drop(&mut self) {
-        let mut counts = self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.ip) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                counts.remove(&self.ip);
-            }
-        }
-    }
 }
 
 /// All that is answered, with who may ask for it.
@@ -262,17 +264,21 @@ const WORKERS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(1);
 const FRESH: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// For the head of a request; who asks for nothing is let go then as well.
-const HEAD: Duration = Duration::from_secs(30);
 const HEAD_MAX: usize = 65_536;
-/// Some forty people with a few pages each that keep themselves fresh.
-const CONNECTIONS_MAX: usize = 512;
-/// A browser has six, and several people may come by one address.
-const CONNECTIONS_OF_ADDRESS_MAX: usize = 128;
+const LIMITS: Limits = Limits {
+    // Some forty people with a few pages each that keep themselves fresh.
+    connections: 512,
+    // A browser has six, and several people may come by one address.
+    of_place: 128,
+    handshake: Duration::from_secs(10),
+    head: Duration::from_secs(10),
+    taking: Duration::from_secs(30),
+};
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
     #[test]
@@ -285,16 +291,92 @@ mod tests {
         );
     }
 
+    /// Few connections, and little time.
+    const SHORT: Limits = Limits {
+        connections: 6,
+        of_place: 4,
+        handshake: Duration::from_millis(300),
+        head: Duration::from_millis(300),
+        taking: Duration::from_millis(300),
+    };
+
+    /// Lets a server with little patience answer on this machine while `asking` goes on.
+    fn served<F: Future<Output = ()>>(app: Router, asking: impl FnOnce(SocketAddr) -> F) {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let at = listener.local_addr().unwrap();
+            tokio::select! {
+                () = accept(listener, (app, None), &SHORT) => {}
+                () = asking(at) => {}
+            }
+        });
+    }
+
+    /// Connects from an address of this machine.
+    async fn from(own: [u8; 4], to: SocketAddr) -> TcpStream {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((own, 0).into()).unwrap();
+        socket.connect(to).await.unwrap()
+    }
+
+    /// What comes until the other end has enough.
+    async fn rest(stream: &mut TcpStream) -> usize {
+        let mut bytes = Vec::new();
+        let read = timeout(Duration::from_secs(60), stream.read_to_end(&mut bytes));
+        let _ = read.await.expect("it is let go");
+        bytes.len()
+    }
+
     #[test]
-    fn one_address_has_so_many_connections_at_most() {
-        let callers = Arc::new(Callers::default());
-        let ip = IpAddr::from([192, 0, 2, 1]);
-        let mut held: Vec<_> = (0..CONNECTIONS_OF_ADDRESS_MAX).map(|_| callers.came(ip).unwrap()).collect();
-        assert!(callers.came(ip).is_none());
-        assert!(callers.came(IpAddr::from([192, 0, 2, 2])).is_some());
-        held.pop();
-        assert!(callers.came(ip).is_some());
-        held.clear();
-        assert!(callers.0.lock().unwrap().is_empty());
+    fn who_begins_a_head_and_does_not_end_it_is_let_go() {
+        served(Router::new(), |at| async move {
+            let mut slow = from([127, 0, 0, 1], at).await;
+            slow.write_all(b"GET / HTTP/1.1\r\nHost: 127.0").await.unwrap();
+            rest(&mut slow).await;
+        });
+    }
+
+    #[test]
+    fn who_takes_nothing_of_an_answer_is_let_go() {
+        const LONG: usize = 64 << 20;
+        let app = Router::new().route("/", axum::routing::get(|| async { vec![b'x'; LONG] }));
+        served(app, |at| async move {
+            let mut slow = from([127, 0, 0, 1], at).await;
+            slow.write_all(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.unwrap();
+            sleep(SHORT.taking * 4).await;
+            let read = rest(&mut slow).await;
+            assert!(read < LONG, "what the kernel holds, and no more");
+            let mut quick = from([127, 0, 0, 1], at).await;
+            quick.write_all(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").await.unwrap();
+            assert!(rest(&mut quick).await > LONG);
+        });
+    }
+
+    #[test]
+    fn connections_that_nobody_logged_in_by_keep_nobody_out() {
+        let app = Router::new().route(
+            "/",
+            axum::routing::get(|known: axum::Extension<Known>| async move {
+                known.0.set();
+                "in"
+            }),
+        );
+        const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+        served(app, |at| async move {
+            let mut known = from([127, 0, 0, 1], at).await;
+            let mut answer = [0; 256];
+            known.write_all(ASK).await.unwrap();
+            assert!(known.read(&mut answer).await.unwrap() > 0);
+            let mut idle = Vec::new();
+            for last in 2..12 {
+                idle.push(from([127, 0, 0, last], at).await);
+            }
+            let mut next = from([127, 0, 0, 20], at).await;
+            for stream in [&mut known, &mut next] {
+                stream.write_all(ASK).await.unwrap();
+                assert!(stream.read(&mut answer).await.unwrap() > 0, "it is answered");
+            }
+        });
     }
 }

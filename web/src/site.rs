@@ -5,16 +5,19 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwap;
+use serde::Serialize;
 use spanwatch_engine::report::{Finding, Report};
 use spanwatch_parsers::{Span, Time};
 use tokio::sync::{Mutex, watch};
+use utoipa::ToSchema;
 
 use crate::Picture;
 use crate::access::Access;
+use crate::brought::Brought;
 use crate::picture::Life;
 
 /// One packet behind a finding.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Packet {
     /// RFC 3339.
     pub time: String,
@@ -27,6 +30,7 @@ pub struct Packet {
     /// What it is, in a line.
     pub told: String,
     /// Why it is here: the evidence that it is, or nothing where it is only around it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
     /// Bytes that were overwritten because they may hold a secret.
     pub masked: u64,
@@ -65,6 +69,9 @@ pub struct Site {
     packets: Option<Box<dyn Packets>>,
     is_live: bool,
     access: Option<Access>,
+    brought: Option<Brought>,
+    /// The name of the capture that somebody brought, where it is the site of one.
+    of_capture: Option<String>,
     /// What people made of findings, as it was read last, and when the past was.
     life: ArcSwap<Life>,
     /// One reads the store at a time; whoever watches does not wait for that.
@@ -109,6 +116,8 @@ impl Site {
             packets,
             is_live,
             access: None,
+            brought: None,
+            of_capture: None,
             life: ArcSwap::default(),
             read: std::sync::Mutex::default(),
             change: std::sync::Mutex::default(),
@@ -122,6 +131,37 @@ impl Site {
         self.access = Some(access);
         self.refresh();
         self
+    }
+
+    /// Takes captures that people bring.
+    #[must_use]
+    pub fn bringing(mut self, brought: Brought) -> Self {
+        self.brought = Some(brought);
+        self
+    }
+
+    /// Is that of a capture which somebody brought.
+    #[must_use]
+    pub(crate) fn of_capture(mut self, name: &str) -> Self {
+        self.of_capture = Some(name.to_owned());
+        self
+    }
+
+    /// The capture that it is of.
+    pub(crate) fn capture(&self) -> Option<&str> {
+        self.of_capture.as_deref()
+    }
+
+    /// The captures that people brought; `None` where none are taken.
+    pub(crate) const fn brought(&self) -> Option<&Brought> {
+        self.brought.as_ref()
+    }
+
+    /// Removes captures whose time is over.
+    pub(crate) fn tidy(&self) {
+        if let (Some(brought), Some(access)) = (&self.brought, &self.access) {
+            brought.tidy(access);
+        }
     }
 
     /// How people come in; `None` where whoever is on this machine does.

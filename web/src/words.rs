@@ -174,6 +174,8 @@ pub fn done(what: &str) -> &str {
         "token-made" => "made a token",
         "token-revoked" => "revoked a token",
         "devices-labelled" => "said of devices",
+        "capture-brought" => "brought a capture",
+        "capture-removed" => "removed a capture",
         other => other,
     }
 }

@@ -22,6 +22,7 @@ use spanwatch_appliance::access::secret::is_same;
 use super::{Access, Door, Here, Secret, Who};
 use crate::api::problem;
 use crate::rules::{Need, Rules};
+use crate::server::Known;
 use crate::{Site, pages};
 
 /// What the guard goes by.
@@ -73,21 +74,29 @@ async fn admitted(guard: &Guard, request: Request, is_api: bool) -> Result<Reque
         };
     };
     let who = who(access, &parts, is_api);
+    if who != Who::Nobody
+        && let Some(known) = parts.extensions.get::<Known>()
+    {
+        known.set();
+    }
     parts.extensions.insert(who.clone());
     if !is_safe && !matches!(who, Who::Program { .. }) && !is_from_here(&parts.headers) {
         return refused(&parts, StatusCode::FORBIDDEN, "This came from a page that is not ours.");
     }
-    if !is_safe {
+    if need == Need::Bring {
+        // A page's form holds its mark before the file, where its handler looks.
+        let is_form = !is_api && !parts.headers.contains_key(CSRF_HEADER);
+        let is_user = matches!(who, Who::User { .. }) && may(need, &who);
+        if is_user && !is_form && !bears(&parts, &Bytes::new(), who.csrf()).await {
+            return refused(&parts, StatusCode::FORBIDDEN, ANOTHER_SESSION);
+        }
+    } else if !is_safe {
         let bytes = whole(body).await;
         let Ok(bytes) = bytes else {
             return refused(&parts, StatusCode::PAYLOAD_TOO_LARGE, "That is too long, or too slow.");
         };
         if matches!(who, Who::User { .. }) && !bears(&parts, &bytes, who.csrf()).await {
-            return refused(
-                &parts,
-                StatusCode::FORBIDDEN,
-                "This form is of another session: load the page anew.",
-            );
+            return refused(&parts, StatusCode::FORBIDDEN, ANOTHER_SESSION);
         }
         body = Body::from(bytes);
     }
@@ -111,7 +120,7 @@ pub fn may(need: Need, who: &Who) -> bool {
     match (need, who) {
         (Need::Nothing, _) | (Need::Look, Who::User { .. } | Who::Program { .. }) => true,
         (Need::Own, who) => matches!(who, Who::User { .. }),
-        (Need::Act, who) => matches!(who.role(), Some(Role::Operator(_) | Role::Admin)),
+        (Need::Act | Need::Bring, who) => matches!(who.role(), Some(Role::Operator(_) | Role::Admin)),
         (Need::Rule, who) => who.role() == Some(Role::Admin),
         (Need::Look, _) => false,
     }
@@ -120,7 +129,7 @@ pub fn may(need: Need, who: &Who) -> bool {
 const fn words(need: Need) -> &'static str {
     match need {
         Need::Rule => "Only an admin may.",
-        Need::Act => "Only an operator or an admin may.",
+        Need::Act | Need::Bring => "Only an operator or an admin may.",
         _ => "Only a person may, and not a program.",
     }
 }
@@ -222,6 +231,8 @@ fn is_this_machine(host: &str) -> bool {
 
 /// What pages that ask by themselves show a form's mark in.
 pub const CSRF_HEADER: &str = "x-csrf-token";
+/// Of a form that bears another's mark, or none.
+pub const ANOTHER_SESSION: &str = "This form is of another session: load the page anew.";
 const NO_STORE: &str = "There are no users here: this is a report without a store.";
 /// Of a form, or of a request to the API.
 const BODY_MAX: usize = 65_536;

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::page::Before;
 use super::problem::{self, Problem};
-use super::{Answer, Here, Served, told};
+use super::{Answer, Here, Named, Served, told};
 use crate::pages::{Wish, done, parsed};
 use crate::{Picture, Site};
 
@@ -83,7 +83,7 @@ pub struct Done {
 
 /// A list whose next part is asked for by its last number.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct History {
+pub struct Doings {
     /// The latest first.
     items: Vec<Done>,
     /// Give it as `before` for older ones; absent where there are none.
@@ -91,7 +91,7 @@ pub struct History {
     next: Option<i64>,
 }
 
-fn history_of(site: &Site, finding: Option<&str>, before: Before) -> Result<History, Problem> {
+fn history_of(site: &Site, finding: Option<&str>, before: Before) -> Result<Doings, Problem> {
     let access = site.access().ok_or_else(|| problem::not_found("there is no store here"))?;
     let rows = access.desk.audit(finding, before.before.unwrap_or(i64::MAX), LIMIT)?;
     let is_full = rows.len() >= usize::try_from(LIMIT).unwrap_or(usize::MAX);
@@ -107,61 +107,43 @@ fn history_of(site: &Site, finding: Option<&str>, before: Before) -> Result<Hist
         after: row.after,
         note: row.note,
     };
-    Ok(History { items: rows.into_iter().map(done).collect(), next })
+    Ok(Doings { items: rows.into_iter().map(done).collect(), next })
 }
 
 /// Does something to a finding, as its page does; the answer is the finding as it is then. For operators of the team whose turn it
 /// is, and admins; any operator may leave a note.
-#[utoipa::path(post, path = "/api/v1/findings/{id}/acts", params(("id" = String, Path,)), request_body = Wish, responses(
-    (status = 200, body = Told),
-    (status = 400, body = Problem, content_type = "application/problem+json"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 404, body = Problem, content_type = "application/problem+json"),
-    (status = 409, body = Problem, content_type = "application/problem+json"),
-    (status = 413, body = Problem, content_type = "application/problem+json"),
-    (status = 415, body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
-    (status = 503, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/api/v1/findings/{id}/acts", params(("id" = String, Path,)), request_body = Wish, responses((status = 200, body = Told), problem::Changes))]
 pub async fn act(
     State(site): Served,
     here: Here,
-    Path(id): Path<String>,
+    id: Named,
     wish: Result<Json<Wish>, JsonRejection>,
 ) -> Answer {
-    let Json(wish) = wish?;
+    let (Path(id), Json(wish)) = (id?, wish?);
     let absent = || problem::not_found("there is no such finding");
     let id = site.picture().finding(&id).map(|it| it.id.clone()).ok_or_else(absent)?;
     let access = site.access().ok_or_else(|| problem::not_found("there is no store here"))?;
-    let what = parsed(&wish, access.now()).map_err(problem::bad)?;
+    let what = parsed(&wish, access.now()).map_err(|(status, why)| problem::of(status, why))?;
     done(&site, id.clone(), what, (here, wish.note)).await?;
     let picture = site.picture();
     told(&Told::of(&picture, picture.finding(&id).ok_or_else(absent)?))
 }
 
 /// Who did what to a finding.
-#[utoipa::path(get, path = "/api/v1/findings/{id}/history", params(("id" = String, Path,), Before), responses(
-    (status = 200, body = History),
-    (status = 400, body = Problem, content_type = "application/problem+json"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 404, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/api/v1/findings/{id}/history", params(("id" = String, Path,), Before), responses((status = 200, body = Doings), problem::Finds))]
 pub async fn history(
     State(site): Served,
-    Path(id): Path<String>,
+    id: Named,
     before: Result<Query<Before>, QueryRejection>,
 ) -> Answer {
-    let Query(before) = before?;
+    let (Path(id), Query(before)) = (id?, before?);
     let picture = site.picture();
     let finding = picture.finding(&id).ok_or_else(|| problem::not_found("there is no such finding"))?;
     told(&history_of(&site, Some(&finding.id), before)?)
 }
 
 /// Who did what. For admins.
-#[utoipa::path(get, path = "/api/v1/audit", params(Before), responses(
-    (status = 200, body = History),
-    (status = 400, body = Problem, content_type = "application/problem+json"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/api/v1/audit", params(Before), responses((status = 200, body = Doings), problem::Finds))]
 pub async fn audit(State(site): Served, before: Result<Query<Before>, QueryRejection>) -> Answer {
     let Query(before) = before?;
     told(&history_of(&site, None, before)?)

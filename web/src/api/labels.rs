@@ -8,7 +8,7 @@ use spanwatch_appliance::store::labels::Change;
 use spanwatch_engine::report::Device;
 use utoipa::ToSchema;
 
-use super::problem::{self, Problem};
+use super::problem;
 use super::{Answer, Here, Served, told};
 use crate::Picture;
 use crate::lists::Devices;
@@ -59,17 +59,8 @@ struct Labelled {
 }
 
 /// Says where devices are, whose they are, how much they matter: all of them or none. For operators and admins.
-#[utoipa::path(post, path = "/api/v1/devices/labels", params(Devices), request_body = LabelWish, responses(
-    (status = 200, body = Labelled),
-    (status = 400, body = Problem, content_type = "application/problem+json"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 404, body = Problem, content_type = "application/problem+json"),
-    (status = 409, body = Problem, content_type = "application/problem+json"),
-    (status = 413, body = Problem, content_type = "application/problem+json"),
-    (status = 415, body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
-    (status = 503, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/api/v1/devices/labels", params(Devices), request_body = LabelWish,
+    responses((status = 200, body = Labelled), problem::Changes))]
 pub async fn label(
     State(site): Served,
     here: Here,

@@ -31,6 +31,15 @@ pub struct Before {
     pub before: Option<i64>,
 }
 
+/// What a capture is called.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct Called {
+    /// A file's name; letters that are harmless in one are kept.
+    pub name: String,
+}
+
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {

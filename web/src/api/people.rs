@@ -11,7 +11,7 @@ use spanwatch_engine::report::time::rfc3339;
 use utoipa::ToSchema;
 
 use super::problem::{self, Problem};
-use super::{Answer, Here, Served, told};
+use super::{All, Answer, Here, Named, Served, told};
 use crate::Site;
 use crate::access::{Access, LINK};
 
@@ -55,24 +55,22 @@ struct TokenOf {
     used: Option<String>,
 }
 
-/// All of them: they are few.
-#[derive(Debug, Serialize, ToSchema)]
-struct All<T> {
-    items: Vec<T>,
-}
-
 /// A user, or a program, to be.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct Newcomer {
     /// 1 to 64 letters of a to z, digits, and . _ - @
+    #[schema(pattern = "^[A-Za-z0-9._@-]{1,64}$")]
     name: String,
     /// viewer, operator-it, operator-physical-security or admin.
+    #[schema(pattern = "^(viewer|operator-it|operator-physical-security|admin)$")]
     role: String,
 }
 
 /// A role to be.
 #[derive(Debug, Deserialize, ToSchema)]
-pub struct Part {
+pub struct Another {
+    /// viewer, operator-it, operator-physical-security or admin.
+    #[schema(pattern = "^(viewer|operator-it|operator-physical-security|admin)$")]
     role: String,
 }
 
@@ -89,7 +87,6 @@ struct SecretOf {
     token: String,
 }
 
-type Named = Result<Path<String>, PathRejection>;
 type Given<T> = Result<Json<T>, JsonRejection>;
 
 fn access(site: &Site) -> Result<&Access, Problem> {
@@ -102,18 +99,13 @@ fn role_of(word: &str) -> Result<Role, Problem> {
 }
 
 /// Who asks, and what he may.
-#[utoipa::path(get, path = "/api/v1/me", responses(
-    (status = 200, body = Me),
-    (status = 401, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/api/v1/me", responses((status = 200, body = Me), problem::Looks))]
 pub async fn me(here: Here) -> Answer {
     told(&Me { name: here.who.name(), role: here.who.role().map(Role::name) })
 }
 
 /// Users. For admins, as all that follow.
-#[utoipa::path(get, path = "/api/v1/users", responses(
-    (status = 200, body = All<UserOf>),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/api/v1/users", responses((status = 200, body = All<UserOf>), problem::Finds))]
 pub async fn users(State(site): Served) -> Answer {
     let items = access(&site)?.desk.users()?.into_iter().map(|it| UserOf {
         name: it.name,
@@ -126,15 +118,7 @@ pub async fn users(State(site): Served) -> Answer {
 }
 
 /// Adds a user.
-#[utoipa::path(post, path = "/api/v1/users", request_body = Newcomer, responses(
-    (status = 200, body = LinkOf),
-    (status = 400, body = Problem, content_type = "application/problem+json"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 409, body = Problem, content_type = "application/problem+json"),
-    (status = 413, body = Problem, content_type = "application/problem+json"),
-    (status = 415, body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/api/v1/users", request_body = Newcomer, responses((status = 200, body = LinkOf), problem::Changes))]
 pub async fn add(State(site): Served, here: Here, given: Given<Newcomer>) -> Answer {
     let (Json(given), access) = (given?, access(&site)?);
     let by = access.by(&here);
@@ -143,16 +127,8 @@ pub async fn add(State(site): Served, here: Here, given: Given<Newcomer>) -> Ans
 }
 
 /// Gives a user another role, which ends his sessions.
-#[utoipa::path(post, path = "/api/v1/users/{name}/role", params(("name" = String, Path,)), request_body = Part, responses(
-    (status = 204),
-    (status = 400, body = Problem, content_type = "application/problem+json"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 409, body = Problem, content_type = "application/problem+json"),
-    (status = 413, body = Problem, content_type = "application/problem+json"),
-    (status = 415, body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json")))]
-pub async fn role(State(site): Served, here: Here, name: Named, given: Given<Part>) -> Answer {
+#[utoipa::path(post, path = "/api/v1/users/{name}/role", params(("name" = String, Path,)), request_body = Another, responses((status = 204), problem::Changes))]
+pub async fn role(State(site): Served, here: Here, name: Named, given: Given<Another>) -> Answer {
     let (Path(name), Json(given), access) = (name?, given?, access(&site)?);
     access.desk.set_role(&access.by(&here), &name, role_of(&given.role)?)?;
     access.leave_all(&name);
@@ -160,12 +136,7 @@ pub async fn role(State(site): Served, here: Here, name: Named, given: Given<Par
 }
 
 /// Makes a link with which a user chooses another password.
-#[utoipa::path(post, path = "/api/v1/users/{name}/link", params(("name" = String, Path,)), responses(
-    (status = 200, body = LinkOf),
-    (status = 400, body = Problem, content_type = "application/problem+json"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 409, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/api/v1/users/{name}/link", params(("name" = String, Path,)), responses((status = 200, body = LinkOf), problem::Changes))]
 pub async fn link(State(site): Served, here: Here, name: Named) -> Answer {
     let (Path(name), access) = (name?, access(&site)?);
     let by = access.by(&here);
@@ -174,12 +145,7 @@ pub async fn link(State(site): Served, here: Here, name: Named) -> Answer {
 }
 
 /// Removes a user.
-#[utoipa::path(delete, path = "/api/v1/users/{name}", params(("name" = String, Path,)), responses(
-    (status = 204),
-    (status = 400, body = Problem, content_type = "application/problem+json"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 409, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(delete, path = "/api/v1/users/{name}", params(("name" = String, Path,)), responses((status = 204), problem::Changes))]
 pub async fn remove(State(site): Served, here: Here, name: Named) -> Answer {
     let (Path(name), access) = (name?, access(&site)?);
     access.desk.remove_user(&access.by(&here), &name)?;
@@ -188,10 +154,7 @@ pub async fn remove(State(site): Served, here: Here, name: Named) -> Answer {
 }
 
 /// Programs.
-#[utoipa::path(get, path = "/api/v1/tokens", responses(
-    (status = 200, body = All<TokenOf>),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/api/v1/tokens", responses((status = 200, body = All<TokenOf>), problem::Finds))]
 pub async fn tokens(State(site): Served) -> Answer {
     let items = access(&site)?.desk.tokens()?.into_iter().map(|it| TokenOf {
         id: it.id,
@@ -205,15 +168,7 @@ pub async fn tokens(State(site): Served) -> Answer {
 }
 
 /// Makes a token.
-#[utoipa::path(post, path = "/api/v1/tokens", request_body = Newcomer, responses(
-    (status = 200, body = SecretOf),
-    (status = 400, body = Problem, content_type = "application/problem+json"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 409, body = Problem, content_type = "application/problem+json"),
-    (status = 413, body = Problem, content_type = "application/problem+json"),
-    (status = 415, body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/api/v1/tokens", request_body = Newcomer, responses((status = 200, body = SecretOf), problem::Changes))]
 pub async fn add_token(State(site): Served, here: Here, given: Given<Newcomer>) -> Answer {
     let (Json(given), access) = (given?, access(&site)?);
     let (id, token) = access.desk.add_token(&access.by(&here), &given.name, role_of(&given.role)?)?;
@@ -221,12 +176,7 @@ pub async fn add_token(State(site): Served, here: Here, given: Given<Newcomer>) 
 }
 
 /// Revokes a token.
-#[utoipa::path(delete, path = "/api/v1/tokens/{id}", params(("id" = i64, Path,)), responses(
-    (status = 204),
-    (status = 400, body = Problem, content_type = "application/problem+json"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 409, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", params(("id" = i64, Path,)), responses((status = 204), problem::Changes))]
 pub async fn revoke(State(site): Served, here: Here, id: Result<Path<i64>, PathRejection>) -> Answer {
     let (Path(id), access) = (id?, access(&site)?);
     access.desk.revoke_token(&access.by(&here), id)?;

@@ -1,12 +1,15 @@
 //! What is wrong with a request, as RFC 9457 has it.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use spanwatch_appliance::store::Trouble;
-use utoipa::ToSchema;
+use utoipa::openapi::{Content, Ref, RefOr, Response as Described, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
 
 /// A problem; its `type` is `about:blank`, so that `title` is the status in words.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -20,6 +23,60 @@ pub struct Problem {
     status: u16,
     /// What is wrong with this request.
     detail: String,
+}
+
+/// How whoever looks may be refused, for the description: he is not logged in.
+pub struct Looks;
+/// The same of who asks for a part of a list.
+pub struct Parts;
+/// The same of who asks for one thing.
+pub struct Finds;
+/// The same of who changes something.
+pub struct Changes;
+
+/// The same of who asks something of a capture that somebody brought.
+pub struct Inside;
+
+impl IntoResponses for Looks {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[401])
+    }
+}
+
+impl IntoResponses for Parts {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[400, 401, 409])
+    }
+}
+
+impl IntoResponses for Finds {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[400, 401, 403, 404, 503])
+    }
+}
+
+impl IntoResponses for Inside {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[400, 401, 404, 409])
+    }
+}
+
+impl IntoResponses for Changes {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[400, 401, 403, 404, 409, 413, 415, 422, 503])
+    }
+}
+
+/// Each a problem, and what it is about.
+fn described(statuses: &[u16]) -> BTreeMap<String, RefOr<Described>> {
+    let one = |status: &u16| {
+        let words =
+            StatusCode::from_u16(*status).ok().and_then(|it| it.canonical_reason()).unwrap_or_default();
+        let content = Content::new(Some(Ref::from_schema_name("Problem")));
+        let response = ResponseBuilder::new().description(words).content(KIND, content);
+        (status.to_string(), response.build().into())
+    };
+    statuses.iter().map(one).collect()
 }
 
 /// Of a request that cannot be understood.
@@ -81,8 +138,11 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
+        let kind = HeaderValue::from_static(KIND);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     }
 }
+
+/// RFC 9457, 3.
+const KIND: &str = "application/problem+json";

@@ -24,6 +24,10 @@ use crate::access::Here;
 #[serde(default)]
 pub struct Wish {
     /// acknowledge, begin, resolve, suppress, false-positive, reopen, note, assign or hand-over.
+    #[schema(
+        required = true,
+        pattern = "^(acknowledge|begin|resolve|suppress|false-positive|reopen|note|assign|hand-over)$"
+    )]
     pub act: String,
     /// Why, or what is to be remembered; suppress, false-positive, note and hand-over need it.
     pub note: String,
@@ -36,23 +40,25 @@ pub struct Wish {
 /// What a wish means at `now`.
 ///
 /// # Errors
-/// In a sentence, where it means nothing.
-pub fn parsed(wish: &Wish, now: Time) -> Result<Act, &'static str> {
+/// In a sentence with its status: where it means nothing, or something is missing.
+pub fn parsed(wish: &Wish, now: Time) -> Result<Act, (StatusCode, &'static str)> {
+    let lacking = |what| (StatusCode::CONFLICT, what);
     Ok(match wish.act.as_str() {
         "acknowledge" => Act::Acknowledge,
         "begin" => Act::Begin,
         "resolve" => Act::Resolve,
         "suppress" => Act::Suppress {
-            until: until(&wish.until, now).ok_or("until when? As 4h, 7d, or 2026-12-01T08:00:00Z")?,
+            until: until(&wish.until, now)
+                .ok_or(lacking("until when? As 4h, 7d, or 2026-12-01T08:00:00Z"))?,
         },
         "false-positive" => Act::FalsePositive,
         "reopen" => Act::Reopen,
         "note" => Act::Note,
         "assign" => Act::Assign { to: Some(wish.to.trim().to_owned()).filter(|to| !to.is_empty()) },
         "hand-over" => {
-            Act::HandOver { to: Team::named(&wish.to).ok_or("to whom? it, or physical-security")? }
+            Act::HandOver { to: Team::named(&wish.to).ok_or(lacking("to whom? it, or physical-security"))? }
         }
-        _ => return Err("what is to be done? That is not known here"),
+        _ => return Err((StatusCode::BAD_REQUEST, "what is to be done? That is not known here")),
     })
 }
 
@@ -104,7 +110,7 @@ pub async fn act(
     };
     let now = site.access().map_or(Time::default(), |access| access.now());
     let done = match parsed(&wish, now) {
-        Err(why) => Err((StatusCode::BAD_REQUEST, why.to_owned())),
+        Err((status, why)) => Err((status, why.to_owned())),
         Ok(act) => done(&site, id.clone(), act, (here.clone(), wish.note))
             .await
             .map_err(|it| (status(&it), it.to_string())),

@@ -195,18 +195,30 @@ fn shown(site: &Site, here: &Here, list: lists::Devices, refused: Option<String>
     let groups = if list.group.is_empty() { Vec::new() } else { groups(&picture, &list, &meant) };
     let (rows, paged) = paged(meant, &list.page, |page| list.link("/devices", ("page", page)));
     let mut filters = vec![
-        ("state", "State", choices(all().map(|it| Some(it.state)), &list.state)),
-        ("kind", "Kind", choices(all().map(|it| Some(it.kind.as_str())), &list.kind)),
-        ("vendor", "Maker", choices(all().map(|it| it.vendor.as_deref()), &list.vendor)),
+        (
+            "state",
+            "State",
+            choices((&picture, "device state"), || all().map(|it| Some(it.state)), &list.state),
+        ),
+        (
+            "kind",
+            "Kind",
+            choices((&picture, "device kind"), || all().map(|it| Some(it.kind.as_str())), &list.kind),
+        ),
+        (
+            "vendor",
+            "Maker",
+            choices((&picture, "vendor"), || all().map(|it| it.vendor.as_deref()), &list.vendor),
+        ),
         ("switch", "Switch", switches(&picture, &list.switch)),
     ];
-    let said: Vec<Said<'_>> = all().map(|it| picture.said(it)).collect();
-    let chosen_of =
-        |of: fn(Said<'_>) -> Option<&str>, chosen: &str| choices(said.iter().map(|it| of(*it)), chosen);
+    let chosen_of = |name: &'static str, of: fn(Said<'_>) -> Option<&str>, chosen: &str| {
+        choices((&picture, name), || all().map(|it| of(picture.said(it))), chosen)
+    };
     let labelled = [
-        ("location", "Location", chosen_of(|it| it.location, &list.location)),
-        ("owner", "Owner", chosen_of(|it| it.owner, &list.owner)),
-        ("importance", "Importance", chosen_of(|it| it.importance, &list.importance)),
+        ("location", "Location", chosen_of("location", |it| it.location, &list.location)),
+        ("owner", "Owner", chosen_of("owner", |it| it.owner, &list.owner)),
+        ("importance", "Importance", chosen_of("importance", |it| it.importance, &list.importance)),
     ];
     // Of what nobody said anything there is nothing to choose.
     filters.extend(labelled.into_iter().filter(|(.., choices)| choices.iter().any(|it| it.value != "-")));
@@ -303,7 +315,8 @@ fn switch_of(device: &Device) -> Option<&str> {
 }
 
 fn switches(picture: &Picture, chosen: &str) -> Vec<Choice> {
-    let mut choices = choices(picture.report.devices.iter().map(|it| switch_of(it)), chosen);
+    let ids = || picture.report.devices.iter().map(|it| switch_of(it));
+    let mut choices = choices((picture, "switch"), ids, chosen);
     for choice in choices.iter_mut().filter(|choice| choice.value != "-") {
         choice.shown = picture.switch_called(&choice.value);
     }

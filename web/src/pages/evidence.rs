@@ -1,93 +1,144 @@
-//! The packets behind a finding: a table of them, and the file.
+//! *Evidence*: captures that people bring, and their reports in the same pages.
+
+use std::sync::Arc;
 
 use askama::Template;
+use axum::extract::multipart::{Multipart, MultipartRejection};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use spanwatch_appliance::access::Role;
+use spanwatch_appliance::access::secret::is_same;
+use spanwatch_appliance::uploads::{BYTES_MAX, BYTES_OF_ALL_MAX, COUNT_MAX, KEPT, Stage};
+use spanwatch_engine::report::time::rfc3339;
+use spanwatch_parsers::Time;
 
-use super::{Head, Served, download, rendered, sorry};
+use super::{Head, Served, rendered, sorry};
+use crate::Site;
 use crate::access::Here;
+use crate::access::guard::ANOTHER_SESSION;
+use crate::brought::{NO_STORE, taken, within};
 use crate::words::{self, Shown};
 
 #[derive(Template)]
 #[template(path = "evidence.html")]
 struct Page {
     head: Head,
-    back: String,
-    title: Shown,
     rows: Vec<Row>,
-    count: String,
-    left_out: Option<String>,
-    bytes: String,
-    masked: String,
-    has_inputs: bool,
+    wrong: Option<String>,
+    /// Why nothing can be brought, where nothing can.
+    lacking: Option<&'static str>,
+    may_bring: bool,
+    is_waiting: bool,
+    mib_max: u64,
+    gib_of_all_max: u64,
+    count_max: usize,
+    days: i64,
 }
 
-/// One packet.
+/// One capture.
 struct Row {
-    time: String,
-    input: Shown,
-    frame: String,
-    length: String,
-    told: Shown,
-    evidence: Option<Shown>,
-    masked: u64,
+    link: String,
+    remove: String,
+    name: Shown,
+    by: Shown,
+    at: String,
+    until: String,
+    bytes: String,
+    is_read: bool,
+    failed: Option<Shown>,
 }
 
-pub async fn page(State(site): Served, here: Here, Path(id): Path<String>) -> Response {
-    let picture = site.picture();
-    let Some(finding) = picture.finding(&id) else {
-        return sorry(&site, (StatusCode::NOT_FOUND, "There is no such finding."), &here);
-    };
-    if !site.has_packets(finding) {
-        return sorry(&site, (StatusCode::NOT_FOUND, site.lacks_packets()), &here);
-    }
-    let carved = match site.carve(&picture, &finding.id).await {
-        Ok(carved) => carved,
-        Err(why) => {
-            return sorry(&site, (StatusCode::INTERNAL_SERVER_ERROR, words::said(&why).as_str()), &here);
-        }
-    };
-    let inputs = &picture.report.capture.inputs;
-    let name = |input: u32| {
-        usize::try_from(input).ok().and_then(|it| inputs.get(it)).map_or("", |it| it.name.as_str())
-    };
-    let rows = carved.packets.iter().map(|packet| Row {
-        time: packet.time.get(11..26).unwrap_or(&packet.time).to_owned(),
-        input: words::shown(name(packet.input)),
-        frame: packet.frame.to_string(),
-        length: packet.length.to_string(),
-        told: words::shown(&packet.told),
-        evidence: packet.evidence.as_deref().map(words::said),
-        masked: packet.masked,
-    });
-    let left_out = carved.count.saturating_sub(carved.packets.len() as u64);
-    rendered(&Page {
-        head: Head::new(&site, &picture, ("/findings", "Packets"), &here),
-        back: format!("/findings/{}", crate::lists::encoded(&finding.id)),
-        title: words::said(&finding.title),
-        rows: rows.collect(),
-        count: words::count(carved.count),
-        left_out: (left_out > 0).then(|| words::count(left_out)),
-        bytes: words::bytes(carved.file.len() as u64),
-        masked: words::count(carved.packets.iter().filter(|it| it.masked > 0).count() as u64),
-        has_inputs: inputs.len() > 1,
-    })
+pub async fn page(State(site): Served, here: Here) -> Response {
+    shown(&site, &here, (StatusCode::OK, None))
 }
 
-pub async fn file(State(site): Served, here: Here, Path(id): Path<String>) -> Response {
-    let picture = site.picture();
-    let Some(finding) = picture.finding(&id) else {
-        return sorry(&site, (StatusCode::NOT_FOUND, "There is no such finding."), &here);
+fn shown(site: &Site, here: &Here, (status, wrong): (StatusCode, Option<String>)) -> Response {
+    let brought = site.brought();
+    let moment = |at: Time| words::moment(&rfc3339(at));
+    let all = brought.map(|it| it.all()).unwrap_or_default();
+    let page = Page {
+        head: Head::new(site, &site.picture(), ("/evidence", "Evidence"), here),
+        is_waiting: all.iter().any(|(_, stage)| *stage == Stage::Waiting),
+        rows: all
+            .into_iter()
+            .map(|(about, stage)| Row {
+                link: format!("/evidence/{}/", about.id),
+                remove: format!("/evidence/{}/remove", about.id),
+                name: words::shown(&about.name),
+                by: words::shown(&about.by),
+                at: moment(Time(about.at)),
+                until: moment(Time(about.at) + KEPT),
+                bytes: words::bytes(about.bytes),
+                is_read: stage == Stage::Read,
+                failed: if let Stage::Failed(why) = &stage { Some(words::said(why)) } else { None },
+            })
+            .collect(),
+        wrong,
+        lacking: brought.is_none().then_some(NO_STORE),
+        may_bring: matches!(here.who.role(), Some(Role::Operator(_) | Role::Admin)),
+        mib_max: BYTES_MAX >> 20,
+        gib_of_all_max: BYTES_OF_ALL_MAX >> 30,
+        count_max: COUNT_MAX,
+        days: KEPT.0 / 86_400_000_000_000,
     };
-    if !site.has_packets(finding) {
-        return sorry(&site, (StatusCode::NOT_FOUND, site.lacks_packets()), &here);
+    (status, rendered(&page)).into_response()
+}
+
+/// Takes a capture by a form: its mark first, then the file.
+pub async fn bring(State(site): Served, here: Here, form: Result<Multipart, MultipartRejection>) -> Response {
+    let done = match form {
+        Ok(form) => from_form(&site, &here, form).await,
+        Err(_) => Err((StatusCode::BAD_REQUEST, "This form cannot be understood.".to_owned())),
+    };
+    match done {
+        Ok(()) => Redirect::to("/evidence").into_response(),
+        Err((status, why)) => shown(&site, &here, (status, Some(why))),
     }
-    match site.carve(&picture, &finding.id).await {
-        Ok(carved) => {
-            let name = format!("{}-{}.pcapng", finding.kind, finding.id);
-            download(carved.file.clone(), "application/x-pcapng", &name)
+}
+
+async fn from_form(site: &Arc<Site>, here: &Here, mut form: Multipart) -> Result<(), (StatusCode, String)> {
+    let bad = |why: &str| (StatusCode::BAD_REQUEST, why.to_owned());
+    let mut is_own = false;
+    while let Ok(Some(field)) = form.next_field().await {
+        match field.name() {
+            Some("csrf") => {
+                is_own = field.text().await.is_ok_and(|mark| is_same(&mark, here.who.csrf()));
+            }
+            Some("capture") if is_own => {
+                let name = field.file_name().unwrap_or_default().to_owned();
+                return taken((site, here), &name, field).await.map(|_| ());
+            }
+            Some("capture") => {
+                return Err((StatusCode::FORBIDDEN, ANOTHER_SESSION.to_owned()));
+            }
+            _ => {}
         }
-        Err(why) => sorry(&site, (StatusCode::INTERNAL_SERVER_ERROR, words::said(&why).as_str()), &here),
+    }
+    Err(bad("Choose a file."))
+}
+
+pub async fn remove(State(site): Served, here: Here, Path(id): Path<String>) -> Response {
+    let (Some(brought), Some(access)) = (site.brought(), site.access()) else {
+        return sorry(&site, (StatusCode::NOT_FOUND, NO_STORE), &here);
+    };
+    match brought.remove(access, &access.by(&here), &id) {
+        Ok(true) => Redirect::to("/evidence").into_response(),
+        Ok(false) => sorry(&site, (StatusCode::NOT_FOUND, "There is no such capture."), &here),
+        Err(why) => shown(&site, &here, (StatusCode::SERVICE_UNAVAILABLE, Some(why))),
+    }
+}
+
+/// A page of a capture.
+pub async fn inside(State(site): Served, here: Here) -> Response {
+    let path = here.uri.path().strip_prefix("/evidence/").unwrap_or_default();
+    let (id, rest) = path.split_once('/').unwrap_or((path, ""));
+    let rest = format!("/{rest}");
+    if rest.starts_with("/api/") {
+        return sorry(&site, (StatusCode::NOT_FOUND, "There is no such page."), &here);
+    }
+    match within((&site, &here), id, (&rest, &format!("/evidence/{id}"))).await {
+        Ok(response) => response,
+        Err((status, why)) => sorry(&site, (status, words::said(&why).as_str()), &here),
     }
 }

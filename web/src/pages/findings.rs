@@ -29,19 +29,32 @@ pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Fin
     let all = || picture.findings.iter();
     let (rows, paged) = paged(list.of(&picture), &list.page, |page| list.link("/findings", ("page", page)));
     let state = |is_open| Some(if is_open { "open" } else { "over" });
-    let mut owners = choices(all().map(|it| Some(it.owner)), &list.owner);
+    let mut owners = choices((&picture, "finding owner"), || all().map(|it| Some(it.owner)), &list.owner);
     for owner in &mut owners {
         owner.shown = words::shown(words::turn(&owner.value));
     }
     let mut filters = vec![
-        ("severity", "Severity", choices(all().map(|it| Some(it.severity)), &list.severity)),
+        (
+            "severity",
+            "Severity",
+            choices((&picture, "finding severity"), || all().map(|it| Some(it.severity)), &list.severity),
+        ),
         ("owner", "Whose turn", owners),
-        ("category", "About", choices(all().map(|it| Some(it.category)), &list.category)),
-        ("kind", "Kind", choices(all().map(|it| Some(it.kind)), &list.kind)),
-        ("state", "State", choices(all().map(|it| state(picture.is_open(it))), &list.state)),
+        (
+            "category",
+            "About",
+            choices((&picture, "finding category"), || all().map(|it| Some(it.category)), &list.category),
+        ),
+        ("kind", "Kind", choices((&picture, "finding kind"), || all().map(|it| Some(it.kind)), &list.kind)),
+        (
+            "state",
+            "State",
+            choices((&picture, "finding state"), || all().map(|it| state(picture.is_open(it))), &list.state),
+        ),
     ];
     if site.access().is_some() {
-        let statuses = choices(all().map(|it| Some(picture.status(it))), &list.status);
+        let statuses =
+            choices((&picture, "finding status"), || all().map(|it| Some(picture.status(it))), &list.status);
         filters.push(("status", "Said of it", statuses));
     }
     let chosen = [

@@ -15,6 +15,7 @@ mod live;
 mod login;
 mod network;
 mod now;
+mod packets;
 mod streams;
 mod system;
 mod users;
@@ -39,33 +40,22 @@ pub use devices::{Row as DeviceRow, labelled};
 pub use incident::View;
 pub use live::stream as live;
 pub use login::to_login;
+pub use packets::behind;
 
 /// A site, as every page gets it.
 pub type Served = State<Arc<Site>>;
 
 /// All pages.
 pub fn routes() -> Routes {
-    Routes::default()
-        .get("/", Need::Look, now::page)
-        .get("/devices", Need::Look, devices::page)
-        .post("/devices", Need::Act, devices::label)
-        .get("/devices.csv", Need::Look, devices::csv)
-        .get("/devices/{id}", Need::Look, device::page)
-        .get("/streams", Need::Look, streams::page)
-        .get("/streams.csv", Need::Look, streams::csv)
-        .get("/network", Need::Look, network::page)
-        .get("/findings", Need::Look, findings::page)
-        .get("/findings.csv", Need::Look, findings::csv)
-        .get("/findings/{id}", Need::Look, incident::page)
-        .get("/findings/{id}/text", Need::Look, incident::text)
-        .get("/findings/{id}/packets", Need::Look, evidence::page)
-        .get("/findings/{id}/packets.pcapng", Need::Look, evidence::file)
-        .post("/findings/{id}/act", Need::Act, act::act)
-        .get("/kinds", Need::Look, kinds::list)
-        .get("/kinds/{id}", Need::Look, kinds::page)
-        .get("/system", Need::Look, system::page)
-        .get("/report.html", Need::Look, system::book)
+    of_report()
         .get("/live", Need::Look, live::stream)
+        .post("/devices", Need::Act, devices::label)
+        .post("/findings/{id}/act", Need::Act, act::act)
+        .get("/evidence", Need::Look, evidence::page)
+        .bring("/evidence", evidence::bring)
+        .get("/evidence/{id}/", Need::Look, evidence::inside)
+        .get("/evidence/{id}/{*page}", Need::Look, evidence::inside)
+        .post("/evidence/{id}/remove", Need::Act, evidence::remove)
         .get("/login", Need::Nothing, login::page)
         .post("/login", Need::Nothing, login::enter)
         .get("/welcome", Need::Nothing, login::welcome)
@@ -77,6 +67,28 @@ pub fn routes() -> Routes {
         .post("/users", Need::Rule, users::change)
         .get("/audit", Need::Rule, audit::page)
         .get("/assets/{*path}", Need::Nothing, assets::file)
+}
+
+/// Those that show a report, be it the site's or of a capture that somebody brought.
+pub fn of_report() -> Routes {
+    Routes::default()
+        .get("/", Need::Look, now::page)
+        .get("/devices", Need::Look, devices::page)
+        .get("/devices.csv", Need::Look, devices::csv)
+        .get("/devices/{id}", Need::Look, device::page)
+        .get("/streams", Need::Look, streams::page)
+        .get("/streams.csv", Need::Look, streams::csv)
+        .get("/network", Need::Look, network::page)
+        .get("/findings", Need::Look, findings::page)
+        .get("/findings.csv", Need::Look, findings::csv)
+        .get("/findings/{id}", Need::Look, incident::page)
+        .get("/findings/{id}/text", Need::Look, incident::text)
+        .get("/findings/{id}/packets", Need::Look, packets::page)
+        .get("/findings/{id}/packets.pcapng", Need::Look, packets::file)
+        .get("/kinds", Need::Look, kinds::list)
+        .get("/kinds/{id}", Need::Look, kinds::page)
+        .get("/system", Need::Look, system::page)
+        .get("/report.html", Need::Look, system::book)
 }
 
 /// What stands at the head of every page.
@@ -102,6 +114,8 @@ pub struct Head {
     pub csrf: String,
     /// Whether pages change under his hands.
     pub has_script: bool,
+    /// The capture that is shown, where it is one that somebody brought.
+    pub capture: Option<Shown>,
 }
 
 impl Head {
@@ -114,10 +128,15 @@ impl Head {
             until: until.unwrap_or_default(),
             is_live: site.is_live(),
             here: here.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned(),
-            places: if here.who.role() == Some(Role::Admin) { PLACES_OF_ADMINS } else { PLACES },
+            places: match here.who.role() {
+                Some(Role::Admin) => PLACES_OF_ADMINS,
+                Some(_) => PLACES_OF_USERS,
+                None => PLACES,
+            },
             user: here.who.role().map(|role| (words::shown(here.who.name()), words::role(role))),
             csrf: here.who.csrf().to_owned(),
             has_script: site.is_live() || site.access().is_some(),
+            capture: site.capture().map(words::shown),
         }
     }
 }
@@ -132,12 +151,23 @@ const PLACES: &[(&str, &str)] = &[
     ("/system", "System"),
 ];
 
+const PLACES_OF_USERS: &[(&str, &str)] = &[
+    ("/", "Now"),
+    ("/devices", "Devices"),
+    ("/streams", "Streams"),
+    ("/network", "Network"),
+    ("/findings", "Findings"),
+    ("/evidence", "Evidence"),
+    ("/system", "System"),
+];
+
 const PLACES_OF_ADMINS: &[(&str, &str)] = &[
     ("/", "Now"),
     ("/devices", "Devices"),
     ("/streams", "Streams"),
     ("/network", "Network"),
     ("/findings", "Findings"),
+    ("/evidence", "Evidence"),
     ("/system", "System"),
     ("/users", "Users"),
     ("/audit", "Audit"),

@@ -1,5 +1,7 @@
 //! *Network*: the map of switches, ports and devices, and what befell it.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -13,7 +15,7 @@ use crate::tree::{self, Map};
 #[template(path = "network.html")]
 struct Page {
     head: Head,
-    map: Map,
+    map: Arc<Map>,
     over_time: Option<Faults>,
     faults: Vec<Card>,
     more: usize,
@@ -25,7 +27,7 @@ pub async fn page(State(site): Served, here: Here) -> Response {
     faults.sort_by(|a, b| b.first_seen.cmp(&a.first_seen));
     rendered(&Page {
         head: Head::new(&site, &picture, ("/network", "Network"), &here),
-        map: tree::map(&picture),
+        map: picture.memo.of("map", || tree::map(&picture)),
         over_time: faults::faults(&picture),
         more: faults.len().saturating_sub(FAULTS_MAX),
         faults: faults.into_iter().take(FAULTS_MAX).map(|finding| Card::of(&picture, finding)).collect(),

@@ -85,7 +85,7 @@ impl Row {
                 Purpose::Unknown => "",
             },
             jitter: stream.jitter_ms.rounded(1).to_string(),
-            gap: stream.longest_gap_ms.rounded(0).to_string(),
+            gap: gap(stream),
             packets: words::count(stream.packets),
             began: words::moment(&stream.first_seen.to_string()),
             last: words::moment(&stream.last_seen.to_string()),
@@ -159,6 +159,12 @@ fn receivers(picture: &Picture, streams: &[&Stream], wanted: Purpose) -> Vec<Rec
         }
     };
     receivers.into_iter().take(RECEIVERS_MAX).map(receiver).collect()
+}
+
+/// In milliseconds; a store keeps none.
+fn gap(stream: &Stream) -> String {
+    let gap = stream.longest_gap_ms.rounded(0).to_string();
+    if gap == "0" { String::new() } else { gap }
 }
 
 pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Streams>) -> Response {
