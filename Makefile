@@ -4,7 +4,7 @@
 SAMPLE   := pcaps/site-six-behind-a-switch.pcapng
 BINARY   := target/release/spanwatch
 BUILDS   := build-essential pkg-config libpcap-dev
-TESTS    := strace tshark tcpdump python3 iproute2 openssl curl procps python3-prometheus-client rsyslog rsyslog-openssl mmdebstrap man-db chromium fonts-dejavu-core poppler-utils $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
+TESTS    := strace tshark tcpdump python3 iproute2 openssl curl procps python3-prometheus-client rsyslog rsyslog-openssl mmdebstrap man-db chromium fonts-dejavu-core poppler-utils python3-venv $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
 BENCHES  := tcpdump tshark libndpi-bin python3
 
 .PHONY: deb help picture pages demo test check unit product lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
@@ -91,6 +91,10 @@ install-test:
 	@command -v npm > /dev/null || tools/install nodejs npm
 	@[ -d tests/web/node_modules/playwright-core ] || npm ci --prefix tests/web --no-audit --no-fund --silent < /dev/null || \
 		echo "SKIPPED: no browser will look at the pages, for npm cannot fetch playwright-core" >&2
+	@cmp -s tests/web/requirements.txt tests/web/venv/requirements.txt || { rm -rf tests/web/venv && python3 -m venv tests/web/venv && \
+		tests/web/venv/bin/pip install --quiet --disable-pip-version-check -r tests/web/requirements.txt < /dev/null && \
+		cp tests/web/requirements.txt tests/web/venv/; } || \
+		echo "SKIPPED: the API is not asked at random, for pip cannot fetch schemathesis" >&2
 
 install-bench:
 	@tools/install $(BENCHES)

@@ -1,6 +1,8 @@
 //! The whole product, live: watching, writing its store, keeping packets, telling receivers, serving its pages.
 
 mod access;
+mod api;
+mod budget;
 mod confined;
 mod installed;
 mod outputs;

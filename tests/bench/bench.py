@@ -58,6 +58,9 @@ def main():
             print()
             subprocess.run([options.examples / "tick_cost"], check=True)
             compare_memory(options, Path(folder) / "calm.pcapng")
+    if not options.only or options.only in "pages":
+        print("\n**pages** of a large site.\n", flush=True)
+        subprocess.run([sys.executable, Path(__file__).with_name("pages.py"), options.binary], check=True)
 
 
 def simulate(binary, capture, order):
