@@ -71,6 +71,8 @@ pub struct Map {
     pub health: Health,
     /// Switches that are not drawn.
     pub left_out: usize,
+    /// Devices that are drawn on each switch.
+    most: usize,
 }
 
 /// A switch or a device.
@@ -156,6 +158,7 @@ pub fn map(picture: &Picture) -> Map {
         edges: Vec::new(),
         health: Health::Okay,
         left_out: 0,
+        most: (DRAWN_MAX / report.switches.len().clamp(1, SWITCHES_MAX)).min(DEVICES_MAX),
     };
     let site = report.site.as_deref().unwrap_or("This site");
     map.node((SITE, 24), (words::shown(site), words::shown("")), None, (Health::Okay.name(), true));
@@ -276,10 +279,10 @@ impl Map {
     fn devices(&mut self, from: (i64, i64), mut devices: Hanging<'_>, more: &str) -> i64 {
         devices
             .sort_by_key(|(device, port)| (std::cmp::Reverse(of_device(device)), natural(port), &device.id));
-        let left_out = devices.len().saturating_sub(DEVICES_MAX);
+        let left_out = devices.len().saturating_sub(self.most);
         let mut y = from.1;
         let column = from.0.saturating_add(DEVICE.saturating_sub(SWITCH_END));
-        for (device, port) in devices.iter().take(DEVICES_MAX) {
+        for (device, port) in devices.iter().take(self.most) {
             let is_inferred = !device.switch.as_ref().is_some_and(|it| is_told(it.source));
             self.edge(from, (column, y), is_inferred);
             let beside =
@@ -360,6 +363,8 @@ const DEPTH_MAX: usize = 8;
 const SWITCHES_MAX: usize = 60;
 /// For each switch.
 const DEVICES_MAX: usize = 24;
+/// On all switches: some ninety kilobytes.
+const DRAWN_MAX: usize = 200;
 
 #[cfg(test)]
 mod tests {

@@ -81,23 +81,21 @@ fn no_page_scans_a_large_store() {
     desk.take_link(("192.0.2.1", at(1)), &link, "ada", "$hash").unwrap();
     let (_, token) = desk.add_token(&by, "siem", Role::Admin).unwrap();
     RAN.with(|it| it.borrow_mut().clear());
-    // What each request asks, and what it may ask besides.
-    for _ in 0..2 {
-        assert!(desk.has_users().unwrap() && desk.user("ada").unwrap().is_some());
-        assert!(desk.password("ada").unwrap().is_some() && desk.token(&token, at(2)).unwrap().is_some());
-        assert_eq!((desk.users().unwrap().len(), desk.tokens().unwrap().len()), (1, 1));
-        assert_eq!(desk.audit(None, i64::MAX, 100).unwrap().len(), 100);
-        assert_eq!(desk.audit(None, 50, 100).unwrap().len(), 49);
-        assert!(desk.audit(Some(&finding), i64::MAX, 100).unwrap().len() >= 99);
-        assert_eq!(desk.standings().unwrap().len(), 200);
-        assert_eq!(desk.past(500).unwrap().len(), 0, "documents of nothing");
-        assert_eq!(desk.watched().unwrap().len(), 1);
-        desk.act(&finding, &Act::Acknowledge, (&by, Role::Admin), None).unwrap();
-        desk.came(&by, "logged-in").unwrap();
-        desk.came(&by, "login-failed").unwrap();
-    }
+    // What each request asks, and what it may ask besides; once each, for a statement that is kept counts on.
+    assert!(desk.has_users().unwrap() && desk.user("ada").unwrap().is_some());
+    assert!(desk.password("ada").unwrap().is_some() && desk.token(&token, at(2)).unwrap().is_some());
+    assert_eq!((desk.users().unwrap().len(), desk.tokens().unwrap().len()), (1, 1));
+    assert_eq!(desk.audit(None, i64::MAX, 100).unwrap().len(), 100);
+    assert_eq!(desk.audit(None, 50, 100).unwrap().len(), 49);
+    assert!(desk.audit(Some(&finding), i64::MAX, 100).unwrap().len() >= 99);
+    assert_eq!(desk.standings().unwrap().len(), 200);
+    assert_eq!(desk.past(500).unwrap().len(), 0, "documents of nothing");
+    assert_eq!(desk.watched().unwrap().len(), 1);
+    desk.act(&finding, &Act::Acknowledge, (&by, Role::Admin), None).unwrap();
+    desk.came(&by, "logged-in").unwrap();
+    desk.came(&by, "login-failed").unwrap();
     let asked = RAN.with(RefCell::take);
-    assert!(asked.len() > 30, "{}", asked.len());
+    assert!(asked.len() > 20, "{}", asked.len());
     for ran in &asked {
         // 500 of the past, 200 standings, 100 of the audit: each some ten instructions.
         assert!(ran.unbounded <= 500 && ran.steps < 20_000, "{}: {} {}", ran.sql, ran.unbounded, ran.steps);
