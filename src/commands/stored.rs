@@ -153,6 +153,8 @@ fn switches(devices: &[Box<Device>]) -> Vec<Switch> {
         let switch = switches.entry(id).or_insert_with(|| Switch {
             id: id.to_owned(),
             name: at.name.clone(),
+            parent: None,
+            parent_source: None,
             ports: Vec::new(),
             members: Vec::new(),
             source: at.source,

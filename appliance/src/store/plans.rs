@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, OpenFlags, StatementStatus};
+use spanwatch_parsers::Time;
 
 use super::act::Act;
 use super::desk::Desk;
@@ -91,6 +92,10 @@ fn no_page_scans_a_large_store() {
     assert_eq!(desk.standings().unwrap().len(), 200);
     assert_eq!(desk.past(500).unwrap().len(), 0, "documents of nothing");
     assert_eq!(desk.watched().unwrap().len(), 1);
+    assert!(desk.past_of("02:00:00:00:00:07").unwrap().is_some());
+    let day = (3_600, 3_600, 24);
+    assert!(desk.courses("7", 8, day, Time(86_400 * 1_000_000_000)).unwrap().len() <= 8);
+    assert!(desk.labels().unwrap().is_empty());
     desk.act(&finding, &Act::Acknowledge, (&by, Role::Admin), None).unwrap();
     desk.came(&by, "logged-in").unwrap();
     desk.came(&by, "login-failed").unwrap();

@@ -1,6 +1,7 @@
 //! *Streams*: what flows, who records, and where media is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -25,7 +26,7 @@ struct Page {
     losses: Vec<Card>,
     shows: Vec<(&'static str, &'static str, String, String)>,
     sorts: Vec<(&'static str, &'static str, String)>,
-    receivers: Vec<(&'static str, Vec<Receiver>)>,
+    receivers: Vec<(&'static str, Arc<Vec<Receiver>>)>,
 }
 
 /// Who gets streams.
@@ -170,8 +171,11 @@ fn gap(stream: &Stream) -> String {
 pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Streams>) -> Response {
     let picture = site.picture();
     let meant = list.of(&picture);
-    let receivers = [("Who records", Purpose::Records), ("Who watches", Purpose::Watches)]
-        .map(|(name, purpose)| (name, receivers(&picture, &meant, purpose)));
+    let receivers =
+        [("Who records", Purpose::Records), ("Who watches", Purpose::Watches)].map(|(name, purpose)| {
+            let key = format!("{name} {}", list.link("streams", ("sort", "")));
+            (name, picture.memo.of(&key, || receivers(&picture, &meant, purpose)))
+        });
     let (rows, paged) = paged(meant, &list.page, |page| list.link("/streams", ("page", page)));
     let losses = picture.findings.iter().filter(|it| it.kind.starts_with("stream-")).take(LOSSES_MAX);
     let show = |(key, name): (&'static str, &'static str)| {
