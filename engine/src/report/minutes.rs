@@ -59,8 +59,8 @@ pub struct Minutes {
 }
 
 impl Minutes {
-    /// What came in the minute that is over, and when that began; `None` where none is. The first begins when this is first
-    /// asked.
+    /// What came in the minute that is over, and when that began; `None` where none is. What came before this was first asked
+    /// counts with the first.
     pub fn since(
         &mut self,
         ledger: &Ledger,
@@ -72,8 +72,8 @@ impl Minutes {
         if over == Some(minute) {
             return None;
         }
-        let sums = self.sums(ledger, pictures);
         let begun = over?;
+        let sums = self.sums(ledger, pictures);
         Some((Time(begun.saturating_mul(MINUTE)), sums)).filter(|(_, sums)| !sums.is_empty())
     }
 
@@ -155,8 +155,8 @@ mod tests {
         let (mut ledger, mut minutes) = (Ledger::new(Fingerprints::builtin()), Minutes::default());
         let pictures = Pictures::default();
         let mut told = |ledger: &Ledger, at: i64| minutes.since(ledger, &pictures, Time(at * 1_000_000_000));
+        second(&mut ledger, 29, 1, 2);
         assert_eq!(told(&ledger, 30), None);
-        second(&mut ledger, 31, 1, 2);
         second(&mut ledger, 32, 1, 3);
         second(&mut ledger, 33, 2, 1);
         assert_eq!(told(&ledger, 59), None);
