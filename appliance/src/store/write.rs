@@ -1,10 +1,11 @@
 //! The one who writes: batches into tables, a transaction each.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{fs, io};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use spanwatch_engine::report::picture::Picture;
@@ -119,7 +120,12 @@ impl Writer {
             self.lock = Some(self.lock()?);
         }
         if self.db.is_none() {
-            made_in(&self.dir, fs::OpenOptions::new().create(true).append(true).open(file(&self.dir))?)?;
+            // Whoever closes a file that is there gives up the locks of all who have it open in this process.
+            match fs::OpenOptions::new().create_new(true).write(true).mode(0o644).open(file(&self.dir)) {
+                Ok(made) => made_in(&self.dir, made)?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.into()),
+            }
             let mut db = connect(&self.dir, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             // Before the first table is made.
             db.pragma_update(None, "auto_vacuum", "incremental")?;
