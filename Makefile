@@ -4,7 +4,7 @@
 SAMPLE   := pcaps/site-six-behind-a-switch.pcapng
 BINARY   := target/release/spanwatch
 BUILDS   := build-essential pkg-config libpcap-dev
-TESTS    := strace tshark tcpdump python3 iproute2 openssl curl procps python3-prometheus-client rsyslog rsyslog-openssl mmdebstrap man-db chromium fonts-dejavu-core poppler-utils python3-venv $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
+TESTS    := user-mode-linux strace tshark tcpdump python3 iproute2 openssl curl procps python3-prometheus-client rsyslog rsyslog-openssl mmdebstrap man-db chromium fonts-dejavu-core poppler-utils python3-venv $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
 BENCHES  := tcpdump tshark libndpi-bin python3
 
 .PHONY: deb help picture pages demo test check unit product lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
@@ -70,6 +70,7 @@ soak: build
 	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch --test product hostile:: -- --nocapture < /dev/null
 	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch --test flood -- --nocapture < /dev/null
 	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch-appliance --lib store::deaths -- --nocapture < /dev/null
+	SPANWATCH_SOAK=1 cargo test --release --locked -p spanwatch --test live installed:: -- --nocapture < /dev/null
 	tests/bench/soak.py $(BINARY) < /dev/null
 
 fuzz: install-build install-fuzz

@@ -3,7 +3,9 @@
 mod access;
 mod api;
 mod budget;
+mod clock;
 mod confined;
+mod full_disk;
 mod installed;
 mod outputs;
 mod recorder;

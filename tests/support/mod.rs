@@ -10,6 +10,7 @@ pub mod capture;
 pub mod cases;
 pub mod faults;
 pub mod forms;
+pub mod machine;
 pub mod run;
 pub mod secrets;
 pub mod server;

@@ -379,7 +379,7 @@ impl fmt::Debug for Live {
 
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = |span: &Span| span.0 / 1_000_000_000;
+        let seconds = |span: &Span| span.0.saturating_add(500_000_000).div_euclid(1_000_000_000);
         match self {
             Self::Down => write!(f, "the port has no link: nothing is known until it has one again"),
             Self::Up => write!(f, "the port has a link again"),
