@@ -22,6 +22,7 @@ use spanwatch_engine::finding::Kind;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::ledger::inventory::Inventory;
 use spanwatch_engine::ledger::memory::Memory;
+use spanwatch_engine::networks::Networks;
 use spanwatch_engine::observation::{Cite, Observation};
 use spanwatch_engine::peel::{self, Peeled, Peeler};
 use spanwatch_engine::policy::Policy;
@@ -114,6 +115,8 @@ pub struct Knowledge {
     pub kinds: &'static [&'static Kind],
     /// What the site allows and forbids.
     pub policy: Arc<Policy>,
+    /// Who has which public addresses.
+    pub networks: Arc<Networks>,
 }
 
 impl Knowledge {
@@ -123,6 +126,7 @@ impl Knowledge {
             .listed(Arc::clone(&self.inventory))
             .remembering(Arc::clone(&self.memory))
             .governed(Arc::clone(&self.policy))
+            .naming(Arc::clone(&self.networks))
     }
 }
 

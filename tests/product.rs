@@ -15,6 +15,7 @@ mod inventory;
 mod kinds;
 mod labelled;
 mod mirror_forms;
+mod networks;
 mod report;
 mod risks;
 mod rules;

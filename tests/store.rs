@@ -88,6 +88,78 @@ fn a_watch_that_was_killed_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_store_of_1_000_devices_goes_on_under_a_watch_that_gave_up_its_rights() {
+    let Some(wires) = Wires::silent("thousand") else { return };
+    let scratch = Scratch::new("thousand");
+    wires.run("ip link set lo up");
+    let (capture, store) = (scratch.path().join("site.pcapng"), scratch.path().join("store"));
+    let ordered = ["--devices=1500", "--length=4s", "--bit-rate=10000"];
+    let made = spanwatch(["simulate", "-w", text(&capture)].into_iter().chain(ordered));
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let frames = capture::read(&capture);
+    scratch.file("networks.csv", b"# 2026-11-01\nnetwork,country,owner\n198.18.0.0/15,NL,Example B.V.\n");
+    let configuration = scratch.file("spanwatch.toml", b"networks = \"networks.csv\"\n[metrics]\n");
+    let watch = ["-i", "b0", "--store", text(&store), "--config", text(&configuration)];
+    let first = wires.watch(&watch);
+    wires.play("a0", &frames);
+    first.end();
+    let known = rows(&store, "SELECT id, name FROM devices ORDER BY id");
+    assert!(known.len() >= 1_000, "{}", known.len());
+
+    let second = wires.watch(&watch);
+    let said = second.said().to_owned();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", second.process())).expect("it runs");
+    for line in ["CapPrm:\t0000000000000000\n", "CapEff:\t0000000000000000\n", "NoNewPrivs:\t1\n"] {
+        assert!(status.contains(line), "{status}");
+    }
+    wires.play("a0", &frames);
+    let told = wires.inside(["python3", "-c", FIGURES]).output().expect("python3 is there").stdout;
+    assert!(
+        !told.is_empty() && told.len() < 32 << 10,
+        "figures are no list of devices: {} bytes",
+        told.len()
+    );
+    let (capture, said_after) = second.end();
+    assert_eq!(capture["packets"], frames.len(), "{said_after}");
+    assert!(said.contains("confined: no capabilities"), "{said}");
+    let is_known =
+        |line: &str| line.contains(" and knows ") && line.contains(" devices; the watch was away for ");
+    assert!(said_after.lines().any(is_known), "{said_after}");
+    let after = rows(&store, "SELECT id, name FROM devices ORDER BY id");
+    assert_eq!(after[..known.len()], known, "every device keeps its row");
+    let heard = rows(&store, "SELECT count(*) FROM devices WHERE session = 2");
+    assert!(heard[0][0].as_u64().is_some_and(|heard| heard >= 1_000), "{heard:?}");
+    assert_eq!(rows(&store, "SELECT count(*) FROM availability WHERE state = 'offline'"), [[0]]);
+    let lists = "SELECT date, length(sha256) FROM lists WHERE name = 'networks'";
+    assert_eq!(rows(&store, lists), [[Value::from("2026-11-01"), 64.into()]]);
+    assert_eq!(rows(&store, "PRAGMA integrity_check"), [["ok"]]);
+}
+
+#[test]
+fn what_root_serves_of_another_accounts_store_stays_that_accounts() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let scratch = Scratch::new("owned");
+    let store = scratch.path().join("store");
+    std::fs::create_dir(&store).expect("it is ours");
+    if chown(&store, Some(65_534), Some(65_534)).is_err() {
+        return support::skipped("only root gives a folder to another account");
+    }
+    let sample = support::run::sample();
+    let serve = ["serve", text(&sample), "--store", text(&store), "--listen=0.0.0.0:0", "--duration=1"];
+    let served = spanwatch(serve.iter().copied().chain(["--no-progress"]));
+    assert_eq!(served.code, 0, "{}", served.stderr);
+    let names = ["spanwatch.db", "watch.lock", "web-certificate.pem", "web-key.pem"];
+    for name in names {
+        let about = std::fs::metadata(store.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((about.uid(), about.gid()), (65_534, 65_534), "{name}");
+    }
+    let others = std::fs::read_dir(&store).expect("it is there").map(|it| it.expect("it is there"));
+    for file in others {
+        assert_eq!(file.metadata().expect("it is there").uid(), 65_534, "{}", file.path().display());
+    }
+}
+
+#[test]
 fn two_watches_cannot_write_one_store_and_a_store_that_is_none_is_said_to_be_so() {
     let Some(wires) = Wires::silent("stores") else { return };
     let scratch = Scratch::new("stores");
@@ -115,3 +187,8 @@ const ASK: &str = "\
 import json, sqlite3, sys
 store = sqlite3.connect(f'file:{sys.argv[1]}/spanwatch.db?mode=ro', uri=True)
 print(json.dumps([list(row) for row in store.execute(sys.argv[2])]))";
+
+/// Asks for the figures.
+const FIGURES: &str = "\
+import urllib.request
+print(urllib.request.urlopen('http://127.0.0.1:9947/metrics', timeout=20).read().decode())";

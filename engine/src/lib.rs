@@ -20,6 +20,7 @@ pub mod hearing;
 pub mod icmp;
 pub mod ledger;
 pub mod mask;
+pub mod networks;
 pub mod numbered;
 pub mod observation;
 pub mod peel;

@@ -1,5 +1,6 @@
 //! What every command that analyses packets does alike: options in, report out.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,14 +8,15 @@ use spanwatch_appliance::config::{self, Config, Named};
 use spanwatch_appliance::recorder::Feed;
 use spanwatch_capture::{Filter, FilterError, InputReport, Inputs, Reader, Source};
 use spanwatch_engine::ledger::memory::Memory;
+use spanwatch_engine::networks::Networks;
 use spanwatch_engine::policy::{Policy, Rule};
-use spanwatch_engine::report::build::{Run, report};
-use spanwatch_engine::report::{self, CaptureCounts, Input, Report};
+use spanwatch_engine::report::build::{Run, report, sha256};
+use spanwatch_engine::report::{self, CaptureCounts, DataList, Input, Report};
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::Time;
 
 use super::Failure;
-use super::list::List;
+use super::list::{self, List};
 use crate::health::Health;
 use crate::pipeline::{Analysis, Knowledge, Watcher, analyse};
 use crate::progress;
@@ -109,6 +111,7 @@ impl Data {
             parsers: spanwatch_parsers::ALL,
             kinds: spanwatch_engine::detectors::ALL,
             policy: Arc::new(self.policy()),
+            networks: Arc::clone(&self.networks),
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.map_or(processors, usize::from);
@@ -133,6 +136,8 @@ impl Data {
         Self {
             list: self.list.clone(),
             fingerprints: self.fingerprints,
+            networks: Arc::clone(&self.networks),
+            lists: self.lists.clone(),
             filter: None,
             config: self.config.clone(),
             site: None,
@@ -158,7 +163,6 @@ impl Data {
 
     /// What the report says of a run before it begins.
     fn run(&self, until: Option<Time>) -> Run {
-        let lists = self.fingerprints.lists();
         let policy = self.policy();
         let policy = (!policy.rules.is_empty()).then(|| ("policy", format!("{:?}", policy.rules)));
         let options = [
@@ -170,7 +174,7 @@ impl Data {
         Run {
             site: self.site.clone(),
             options: options.into_iter().chain(policy).collect(),
-            lists: lists.map(|it| (it.name.to_owned(), it.date.to_owned(), it.bytes.to_vec())).collect(),
+            lists: self.lists.clone(),
             ..Run::default()
         }
     }
@@ -198,6 +202,10 @@ pub struct Data {
     pub list: List,
     /// What devices are known by.
     pub fingerprints: &'static Fingerprints,
+    /// Who has which public addresses.
+    pub networks: Arc<Networks>,
+    /// Of when the data lists are, and what they are.
+    pub lists: BTreeMap<String, DataList>,
     /// Only packets that match are analysed.
     pub filter: Option<String>,
     /// What the configuration says; nothing where there is none.
@@ -238,10 +246,23 @@ impl Common {
             true => Ok(Fingerprints::builtin()),
             false => super::fingerprints::read(paths).map(|it| &*Box::leak(Box::new(it))),
         };
+        let fingerprints =
+            fingerprints.map_err(|failure| of(!self.fingerprints.is_empty(), "fingerprints", failure))?;
+        let data_list = |date: &str, bytes: &[u8]| DataList { date: date.to_owned(), sha256: sha256(bytes) };
+        let mut lists: BTreeMap<String, DataList> =
+            fingerprints.lists().map(|it| (it.name.to_owned(), data_list(it.date, it.bytes))).collect();
+        let mut networks = Arc::default();
+        if let Some(path) = &config.networks {
+            let (read, bytes) =
+                list::networks(path).map_err(|failure| of(false, "networks", failure.into()))?;
+            lists.insert("networks".to_owned(), data_list(&read.date, &bytes));
+            networks = Arc::new(read);
+        }
         Ok(Data {
+            networks,
+            lists,
             list: list.map_err(|failure| of(self.inventory.is_some(), "inventory", failure))?,
-            fingerprints: fingerprints
-                .map_err(|failure| of(!self.fingerprints.is_empty(), "fingerprints", failure))?,
+            fingerprints,
             filter: self.filter.clone().or_else(|| config.filter.clone().map(|it| it.0)),
             site: self.site.clone().or_else(|| config.site.clone()),
             memory: Arc::default(),

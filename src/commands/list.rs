@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use spanwatch_engine::ledger::inventory::{BYTES_MAX, Inventory, Unreadable, read};
+use spanwatch_engine::networks::{self, Networks};
 use spanwatch_engine::report::build::sha256;
 
 use crate::stderr;
@@ -38,6 +39,14 @@ pub enum ListError {
         /// Why.
         error: Unreadable,
     },
+    /// A line of it.
+    #[error("{}, {error}", .path.display())]
+    Line {
+        /// Which.
+        path: PathBuf,
+        /// Where and why.
+        error: networks::Unreadable,
+    },
 }
 
 impl List {
@@ -61,6 +70,23 @@ impl List {
         }
         Ok(Self { inventory: Arc::new(listed.inventory), sha256: sha256(&bytes) })
     }
+}
+
+/// Reads a list of networks; and what is in the file.
+///
+/// # Errors
+/// Where it cannot be read, is too long, or a line of it cannot be understood.
+pub fn networks(path: &Path) -> Result<(Networks, Vec<u8>), ListError> {
+    let failed = |error| ListError::Read { path: path.to_owned(), error };
+    let mut bytes = Vec::new();
+    let longest = networks::BYTES_MAX as u64 + 1;
+    File::open(path).and_then(|file| file.take(longest).read_to_end(&mut bytes)).map_err(failed)?;
+    if bytes.len() > networks::BYTES_MAX {
+        let why = format!("it is larger than {} MiB: leave networks out", networks::BYTES_MAX >> 20);
+        return Err(failed(io::Error::other(why)));
+    }
+    let read = Networks::read(&bytes).map_err(|error| ListError::Line { path: path.to_owned(), error })?;
+    Ok((read, bytes))
 }
 
 /// What is wrong is said so often; rows left out are counted.

@@ -119,7 +119,7 @@ fn report(kept: Kept, name: Option<&str>) -> Report {
     });
     let skeleton = json!({
         "schema": "spanwatch/report/1", "version": env!("CARGO_PKG_VERSION"), "site": name, "configuration": "",
-        "data": {}, "devices": [], "switches": [], "streams": [], "sessions": [], "findings": [],
+        "data": kept.lists, "devices": [], "switches": [], "streams": [], "sessions": [], "findings": [],
         "summary": { "devices": 0, "online": 0, "degraded": 0, "offline": 0, "unknown": 0, "findings": {} },
         "capture": {
             "inputs": [], "packets": 0, "bytes": 0, "first": first, "last": last, "duplicates": 0, "truncated": 0,

@@ -116,7 +116,10 @@ impl Watch {
             Failure::Config(vec![config.fault(("metrics", 0, "listen"), why)])
         })?;
         let kept = dir.as_deref().map(|dir| store(dir, &config, &say));
-        let (store, held) = kept.unwrap_or_else(|| Ok(Default::default()))?;
+        let (mut store, held) = kept.unwrap_or_else(|| Ok(Default::default()))?;
+        if let Some(store) = &mut store {
+            store.goes_by(data.lists.clone());
+        }
         let recorder = self.recorder(&config, &control, &say)?.map(|(recorder, feed)| {
             data.recorder = Some(feed);
             recorder

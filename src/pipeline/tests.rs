@@ -59,6 +59,7 @@ fn analysed(threads: usize, is_broken: bool) -> (Report, u64) {
         parsers: parsers.leak(),
         kinds: kinds.leak(),
         policy: Arc::default(),
+        networks: Arc::default(),
     };
     let analysis = analyse(Box::new(reader), threads, &known, None, &mut |_, _| {}).unwrap();
     assert_eq!(health.waiting(), 0);

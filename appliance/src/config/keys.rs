@@ -60,6 +60,13 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "",
+        "networks",
+        Words("none"),
+        "file",
+        "who has which public addresses: [a list](#a-list-of-networks) by which findings name country and owner",
+    ),
+    key(
+        "",
         "fingerprints",
         Value("[]"),
         "files or folders",

@@ -31,6 +31,8 @@ pub struct Config {
     pub site: Option<String>,
     /// The site's own list of devices.
     pub inventory: Option<PathBuf>,
+    /// Who has which public addresses.
+    pub networks: Option<PathBuf>,
     /// The site's own fingerprints.
     pub fingerprints: Vec<PathBuf>,
     /// Only packets that match are analysed.
@@ -313,14 +315,21 @@ impl Config {
 
     /// Every file that it names.
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let Self { inventory, fingerprints, syslog, webhook, store, web, .. } = self;
+        let Self { inventory, networks, fingerprints, syslog, webhook, store, web, .. } = self;
         let web = web.iter_mut().flat_map(|it| it.certificate_file.iter_mut().chain(&mut it.key_file));
         let syslog = syslog.iter_mut().flat_map(|it| {
             std::iter::once(&mut it.ca_file).chain(&mut it.certificate_file).chain(&mut it.key_file)
         });
         let webhook = webhook.iter_mut().flat_map(|it| [&mut it.ca_file, &mut it.secret_file]);
         let store = store.iter_mut().map(|it| &mut it.path);
-        inventory.iter_mut().chain(fingerprints).chain(syslog).chain(webhook).chain(store).chain(web)
+        inventory
+            .iter_mut()
+            .chain(networks)
+            .chain(fingerprints)
+            .chain(syslog)
+            .chain(webhook)
+            .chain(store)
+            .chain(web)
     }
 }
 

@@ -9,13 +9,13 @@ use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
 
 use rusqlite::{OpenFlags, Row};
-use spanwatch_engine::report::Finding;
 use spanwatch_engine::report::minutes::StreamSum;
+use spanwatch_engine::report::{DataList, Finding};
 use spanwatch_parsers::Time;
 
 use super::act::{Act, act};
 use super::users::By;
-use super::{Reader, Trouble, connect, file, read, schema};
+use super::{Lists, Reader, Trouble, connect, file, read, schema};
 use crate::access::Role;
 
 /// A store at which people work.
@@ -76,6 +76,8 @@ pub struct Kept {
     pub streams: Vec<read::StreamHours>,
     /// When somebody watched: from when, until when.
     pub watched: Vec<(Time, Time)>,
+    /// The data lists that the last watch went by.
+    pub lists: Lists,
 }
 
 impl Desk {
@@ -229,6 +231,10 @@ impl Desk {
     pub fn kept(&self) -> Result<Kept, Trouble> {
         let reader = Reader::open(&self.dir)?;
         let mut kept = Kept { watched: reader.watched()?, ..Kept::default() };
+        let lists = reader.all("SELECT name, date, sha256 FROM lists", [], |row| {
+            Ok((row.get(0)?, DataList { date: row.get(1)?, sha256: row.get(2)? }))
+        })?;
+        kept.lists = lists.into_iter().collect();
         let findings =
             "SELECT document FROM findings WHERE withdrawn IS NULL ORDER BY last_seen DESC LIMIT ?1";
         let mut documents = reader.all(findings, [FINDINGS_MAX + 1], |row| row.get::<_, String>(0))?;

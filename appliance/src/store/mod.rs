@@ -45,9 +45,9 @@ use std::{fs, io, thread};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use spanwatch_engine::ledger::memory::Memory;
-use spanwatch_engine::report::Finding;
 use spanwatch_engine::report::minutes::{StreamKey, StreamSum};
 use spanwatch_engine::report::picture::Picture;
+use spanwatch_engine::report::{DataList, Finding};
 use spanwatch_parsers::Time;
 
 use crate::outputs::Say;
@@ -123,6 +123,9 @@ fn words(error: &rusqlite::Error) -> String {
         _ => error.to_string(),
     }
 }
+
+/// Data lists by name, as a report has them.
+pub type Lists = BTreeMap<String, DataList>;
 
 /// What a store held when it was opened.
 #[derive(Debug, Default)]
@@ -231,6 +234,11 @@ impl Store {
         self.beside.outbox = outbox.or(self.beside.outbox.take());
     }
 
+    /// Takes the data lists that this run goes by: they are written with what is next taken.
+    pub fn goes_by(&mut self, lists: Lists) {
+        self.beside.lists = Some(lists);
+    }
+
     /// Takes what came of streams in the minute that began then: it is written with what is next taken.
     pub fn minute(&mut self, began: Time, sums: BTreeMap<StreamKey, StreamSum>) {
         for (key, sum) in sums {
@@ -290,7 +298,7 @@ impl Store {
     #[must_use]
     pub fn finish(mut self, patience: Duration) -> bool {
         let beside = std::mem::take(&mut self.beside);
-        if beside.outbox.is_some() || !beside.sums.is_empty() {
+        if beside.outbox.is_some() || beside.lists.is_some() || !beside.sums.is_empty() {
             self.slate.tell(Time::MIN, [], [], beside);
         }
         self.slate.close();

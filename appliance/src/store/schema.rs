@@ -140,6 +140,9 @@ CREATE INDEX streams_by_destination ON streams(destination);
 CREATE INDEX findings_standing ON findings(last_seen)
     WHERE status <> 'new' OR status_by <> 'spanwatch' OR turn IS NOT NULL OR assigned IS NOT NULL;
 CREATE INDEX findings_past ON findings(last_seen) WHERE ended IS NOT NULL AND withdrawn IS NULL;
+", "
+-- The data lists that the last watch went by: of when each is, and SHA-256 of it in hex.
+CREATE TABLE lists (name TEXT PRIMARY KEY, date TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
 "];
 
 /// Brings a file to the present version, in one transaction.

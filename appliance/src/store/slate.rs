@@ -11,6 +11,7 @@ use spanwatch_engine::report::Finding;
 use spanwatch_engine::report::picture::Picture;
 use spanwatch_parsers::Time;
 
+use super::Lists;
 use super::sums::Sums;
 use crate::outputs::outbox::Outbox;
 
@@ -53,12 +54,15 @@ pub(super) struct Beside {
     pub(super) outbox: Option<Outbox>,
     /// What came of streams.
     pub(super) sums: Sums,
+    /// The data lists that this run goes by, as long as they are not written.
+    pub(super) lists: Option<Lists>,
 }
 
 impl Beside {
     /// Takes what was told since. How many sums found no room.
     pub(super) fn add(&mut self, since: Self) -> u64 {
         self.outbox = since.outbox.or(self.outbox.take());
+        self.lists = since.lists.or(self.lists.take());
         let mut lost = 0_u64;
         for (key, sum) in since.sums {
             if self.sums.len() < SUMS_MAX || self.sums.contains_key(&key) {
@@ -249,7 +253,7 @@ mod tests {
         let (source, destination) = ("a".to_owned(), "b".to_owned());
         let key = StreamKey { source, destination, transport: "udp", payload_type: 96 };
         let sums = Sums::from([((Time(began), key), StreamSum { packets, ..StreamSum::default() })]);
-        Beside { outbox: Some(Outbox::new()), sums }
+        Beside { outbox: Some(Outbox::new()), sums, lists: None }
     }
 
     #[test]
@@ -264,7 +268,7 @@ mod tests {
             };
             let sums =
                 (from..from + 100_000).map(|at| ((Time(at), key.clone()), StreamSum::default())).collect();
-            Beside { outbox: None, sums }
+            Beside { outbox: None, sums, lists: None }
         };
         assert_eq!(waits.add(many(0)), 0);
         assert_eq!(waits.add(many(100_000)), 200_000 - SUMS_MAX as u64);

@@ -394,6 +394,22 @@ fn a_withdrawn_finding_is_kept_and_not_open() {
 }
 
 #[test]
+fn the_lists_that_a_watch_goes_by_are_kept_until_the_next_goes_by_others() {
+    let folder = Folder::new();
+    let list = |name: &str, date: &str| {
+        (name.to_owned(), DataList { date: date.to_owned(), sha256: format!("sum of {name} of {date}") })
+    };
+    let first = Lists::from([list("networks", "2026-11-01"), list("mac.oui", "2026-10-01")]);
+    for (second, lists) in [(1, first), (3, Lists::from([list("mac.oui", "2026-10-02")]))] {
+        let (mut store, _) = folder.open(second);
+        store.goes_by(lists.clone());
+        store.take(at(second + 1), Vec::new(), &[], &told_all);
+        end(store);
+        assert_eq!(desk::Desk::open(&folder.0).unwrap().kept().unwrap().lists, lists);
+    }
+}
+
+#[test]
 fn one_watch_at_a_time_writes() {
     let folder = Folder::new();
     let first = folder.open(1);

@@ -198,6 +198,13 @@ impl Writer {
                 }
             }
             sums::write(&step, &batch.beside.sums)?;
+            if let Some(lists) = &batch.beside.lists {
+                step.execute("DELETE FROM lists", [])?;
+                let mut insert = step.prepare_cached("INSERT INTO lists VALUES (?1, ?2, ?3)")?;
+                for (name, list) in lists {
+                    insert.execute(params![name, list.date, list.sha256])?;
+                }
+            }
             let outbox = batch.beside.outbox.as_ref().filter(|_| *is_outbox_read);
             let kept = outbox.map(|it| post::write(&step, it, limits.bytes_max)).transpose()?;
             step.commit()?;

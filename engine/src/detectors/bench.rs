@@ -16,6 +16,7 @@ use crate::ledger::directory::Directory;
 use crate::ledger::loss::Losses;
 use crate::ledger::memory::Memory;
 use crate::ledger::switch::Switches;
+use crate::networks::Networks;
 use crate::observation::{Cite, Observation, Party, Place};
 use crate::policy::{Policy, Rule};
 
@@ -186,6 +187,7 @@ impl Bench {
 
 static NO_LOSSES: LazyLock<Losses> = LazyLock::new(Losses::default);
 static NO_MEMORY: LazyLock<Memory> = LazyLock::new(Memory::default);
+static NO_NETWORKS: LazyLock<Networks> = LazyLock::new(Networks::default);
 static NO_POLICY: Policy = Policy { rules: Vec::new() };
 
 /// What a detector may read where there is only this.
@@ -199,6 +201,7 @@ pub fn nothing_but<'a>(directory: &'a Directory, switches: &'a Switches) -> Know
         fingerprints: Fingerprints::builtin(),
         memory: &NO_MEMORY,
         policy: &NO_POLICY,
+        networks: &NO_NETWORKS,
         now: s(0),
     }
 }

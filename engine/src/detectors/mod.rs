@@ -126,6 +126,7 @@ use crate::ledger::directory::{Directory, Number};
 use crate::ledger::loss::Losses;
 use crate::ledger::memory::Memory;
 use crate::ledger::switch::Switches;
+use crate::networks::Networks;
 use crate::observation::Observation;
 use crate::policy::Policy;
 use crate::verdict::Absence;
@@ -188,6 +189,8 @@ pub struct Known<'a> {
     pub memory: &'a Memory,
     /// What the site allows and forbids.
     pub policy: &'a Policy,
+    /// Who has which public addresses.
+    pub networks: &'a Networks,
     /// The last packet's time.
     pub now: Time,
 }

@@ -187,6 +187,16 @@ impl Watch {
         held.sights.iter().filter(applies).map(move |seen| (number, seen))
     }
 
+    /// What was seen, with country and owner of the Internet's address that it ends with, where a list names them.
+    fn named<'a>(&self, seen: &'a Seen, known: &Known<'_>) -> Cow<'a, str> {
+        let is_far = ABOUT_THE_INTERNET.contains(&self.rule.kind.id);
+        let far = seen.what.rsplit(' ').next().filter(|_| is_far).and_then(|word| word.parse().ok());
+        match far.and_then(|far| known.networks.name_of(far)) {
+            Some(name) => format!("{} ({name})", seen.what).into(),
+            None => Cow::Borrowed(&seen.what),
+        }
+    }
+
     fn finding(&self, group: &[(Number, &Held)], known: &Known<'_>) -> Option<Finding> {
         let (number, earliest) = group.first()?;
         let first = self.told(group.first()?, known).next()?.1.at;
@@ -195,10 +205,11 @@ impl Watch {
             [_] => known.directory.device(*number)?.title(),
             _ => format!("{} devices", group.len()),
         };
-        let mut what: Vec<&str> = Vec::new();
+        let mut what: Vec<Cow<'_, str>> = Vec::new();
         for (_, seen) in all() {
-            if !what.contains(&seen.what.as_ref()) {
-                what.push(seen.what.as_ref());
+            let named = self.named(seen, known);
+            if !what.contains(&named) {
+                what.push(named);
             }
         }
         let more = if what.len() > SHOWN { " and more" } else { "" };
@@ -218,10 +229,10 @@ impl Watch {
             cite: Some(seen.cite),
             protocol: Some(seen.source),
             text: match group {
-                [_] => seen.what.clone().into_owned(),
+                [_] => self.named(seen, known).into_owned(),
                 _ => {
                     let of = known.directory.device(number).map_or_else(String::new, Device::title);
-                    format!("{of}: {}", seen.what)
+                    format!("{of}: {}", self.named(seen, known))
                 }
             },
         };
@@ -329,6 +340,8 @@ pub const ALWAYS: fn(&[u16], &Device) -> bool = |_, _| true;
 
 /// What was done to devices is told to those who look after them; other behavior is IT's (contract).
 const OF_DEVICES: &[&str] = &["configuration-changed", "account-changed", "ptz-command", "door-command"];
+/// What is told of addresses on the Internet, which stand last.
+const ABOUT_THE_INTERNET: &[&str] = &["internet-egress", "internet-exposed"];
 /// What the site's rules may allow.
 const OF_THE_INTERNET: &[&str] = &["internet-egress", "p2p-cloud"];
 /// Devices watched for one kind.

@@ -40,6 +40,7 @@ use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
 use crate::detectors::{self, Detector, Known, limit_reached, mirror_clock};
 use crate::finding::{Finding, Kind};
+use crate::networks::Networks;
 use crate::observation::{Cite, Observation, Party};
 use crate::planted;
 use crate::policy::Policy;
@@ -140,6 +141,8 @@ pub struct Ledger {
     memory: Arc<Memory>,
     /// What the site allows and forbids.
     policy: Arc<Policy>,
+    /// Who has which public addresses.
+    networks: Arc<Networks>,
     now: Time,
 }
 
@@ -189,6 +192,7 @@ impl Ledger {
             panics: BTreeMap::new(),
             memory: Arc::default(),
             policy: Arc::default(),
+            networks: Arc::default(),
             now: Time::MIN,
         }
     }
@@ -216,6 +220,12 @@ impl Ledger {
     #[must_use]
     pub fn governed(self, policy: Arc<Policy>) -> Self {
         Self { policy, ..self }
+    }
+
+    /// The same, still empty, with who has which public addresses.
+    #[must_use]
+    pub fn naming(self, networks: Arc<Networks>) -> Self {
+        Self { networks, ..self }
     }
 
     /// Since when a device has been heard: one that the report calls so, by its MAC or its address.
@@ -478,6 +488,7 @@ impl Ledger {
             fingerprints: self.fingerprints,
             memory: &self.memory,
             policy: &self.policy,
+            networks: &self.networks,
             now,
         }
     }

@@ -33,8 +33,8 @@ pub struct Run {
     pub site: Option<String>,
     /// The options that can change the result, in a fixed order.
     pub options: Vec<(&'static str, String)>,
-    /// Data lists: name, date, content.
-    pub lists: Vec<(String, String, Vec<u8>)>,
+    /// Data lists by name.
+    pub lists: BTreeMap<String, DataList>,
     /// The inputs, in their order.
     pub inputs: Vec<Input>,
     /// What the lower half counted.
@@ -114,13 +114,7 @@ fn written(
                 .collect::<String>()
                 .as_bytes(),
         ),
-        data: run
-            .lists
-            .iter()
-            .map(|(name, date, content)| {
-                (name.clone(), DataList { date: date.clone(), sha256: sha256(content) })
-            })
-            .collect(),
+        data: run.lists.clone(),
         capture,
         devices,
         switches: switches(ledger, ids),

@@ -156,7 +156,7 @@ pub struct Report {
 }
 
 /// Date and hash of a data list.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DataList {
     /// ISO 8601.
