@@ -119,6 +119,23 @@ fn a_report_that_is_one_file_is_the_same_at_any_number_of_threads() {
 }
 
 #[test]
+fn a_report_is_written_for_one_audience_where_somebody_is_to_read_it() {
+    let sample = project("pcaps/site-six-behind-a-switch.pcapng");
+    let of = |arguments: &[&str]| {
+        let arguments = ["replay", "--no-progress"].iter().chain(arguments).map(Path::new);
+        spanwatch(arguments.chain([&*sample]))
+    };
+    let (cameras, auditors) =
+        (of(&["--format=html", "--for=physical-security"]), of(&["--format=html", "--for=security"]));
+    assert!(cameras.text().contains("Report for the camera team") && !cameras.text().contains("sha256"));
+    assert!(
+        auditors.text().contains("Report for security and auditors") && auditors.text().contains("sha256")
+    );
+    let refused = of(&["--for=it", "--format=json"]);
+    assert!(refused.code == 2 && refused.stderr.contains("--format html"), "{}", refused.stderr);
+}
+
+#[test]
 fn only_this_machine_is_served_and_only_by_its_name() {
     let sample = project("pcaps/discovery.pcap");
     let arguments = ["serve", "--no-progress", "--listen=0.0.0.0:0"].map(Path::new);
