@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use rusqlite::params;
 
-use super::Trouble;
 use super::desk::Desk;
 use super::users::{By, Changed, audit};
+use super::{Reader, Trouble};
 
 /// What people say of one device; absent is what they left to the site's list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,11 +66,10 @@ impl Desk {
     /// SQLite's.
     pub fn labels(&self) -> Result<BTreeMap<String, Label>, Trouble> {
         let sql = "SELECT device, location, owner, importance FROM labels ORDER BY device LIMIT ?1";
-        let rows = self.with(|reader| {
-            reader.all(sql, [LABELS_MAX], |row| {
-                let label = Label { location: row.get(1)?, owner: row.get(2)?, importance: row.get(3)? };
-                Ok((row.get::<_, String>(0)?, label))
-            })
+        // There may be as many as devices: no request waits for them.
+        let rows = Reader::open(self.dir())?.all(sql, [LABELS_MAX], |row| {
+            let label = Label { location: row.get(1)?, owner: row.get(2)?, importance: row.get(3)? };
+            Ok((row.get::<_, String>(0)?, label))
         })?;
         Ok(rows.into_iter().collect())
     }

@@ -122,10 +122,12 @@ fn no_page_scans_a_large_store() {
             plans.insert((row.get::<_, String>(3).unwrap(), ran.sql.clone()));
         }
     }
-    // Of these there are few: 256 users and tokens at most, a session for each start of a watch.
-    const SMALL: &[&str] = &["users", "tokens", "sessions", "CONSTANT ROW"];
+    // Of these there are few: 256 users and tokens at most, a session for each start of a watch. Of labels, which people gave, all
+    // are wanted; a connection of its own reads them.
+    const SMALL: &[&str] = &["users", "tokens", "sessions", "labels", "CONSTANT ROW"];
     for (step, sql) in plans {
-        let is_scan = step.starts_with("SCAN ") && !step.contains(" USING ");
+        let is_scan =
+            step.starts_with("SCAN ") && !step.contains(" USING ") && !step.starts_with("SCAN (subquery");
         assert!(!is_scan || SMALL.iter().any(|it| step.ends_with(it)), "{step}: {sql}");
     }
 }
