@@ -44,20 +44,16 @@ fn package(folder: &Path) -> PathBuf {
     PathBuf::from(made.trim())
 }
 
-/// A clean root of Debian: made once.
-fn clean_root() -> Option<PathBuf> {
-    let kept = project("target/clean-root.tar");
+/// A clean root of Debian with these packages beside the essential ones: made once.
+fn clean_root(name: &str, packages: &str) -> Option<PathBuf> {
+    let kept = project(&format!("target/{name}.tar"));
     if kept.is_file() {
         return Some(kept);
     }
-    let new = project("target/clean-root.new.tar");
+    let new = project(&format!("target/{name}.new.tar"));
+    let include = format!("--include=libpcap0.8,passwd{packages}");
     let made = Command::new("mmdebstrap")
-        .args([
-            "--variant=essential",
-            "--include=libpcap0.8,passwd,systemd-sysv,udev,iproute2,procps,kmod",
-            "bookworm",
-            text(&new),
-        ])
+        .args(["--variant=essential", &include, "bookworm", text(&new)])
         .stdin(Stdio::null())
         .output();
     if !made.is_ok_and(|output| output.status.success()) {
@@ -149,7 +145,7 @@ fn installed_in_a_clean_root_it_tells_rsyslogd_in_one_line_which_switch_died() {
     if !Command::new("rsyslogd").arg("-v").output().is_ok_and(|output| output.status.success()) {
         return skipped("rsyslogd is missing");
     }
-    let Some(clean) = clean_root() else { return };
+    let Some(clean) = clean_root("clean-root", "") else { return };
     wires.run("ip link set lo up");
     let scratch = Scratch::new("installed");
     let root = scratch.path().join("root");
@@ -244,7 +240,7 @@ fn booted_by_systemd_the_unit_watches_comes_back_when_it_is_killed_and_leaves_a_
     if !is_asked_for("SPANWATCH_SOAK") || !machine::is_there() {
         return;
     }
-    let Some(clean) = clean_root() else { return };
+    let Some(clean) = clean_root("booted-root", ",systemd-sysv,udev,iproute2,procps,kmod") else { return };
     let scratch = Scratch::new("booted");
     let root = scratch.path().join("root");
     fs::create_dir(&root).expect("it is ours");
