@@ -23,7 +23,7 @@ use sha2::Sha256;
 use sha2::digest::Digest as _;
 
 use crate::base64::Decoder;
-use crate::protocols::rtsp::credentials::{Part, Parts};
+use crate::protocols::rtsp::credentials::{Part, Parts, scheme};
 
 /// What a client proved its password with.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,8 +78,7 @@ impl Proof {
     /// computed again.
     #[must_use]
     pub fn of_header(value: &[u8], method: &[u8]) -> Option<Self> {
-        let space = value.iter().position(u8::is_ascii_whitespace)?;
-        let (scheme, rest) = value.split_at(space);
+        let (scheme, rest) = scheme(value);
         match &scheme.to_ascii_lowercase()[..] {
             _ if value.len() > VALUE_MAX => None,
             b"basic" => Self::basic(rest.trim_ascii()),
@@ -334,6 +333,7 @@ mod tests {
     #[test]
     fn basic_and_tokens_are_of_their_passwords() {
         let basic = proof("GET", "Basic YWRtaW46YTpi");
+        assert!(proof("DESCRIBE", ": Basic YWRtaW46YTpi").is_of(b"a:b"), "as hydra has it");
         assert!(basic.is_of(b"a:b") && !basic.is_of(b"a") && basic.is_plain() && !basic.is_token());
         // The example of the ONVIF Application Programmer's Guide 1.0, 6.1.1.3.
         let mut token = Token { user: "admin".into(), ..Token::default() };

@@ -6,7 +6,8 @@
 //! Digest realm="…", nonce="…", stale=TRUE, Basic realm="…"    several challenges in one header
 //! ```
 //!
-//! Of the password nothing is kept: decoding Basic stops at the colon.
+//! Of the password nothing is kept: decoding Basic stops at the colon. hydra writes the header's own colon twice
+//! (`Authorization: : Basic …`), and GStreamer's server lets it in.
 //!
 //! Source: RFC 7617; RFC 7616; RFC 2617, 3.2.1; the same in RTSP by RFC 2326, D.1.2.
 
@@ -26,8 +27,7 @@ impl Credentials {
     /// Reads the value of an `Authorization` header.
     #[must_use]
     pub fn parse(value: &[u8]) -> Self {
-        let space = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
-        let (scheme, rest) = value.split_at(space);
+        let (scheme, rest) = scheme(value);
         match &scheme.to_ascii_lowercase()[..] {
             b"basic" => Self { account: basic_user(rest.trim_ascii()), scheme: "basic" },
             b"digest" => Self::digest(rest),
@@ -57,6 +57,14 @@ impl Credentials {
         let login = Login { account: self.account.clone(), scheme: self.scheme, outcome };
         sink.fact(about, Fact::Login(Box::new(login)));
     }
+}
+
+/// The scheme of a header's value, and what follows it.
+pub(crate) fn scheme(value: &[u8]) -> (&[u8], &[u8]) {
+    let value = value.trim_ascii_start();
+    let value = value.strip_prefix(b":").map_or(value, <[u8]>::trim_ascii_start);
+    let space = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
+    value.split_at(space)
 }
 
 /// Whether one of these headers may be a login, or stand for an earlier one: `Authorization`, `Cookie`, `X-Auth-Token`.
@@ -219,6 +227,7 @@ mod tests {
         assert_eq!(credentials("Basic dXNlcjo="), (Some("user".into()), "basic"));
         assert_eq!(credentials("Basic dXNlcjo"), (Some("user".into()), "basic"));
         assert_eq!(credentials("Basic Ong="), (None, "basic"));
+        assert_eq!(credentials(": Basic YWRtaW46c2VjcmV0"), (Some("admin".into()), "basic"));
     }
 
     #[test]
