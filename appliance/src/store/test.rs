@@ -247,11 +247,12 @@ fn who_was_known_by_his_address_becomes_who_has_the_mac() {
         ..device(last)
     };
     // One of this run, and one that an earlier run knew.
-    store.take(at(4), vec![(1, is(nameless(9, 4))), (3, is(nameless(8, 1)))], &[], &told_all);
-    store.wait(at(4));
+    // At a time of their own, so that it is them who are waited for: what is still to be written takes what comes after it in.
+    store.take(at(5), vec![(1, is(nameless(9, 4))), (3, is(nameless(8, 1)))], &[], &told_all);
+    store.wait(at(5));
     let gone = [(1, Picture::Gone), (3, Picture::Gone)];
     store.take(
-        at(5),
+        at(6),
         [(2, is(device(9))), (4, is(device(8)))].into_iter().chain(gone).collect(),
         &[],
         &told_all,
