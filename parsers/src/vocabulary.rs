@@ -31,7 +31,7 @@ pub use media::{
     StreamTransport,
 };
 pub use network::{
-    Admission, Attached, Interface, Lease, LinkPower, MembershipChange, MembershipQuery, Neighbor,
+    Admission, Attached, Interface, Lease, LinkPower, MembershipChange, MembershipQuery, Neighbor, Offers,
     PortMapped, RouterAnnounced,
 };
 pub use notice::{Notice, NoticeKind};

@@ -458,7 +458,7 @@ impl Ledger {
             | Fact::KnownPassword(_)
             | Fact::Notice(_) => {}
             // What nobody reads yet.
-            Fact::Uptime { .. } | Fact::MediaProved { .. } | Fact::Tunnel { .. } => {}
+            Fact::Offers(_) | Fact::Uptime { .. } | Fact::MediaProved { .. } | Fact::Tunnel { .. } => {}
         }
         self.hang_listed();
         self.forget_evicted();

@@ -35,6 +35,8 @@ pub enum Fact {
     Service { protocol: &'static str },
     /// One DHCP message about the subject, which is the client.
     Lease(Box<Lease>),
+    /// The servers that DHCP names to the subject, which is the client.
+    Offers(Box<Offers>),
     /// The subject hangs on this switch port.
     Attached(Box<Attached>),
     /// The subject describes itself to its neighbour on the cable.

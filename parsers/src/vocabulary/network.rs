@@ -22,6 +22,22 @@ pub struct Lease {
     pub transaction: u32,
 }
 
+/// The servers that a DHCP answer names to a client (RFC 2132, 3.8 and 8.3).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Offers {
+    /// Option 54, else the address the answer came from: who names them.
+    pub by: Option<IpAddr>,
+    /// Option 6: name servers, [`Offers::MAX`] at most.
+    pub resolvers: Vec<IpAddr>,
+    /// Option 42: time servers, as many at most.
+    pub clocks: Vec<IpAddr>,
+}
+
+impl Offers {
+    /// Servers of a kind kept of one answer; sites have two or three.
+    pub const MAX: usize = 8;
+}
+
 /// A network interface, as its device tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {

@@ -6,7 +6,7 @@ use super::options::{self, Area, Options};
 use super::value::{self, Value};
 use super::{Message, MessageType, Operation, vendor};
 use crate::identifier::before_zero;
-use crate::vocabulary::{About, BindingBy, Envelope, Fact, Key, Lease, Malformed, Sink, Text};
+use crate::vocabulary::{About, BindingBy, Envelope, Fact, Key, Lease, Malformed, Offers, Sink, Text};
 
 /// Turns one message into facts.
 pub fn observe(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(), Malformed> {
@@ -25,6 +25,7 @@ pub fn observe(envelope: &Envelope, bytes: &[u8], sink: &mut Sink) -> Result<(),
         bind(&message, client, sink);
         if let Some(kind) = kind {
             sink.fact(client, Fact::Lease(Box::new(lease(&message, kind, envelope))));
+            offers(&message, kind, envelope).into_iter().for_each(|offers| sink.fact(client, offers));
         }
         attributes(&message, client, envelope.is_cut, sink);
     }
@@ -77,19 +78,35 @@ fn lease(message: &Message<'_>, kind: MessageType, envelope: &Envelope) -> Lease
         MessageType::NAK => None,
         _ => message.address(options::REQUESTED_ADDRESS).and_then(host).or(own),
     };
-    let named = message.address(options::SERVER).map(IpAddr::V4);
-    let answered = envelope
-        .source
-        .filter(|_| message.operation == Operation::REPLY && is_from_server(message, envelope));
     let lease_s = message.options.first(options::LEASE_TIME).and_then(|value| value.try_into().ok());
     Lease {
         message: kind.0,
-        server: named.or(answered),
+        server: server(message, envelope),
         address: address.map(IpAddr::V4),
         lease_s: lease_s.map(u32::from_be_bytes),
         relay: host(message.relay).map(IpAddr::V4),
         transaction: message.transaction,
     }
+}
+
+/// The servers that an answer names, where it names any.
+fn offers(message: &Message<'_>, kind: MessageType, envelope: &Envelope) -> Option<Fact> {
+    let named = |code| -> Vec<IpAddr> {
+        let value = message.options.whole(code).unwrap_or_default();
+        let addresses = value.as_chunks::<4>().0.iter().filter_map(|it| host((*it).into()));
+        addresses.take(Offers::MAX).map(IpAddr::V4).collect()
+    };
+    let (resolvers, clocks) = (named(options::RESOLVERS), named(options::CLOCKS));
+    let is_any = !(resolvers.is_empty() && clocks.is_empty());
+    (is_any && matches!(kind, MessageType::OFFER | MessageType::ACK))
+        .then(|| Fact::Offers(Box::new(Offers { by: server(message, envelope), resolvers, clocks })))
+}
+
+/// The server that a message names, else whom an answer came from.
+fn server(message: &Message<'_>, envelope: &Envelope) -> Option<IpAddr> {
+    let is_answer = message.operation == Operation::REPLY && is_from_server(message, envelope);
+    let answered = envelope.source.filter(|_| is_answer);
+    message.address(options::SERVER).map(IpAddr::V4).or(answered)
 }
 
 /// Whether the sender is the server itself: a relay passes answers on as its own,
@@ -299,6 +316,21 @@ mod tests {
             (About::Sender, Fact::Service { protocol: "dhcp" }),
         ];
         assert_eq!(facts, expected);
+    }
+
+    #[test]
+    fn an_answer_names_servers_and_a_request_none() {
+        let options = b"\x36\x04\xc0\0\x02\x01\x06\x08\xc0\0\x02\x35\xc0\0\x02\x36\x2a\x04\xc0\0\x02\x7b\xff";
+        let offers = |kind: u8, operation: u8| {
+            let mut bytes = message(operation, &[&[53, 1, kind], &options[..]].concat());
+            bytes[16..20].copy_from_slice(&GIVEN.octets());
+            let facts = facts(&bytes).into_iter();
+            facts.filter_map(|(_, fact)| if let Fact::Offers(it) = fact { Some(*it) } else { None }).collect()
+        };
+        let ip = |last: u8| IpAddr::from([192, 0, 2, last]);
+        let due = Offers { by: Some(SERVER.into()), resolvers: vec![ip(53), ip(54)], clocks: vec![ip(123)] };
+        assert_eq!((offers(2, 2), offers(5, 2)), (vec![due.clone()], vec![due]));
+        assert_eq!((offers(3, 1), offers(6, 2)), (Vec::<Offers>::new(), Vec::new()));
     }
 
     #[test]

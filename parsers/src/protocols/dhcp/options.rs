@@ -141,8 +141,12 @@ pub const PAD: u8 = 0;
 pub const END: u8 = 255;
 /// Routers on the client's subnet (RFC 2132, 3.5).
 pub const ROUTER: u8 = 3;
+/// Name servers (RFC 2132, 3.8).
+pub const RESOLVERS: u8 = 6;
 /// Host name.
 pub const HOST_NAME: u8 = 12;
+/// Time servers that speak NTP (RFC 2132, 8.3).
+pub const CLOCKS: u8 = 42;
 /// Whatever the maker of the client and the server agreed on.
 pub const VENDOR: u8 = 43;
 /// The address that the client would like.
