@@ -7,7 +7,7 @@
 //! When it has run out, recorders and viewers that check it refuse to connect: all pictures of such devices stop on one day.
 //!
 //! ## Where it is wrong
-//! Where certificates are renewed by a program (ACME), some weeks before the end are normal, and short-lived ones are always here.
+//! Where certificates are renewed by a program (ACME), some weeks before the end are normal; those that are given for 200 days at most are not told.
 //! From TLS 1.3 on certificates are not visible.
 //!
 //! ## State
