@@ -85,6 +85,36 @@ fn a_watch_that_was_killed_goes_on_where_it_was() {
     let audit = findings(&store, &["audit", "--finding", id, "--format=jsonl"]).lines();
     let audit: Vec<_> = audit.iter().map(|it| (it["who"].as_str(), it["what"].as_str())).collect();
     assert_eq!(audit, [(Some("spanwatch"), Some("resolved")), (Some("jo"), Some("acknowledged"))]);
+    what_was_learned_is_a_configuration_and_is_accepted(&scratch, &store);
+}
+
+/// Whom both watches learned to expect.
+fn what_was_learned_is_a_configuration_and_is_accepted(scratch: &Scratch, store: &Path) {
+    let learned = spanwatch(["learned", "--store", text(store)]);
+    assert_eq!(learned.code, 0, "{}", learned.stderr);
+    let kept = rows(store, "SELECT role, who FROM learned");
+    assert!(kept.iter().any(|it| it[0] == "viewers"), "{kept:?}");
+    for who in kept.iter().map(|it| it[1].as_str().expect("a text")) {
+        assert!(learned.text().contains(&format!("    \"{who}\",  # ")), "{who}: {}", learned.text());
+    }
+    let config = scratch.path().join("expected.toml");
+    std::fs::write(&config, learned.text()).expect("it can be written");
+    let checked = spanwatch(["config", "check", text(&config)]);
+    assert_eq!(checked.code, 0, "{}", checked.stderr);
+    let day = rows(store, "SELECT began, accepted IS NULL FROM learning");
+    let began = rows(store, "SELECT began FROM sessions WHERE id = 1");
+    assert_eq!(day, [[began[0][0].clone(), 1.into()]], "the first run began to learn");
+    assert_eq!(spanwatch(["learned", "accept", "--by", "jo", "--store", text(store)]).code, 0);
+    let after = spanwatch(["learned", "--store", text(store)]);
+    assert!(
+        after
+            .text()
+            .lines()
+            .next()
+            .is_some_and(|line| line.contains("accepted at") && line.ends_with("by jo.")),
+        "{}",
+        after.text()
+    );
 }
 
 #[test]

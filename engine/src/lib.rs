@@ -11,6 +11,7 @@ pub mod clock;
 pub mod detectors;
 pub mod dispatch;
 pub mod duplicate;
+pub mod expected;
 pub mod few;
 pub mod finding;
 pub mod flow;

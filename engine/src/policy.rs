@@ -1,9 +1,11 @@
-//! What a site allows and forbids: [`Policy`], rules about who may open sessions to whom.
+//! What a site allows, forbids and expects: [`Policy`], rules about who may open sessions to whom, and who does what only few do.
 //!
 //! The first rule that fits speaks alone. Who is named by no rule is judged as the detectors do by themselves.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::expected::{Candidate, Role};
 use crate::ledger::device::Device;
 use crate::ledger::directory::is_site_address;
 use crate::ledger::identity::Attribute;
@@ -13,6 +15,8 @@ use crate::ledger::identity::Attribute;
 pub struct Policy {
     /// All.
     pub rules: Vec<Rule>,
+    /// Who is expected in a role, by names as of [`is_named`]: all of them, where the role is listed.
+    pub expected: BTreeMap<Role, Vec<String>>,
 }
 
 /// One rule.
@@ -56,6 +60,16 @@ impl Policy {
     pub fn forbids(&self, from: &Device) -> bool {
         let is_of = |rule: &Rule| !rule.may && rule.from.iter().any(|name| is_named(from, name));
         self.rules.iter().any(is_of)
+    }
+
+    /// Whether somebody is expected in a role; `None` where the role is not listed.
+    #[must_use]
+    pub fn expects(&self, role: Role, who: Candidate<'_>) -> Option<bool> {
+        let is_meant = |name: &String| {
+            who.ip.is_some_and(|ip| ip.to_string() == *name || is_in(ip, name))
+                || who.device.is_some_and(|device| is_named(device, name))
+        };
+        self.expected.get(&role).map(|names| names.iter().any(is_meant))
     }
 
     /// Whether a device may talk to the Internet as it likes.
@@ -127,7 +141,7 @@ mod tests {
     }
 
     fn judged(rules: &[Rule], ip: &str, port: u16) -> Option<bool> {
-        let policy = Policy { rules: rules.to_vec() };
+        let policy = Policy { rules: rules.to_vec(), ..Policy::default() };
         policy.judge(&device("192.0.2.7"), Target { ip: ip.parse().unwrap(), device: None, port: Some(port) })
     }
 
@@ -147,10 +161,26 @@ mod tests {
         let rules = [rule("unknown", "internet", &[], true)];
         assert_eq!(judged(&rules, "198.18.0.1", 443), Some(true));
         assert_eq!(judged(&rules, "192.0.2.9", 443), None);
-        let policy = Policy { rules: rules.to_vec() };
+        let policy = Policy { rules: rules.to_vec(), ..Policy::default() };
         assert!(policy.allows_out(&device("192.0.2.7")) && !policy.forbids(&device("192.0.2.7")));
-        let on_a_port = Policy { rules: vec![rule("unknown", "internet", &[443], true)] };
+        let on_a_port =
+            Policy { rules: vec![rule("unknown", "internet", &[443], true)], ..Policy::default() };
         assert!(!on_a_port.allows_out(&device("192.0.2.7")));
+    }
+
+    #[test]
+    fn who_is_listed_for_a_role_is_expected_and_nobody_else() {
+        let names = |role, names: &[&str]| (role, names.iter().map(|it| (*it).to_owned()).collect());
+        let roles = [names(Role::Dns, &["192.0.2.53", "198.51.100.0/24"]), names(Role::Viewer, &["unknown"])];
+        let policy = Policy { expected: roles.into(), ..Policy::default() };
+        let expects = |role, ip: &str, device: Option<&Device>| {
+            policy.expects(role, Candidate { ip: ip.parse().ok(), device })
+        };
+        assert_eq!(expects(Role::Dns, "192.0.2.53", None), Some(true));
+        assert_eq!(expects(Role::Dns, "198.51.100.9", None), Some(true));
+        assert_eq!(expects(Role::Dns, "192.0.2.54", None), Some(false));
+        assert_eq!(expects(Role::Viewer, "192.0.2.7", Some(&device("192.0.2.7"))), Some(true));
+        assert_eq!(expects(Role::Ntp, "192.0.2.54", None), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use spanwatch_appliance::config::{self, Config, Named};
 use spanwatch_appliance::recorder::Feed;
 use spanwatch_capture::{Filter, FilterError, InputReport, Inputs, Reader, Source};
+use spanwatch_engine::expected::Role;
 use spanwatch_engine::ledger::memory::Memory;
 use spanwatch_engine::networks::Networks;
 use spanwatch_engine::policy::{Policy, Rule};
@@ -149,22 +150,32 @@ impl Data {
         }
     }
 
-    /// What the configuration allows and forbids.
+    /// What the configuration allows, forbids and expects.
     fn policy(&self) -> Policy {
-        let names = |named: &[Named]| named.iter().map(|it| it.0.clone()).collect();
+        let names = |named: &[Named]| named.iter().map(|it| it.0.clone()).collect::<Vec<_>>();
         let rule = |it: &config::Policy| Rule {
             from: names(&it.from),
             to: names(&it.to),
             ports: it.ports.iter().filter_map(|port| u16::try_from(port.get()).ok()).collect(),
             may: it.may,
         };
-        Policy { rules: self.config.policy.iter().map(rule).collect() }
+        let listed = &self.config.expected;
+        let expected = [
+            (Role::Viewer, &listed.viewers),
+            (Role::Dns, &listed.dns),
+            (Role::Ntp, &listed.ntp),
+            (Role::Smtp, &listed.smtp),
+            (Role::Dhcp, &listed.dhcp),
+        ];
+        let expected = expected.into_iter().filter_map(|(role, named)| Some((role, names(named.as_ref()?))));
+        Policy { rules: self.config.policy.iter().map(rule).collect(), expected: expected.collect() }
     }
 
     /// What the report says of a run before it begins.
     fn run(&self, until: Option<Time>) -> Run {
         let policy = self.policy();
-        let policy = (!policy.rules.is_empty()).then(|| ("policy", format!("{:?}", policy.rules)));
+        let rules = (!policy.rules.is_empty()).then(|| ("policy", format!("{:?}", policy.rules)));
+        let expected = (!policy.expected.is_empty()).then(|| ("expected", format!("{:?}", policy.expected)));
         let options = [
             ("filter", self.filter.clone().unwrap_or_default()),
             ("until", until.map_or_else(String::new, report::time::rfc3339)),
@@ -173,7 +184,7 @@ impl Data {
         ];
         Run {
             site: self.site.clone(),
-            options: options.into_iter().chain(policy).collect(),
+            options: options.into_iter().chain(rules).chain(expected).collect(),
             lists: self.lists.clone(),
             ..Run::default()
         }

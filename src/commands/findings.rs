@@ -332,7 +332,7 @@ fn object(it: &FindingRow) -> Value {
 }
 
 /// Without what would move a terminal's cursor.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 

@@ -9,6 +9,7 @@ pub mod findings;
 pub mod fingerprints;
 mod kept;
 pub mod kinds;
+pub mod learned;
 mod list;
 pub mod manual;
 mod packet;

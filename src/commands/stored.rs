@@ -16,7 +16,7 @@ use spanwatch_appliance::store::{Limits, Store, Trouble};
 use spanwatch_capture::wall_clock;
 use spanwatch_engine::finding::Severity;
 use spanwatch_engine::report::time::rfc3339;
-use spanwatch_engine::report::{Device, Finding, Port, Report, Stream, Summary, Switch, read};
+use spanwatch_engine::report::{Device, Finding, Learned, Port, Report, Stream, Summary, Switch, read};
 use spanwatch_parsers::{Span, Time};
 use spanwatch_web::{Access, Picture, Site};
 
@@ -135,6 +135,7 @@ fn report(kept: Kept, name: Option<&str>) -> Report {
     report.switches = switches(&report.devices);
     report.streams = kept.streams.iter().filter_map(|it| stream(it, &kept.watched)).collect();
     report.findings = kept.findings.iter().filter_map(parsed::<Finding>).collect();
+    report.learned = kept.learned.into_iter().map(Learned::from).collect();
     let rank = |it: &Finding| Severity::ALL.into_iter().position(|severity| severity.name() == it.severity);
     report.findings.sort_by(|a, b| (rank(a), &a.first_seen, &a.id).cmp(&(rank(b), &b.first_seen, &b.id)));
     report.summary = summary(&report);

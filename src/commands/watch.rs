@@ -291,6 +291,10 @@ impl Teller<'_> {
             Moment::Gap { .. } | Moment::Leap { .. } | Moment::Dropped(_) => return Ok(()),
         };
         self.now = now;
+        // People may have accepted meanwhile what was learned.
+        if let Some(until) = self.store.as_ref().and_then(Store::learns_until) {
+            ledger.learns_until(until);
+        }
         if matches!(moment, Moment::Tick(_)) {
             self.life.mirror_lives(now);
         }
@@ -316,6 +320,7 @@ impl Teller<'_> {
             if let Some((began, sums)) = self.minutes.since(ledger, &self.pictures, now) {
                 store.minute(began, sums);
             }
+            store.learned(ledger.learned());
             store.take(now, pictures, &findings, &|id| self.quiet.is_untold(id));
         }
         Ok(())

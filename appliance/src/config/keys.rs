@@ -46,6 +46,10 @@ pub const TABLES: &[(&str, &str)] = &[
         "policy",
         "`[[policy]]`: who may open sessions to whom; as many as there are, and the first that fits counts",
     ),
+    (
+        "expected",
+        "`[expected]`: who does what only few do; `spanwatch learned` writes it, and where a list is given nobody else is expected",
+    ),
 ];
 
 /// All keys, table by table.
@@ -325,7 +329,33 @@ pub const KEYS: &[Key] = &[
         "`true` or `false`",
         "`false`: a session is told of as `lateral-connection`; `true`: it is told of by no kind of behavior",
     ),
+    key(
+        "expected",
+        "viewers",
+        Words("those that are learned"),
+        PARTIES,
+        "who watches cameras: recorders, guards' stations; others are `unexpected-viewer`",
+    ),
+    key(
+        "expected",
+        "dns",
+        Words("those that are learned"),
+        SERVERS,
+        "the name servers of cameras and recorders; others are `foreign-server`",
+    ),
+    key("expected", "ntp", Words("those that are learned"), SERVERS, "the same of time servers"),
+    key("expected", "smtp", Words("those that are learned"), SERVERS, "the same of mail servers"),
+    key(
+        "expected",
+        "dhcp",
+        Words("those that are learned"),
+        SERVERS,
+        "who gives out addresses; others are `rogue-dhcp`",
+    ),
 ];
+
+/// How servers are named.
+const SERVERS: &str = "list of addresses, networks";
 
 /// How the two of a session are named.
 const PARTIES: &str = "list of kinds, names, MACs, addresses, networks";

@@ -61,6 +61,8 @@ pub struct Config {
     pub web: Option<Web>,
     /// Who may open sessions to whom.
     pub policy: Vec<Policy>,
+    /// Who does what only few do.
+    pub expected: Expected,
     /// Where it was read.
     #[serde(skip)]
     source: Source,
@@ -193,6 +195,18 @@ pub struct Policy {
     #[serde(default)]
     pub ports: Vec<Within<1, 65_535>>,
     pub may: bool,
+}
+
+/// Who does what only few do: all of them, where a list is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs)]
+pub struct Expected {
+    pub viewers: Option<Vec<Named>>,
+    pub dns: Option<Vec<Named>>,
+    pub ntp: Option<Vec<Named>>,
+    pub smtp: Option<Vec<Named>>,
+    pub dhcp: Option<Vec<Named>>,
 }
 
 /// What is wrong in a configuration.

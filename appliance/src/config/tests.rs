@@ -20,6 +20,7 @@ fn least(table: &str) -> &'static str {
         "grace" => "[[grace]]\nseconds = 30\n",
         "web" => "[web]\n",
         "policy" => "[[policy]]\nfrom = [\"camera\"]\nmay = false\n",
+        "expected" => "[expected]\n",
         other => panic!("{other}"),
     }
 }

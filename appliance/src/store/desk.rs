@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
 
 use rusqlite::{OpenFlags, Row};
+use spanwatch_engine::expected::Peer;
 use spanwatch_engine::report::minutes::StreamSum;
 use spanwatch_engine::report::{DataList, Finding};
 use spanwatch_parsers::Time;
@@ -74,6 +75,8 @@ pub struct Kept {
     pub has_more_findings: bool,
     /// What came of streams in the last day that somebody watched.
     pub streams: Vec<read::StreamHours>,
+    /// Who was learned to be expected.
+    pub learned: Vec<Peer>,
     /// When somebody watched: from when, until when.
     pub watched: Vec<(Time, Time)>,
     /// The data lists that the last watch went by.
@@ -230,7 +233,7 @@ impl Desk {
     /// As above.
     pub fn kept(&self) -> Result<Kept, Trouble> {
         let reader = Reader::open(&self.dir)?;
-        let mut kept = Kept { watched: reader.watched()?, ..Kept::default() };
+        let mut kept = Kept { watched: reader.watched()?, learned: reader.learned()?, ..Kept::default() };
         let lists = reader.all("SELECT name, date, sha256 FROM lists", [], |row| {
             Ok((row.get(0)?, DataList { date: row.get(1)?, sha256: row.get(2)? }))
         })?;

@@ -21,6 +21,7 @@ mod deaths;
 pub mod desk;
 mod keep;
 pub mod labels;
+pub mod learned;
 pub mod life;
 mod page;
 #[cfg(test)]
@@ -44,6 +45,7 @@ use std::time::Duration;
 use std::{fs, io, thread};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use spanwatch_engine::expected::Peer;
 use spanwatch_engine::ledger::memory::Memory;
 use spanwatch_engine::report::minutes::{StreamKey, StreamSum};
 use spanwatch_engine::report::picture::Picture;
@@ -140,13 +142,15 @@ pub struct Held {
     pub left: Option<Time>,
 }
 
-/// Whom nobody is to be told of: what people suppressed or called false.
+/// Whom nobody is to be told of: what people suppressed or called false; and for how long it is learned who is expected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Findings by id, until when.
     findings: BTreeMap<String, Time>,
     /// Kind and subject, until when.
     subjects: BTreeMap<(String, String), Time>,
+    /// Until when the picture is being learned; `None` where no run has begun to.
+    learns_until: Option<Time>,
 }
 
 impl Rules {
@@ -170,6 +174,8 @@ pub struct Store {
     rules: Arc<Mutex<Rules>>,
     /// Of each finding that was told: what it says, and how often and how lately.
     told: BTreeMap<String, (u64, u64)>,
+    /// Who was learned, as it was last told.
+    learned: Vec<Peer>,
     /// What is written with what is next taken.
     beside: Beside,
 }
@@ -204,7 +210,10 @@ impl Store {
             drop(writer);
             shared.end();
         })?;
-        Ok((Self { slate, rules, told: BTreeMap::new(), beside: Beside::default() }, held))
+        Ok((
+            Self { slate, rules, told: BTreeMap::new(), learned: Vec::new(), beside: Beside::default() },
+            held,
+        ))
     }
 
     /// Makes a store's folder, where there is none.
@@ -247,6 +256,14 @@ impl Store {
         }
     }
 
+    /// Takes who was learned to be expected: it is written with what is next taken.
+    pub fn learned(&mut self, peers: Vec<Peer>) {
+        if self.learned != peers {
+            self.beside.learned = Some(peers.clone());
+            self.learned = peers;
+        }
+    }
+
     /// Takes what is known at `now`: what became of devices, and all findings as they are; `is_untold` says of which nobody
     /// has heard yet. Never waits.
     pub fn take(
@@ -280,6 +297,12 @@ impl Store {
     #[must_use]
     pub fn rules(&self) -> Rules {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Until when the picture is being learned; `None` where nothing was written yet.
+    #[must_use]
+    pub fn learns_until(&self) -> Option<Time> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).learns_until
     }
 
     /// How it is doing.

@@ -8,7 +8,7 @@ use spanwatch_engine::report::minutes::StreamSum;
 use spanwatch_engine::report::time;
 use spanwatch_parsers::{Mac, Time};
 
-use super::{Rules, Trouble, connect, file, schema};
+use super::{Rules, Trouble, connect, file, learned, schema};
 
 /// A connection that only reads.
 #[derive(Debug)]
@@ -424,7 +424,8 @@ pub(super) fn rules(db: &Connection) -> Result<Rules, Trouble> {
     let sql = "SELECT id, kind, subject, status, expires FROM findings WHERE status IN ('suppressed', 'false-positive')";
     let mut statement = db.prepare(sql)?;
     let mut rows = statement.query([])?;
-    let mut rules = Rules::default();
+    let learns_until = learned::learning(db)?.map(|it| it.until());
+    let mut rules = Rules { learns_until, ..Rules::default() };
     while let Some(row) = rows.next()? {
         let until = row.get::<_, Option<i64>>(4)?.map_or(Time(i64::MAX), Time);
         rules.findings.insert(row.get(0)?, until);

@@ -143,6 +143,16 @@ CREATE INDEX findings_past ON findings(last_seen) WHERE ended IS NOT NULL AND wi
 ", "
 -- The data lists that the last watch went by: of when each is, and SHA-256 of it in hex.
 CREATE TABLE lists (name TEXT PRIMARY KEY, date TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
+", "
+-- Who was learned to be expected in a role of `expected::Role`: an address, or the id of a device.
+CREATE TABLE learned (
+    role TEXT NOT NULL, who TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (role, who)
+) STRICT, WITHOUT ROWID;
+
+-- The one row says when learning began, and when and by whom what was learned was accepted, which ended it.
+CREATE TABLE learning (
+    id INTEGER PRIMARY KEY CHECK (id = 1), began INTEGER NOT NULL, accepted INTEGER, accepted_by TEXT
+) STRICT;
 "];
 
 /// Brings a file to the present version, in one transaction.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use spanwatch_engine::expected::Peer;
 use spanwatch_engine::report::Finding;
 use spanwatch_engine::report::picture::Picture;
 use spanwatch_parsers::Time;
@@ -56,6 +57,8 @@ pub(super) struct Beside {
     pub(super) sums: Sums,
     /// The data lists that this run goes by, as long as they are not written.
     pub(super) lists: Option<Lists>,
+    /// Who was learned, where it is another than last told.
+    pub(super) learned: Option<Vec<Peer>>,
 }
 
 impl Beside {
@@ -63,6 +66,7 @@ impl Beside {
     pub(super) fn add(&mut self, since: Self) -> u64 {
         self.outbox = since.outbox.or(self.outbox.take());
         self.lists = since.lists.or(self.lists.take());
+        self.learned = since.learned.or(self.learned.take());
         let mut lost = 0_u64;
         for (key, sum) in since.sums {
             if self.sums.len() < SUMS_MAX || self.sums.contains_key(&key) {
@@ -253,7 +257,7 @@ mod tests {
         let (source, destination) = ("a".to_owned(), "b".to_owned());
         let key = StreamKey { source, destination, transport: "udp", payload_type: 96 };
         let sums = Sums::from([((Time(began), key), StreamSum { packets, ..StreamSum::default() })]);
-        Beside { outbox: Some(Outbox::new()), sums, lists: None }
+        Beside { outbox: Some(Outbox::new()), sums, lists: None, learned: None }
     }
 
     #[test]
@@ -268,7 +272,7 @@ mod tests {
             };
             let sums =
                 (from..from + 100_000).map(|at| ((Time(at), key.clone()), StreamSum::default())).collect();
-            Beside { outbox: None, sums, lists: None }
+            Beside { outbox: None, sums, lists: None, learned: None }
         };
         assert_eq!(waits.add(many(0)), 0);
         assert_eq!(waits.add(many(100_000)), 200_000 - SUMS_MAX as u64);

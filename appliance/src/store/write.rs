@@ -16,7 +16,7 @@ use super::keep::{Limits, guard, keep, trim};
 use super::page::{Page, Rows};
 use super::slate::{Batch, Slate, Word};
 use super::users::{By, Changed};
-use super::{Held, Rules, Store, Trouble, connect, file, life, made_in, post, read, schema, sums};
+use super::{Held, Rules, Store, Trouble, connect, file, learned, life, made_in, post, read, schema, sums};
 
 /// Writes all that comes, until nothing will.
 pub(super) fn serve(writer: &mut Writer, slate: &Slate, say: &dyn Fn(&str)) {
@@ -141,9 +141,13 @@ impl Writer {
 
     /// What the store held, before this run wrote anything.
     pub(super) fn held(&mut self) -> Result<Held, Trouble> {
+        let began = self.began;
         let db = self.open()?;
         let left = db.query_row("SELECT max(until) FROM sessions", [], |row| row.get::<_, Option<i64>>(0))?;
-        let (findings, memory, outbox) = (life::earlier(db)?, read::memory(db)?, post::read(db)?);
+        let (findings, mut memory, outbox) = (life::earlier(db)?, read::memory(db)?, post::read(db)?);
+        learned::peers(db)?.into_iter().for_each(|peer| memory.expect(peer));
+        let new = learned::Learning { began, accepted: None };
+        memory.learns_until = Some(learned::learning(db)?.unwrap_or(new).until());
         let held = Held { findings, memory, outbox, left: left.map(Time) };
         self.read_rules()?;
         self.is_outbox_read = true;
@@ -205,6 +209,7 @@ impl Writer {
                     insert.execute(params![name, list.date, list.sha256])?;
                 }
             }
+            learned::write(&step, batch.beside.learned.as_deref().unwrap_or_default())?;
             let outbox = batch.beside.outbox.as_ref().filter(|_| *is_outbox_read);
             let kept = outbox.map(|it| post::write(&step, it, limits.bytes_max)).transpose()?;
             step.commit()?;
@@ -309,6 +314,7 @@ fn begin(step: &Transaction<'_>, began: Time) -> Result<i64, Trouble> {
         )?;
         step.execute("UPDATE devices SET state = 'unknown'", [])?;
     }
+    learned::begin(step, began)?;
     step.execute(
         "INSERT INTO sessions (began, until, version) VALUES (?1, ?1, ?2)",
         params![began.0, env!("CARGO_PKG_VERSION")],

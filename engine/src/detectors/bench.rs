@@ -35,9 +35,24 @@ impl Bench {
     /// One whose site has one rule: who may open sessions, or may not, to whom.
     pub fn with_rule(from: &str, to: &str, may: bool) -> Self {
         let rule = Rule { from: vec![from.to_owned()], to: vec![to.to_owned()], ports: Vec::new(), may };
-        let policy = Policy { rules: vec![rule] };
+        Self::with(Policy { rules: vec![rule], ..Policy::default() })
+    }
+
+    /// One whose site allows, forbids and expects this.
+    pub fn with(policy: Policy) -> Self {
         let bench = Self::new();
         Self { ledger: bench.ledger.governed(policy.into()), ..bench }
+    }
+
+    /// One that an earlier run told this.
+    pub fn remembering(memory: Memory) -> Self {
+        let bench = Self::new();
+        Self { ledger: bench.ledger.remembering(memory.into()), ..bench }
+    }
+
+    /// Until then the picture is being learned.
+    pub fn learns_until(&mut self, until: Time) {
+        self.ledger.learns_until(until);
     }
 
     /// What was found of one kind.
@@ -188,7 +203,7 @@ impl Bench {
 static NO_LOSSES: LazyLock<Losses> = LazyLock::new(Losses::default);
 static NO_MEMORY: LazyLock<Memory> = LazyLock::new(Memory::default);
 static NO_NETWORKS: LazyLock<Networks> = LazyLock::new(Networks::default);
-static NO_POLICY: Policy = Policy { rules: Vec::new() };
+static NO_POLICY: LazyLock<Policy> = LazyLock::new(Policy::default);
 
 /// What a detector may read where there is only this.
 pub fn nothing_but<'a>(directory: &'a Directory, switches: &'a Switches) -> Known<'a> {
@@ -202,6 +217,7 @@ pub fn nothing_but<'a>(directory: &'a Directory, switches: &'a Switches) -> Know
         memory: &NO_MEMORY,
         policy: &NO_POLICY,
         networks: &NO_NETWORKS,
+        learns_until: Time::MIN,
         now: s(0),
     }
 }

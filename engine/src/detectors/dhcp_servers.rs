@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use spanwatch_parsers::{Lease, Mac, Span, Time};
 
 use super::Known;
+use crate::expected::{Peer, Role};
 use crate::finding::Evidence;
 use crate::observation::{Cite, Observation};
 
@@ -150,6 +151,11 @@ impl Learned {
 }
 
 impl Server {
+    /// It, once it gave an address.
+    pub(super) fn peer(&self) -> Option<Peer> {
+        Some(Peer { role: Role::Dhcp, who: self.ip.to_string(), since: self.first?.at })
+    }
+
     /// What speaks for it, where so many devices live in the network that it gives.
     fn standing(&self, residents: usize) -> usize {
         let lives = if residents >= RESIDENTS { 2 } else { residents.min(1) };

@@ -2,17 +2,19 @@
 //!
 //! ## What it says
 //! A camera, recorder or another device of physical security was answered by a name server (DNS), a time server (NTP) or a mail server that none of them had used while the picture
-//! was learned, though it, or [`MANY`] of them, use another. Servers of a protocol that are used within two minutes of the first one are the site's; of time
-//! and mail a public one is told only where all others are inside.
+//! was learned, though it, or [`MANY`] of them, use another; or by one that the site's configuration does not list (`dns`, `ntp`, `smtp` of `[expected]`). Servers of a protocol that are used within two
+//! minutes of the first one are the site's, with a new store those of its first day; so are those that its DHCP servers (options 6 and 42) and routers (RDNSS) name. Of time
+//! and mail a public one is told only where all others are inside. Devices that turn to the same server are one finding, as where all take to a spare one.
 //!
 //! ## Why it matters
 //! Who tells a device names decides where it sends its pictures and passwords; who tells it the time decides what recordings prove. Worms and thieves change these settings.
 //!
 //! ## Where it is wrong
-//! A server that IT put up is new all the same, and a spare one that is asked for the first time; routers are none; a device that was brought with its maker's settings uses its maker's.
+//! A server that IT put up is new all the same, and a spare one that no DHCP server names and that is asked for the first time; routers are none; a device that was brought with its maker's settings
+//! uses its maker's. What DHCPv6 names is not read.
 //!
 //! ## State
-//! [`SERVERS_MAX`] servers of the site; see [`super::peers`].
+//! [`SERVERS_MAX`] servers of the site in each protocol, [`NAMED_MAX`] that were named; see [`super::peers`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -21,6 +23,7 @@ use spanwatch_parsers::{Fact, Span, Time};
 
 use super::peers::{self, Held, Talk, Talks};
 use super::{Detector, Known};
+use crate::expected::{Candidate, LEARNS, Peer, Role};
 use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::device::Device;
 use crate::ledger::directory::{Number, is_site_address};
@@ -45,20 +48,46 @@ const SERVERS_MAX: usize = 256;
 /// Clients kept of one server, as far as it matters how many.
 const CLIENTS_MAX: usize = 1_024;
 
-/// The protocols, and what their servers are called.
-const PROTOCOLS: &[(&str, &str)] = &[("dns", "name server"), ("ntp", "time server"), ("smtp", "mail server")];
+/// Who names servers, and servers that were named; a site has a few of each.
+const NAMED_MAX: usize = 256;
+/// The longest that a router is silent unless it is told otherwise (RFC 4861, 6.2.1: `MaxRtrAdvInterval`).
+const ROUTER_SILENT: Span = Span::seconds(600);
+
+/// The protocols, what their servers do, and what they are called.
+const PROTOCOLS: &[(&str, Role, &str)] = &[
+    ("dns", Role::Dns, "name server"),
+    ("ntp", Role::Ntp, "time server"),
+    ("smtp", Role::Smtp, "mail server"),
+];
 
 /// The servers of one protocol.
 #[derive(Debug)]
 struct Learned {
     since: Time,
-    servers: BTreeMap<IpAddr, BTreeSet<Number>>,
+    servers: BTreeMap<IpAddr, Server>,
+}
+
+#[derive(Debug)]
+struct Server {
+    since: Time,
+    clients: BTreeSet<Number>,
+}
+
+/// Servers that others name to devices.
+#[derive(Debug, Default)]
+struct Named {
+    /// The first who named any, and when.
+    since: Option<Time>,
+    /// Who may: those who did while the picture was learned.
+    by: BTreeSet<IpAddr>,
+    servers: BTreeSet<(Role, IpAddr)>,
 }
 
 /// All servers that devices of physical security use.
 #[derive(Debug, Default)]
 pub struct Servers {
-    learned: BTreeMap<&'static str, Learned>,
+    learned: BTreeMap<Role, Learned>,
+    named: Named,
     talks: Talks,
 }
 
@@ -67,62 +96,143 @@ fn is_meant(device: &Device) -> bool {
     device.is_guarded_surely() && device.kind().1 >= SURELY
 }
 
+impl Named {
+    /// Takes servers that somebody names at `at`: they are the site's where he is, who is learned for so long.
+    fn takes(
+        &mut self,
+        by: IpAddr,
+        (at, learns): (Time, Span),
+        servers: impl IntoIterator<Item = (Role, IpAddr)>,
+    ) {
+        let is_early = at - *self.since.get_or_insert(at) <= learns;
+        if is_early && self.by.len() < NAMED_MAX {
+            self.by.insert(by);
+        }
+        for server in servers.into_iter().filter(|_| self.by.contains(&by)) {
+            if self.servers.len() < NAMED_MAX {
+                self.servers.insert(server);
+            }
+        }
+    }
+}
+
 impl Servers {
     /// Takes an answer; whether it is of a foreign server.
     fn answered(
         &mut self,
-        protocol: &'static str,
-        server: IpAddr,
+        (role, server): (Role, IpAddr),
         client: Number,
-        (at, learns): (Time, Span),
+        at: Time,
+        known: &Known<'_>,
     ) -> bool {
         let empty = || Learned { since: at, servers: BTreeMap::new() };
-        let learned = self.learned.entry(protocol).or_insert_with(empty);
-        let is_learning = at - learned.since <= learns;
-        if !is_learning && !learned.servers.contains_key(&server) {
-            let is_public = !is_site_address(server);
-            let mut others = learned.servers.iter();
-            // Of a pool each answer comes from another one.
-            let is_of_pool = is_public && protocol != "dns" && others.any(|(ip, _)| !is_site_address(*ip));
-            let used = |clients: &BTreeSet<Number>| clients.contains(&client) || clients.len() >= MANY;
-            if !is_of_pool && learned.servers.values().any(used) {
-                return true;
-            }
-        }
-        let is_full = learned.servers.len() >= SERVERS_MAX;
-        if !is_full || learned.servers.contains_key(&server) {
-            let clients = learned.servers.entry(server).or_default();
+        let learned = self.learned.entry(role).or_insert_with(empty);
+        let is_expected = known.expects(role, Candidate { ip: Some(server), device: None });
+        let is_ours = learned.servers.contains_key(&server) || self.named.servers.contains(&(role, server));
+        let is_foreign = match is_expected {
+            Some(is_expected) => !is_expected,
+            None if is_ours || known.is_learning(role, learned.since, at) => false,
+            None => learned.is_foreign((role, server), client, known),
+        };
+        let is_full = learned.servers.len() >= SERVERS_MAX && !learned.servers.contains_key(&server);
+        if !is_foreign && !is_full {
+            let new = || Server { since: at, clients: BTreeSet::new() };
+            let clients = &mut learned.servers.entry(server).or_insert_with(new).clients;
             if clients.len() < CLIENTS_MAX {
                 clients.insert(client);
             }
         }
-        false
+        is_foreign
     }
 
-    fn finding(number: Number, held: &Held, known: &Known<'_>) -> Option<Finding> {
-        known.directory.device(number).filter(|device| is_meant(device))?;
-        let talks: Vec<&Talk> =
-            held.talks.iter().filter(|talk| talk.judged(number, known) != Some(true)).collect();
-        let first = talks.first()?.at;
-        let who = peers::title(number, known);
-        let what = peers::list(talks.iter().map(|talk| format!("{} {}", talk.what, talk.with)));
+    /// One finding of devices that turned to the same servers.
+    fn finding(alike: &[(Number, &Held)], known: &Known<'_>) -> Option<Finding> {
+        let mut talks: Vec<(Number, &Talk)> =
+            alike.iter().flat_map(|(number, held)| held.talks.iter().map(|talk| (*number, talk))).collect();
+        talks.sort_by_key(|(number, talk)| (talk.at, talk.cite, *number));
+        let (first, (_, earliest)) = (talks.first()?.1.at, talks.first()?);
+        let is_first =
+            |(_, held): &&(Number, &Held)| held.talks.iter().any(|talk| std::ptr::eq(talk, *earliest));
+        let subject = &alike.iter().find(is_first)?.1.subject;
+        let mut met = BTreeSet::new();
+        let devices: Vec<Number> =
+            talks.iter().map(|(number, _)| *number).filter(|number| met.insert(*number)).collect();
+        let (leading, others) = (*devices.first()?, devices.len() - 1);
+        let title = peers::title(leading, known);
+        let (who, have, one) = match others {
+            0 => (title, "has", "The device asks"),
+            1 => (format!("{title} and another device"), "have", "The devices ask"),
+            _ => (format!("{title} and {others} other devices"), "have", "The devices ask"),
+        };
+        let what = peers::list(talks.iter().map(|(_, talk)| format!("{} {}", talk.what, talk.with)));
+        let uses = if others == 0 { "uses" } else { "use" };
         Some(Finding {
             confidence: 75,
-            devices: vec![number],
-            switch: known.switch_of(number),
-            title: format!("{who} uses a server that is none of the site's: {what}"),
+            switch: known.switch_of(leading).filter(|_| others == 0),
+            devices,
+            title: format!("{who} {uses} a server that is none of the site's: {what}"),
             summary: format!(
-                "{who} has begun to use {what}, which no camera or recorder here had used before. It is IT's turn: see who set it so."
+                "{who} {have} begun to use {what}, which no camera or recorder here had used before. It is IT's turn: see who set it so."
             ),
             detail: format!("Answered by {what}, first at {} UTC.", clock_time(first)),
             remedy: "Compare the name, time and mail servers in the device's network settings with the site's. If nobody changed them, look for changed accounts too, and set the device back to factory state. Let devices reach the site's own servers alone.".to_owned(),
-            verify: "The device asks the same servers as its peers, or the site's rules (`[[policy]]`) say that it may.".to_owned(),
-            evidence: talks.iter().take(peers::SHOWN).map(|talk| talk.evidence(known)).collect(),
-            last_seen: talks.iter().map(|talk| talk.last).max()?,
-            count: talks.iter().fold(0, |sum, talk| sum.saturating_add(talk.count)),
-            ..Finding::of_network(&KIND, &held.subject, first, first)
+            verify: format!(
+                "{one} the same servers as before, or the site's configuration lists the server (`[expected]`), or a rule (`[[policy]]`) says that it may."
+            ),
+            evidence: talks.iter().take(peers::SHOWN).map(|(_, talk)| talk.evidence(known)).collect(),
+            last_seen: talks.iter().map(|(_, talk)| talk.last).max()?,
+            count: talks.iter().fold(0, |sum, (_, talk)| sum.saturating_add(talk.count)),
+            ..Finding::of_network(&KIND, subject, first, first)
         })
     }
+
+    /// What is told of a device.
+    fn told((number, held): (Number, &Held), known: &Known<'_>) -> Option<(Number, Held)> {
+        known.directory.device(number).filter(|device| is_meant(device))?;
+        let mut held = held.clone();
+        held.talks.retain(|talk| talk.judged(number, known) != Some(true));
+        (!held.talks.is_empty()).then_some((number, held))
+    }
+}
+
+impl Learned {
+    /// Whether a server is foreign to who uses it, by what he and the others use.
+    fn is_foreign(&self, (role, server): (Role, IpAddr), client: Number, known: &Known<'_>) -> bool {
+        let earlier = || known.memory.peers(role).filter_map(|(who, _)| who.parse::<IpAddr>().ok());
+        let is_public = |ip: IpAddr| !is_site_address(ip);
+        // Of a pool each answer comes from another one.
+        let is_of_pool = is_public(server)
+            && role != Role::Dns
+            && self.servers.keys().copied().chain(earlier()).any(is_public);
+        let is_used = |server: &Server| server.clients.contains(&client) || server.clients.len() >= MANY;
+        !is_of_pool && (earlier().next().is_some() || self.servers.values().any(is_used))
+    }
+}
+
+/// Devices that turned to a common server, each group by itself, with all others that one of them turned to.
+fn groups<'a>(told: &'a [(Number, Held)]) -> Vec<Vec<(Number, &'a Held)>> {
+    let mut groups: Vec<Vec<(Number, &'a Held)>> = Vec::new();
+    let mut of_server: BTreeMap<(&str, IpAddr), usize> = BTreeMap::new();
+    for (number, held) in told {
+        let servers = |held: &'a Held| held.talks.iter().map(|it| (it.what.as_str(), it.with));
+        let mut met: Vec<usize> = servers(held).filter_map(|it| of_server.get(&it).copied()).collect();
+        // The largest takes the others in, so that nobody moves often.
+        met.sort_by_key(|group| groups.get(*group).map(Vec::len));
+        let into = met.pop().unwrap_or(groups.len());
+        if into == groups.len() {
+            groups.push(Vec::new());
+        }
+        let others = met.into_iter().filter(|group| *group != into);
+        let mut joining: Vec<_> =
+            others.filter_map(|group| groups.get_mut(group).map(std::mem::take)).flatten().collect();
+        joining.push((*number, held));
+        for server in joining.iter().flat_map(|(_, held)| servers(held)) {
+            of_server.insert(server, into);
+        }
+        groups.get_mut(into).into_iter().for_each(|group| group.append(&mut joining));
+    }
+    groups.retain(|alike| !alike.is_empty());
+    groups
 }
 
 impl Detector for Servers {
@@ -131,8 +241,26 @@ impl Detector for Servers {
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
-        let Fact::Service { protocol } = seen.fact else { return };
-        let Some((protocol, called)) = PROTOCOLS.iter().find(|(own, _)| *own == protocol) else { return };
+        let protocol = match &seen.fact {
+            Fact::Service { protocol } => *protocol,
+            Fact::Offers(offers) => {
+                let resolvers = offers.resolvers.iter().map(|ip| (Role::Dns, *ip));
+                let servers = resolvers.chain(offers.clocks.iter().map(|ip| (Role::Ntp, *ip)));
+                if let Some(by) = offers.by {
+                    self.named.takes(by, (seen.at, LEARNS), servers);
+                }
+                return;
+            }
+            Fact::RouterAnnounced(said) => {
+                let servers = said.resolvers.iter().map(|ip| (Role::Dns, IpAddr::V6(*ip)));
+                if let Some(by) = seen.subject.ip {
+                    self.named.takes(by, (seen.at, ROUTER_SILENT), servers);
+                }
+                return;
+            }
+            _ => return,
+        };
+        let Some((_, role, called)) = PROTOCOLS.iter().find(|(own, ..)| *own == protocol) else { return };
         let Some(server) = seen.subject.ip else { return };
         let Some(client) = known.directory.find(&seen.peer) else { return };
         // A router serves each of its networks by an address of its own.
@@ -141,7 +269,7 @@ impl Detector for Servers {
             is_gateway.and_then(|number| known.directory.device(number)).is_some_and(|it| it.is_router);
         if !is_gateway
             && known.directory.device(client).is_some_and(is_meant)
-            && self.answered(protocol, server, client, (seen.at, peers::learns(client, known)))
+            && self.answered((*role, server), client, seen.at, known)
         {
             self.talks.add(client, Talk::of(seen, (server, seen.subject.port), (*called).to_owned()), known);
         }
@@ -156,15 +284,28 @@ impl Detector for Servers {
 
     fn renumber(&mut self, gone: Number, kept: Number) {
         self.talks.renumber(gone, kept);
-        for clients in self.learned.values_mut().flat_map(|it| it.servers.values_mut()) {
-            if clients.remove(&gone) {
-                clients.insert(kept);
+        for server in self.learned.values_mut().flat_map(|it| it.servers.values_mut()) {
+            if server.clients.remove(&gone) {
+                server.clients.insert(kept);
             }
         }
     }
 
+    fn learned(&self, _known: &Known<'_>) -> Vec<Peer> {
+        let of = |(role, learned): (&Role, &Learned)| -> Vec<Peer> {
+            let peer = |(ip, server): (&IpAddr, &Server)| Peer {
+                role: *role,
+                who: ip.to_string(),
+                since: server.since,
+            };
+            learned.servers.iter().map(peer).collect()
+        };
+        self.learned.iter().flat_map(of).collect()
+    }
+
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
-        self.talks.iter().filter_map(|(number, held)| Self::finding(number, held, known)).collect()
+        let told: Vec<(Number, Held)> = self.talks.iter().filter_map(|it| Self::told(it, known)).collect();
+        groups(&told).iter().filter_map(|alike| Self::finding(alike, known)).collect()
     }
 
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
@@ -174,13 +315,20 @@ impl Detector for Servers {
 
 #[cfg(test)]
 mod tests {
+    use spanwatch_parsers::{Offers, RouterAnnounced};
+
     use super::super::bench::{Bench, mac, party, s};
     use super::*;
+    use crate::ledger::memory::Memory;
     use crate::observation::Party;
+    use crate::policy::Policy;
 
     /// Cameras 1 to 5, and what answers them: when, whom, who, in which protocol.
     fn found(answers: &[(i64, u8, &str, &'static str)]) -> Vec<Finding> {
-        let mut bench = Bench::new();
+        found_in(Bench::new(), answers)
+    }
+
+    fn found_in(mut bench: Bench, answers: &[(i64, u8, &str, &'static str)]) -> Vec<Finding> {
         let camera = |host: u8| party(mac(host), &format!("192.0.2.{host}"), None);
         for host in 1..=5 {
             bench.claims(s(0), mac(host), &format!("192.0.2.{host}"), None);
@@ -207,6 +355,86 @@ mod tests {
         let answers =
             [(10, 1, OWN, "ntp"), (11, 2, OWN, "ntp"), (12, 3, OWN, "ntp"), (300, 4, PUBLIC, "ntp")];
         assert_eq!(found(&answers).len(), 1);
+    }
+
+    #[test]
+    fn all_who_take_to_one_spare_server_are_one_finding() {
+        let own = (1..=5).map(|host| (10, host, OWN, "dns"));
+        let spare = (1..=5).map(|host| (300 + i64::from(host), host, "192.0.2.54", "dns"));
+        let alone = [(20, 5, OWN, "ntp"), (400, 5, "192.0.2.124", "ntp")];
+        let [finding] = &found(&own.chain(spare).chain(alone).collect::<Vec<_>>())[..] else {
+            panic!("one finding")
+        };
+        assert_eq!((finding.first_seen, finding.count, finding.devices.len()), (s(301), 6, 5));
+        assert!(finding.title.contains("and 4 other devices use a server"), "{}", finding.title);
+        // Who turns to another one is another finding.
+        let apart = [
+            (10, 1, OWN, "dns"),
+            (10, 2, OWN, "dns"),
+            (300, 1, PUBLIC, "dns"),
+            (301, 2, "198.18.0.54", "dns"),
+        ];
+        assert_eq!(found(&apart).len(), 2);
+    }
+
+    /// A DHCP server, or a router, that names a name server at `at`.
+    fn names(bench: &mut Bench, at: i64, by: &str, server: &str) {
+        let camera = party(mac(1), "192.0.2.1", None);
+        let ip = by.parse().ok();
+        if by.contains(':') {
+            let said =
+                RouterAnnounced { resolvers: vec![server.parse().unwrap()], ..RouterAnnounced::default() };
+            let router = party(mac(98), by, None);
+            bench.sees_in("nd", s(at), (router, Party::default()), Fact::RouterAnnounced(Box::new(said)));
+        } else {
+            let offers = Offers { by: ip, resolvers: vec![server.parse().unwrap()], clocks: Vec::new() };
+            bench.sees_in("dhcp", s(at), (camera, Party::default()), Fact::Offers(Box::new(offers)));
+        }
+    }
+
+    #[test]
+    fn what_the_sites_dhcp_server_and_router_name_is_the_sites() {
+        for (by, server, stranger) in
+            [("192.0.2.67", "192.0.2.54", "192.0.2.66"), ("fe80::1", "2001:db8::54", "fe80::66")]
+        {
+            let answers = [(10, 1, OWN, "dns"), (900, 1, server, "dns")];
+            let mut bench = Bench::new();
+            names(&mut bench, 5, by, server);
+            assert!(found_in(bench, &answers).is_empty(), "{by}");
+            // Who names servers for the first time after the picture was learned is none of the site's.
+            let mut bench = Bench::new();
+            names(&mut bench, 5, by, if by.contains(':') { "2001:db8::53" } else { OWN });
+            names(&mut bench, 800, stranger, server);
+            assert_eq!(found_in(bench, &answers).len(), 1, "{by}");
+        }
+    }
+
+    #[test]
+    fn who_is_listed_is_all_and_who_was_learned_stays_learned() {
+        let answers = [(10, 1, OWN, "dns"), (20, 1, "192.0.2.54", "dns")];
+        let listed = |names: &[&str]| {
+            let names = names.iter().map(|it| (*it).to_owned()).collect();
+            Bench::with(Policy { expected: [(Role::Dns, names)].into(), ..Policy::default() })
+        };
+        assert_eq!(found_in(listed(&[OWN]), &answers).len(), 1);
+        assert!(found_in(listed(&[OWN, "192.0.2.54"]), &answers).is_empty());
+        assert_eq!(
+            found_in(listed(&["192.0.2.54"]), &[(400, 1, "192.0.2.54", "dns"), (401, 1, OWN, "dns")]).len(),
+            1
+        );
+        let learned = |who: &str| {
+            let mut memory = Memory::default();
+            memory.expect(Peer { role: Role::Dns, who: who.to_owned(), since: s(-90_000) });
+            Bench::remembering(memory)
+        };
+        assert_eq!(found_in(learned(OWN), &answers).len(), 1);
+        assert!(found_in(learned(OWN), &answers[..1]).is_empty());
+        let mut bench = learned(OWN);
+        bench.learns_until(s(15));
+        assert_eq!(found_in(bench, &answers).len(), 1);
+        let mut bench = learned(OWN);
+        bench.learns_until(s(25));
+        assert!(found_in(bench, &answers).is_empty());
     }
 
     #[test]

@@ -120,6 +120,7 @@ use std::net::IpAddr;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{Fact, Mac, Span, Text, Time};
 
+use crate::expected::{Candidate, LEARNS, Peer, Role};
 use crate::finding::{Finding, Kind};
 use crate::ledger::device::Device;
 use crate::ledger::directory::{Directory, Number};
@@ -154,6 +155,11 @@ pub trait Detector: fmt::Debug + Send {
 
     /// Says that one device turned out to be another.
     fn renumber(&mut self, _gone: Number, _kept: Number) {}
+
+    /// Whom it learned to expect, as of now.
+    fn learned(&self, _known: &Known<'_>) -> Vec<Peer> {
+        Vec::new()
+    }
 
     /// What it found, as of now.
     fn findings(&self, known: &Known<'_>) -> Vec<Finding>;
@@ -191,11 +197,28 @@ pub struct Known<'a> {
     pub policy: &'a Policy,
     /// Who has which public addresses.
     pub networks: &'a Networks,
+    /// Until then the picture is being learned, and longer where a run has just begun.
+    pub learns_until: Time,
     /// The last packet's time.
     pub now: Time,
 }
 
 impl Known<'_> {
+    /// Whether somebody is expected in a role: by the configuration, or by what an earlier run learned; `None` where neither says.
+    #[must_use]
+    pub fn expects(&self, role: Role, who: Candidate<'_>) -> Option<bool> {
+        self.policy.expects(role, who).or_else(|| self.memory.expects(role, who).map(|_| true))
+    }
+
+    /// Whether at `at` it is still learned who is expected in a role, of which the first was seen at `since`: where an earlier run learned, this
+    /// one goes on only where that one had not finished.
+    #[must_use]
+    pub fn is_learning(&self, role: Role, since: Time, at: Time) -> bool {
+        let is_listed = self.policy.expected.contains_key(&role);
+        let is_new = || self.memory.peers(role).next().is_none();
+        !is_listed && (at <= self.learns_until || (at - since <= LEARNS && is_new()))
+    }
+
     /// Who bears a MAC, and what to call him in a sentence: his name with the MAC.
     #[must_use]
     pub fn bearer(&self, mac: Mac) -> (Option<Number>, String) {

@@ -1,8 +1,9 @@
 //! `new-device`: somebody joined the network.
 //!
 //! ## What it says
-//! A device was heard for the first time more than [`LEARNS`] after watching began, and showed then that it joins: it asked for a lease, told its address unasked, or said
-//! hello to all (WS-Discovery). Once for a device, however often it comes back; a watch with a store knows who was there before it was restarted.
+//! A device was heard for the first time more than two minutes after watching began, and showed then that it joins: it asked for a lease, told its address unasked, or said
+//! hello to all (WS-Discovery). Once for a device, however often it comes back; a watch with a store knows who was there before it was restarted, and with a new store
+//! nobody is new on its first day, unless the site accepts earlier what was learned (`spanwatch learned accept`).
 //!
 //! ## Why it matters
 //! What nobody put there on purpose may listen, or be a way in; and what was put there wants to be on the list.
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use spanwatch_parsers::{Fact, Mac, Span, Time};
 
 use super::{Detector, Known, weakness};
+use crate::expected::LEARNS;
 use crate::finding::{Evidence, Finding, Kind, Severity};
 use crate::ledger::device::Device;
 use crate::observation::{Cite, Observation};
@@ -33,8 +35,6 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::<Joining>::default()),
 };
 
-/// The picture is being learned (contract).
-const LEARNS: Span = Span::seconds(120);
 /// Who joins says so within this time of his first word.
 const JOINS: Span = Span::seconds(60);
 
@@ -56,8 +56,9 @@ struct Joined {
 }
 
 /// Whether a device was first heard after the picture was learned, and not long before or after it joined.
-fn is_new(device: &Device, begun: Time, joined: Time) -> bool {
-    device.first_seen - begun > LEARNS && (joined - device.first_seen).0.abs() <= JOINS.0
+fn is_new(device: &Device, (begun, joined): (Time, Time), known: &Known<'_>) -> bool {
+    let is_learned = device.first_seen - begun > LEARNS && device.first_seen > known.learns_until;
+    is_learned && (joined - device.first_seen).0.abs() <= JOINS.0
 }
 
 impl Detector for Joining {
@@ -69,14 +70,14 @@ impl Detector for Joining {
             Fact::Instance { is_announced: true, .. } => "says hello to all",
             _ => return,
         };
-        if seen.at - begun <= LEARNS {
+        if seen.at - begun <= LEARNS || seen.at <= known.learns_until {
             return;
         }
         // Who asks for his first lease is not known yet; whose MAC it is turns out later.
         let is_met = |mac: &Mac| self.joined.contains_key(mac) || known.memory.knows(*mac);
         let Some(mac) = seen.subject.mac.filter(|mac| !is_met(mac)) else { return };
-        let known = known.directory.find_mac(mac).and_then(|number| known.directory.device(number));
-        if known.is_some_and(|device| !is_new(device, begun, seen.at)) {
+        let device = known.directory.find_mac(mac).and_then(|number| known.directory.device(number));
+        if device.is_some_and(|device| !is_new(device, (begun, seen.at), known)) {
             return;
         }
         if self.joined.len() >= DEVICES_MAX {
@@ -96,7 +97,8 @@ impl Detector for Joining {
         each.filter_map(|(mac, joined)| {
             let number = known.directory.find_mac(*mac)?;
             // He may have turned out to be somebody who was there before.
-            let device = known.directory.device(number).filter(|it| is_new(it, joined.begun, joined.at))?;
+            let device = known.directory.device(number);
+            let device = device.filter(|it| is_new(it, (joined.begun, joined.at), known))?;
             let who = device.title();
             let owner = weakness::owner(std::iter::once(number), known);
             let turn = match owner {
@@ -153,6 +155,20 @@ mod tests {
         }
         let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
         assert_eq!((finding.first_seen, finding.count), (s(200), 1));
+    }
+
+    #[test]
+    fn nobody_is_new_while_the_picture_is_learned() {
+        let joined = |learns_until: i64| {
+            let mut bench = Bench::new();
+            bench.learns_until(s(learns_until));
+            bench.claims(s(0), mac(1), "192.0.2.1", None);
+            bench.lease(s(5_000), mac(7), 1, None, None);
+            bench.lease(s(90_000), mac(8), 1, None, None);
+            bench.of(&KIND).iter().map(|it| it.first_seen).collect::<Vec<_>>()
+        };
+        assert_eq!(joined(86_400), [s(90_000)]);
+        assert_eq!(joined(4_000), [s(5_000), s(90_000)]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use spanwatch_parsers::{Span, Time};
+use spanwatch_parsers::Time;
 
 use super::Known;
 use crate::finding::Evidence;
@@ -131,14 +131,6 @@ impl Held {
             None => self.talks.push(talk),
         }
     }
-}
-
-/// For how long it is learned what a device does: the first two minutes (contract, `new-device`). Whom an earlier run knew may do
-/// what he does seldom for a day, for what was learned of him then is not kept.
-pub fn learns(number: Number, known: &Known<'_>) -> Span {
-    let device = known.directory.device(number);
-    let is_known = device.is_some_and(|device| device.macs.iter().any(|mac| known.memory.knows(*mac)));
-    if is_known { Span::seconds(86_400) } else { Span::seconds(120) }
 }
 
 /// What to call a device in a sentence.

@@ -2,7 +2,7 @@
 //!
 //! ## What it says
 //! For two minutes from the first DHCP answer of a VLAN on, whoever answers there is taken for one of its servers: a
-//! pair that shares the work is learned. After that another one gave an address, and it is no stand-in: it gives addresses
+//! pair that shares the work is learned; whom a store learned, or the site's configuration lists (`dhcp` of `[expected]`), is known from the start. After that another one gave an address, and it is no stand-in: it gives addresses
 //! of another network, or it answered a request that a known server answered too, or a known server
 //! answered others within the last two minutes. Where two servers answer one request from the start and name different
 //! routers, the site tells which of them is the stranger: devices live in the network that the right one gives, what it names
@@ -15,7 +15,7 @@
 //! ## Where it is wrong
 //! Where the first server heard is the rogue itself and fewer than three devices of the site's own network were heard, the
 //! right one is named when it first answers. A new server that
-//! IT put up for another network of the same VLAN is new all the same. A relay is no server. Where the mirror
+//! IT put up for another network of the same VLAN is new all the same. A relay is no server. A server that a store learned is known in all VLANs. Where the mirror
 //! removes tags, the servers of all VLANs look like those of one.
 //!
 //! ## State
@@ -28,6 +28,7 @@ use spanwatch_parsers::{Fact, Mac, Span, Time};
 
 use super::dhcp_servers::{Answer, Learned, SAME_REQUEST};
 use super::{Detector, Known, in_vlan, of_vlan};
+use crate::expected::{Candidate, Peer, Role};
 use crate::finding::{Cause, Evidence, Finding, Kind, Severity};
 use crate::observation::Observation;
 use crate::report::time::{clock_time, length};
@@ -104,9 +105,13 @@ impl Servers {
             .vlans
             .entry(answer.vlan)
             .or_insert_with(|| Learned { until: answer.at + LEARNING, ..Learned::default() });
-        let is_known = learned.knows(&answer);
         let is_rogue = self.rogues.iter().any(|it| it.is_same(&answer));
-        if is_known || (answer.at <= learned.until && !is_rogue) {
+        let who = Candidate { ip: Some(answer.server), device: None };
+        let listed = known.policy.expects(Role::Dhcp, who);
+        let is_learned = !is_rogue && known.memory.expects(Role::Dhcp, who).is_some();
+        let learns = known.memory.peers(Role::Dhcp).next().is_none() && answer.at <= learned.until;
+        let is_known = learned.knows(&answer) || is_learned || (learns && !is_rogue);
+        if listed.unwrap_or(is_known) {
             learned.serves(&answer, &self.recent);
             learned.gives(&answer);
             learned.last = Some(answer);
@@ -115,7 +120,7 @@ impl Servers {
                 self.weigh(&answer, known);
             }
         } else if answer.gives {
-            self.stranger(answer, known);
+            self.stranger(answer, listed.is_some(), known);
         }
         if self.recent.len() >= RECENT_MAX {
             self.recent.remove(0);
@@ -142,11 +147,11 @@ impl Servers {
         }
     }
 
-    /// Takes an answer of somebody who is not known.
-    fn stranger(&mut self, answer: Answer, known: &Known<'_>) {
+    /// Takes an answer of somebody who is not known, or, where the site lists its servers, not listed.
+    fn stranger(&mut self, answer: Answer, is_unlisted: bool, known: &Known<'_>) {
         let Some(learned) = self.vlans.get_mut(&answer.vlan) else { return };
         let is_first = !self.rogues.iter().any(|it| it.is_same(&answer));
-        if is_first && learned.is_of_the_site(&answer, known) {
+        if is_first && !is_unlisted && learned.is_of_the_site(&answer, known) {
             learned.serves(&answer, &self.recent);
             learned.gives(&answer);
             return;
@@ -178,7 +183,7 @@ impl Servers {
             rogue.contested = contested.map(|it| (it, answer));
         }
         let is_alive = before.is_some_and(|before| answer.at - before.at <= ALIVE);
-        if rogue.is_other_network || rogue.contested.is_some() || is_alive {
+        if is_unlisted || rogue.is_other_network || rogue.contested.is_some() || is_alive {
             rogue.judge(answer.at, before);
         } else if !rogue.is_judged && answer.at - rogue.first.at >= LEARNING {
             // It stood in for long enough, and nobody contradicted.
@@ -204,6 +209,10 @@ impl Servers {
                 _ => return,
             };
         if self.rogues.len() >= ROGUES_MAX {
+            return;
+        }
+        let who = Candidate { ip: Some(wrong.server), device: None };
+        if known.policy.expects(Role::Dhcp, who) == Some(true) {
             return;
         }
         let Some(place) = learned.place_of(&wrong) else { return };
@@ -255,6 +264,11 @@ impl Detector for Servers {
         for learned in self.vlans.values_mut().filter(|learned| learned.until > from) {
             learned.until = learned.until + (to - from);
         }
+    }
+
+    fn learned(&self, _known: &Known<'_>) -> Vec<Peer> {
+        let servers = self.vlans.values().flat_map(|learned| &learned.servers);
+        servers.filter_map(super::dhcp_servers::Server::peer).collect()
     }
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
@@ -433,8 +447,10 @@ mod tests {
     use super::super::bench::{Bench, address, cite, mac, nothing_but, s};
     use super::super::dhcp_servers::{ACK, NETWORKS_MAX};
     use super::*;
+    use crate::ledger::memory::Memory;
     use crate::observation::Cite;
     use crate::observation::Party;
+    use crate::policy::Policy;
 
     const SERVER: (Mac, &str) = (mac(100), "192.0.2.1");
     const ROGUE: (Mac, &str) = (mac(66), "203.0.113.1");
@@ -460,6 +476,28 @@ mod tests {
         assert_eq!(finding.confidence, ONE_WITNESS, "without a tag it may be another VLAN's");
         assert!(finding.detail.contains("203.0.113.9") && finding.summary.contains(&mac(66).to_string()));
         assert_eq!(finding.evidence.last().unwrap().cite, Some(cite(s(900))));
+    }
+
+    #[test]
+    fn who_is_listed_is_all_and_who_was_learned_stays_learned() {
+        let found = |mut bench: Bench| {
+            gives(&mut bench, 10, (mac(66), "192.0.2.66"), 9, "192.0.2.9");
+            gives(&mut bench, 20, SERVER, 7, "192.0.2.7");
+            bench.of(&KIND).iter().map(|it| it.first_seen).collect::<Vec<_>>()
+        };
+        let listed = |names: &[&str]| {
+            let names = names.iter().map(|it| (*it).to_owned()).collect();
+            Bench::with(Policy { expected: [(Role::Dhcp, names)].into(), ..Policy::default() })
+        };
+        let learned = |who: &str| {
+            let mut memory = Memory::default();
+            memory.expect(Peer { role: Role::Dhcp, who: who.to_owned(), since: s(-90_000) });
+            Bench::remembering(memory)
+        };
+        assert_eq!(found(Bench::new()), []);
+        assert_eq!(found(listed(&[SERVER.1])), [s(10)]);
+        assert_eq!(found(listed(&[SERVER.1, "192.0.2.66"])), []);
+        assert_eq!(found(learned(SERVER.1)), [s(10)]);
     }
 
     #[test]

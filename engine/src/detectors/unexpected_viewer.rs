@@ -1,8 +1,9 @@
 //! `unexpected-viewer`: somebody watches a camera who never did before.
 //!
 //! ## What it says
-//! Somebody had a camera, or a recorder, send him live pictures over RTSP (PLAY), and had not watched anything while the picture was learned, while others did. One finding for who watches, with all
-//! that he watches; who watches several cameras does what a recorder does, and the finding says so.
+//! Somebody had a camera, or a recorder, send him live pictures over RTSP (PLAY), and had not watched anything while the picture was learned, while others did; or he is none of the `viewers` that the
+//! site's configuration lists (`[expected]`). One finding for who watches, with all that he watches; who watches several cameras does what a recorder does, and the finding says so.
+//! Who is sent media by such a device watches, too. It is learned for the first two minutes after somebody watches, by a watch with a new store for its first day; whom a store learned stays learned.
 //!
 //! ## Why it matters
 //! Recorders and guards' stations are few and always the same. Somebody else who sees the pictures has a password, or needs none.
@@ -13,12 +14,14 @@
 //! ## State
 //! [`VIEWERS_MAX`] who watch; see [`super::peers`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use spanwatch_parsers::{Fact, Time};
 
 use super::peers::{self, Held, Talk, Talks};
 use super::{Detector, Known};
+use crate::expected::{Candidate, Peer, Role};
 use crate::finding::{Finding, Kind, Owner, Severity};
 use crate::ledger::device::Device;
 use crate::ledger::directory::Number;
@@ -43,13 +46,39 @@ const RECORDS: usize = 3;
 #[derive(Debug, Default)]
 pub struct Viewers {
     since: Option<Time>,
-    /// Those who did so while the picture was learned.
-    known: BTreeSet<Number>,
+    /// Those who did so while the picture was learned, and since when.
+    known: BTreeMap<Number, Time>,
     talks: Talks,
     refused: u64,
 }
 
 impl Viewers {
+    /// Who is sent pictures while the picture is learned watches, too, though he began before anybody listened.
+    fn streamed(&mut self, seen: &Observation, to: IpAddr, known: &Known<'_>) {
+        // Until somebody is seen to begin.
+        let since = self.since.unwrap_or(seen.at);
+        if !known.is_learning(Role::Viewer, since, seen.at) {
+            return;
+        }
+        let number = known.directory.find(&seen.subject);
+        let is_picture = number.and_then(|it| known.directory.device(it)).is_some_and(Device::is_guarded);
+        // Cameras and the like are sent sound.
+        let watches = |it: &Number| {
+            let kind = known.directory.device(*it).map_or("", |device| device.kind().0);
+            !["camera", "encoder", "intercom", "speaker"].contains(&kind)
+        };
+        let client = known.directory.find_ip(to, seen.subject.vlan).filter(|_| is_picture);
+        let Some(client) = client.filter(|it| !self.known.contains_key(it) && watches(it)) else { return };
+        if self.talks.knows(client) {
+            return;
+        }
+        if self.known.len() < VIEWERS_MAX {
+            self.known.insert(client, seen.at);
+        } else {
+            self.refused = self.refused.saturating_add(1);
+        }
+    }
+
     fn finding(number: Number, held: &Held, known: &Known<'_>) -> Option<Finding> {
         let told: Vec<(&Talk, Number, String)> = held
             .talks
@@ -84,7 +113,7 @@ impl Viewers {
                 peers::list(told.iter().map(|(talk, _, called)| format!("{called}, {}", talk.what)))
             ),
             remedy: "Ask who works at that machine. Where nobody may watch from there, change the passwords of the cameras, see with which account it was (sessions in the report), and let cameras be reached by recorders alone.".to_owned(),
-            verify: "It watches no more, or the site's rules (`[[policy]]`) say that it may.".to_owned(),
+            verify: "It watches no more, or the site's configuration lists it among the `viewers` of `[expected]`, or a rule (`[[policy]]`) says that it may.".to_owned(),
             evidence: told.iter().take(peers::SHOWN).map(|(talk, ..)| talk.evidence(known)).collect(),
             last_seen: told.iter().map(|(talk, ..)| talk.last).max()?,
             count: told.iter().fold(0, |sum, (talk, ..)| sum.saturating_add(talk.count)),
@@ -99,6 +128,9 @@ impl Detector for Viewers {
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
+        if let Fact::Stream(second) = &seen.fact {
+            return self.streamed(seen, second.destination, known);
+        }
         let Fact::Exchange(exchange) = &seen.fact else { return };
         if seen.source != "rtsp" || exchange.method.as_str() != "PLAY" || exchange.status != Some(200) {
             return;
@@ -107,18 +139,21 @@ impl Detector for Viewers {
             return;
         };
         let since = *self.since.get_or_insert(seen.at);
-        if self.known.contains(&client) {
+        if self.known.contains_key(&client) {
             return;
         }
+        let who = Candidate { ip: seen.peer.ip, device: known.directory.device(client) };
+        let is_expected = known.expects(Role::Viewer, who);
         // Who is sent pictures before he asks for any began before anybody watched him.
         let is_watching =
             |device: &Device| device.receives_media || device.rare.pulled_from.iter().any(|ip| *ip != server);
         let is_old = !self.talks.knows(client) && known.directory.device(client).is_some_and(is_watching);
-        if seen.at - since > peers::learns(client, known) && !is_old {
+        let is_learning = known.is_learning(Role::Viewer, since, seen.at);
+        if !is_expected.unwrap_or(is_learning || is_old) {
             let target = exchange.target.as_ref().map_or("live pictures", |target| target.as_str());
             self.talks.add(client, Talk::of(seen, (server, seen.subject.port), target.to_owned()), known);
         } else if self.known.len() < VIEWERS_MAX {
-            self.known.insert(client);
+            self.known.insert(client, seen.at);
         } else {
             self.refused = self.refused.saturating_add(1);
         }
@@ -131,14 +166,24 @@ impl Detector for Viewers {
 
     fn renumber(&mut self, gone: Number, kept: Number) {
         self.talks.renumber(gone, kept);
-        if self.known.remove(&gone) {
-            self.known.insert(kept);
+        if let Some(since) = self.known.remove(&gone) {
+            let known = self.known.entry(kept).or_insert(since);
+            *known = since.min(*known);
         }
+    }
+
+    fn learned(&self, known: &Known<'_>) -> Vec<Peer> {
+        let peer = |(number, since): (&Number, &Time)| Peer {
+            role: Role::Viewer,
+            who: known.id_of(*number).split('@').next().unwrap_or_default().to_owned(),
+            since: *since,
+        };
+        self.known.iter().map(peer).collect()
     }
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
         // What a device was before it turned out to be another may have watched from the beginning.
-        let new = self.talks.iter().filter(|(number, _)| !self.known.contains(number));
+        let new = self.talks.iter().filter(|(number, _)| !self.known.contains_key(number));
         new.filter_map(|(number, held)| Self::finding(number, held, known)).collect()
     }
 
@@ -155,11 +200,16 @@ mod tests {
 
     use super::super::bench::{Bench, mac, party, s};
     use super::*;
+    use crate::ledger::memory::Memory;
     use crate::observation::Party;
+    use crate::policy::Policy;
 
     /// Who plays what when: the time, the client, the camera, what came of it.
     fn found(plays: &[(i64, u8, u8, u16)]) -> Vec<Finding> {
-        let mut bench = Bench::new();
+        found_in(Bench::new(), plays)
+    }
+
+    fn found_in(mut bench: Bench, plays: &[(i64, u8, u8, u16)]) -> Vec<Finding> {
         for host in [1, 2, 3, 4, 50, 51] {
             bench.claims(s(0), mac(host), &format!("192.0.2.{host}"), None);
         }
@@ -181,6 +231,28 @@ mod tests {
         let [finding] = &found(&plays)[..] else { panic!("one finding") };
         assert_eq!((finding.first_seen, finding.count, finding.devices.len()), (s(300), 4, 4));
         assert!(finding.summary.contains("as a recorder does"), "{}", finding.summary);
+    }
+
+    #[test]
+    fn who_is_listed_is_all_and_who_was_learned_stays_learned() {
+        let plays = [(10, 50, 1, 200), (300, 51, 1, 200)];
+        let listed = |name: &str| {
+            let names = vec![name.to_owned()];
+            Bench::with(Policy { expected: [(Role::Viewer, names)].into(), ..Policy::default() })
+        };
+        // Both are told, from the first on; nobody is.
+        assert_eq!(found_in(listed("192.0.2.9"), &plays).len(), 2);
+        assert!(found_in(listed("192.0.2.48/30"), &plays).is_empty());
+        let learned = |host: u8| {
+            let mut memory = Memory::default();
+            memory.expect(Peer { role: Role::Viewer, who: mac(host).to_string(), since: s(-90_000) });
+            Bench::remembering(memory)
+        };
+        assert_eq!(found_in(learned(50), &plays).len(), 1);
+        assert_eq!(found_in(learned(51), &plays)[0].first_seen, s(10));
+        let mut bench = learned(51);
+        bench.learns_until(s(86_400));
+        assert!(found_in(bench, &plays).is_empty());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use spanwatch_parsers::{Mac, Text, Time};
 
 use super::identity::{Attribute, Sight};
+use crate::expected::{Candidate, Peer, Role};
 use crate::observation::Cite;
 
 /// What an earlier run knew of devices.
@@ -16,6 +17,10 @@ use crate::observation::Cite;
 pub struct Memory {
     of: BTreeMap<Mac, Vec<Sight>>,
     sources: BTreeSet<&'static str>,
+    /// Who was learned, and since when he did it.
+    peers: BTreeMap<(Role, String), Time>,
+    /// Until when the picture is being learned, whatever a run has seen.
+    pub learns_until: Option<Time>,
 }
 
 /// A witness as the report writes it.
@@ -42,6 +47,27 @@ impl Memory {
     #[must_use]
     pub fn knows(&self, mac: Mac) -> bool {
         self.of.contains_key(&mac)
+    }
+
+    /// Remembers who was learned in a role.
+    pub fn expect(&mut self, peer: Peer) {
+        if self.peers.len() < PEERS_MAX {
+            self.peers.insert((peer.role, peer.who), peer.since);
+        }
+    }
+
+    /// Who was learned in a role, and since when he did it.
+    pub fn peers(&self, role: Role) -> impl Iterator<Item = (&str, Time)> {
+        let of_role = self.peers.range((role, String::new())..).take_while(move |((of, _), _)| *of == role);
+        of_role.map(|((_, who), since)| (who.as_str(), *since))
+    }
+
+    /// Since when somebody does something, where he was learned.
+    #[must_use]
+    pub fn expects(&self, role: Role, who: Candidate<'_>) -> Option<Time> {
+        let is_any = self.peers(role).next().is_some();
+        let mut names = who.names().take_while(|_| is_any);
+        names.find_map(|name| self.peers.get(&(role, name)).copied())
     }
 
     /// Remembers a witness of the device with a MAC; what is no attribute, as an address, is left out.
@@ -85,5 +111,7 @@ impl Memory {
 
 /// As many as the directory holds.
 const DEVICES_MAX: usize = super::directory::DEVICES_MAX;
+/// More than all roles have.
+const PEERS_MAX: usize = 32_768;
 /// Sources that are told apart.
 const SOURCES_MAX: usize = 1_024;

@@ -39,6 +39,7 @@ use crate::clock::{Dropped, GapReason};
 use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
 use crate::detectors::{self, Detector, Known, limit_reached, mirror_clock};
+use crate::expected::{Peer, Role};
 use crate::finding::{Finding, Kind};
 use crate::networks::Networks;
 use crate::observation::{Cite, Observation, Party};
@@ -143,6 +144,8 @@ pub struct Ledger {
     policy: Arc<Policy>,
     /// Who has which public addresses.
     networks: Arc<Networks>,
+    /// Until then the picture is being learned, and longer where a run has just begun.
+    learns_until: Time,
     now: Time,
 }
 
@@ -193,6 +196,7 @@ impl Ledger {
             memory: Arc::default(),
             policy: Arc::default(),
             networks: Arc::default(),
+            learns_until: Time::MIN,
             now: Time::MIN,
         }
     }
@@ -213,7 +217,27 @@ impl Ledger {
     /// The same, still empty, with what an earlier run knew.
     #[must_use]
     pub fn remembering(self, memory: Arc<Memory>) -> Self {
-        Self { memory, ..self }
+        Self { learns_until: memory.learns_until.unwrap_or(Time::MIN), memory, ..self }
+    }
+
+    /// Until when the picture is being learned at least: [`expected`](crate::expected).
+    pub const fn learns_until(&mut self, until: Time) {
+        self.learns_until = until;
+    }
+
+    /// Who was learned in which role, by this run and by those before it; sorted.
+    #[must_use]
+    pub fn learned(&self) -> Vec<Peer> {
+        let known = self.known(self.now);
+        let mut learned = BTreeMap::new();
+        let earlier = Role::ALL.into_iter().flat_map(|role| {
+            self.memory.peers(role).map(move |(who, since)| Peer { role, who: who.to_owned(), since })
+        });
+        for peer in earlier.chain(self.watchers.learned(&known)) {
+            let since = learned.entry((peer.role, peer.who)).or_insert(peer.since);
+            *since = peer.since.min(*since);
+        }
+        learned.into_iter().map(|((role, who), since)| Peer { role, who, since }).collect()
     }
 
     /// The same, still empty, with what the site allows and forbids.
@@ -489,6 +513,7 @@ impl Ledger {
             memory: &self.memory,
             policy: &self.policy,
             networks: &self.networks,
+            learns_until: self.learns_until,
             now,
         }
     }

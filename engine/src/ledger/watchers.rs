@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::detectors::{Detector, Known};
+use crate::expected::Peer;
 use crate::finding::{Finding, Kind};
 
 /// Detectors in the order of their kinds.
@@ -87,6 +88,15 @@ impl Watchers {
             faults.unasked.insert(name)
         };
         found
+    }
+
+    /// Whom they learned to expect.
+    pub(super) fn learned(&self, known: &Known<'_>) -> Vec<Peer> {
+        let mut learned = Vec::new();
+        for it in &self.all {
+            self.survives(it.kind, || learned.extend(it.detector.learned(known)));
+        }
+        learned
     }
 
     /// Those that panicked when they were last asked what they found.

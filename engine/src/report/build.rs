@@ -11,8 +11,8 @@ use super::picture::{Picture, Pictures};
 use super::time::{Stamp, rfc3339, rfc3339_of_seconds};
 use super::{
     Alternative, Attachment, Blind, Capture, CaptureCounts, CaptureInput, Certificate, DataList, Decimal,
-    Device, Evidence, Finding, History, Identity, Input, Limit, Port, Profile, Report, Revision, Service,
-    Session, Stream, Summary, Switch, Tls,
+    Device, Evidence, Finding, History, Identity, Input, Learned, Limit, Port, Profile, Report, Revision,
+    Service, Session, Stream, Summary, Switch, Tls,
 };
 use crate::clock::{Dropper, GapReason};
 use crate::detectors::references::References;
@@ -62,17 +62,25 @@ impl Run {
 #[must_use]
 pub fn report(mut ledger: Ledger, run: &Run) -> Report {
     let (capture, claims) = (capture(&ledger, run), claims(&ledger, run));
+    let learned = learned(&ledger);
     ledger.let_go();
     let spoken = (streams(&ledger, Ids::of(&ledger.directory).all()), sessions(&ledger));
     (ledger.streams, ledger.sessions) = (Streams::default(), Sessions::default());
-    written(&ledger, run, (capture, &claims), spoken)
+    Report { learned, ..written(&ledger, run, (capture, &claims), spoken) }
 }
 
 /// The report as of now, of a ledger that goes on.
 #[must_use]
 pub fn snapshot(ledger: &Ledger, run: &Run) -> Report {
     let spoken = (streams(ledger, Ids::of(&ledger.directory).all()), sessions(ledger));
-    written(ledger, run, (capture(ledger, run), &claims(ledger, run)), spoken)
+    let rest = written(ledger, run, (capture(ledger, run), &claims(ledger, run)), spoken);
+    Report { learned: learned(ledger), ..rest }
+}
+
+/// Whom it was learned to expect.
+#[must_use]
+pub fn learned(ledger: &Ledger) -> Vec<Learned> {
+    ledger.learned().into_iter().map(Learned::from).collect()
 }
 
 fn claims(ledger: &Ledger, run: &Run) -> Vec<finding::Finding> {
@@ -120,6 +128,7 @@ fn written(
         switches: switches(ledger, ids),
         streams,
         sessions,
+        learned: Vec::new(),
         findings: claims.iter().map(|claim| finding(claim, ids)).collect(),
         summary,
     }

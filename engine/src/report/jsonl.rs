@@ -53,6 +53,7 @@ pub fn write(report: &Report, of: Option<&str>, out: &mut dyn Write) -> std::io:
     lines("switch", of, &report.switches, out)?;
     lines("stream", of, &report.streams, out)?;
     lines("session", of, &report.sessions, out)?;
+    lines("learned", of, &report.learned, out)?;
     lines("finding", of, &report.findings, out)?;
     line("summary", of, &report.summary, out)
 }

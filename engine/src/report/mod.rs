@@ -34,6 +34,7 @@ use time::Stamp;
 
 use crate::detectors::references::References;
 use crate::duplicate;
+use crate::expected::Peer;
 use crate::ledger::Coverage;
 use crate::ledger::device::Role;
 use read::Word;
@@ -149,6 +150,9 @@ pub struct Report {
     pub streams: Vec<Stream>,
     /// Sorted by client, server, protocol and target.
     pub sessions: Vec<Session>,
+    /// Whom it was learned to expect; sorted by role and name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learned: Vec<Learned>,
     /// Sorted by severity, first time and id.
     pub findings: Vec<Finding>,
     /// Counts.
@@ -551,6 +555,27 @@ pub struct Session {
     pub first_seen: Stamp,
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub last_seen: Stamp,
+}
+
+/// One of `learned`: who does what only few do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[allow(missing_docs)]
+pub struct Learned {
+    /// `viewers`, `dns`, `ntp`, `smtp` or `dhcp`.
+    #[serde(deserialize_with = "read::word")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub role: Word,
+    /// A server's address, or a device's id.
+    pub who: String,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
+    pub since: Stamp,
+}
+
+impl From<Peer> for Learned {
+    fn from(peer: Peer) -> Self {
+        Self { role: peer.role.name(), who: peer.who, since: Stamp(peer.since) }
+    }
 }
 
 /// One of `findings`.

@@ -20,6 +20,7 @@ pub fn report() -> Report {
         switches: Vec::new(),
         streams: Vec::new(),
         sessions: Vec::new(),
+        learned: Vec::new(),
         findings: vec![finding("abc123")],
         summary: Summary {
             devices: 2,

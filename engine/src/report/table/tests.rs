@@ -68,6 +68,7 @@ fn report() -> Report {
         switches: Vec::new(),
         streams: vec![stream("a", "b")],
         sessions: Vec::new(),
+        learned: Vec::new(),
         findings: vec![finding],
         summary: Summary {
             devices: 3,
