@@ -3,7 +3,7 @@
 //! ## What it says
 //! A device told its time over ONVIF, twice and a minute apart at least, and was off by the same amount, more than `LIMIT`, while another
 //! device's clock was right. An offset of whole quarters of an hour is told as a wrong time zone. It ends when the device tells the right time.
-//! Where nobody asks a camera, a recorder or the like for its time, the dates of its HTTP answers are taken instead.
+//! Where nobody asks a camera, a recorder or the like for its time, the clock in its reports on its media (RTCP) is taken instead, else the dates of its HTTP answers.
 //!
 //! ## Why it matters
 //! Pictures bear the wrong time, and what happened cannot be put in order; as evidence they are worth little. Logins that carry
@@ -12,11 +12,13 @@
 //! ## Where it is wrong
 //! The clock that it is held against is the capture's. Where that was wrong itself all devices seem to be off by as much: then no other is right, and
 //! nothing is told. Many servers date their answers in local time and call it GMT: dates that are off by whole quarters of an hour count for
-//! nothing.
+//! nothing, and so do such reports. Reports of before the year 2000 count from the device's start and tell no time (RFC 3550, 6.4.1). What devices ask time servers (NTP) tells nothing: clients
+//! send a random time, or none.
 //!
 //! ## State
 //! `DEVICES_MAX` devices that told their time.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use spanwatch_parsers::{Fact, Span, Time, TimeTold};
@@ -47,6 +49,10 @@ const STEADY: Span = Span::seconds(5);
 const ZONE: Span = Span::seconds(900);
 const ZONE_MAX: Span = Span::seconds(14 * 3_600);
 const ZONE_NEAR: Span = Span::seconds(2);
+/// From 1900 to 1970 (RFC 5905, figure 4).
+const NTP_EPOCH_S: i64 = 2_208_988_800;
+/// No device of before is set to the time of then.
+const YEAR_2000_S: i64 = 946_684_800;
 /// Devices that told their time.
 const DEVICES_MAX: usize = 4_096;
 /// It says so itself, against the capture's clock, in per cent.
@@ -66,7 +72,7 @@ struct Clock {
     /// What it was called at first.
     id: String,
     source: &'static str,
-    /// How it tells its time; where it does so both ways, when it is asked.
+    /// How it tells its time; where it does so in several ways, the first of them.
     way: TimeTold,
     /// Since when it is off by what it is off by, and when it last told so.
     since: Told,
@@ -107,11 +113,11 @@ impl Clocks {
         source: &'static str,
         known: &Known<'_>,
     ) {
-        if way == TimeTold::Dated && is_zone(told.offset()) && !told.is_right() {
+        if way != TimeTold::Asked && is_zone(told.offset()) && !told.is_right() {
             return;
         }
         let mut others = self.devices.iter().filter(|(other, _)| **other != number);
-        let is_other_right = others.any(|(_, clock)| clock.last.is_right());
+        let is_other_right = !told.is_right() && others.any(|(_, clock)| clock.last.is_right());
         if !self.devices.contains_key(&number) && self.devices.len() >= DEVICES_MAX {
             self.refused = self.refused.saturating_add(1);
             return;
@@ -124,10 +130,10 @@ impl Clocks {
             last: told,
             wrong: None,
         });
-        match (clock.way, way) {
-            (TimeTold::Asked, TimeTold::Dated) => return,
-            (TimeTold::Dated, TimeTold::Asked) => (clock.way, clock.since) = (way, told),
-            _ => {}
+        match clock.way.cmp(&way) {
+            Ordering::Less => return,
+            Ordering::Greater => (clock.way, clock.since, clock.source) = (way, told, source),
+            Ordering::Equal => {}
         }
         if !is_within(Span(told.offset().0.saturating_sub(clock.since.offset().0)), STEADY) {
             clock.since = told;
@@ -160,6 +166,7 @@ impl Clock {
         let is_over = wrong.ended.map_or("", |_| " It is right again.");
         let by_what = match self.way {
             TimeTold::Asked => "Over ONVIF (GetSystemDateAndTime)",
+            TimeTold::Reported => "By its reports on its media (RTCP)",
             TimeTold::Dated => "By the dates of its HTTP answers",
         };
         let evidence = |told: &Told| Evidence {
@@ -195,7 +202,14 @@ impl Clock {
 
 impl Detector for Clocks {
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
-        let Fact::TimeOfDay { utc, told } = seen.fact else { return };
+        let (utc, told) = match seen.fact {
+            Fact::TimeOfDay { utc, told } => (utc, told),
+            Fact::Clock(clock) => {
+                let Some(utc) = wall_clock(clock.ntp) else { return };
+                (utc, TimeTold::Reported)
+            }
+            _ => return,
+        };
         if let Some(number) = known.directory.find(&seen.subject) {
             self.told(number, (Told { at: seen.at, cite: seen.cite, utc }, told), seen.source, known);
         }
@@ -220,6 +234,14 @@ impl Detector for Clocks {
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
         vec![("devices that tell their time", DEVICES_MAX, self.refused)]
     }
+}
+
+/// The moment of an NTP time stamp; `None` of one that counts from somewhere else than 1900.
+fn wall_clock(ntp: u64) -> Option<Time> {
+    let seconds = i64::try_from(ntp >> 32).ok()?.checked_sub(NTP_EPOCH_S)?;
+    let nanoseconds = i64::try_from(((ntp & 0xffff_ffff) * 1_000_000_000) >> 32).ok()?;
+    let at = Time(seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)?);
+    (seconds >= YEAR_2000_S).then_some(at)
 }
 
 fn is_within(offset: Span, limit: Span) -> bool {
@@ -304,6 +326,33 @@ mod tests {
     fn dates_in_local_time_are_none() {
         assert!(after_dates(&[7_200; 4], "rtsp").is_empty());
         assert!(after_dates(&[-19_800; 4], "rtsp").is_empty());
+    }
+
+    /// What is found after reports on media whose clock is off by these seconds, every 40 s; `epoch_s` is what it counts from.
+    fn after_reports(off: &[i64], epoch_s: i64) -> Vec<Finding> {
+        let mut bench = Bench::new();
+        let camera = party(mac(CAMERA), "192.0.2.7", None);
+        bench.claims(s(YEAR_2000_S), mac(CAMERA), "192.0.2.7", None);
+        bench.sees(s(YEAR_2000_S), camera, Party::default(), Fact::Service { protocol: "rtsp" });
+        for (at, off) in (YEAR_2000_S + 1_000..).step_by(40).zip(off) {
+            tells(&mut bench, at, OTHER, 0);
+            let ntp = u64::try_from(at + off + epoch_s).unwrap() << 32 | 1 << 31;
+            let clock = spanwatch_parsers::Clock { ssrc: 7, ntp, rtp_ticks: 0 };
+            bench.sees_in("rtcp", s(at), (camera, Party::default()), Fact::Clock(clock));
+        }
+        bench.of(&KIND)
+    }
+
+    #[test]
+    fn the_clock_of_its_reports_counts_unless_it_counts_from_elsewhere_or_shows_a_zone() {
+        let found = after_reports(&[-400, -400, -401], NTP_EPOCH_S);
+        let [finding] = &found[..] else { panic!("one finding: {found:?}") };
+        assert!(finding.detail.contains("RTCP") && finding.title.contains("behind"), "{finding:?}");
+        assert_eq!(finding.evidence[0].protocol, Some("rtcp"));
+        assert!(after_reports(&[3_600; 4], NTP_EPOCH_S).is_empty());
+        assert!(after_reports(&[0, 1, 0, 0], NTP_EPOCH_S).is_empty());
+        // Since its start.
+        assert!(after_reports(&[-400; 4], -YEAR_2000_S).is_empty());
     }
 
     #[test]

@@ -121,6 +121,8 @@ pub struct Timekeeping {
 pub enum TimeTold {
     /// It is asked for that (ONVIF GetSystemDateAndTime).
     Asked,
+    /// Its reports on what it sends bear it (RTCP, RFC 3550, 6.4.1).
+    Reported,
     /// It dates its answers (HTTP, RFC 9110, 6.6.1).
     Dated,
 }
