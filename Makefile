@@ -13,7 +13,7 @@ help:
 	@echo "make demo     build, replay the sample, show what went dark and whose turn it is, and serve its pages"
 	@echo "make test     everything a commit must pass, a small lab included (needs root for the lab)"
 	@echo "make deb      the Debian package: binary, unit, manual pages, a configuration to begin with"
-	@echo "make lab      the whole lab: all its sites side by side, and its attacks, each report held against what really happened"
+	@echo "make lab      the whole lab: all its sites side by side, and its attacks, each report held against what really happened; nDPI over all public captures"
 	@echo "make verdicts made-up sites by the thousand, each held against its truth (some minutes; docs/verdicts.md)"
 	@echo "make soak     an hour of watching with store and alarms, floods, the store killed 500 times: two hours in all"
 	@echo "make fuzz     every parser, both readers and the masker, 20 minutes in all"
@@ -58,10 +58,11 @@ pages: build install-test
 	find target/pages -name '*.png' -exec pngquant --force --strip --ext .png 48 {} ';'
 	cp target/pages/*.png docs/pages/
 
-lab: build install-test
+lab: build install-test install-bench
 	rm -rf target/lab
 	tests/lab/lab.py all target/lab < /dev/null
 	SPANWATCH_ALL=1 cargo test --release --locked -p spanwatch --test lab -- --nocapture < /dev/null
+	SPANWATCH_ALL=1 cargo test --release --locked -p spanwatch --test product risks:: -- --nocapture < /dev/null
 
 verdicts: build
 	SPANWATCH_ALL=1 cargo test --release --locked -p spanwatch --test verdicts -- --nocapture --test-threads 1 < /dev/null
