@@ -447,6 +447,9 @@ impl Worker {
                 }
             }
         }
+        for (shard, ((_, bytes), peeled)) in shards().zip(round.batch.frames().zip(&round.peeled)) {
+            shard.into_iter().for_each(|shard| shard.expect_flow(peeled, bytes));
+        }
     }
 
     fn take(
@@ -527,15 +530,15 @@ impl Books<'_> {
             let before = std::iter::from_fn(|| own.next_if(|seen| seen.place.frame < mark.frame));
             self.ledger.take(before);
             flushed.sort_unstable_by_key(|seen| seen.place);
-            self.ledger.take(&flushed);
+            self.ledger.take_all(&flushed);
             self.mark(mark);
         }
         self.ledger.take(own);
     }
 
-    /// Takes observations that are in order.
+    /// Takes observations that are in order, and leaves none.
     fn observe(&mut self, seen: &mut Vec<Observation>) {
-        self.ledger.take(seen.iter());
+        self.ledger.take_all(seen);
         seen.clear();
     }
 
@@ -557,7 +560,7 @@ impl Books<'_> {
     fn close(&mut self, rest: Vec<Vec<Observation>>, clock: Option<Time>, until: Option<Time>) {
         let mut rest: Vec<Observation> = rest.into_iter().flatten().collect();
         rest.sort_unstable_by_key(|seen| seen.place);
-        self.ledger.take(&rest);
+        self.ledger.take_all(&rest);
         if let Some(end) = clock.max(until) {
             self.ledger.surviving("time", |ledger| ledger.complete(end));
         }

@@ -83,6 +83,10 @@ impl<T: Empty> Deref for Seldom<T> {
     }
 }
 
+impl<T: 'static> Empty for Vec<T> {
+    const EMPTY: &'static Self = &Self::new();
+}
+
 impl<T: Empty> Seldom<T> {
     /// To put something in.
     pub fn fill(&mut self) -> &mut T {

@@ -300,6 +300,10 @@ impl Conflicts {
 }
 
 impl Detector for Conflicts {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Binding { .. } | Fact::Activity(_) | Fact::Lease(_))
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         let vlan = seen.subject.vlan;
         let sign = |mac, how, at| Sign { mac, how, at, cite: seen.cite };

@@ -121,6 +121,10 @@ impl Admissions {
 }
 
 impl Detector for Admissions {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Admission(_) | Fact::Activity(_))
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         match &seen.fact {
             Fact::Admission(Admission::Answered { id }) => {

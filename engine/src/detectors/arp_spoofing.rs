@@ -281,6 +281,10 @@ impl Claims {
 }
 
 impl Detector for Claims {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Binding { .. } | Fact::Asked { .. } | Fact::Lease(_) | Fact::Activity(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let vlan = seen.subject.vlan;
         match &seen.fact {

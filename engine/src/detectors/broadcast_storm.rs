@@ -185,6 +185,10 @@ impl Storms {
 }
 
 impl Detector for Storms {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Activity(_) | Fact::Returning(_))
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         match &seen.fact {
             Fact::Activity(activity) if is_to_all(seen, activity.protocol) => {

@@ -262,6 +262,10 @@ impl Attack {
 }
 
 impl Detector for Guessing {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Login(_) | Fact::KeyExchange(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let (outcome, account) = match &seen.fact {
             Fact::Login(login) if login.scheme != "anonymous" => (login.outcome, login.account.as_ref()),

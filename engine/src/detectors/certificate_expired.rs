@@ -14,7 +14,7 @@
 //! ## State
 //! See [`super::weakness`].
 
-use super::certificates::{day, of_server, shown_as};
+use super::certificates::{self, day, of_server, shown_as};
 use super::weakness::{ALWAYS, Rule, Sight, Told, Watch, Words};
 use crate::finding::{Kind, Severity};
 use crate::observation::Observation;
@@ -28,8 +28,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 99, is_common: false, reads_traffic: false, applies: ALWAYS };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 99,
+    is_common: false,
+    reads: certificates::reads,
+    applies: ALWAYS,
+};
 
 fn see(seen: &Observation) -> Option<Sight> {
     let (certificate, now_s) = of_server(seen)?;

@@ -17,9 +17,9 @@
 
 use std::collections::BTreeMap;
 
-use spanwatch_parsers::{Digest, Time};
+use spanwatch_parsers::{Digest, Fact, Time};
 
-use super::certificates::{of_server, shown_as};
+use super::certificates::{self, of_server, shown_as};
 use super::weakness::owner;
 use super::{Detector, Known};
 use crate::finding::{Evidence, Finding, Kind, Owner, Severity};
@@ -70,6 +70,10 @@ impl Shown {
 }
 
 impl Detector for SharedKeys {
+    fn reads(&self, fact: &Fact) -> bool {
+        certificates::reads(fact)
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let Some((certificate, _)) = of_server(seen) else { return };
         let Some(number) = known.directory.find(&seen.subject) else { return };

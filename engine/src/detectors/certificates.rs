@@ -12,6 +12,11 @@ pub fn of_server(seen: &Observation) -> Option<(&Certificate, i64)> {
     Some((certificate, seen.at.0.div_euclid(SECOND)))
 }
 
+/// See [`super::Detector::reads`].
+pub const fn reads(fact: &Fact) -> bool {
+    matches!(fact, Fact::Tls(_))
+}
+
 /// What to call it: whom it is for, else its SHA-256.
 pub fn shown_as(certificate: &Certificate) -> String {
     match certificate.subject.as_str() {

@@ -28,8 +28,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 95, is_common: false, reads_traffic: false, applies: ALWAYS };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 95,
+    is_common: false,
+    reads: |fact| matches!(fact, Fact::Command(_) | Fact::Login(_) | Fact::Anonymous { .. }),
+    applies: ALWAYS,
+};
 
 fn see(seen: &Observation) -> Option<Sight> {
     match &seen.fact {

@@ -27,8 +27,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 85, is_common: false, reads_traffic: false, applies: ALWAYS };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 85,
+    is_common: false,
+    reads: |fact| matches!(fact, Fact::Exchange(_)),
+    applies: ALWAYS,
+};
 
 /// Requests of ZKTeco's push protocol.
 const PUSHES: &[&str] = &["/iclock/cdata", "/iclock/getrequest", "/iclock/devicecmd", "/iclock/registry"];

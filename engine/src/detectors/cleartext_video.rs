@@ -29,8 +29,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 95, is_common: true, reads_traffic: false, applies };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 95,
+    is_common: true,
+    reads: |fact| matches!(fact, Fact::StreamAnnounced(_)),
+    applies,
+};
 
 fn see(seen: &Observation) -> Option<Sight> {
     let Fact::StreamAnnounced(announced) = &seen.fact else { return None };

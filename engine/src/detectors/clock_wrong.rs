@@ -201,6 +201,10 @@ impl Clock {
 }
 
 impl Detector for Clocks {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::TimeOfDay { .. })
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let (utc, told) = match seen.fact {
             Fact::TimeOfDay { utc, told } => (utc, told),

@@ -32,8 +32,12 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 98, is_common: false, reads_traffic: false, applies };
+const RULE: Rule = Rule { kind: &KIND, see, words, confidence: 98, is_common: false, reads, applies };
+
+/// See [`super::Detector::reads`].
+pub const fn reads(fact: &Fact) -> bool {
+    matches!(fact, Fact::KnownPassword(_))
+}
 
 /// Who accepted which account with a known password.
 pub fn see(seen: &Observation) -> Option<Sight> {

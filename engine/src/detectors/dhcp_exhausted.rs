@@ -17,7 +17,7 @@
 //! ## State
 //! [`super::leasing`]: who asks in vain, by VLAN.
 
-use spanwatch_parsers::Time;
+use spanwatch_parsers::{Fact, Time};
 
 use super::leasing::{Episode, Leasing, Why};
 use super::{Detector, Known, dhcp_failed, in_vlan, of_vlan};
@@ -46,6 +46,10 @@ const MADE_UP: u8 = 80;
 pub struct Exhausted(Leasing);
 
 impl Detector for Exhausted {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Lease(_) | Fact::Activity(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         self.0.observe(seen, known);
     }

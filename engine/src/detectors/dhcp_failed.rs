@@ -15,7 +15,7 @@
 //! ## State
 //! [`super::leasing`]: who asks in vain, by VLAN.
 
-use spanwatch_parsers::Time;
+use spanwatch_parsers::{Fact, Time};
 
 use super::leasing::{Episode, Leasing, PATIENCE, Why};
 use super::{Detector, Known, in_vlan, of_vlan};
@@ -42,6 +42,10 @@ const NEVER_ANSWERED: u8 = 60;
 pub struct Unanswered(Leasing);
 
 impl Detector for Unanswered {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Lease(_) | Fact::Activity(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         self.0.observe(seen, known);
     }
@@ -239,12 +243,7 @@ mod tests {
         for (from, to) in [(1, 2), (2, 1)] {
             let [from, to] =
                 [from, to].map(|n| super::super::bench::party(mac(n), &format!("192.0.2.{n}"), None));
-            bench.sees(
-                s(101),
-                from,
-                to,
-                spanwatch_parsers::Fact::Activity(super::super::bench::activity(s(101), 1)),
-            );
+            bench.sees(s(101), from, to, Fact::Activity(super::super::bench::activity(s(101), 1)));
         }
         asks(&mut bench, 7, &[104, 112, 128, 144]);
         bench.tick(s(159));

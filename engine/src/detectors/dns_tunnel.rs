@@ -158,8 +158,8 @@ impl Tunnels {
 }
 
 impl Detector for Tunnels {
-    fn reads_traffic(&self) -> bool {
-        false
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::NameAsked { .. })
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

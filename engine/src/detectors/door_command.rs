@@ -15,7 +15,7 @@
 
 use spanwatch_parsers::Order;
 
-use super::orders::obeyed;
+use super::orders::{self, obeyed};
 use super::weakness::{ALWAYS, Rule, Sight, Told, Watch, Words};
 use crate::finding::{Kind, Severity};
 use crate::observation::Observation;
@@ -30,7 +30,7 @@ pub const KIND: Kind = Kind {
 };
 
 const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 95, is_common: false, reads_traffic: false, applies: ALWAYS };
+    Rule { kind: &KIND, see, words, confidence: 95, is_common: false, reads: orders::reads, applies: ALWAYS };
 
 fn see(seen: &Observation) -> Option<Sight> {
     obeyed(seen, &[Order::Door])

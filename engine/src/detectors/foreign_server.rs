@@ -236,8 +236,8 @@ fn groups<'a>(told: &'a [(Number, Held)]) -> Vec<Vec<(Number, &'a Held)>> {
 }
 
 impl Detector for Servers {
-    fn reads_traffic(&self) -> bool {
-        false
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Service { .. })
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

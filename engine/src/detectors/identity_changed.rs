@@ -1,7 +1,7 @@
 //! `identity-changed`: behind an address of a camera or recorder there is another machine.
 //!
 //! ## What it says
-//! A device of physical security held an address for [`SETTLED`] at least; then another machine claimed it (ARP, neighbour discovery), with another hardware address and
+//! A device of physical security held an address and was heard for [`SETTLED`] at least since; then another machine claimed it (ARP, neighbour discovery), with another hardware address and
 //! without a lease for it, and the first one was not heard any more.
 //!
 //! ## Why it matters
@@ -11,17 +11,15 @@
 //! A device whose network card was changed is another machine to the wire. Where both are heard it is an `address-conflict`.
 //!
 //! ## State
-//! [`ADDRESSES_MAX`] addresses with who held them last, and as many changes.
+//! [`CHANGES_MAX`] addresses that went from one to another, and [`LEASED_MAX`] that were leased.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hashbrown::HashMap;
 use spanwatch_parsers::{BindingBy, Fact, Mac, Span, Time};
 
 use super::{Detector, Known, weakness};
 use crate::finding::{Evidence, Finding, Kind, Owner, Severity};
-use crate::hash::Keyed;
 use crate::ledger::directory::Number;
 use crate::observation::{Cite, Observation};
 use crate::report::time::clock_time;
@@ -41,22 +39,13 @@ const SETTLED: Span = Span::seconds(60);
 /// An address, in a VLAN.
 type Place = (Option<u16>, IpAddr);
 
-/// Who holds which address.
-#[derive(Debug)]
+/// Which addresses went from one to another.
+#[derive(Debug, Default)]
 pub struct Places {
-    held: HashMap<Place, Held, Keyed>,
     /// Addresses that a server leased: they wander.
     leased: BTreeSet<IpAddr>,
     changes: BTreeMap<(Place, Mac), Change>,
     refused: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    mac: Mac,
-    /// Since when.
-    first: Time,
-    is_settled: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -68,56 +57,32 @@ struct Change {
     source: &'static str,
 }
 
-impl Default for Places {
-    fn default() -> Self {
-        Self {
-            held: HashMap::with_hasher(Keyed::new(SEED)),
-            leased: BTreeSet::new(),
-            changes: BTreeMap::new(),
-            refused: 0,
-        }
-    }
-}
-
 impl Detector for Places {
-    fn reads_traffic(&self) -> bool {
-        false
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Lease(_) | Fact::Binding { .. })
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Lease(lease) => {
-                let leased = lease.address.filter(|_| self.leased.len() < ADDRESSES_MAX);
+                let leased = lease.address.filter(|_| self.leased.len() < LEASED_MAX);
                 self.leased.extend(leased);
             }
             Fact::Binding { mac, ip, by: BindingBy::Claim } => {
+                let Some(handed) = known.directory.handed.filter(|handed| handed.ip == *ip) else { return };
                 let place = (seen.subject.vlan, *ip);
-                let fresh = Held { mac: *mac, first: seen.at, is_settled: false };
-                if self.held.len() >= ADDRESSES_MAX && !self.held.contains_key(&place) {
+                // Who is back was there all the time.
+                self.changes.retain(|(of, _), change| *of != place || change.old != *mac);
+                let Some(old) = known.directory.device(handed.from) else { return };
+                let is_settled = old.last_own - handed.since >= SETTLED;
+                let Some(was) = old.macs.first().copied().filter(|_| is_settled) else { return };
+                if self.changes.len() >= CHANGES_MAX {
                     self.refused = self.refused.saturating_add(1);
                     return;
                 }
-                let held = self.held.entry(place).or_insert(fresh);
-                if held.mac == *mac {
-                    held.is_settled |= seen.at - held.first >= SETTLED;
-                    return;
-                }
-                let before = std::mem::replace(held, fresh);
-                // Who is back was there all the time.
-                self.changes.retain(|(of, _), change| *of != place || change.old != *mac);
-                let old = known.directory.find_mac(before.mac);
-                if let Some(old) = old.filter(|_| before.is_settled)
-                    && self.changes.len() < ADDRESSES_MAX
-                {
-                    let change = Change {
-                        before: old,
-                        old: before.mac,
-                        at: seen.at,
-                        cite: seen.cite,
-                        source: seen.source,
-                    };
-                    self.changes.entry((place, *mac)).or_insert(change);
-                }
+                let (at, cite, source) = (seen.at, seen.cite, seen.source);
+                let change = Change { before: handed.from, old: was, at, cite, source };
+                self.changes.entry((place, *mac)).or_insert(change);
             }
             _ => {}
         }
@@ -175,28 +140,30 @@ impl Detector for Places {
     }
 
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
-        vec![("addresses whose holders are compared", ADDRESSES_MAX, self.refused)]
+        vec![("addresses that went to another machine", CHANGES_MAX, self.refused)]
     }
 }
 
-/// IPv4 and IPv6 of 50,000 devices; what a table of 2^17 places takes before it grows.
-const ADDRESSES_MAX: usize = 114_688;
-const SEED: u64 = 0x6964_656e_7469_7479;
+/// Changes told apart: as many as there may be devices.
+const CHANGES_MAX: usize = 65_536;
+/// IPv4 and IPv6 of 50,000 devices.
+const LEASED_MAX: usize = 114_688;
 
 #[cfg(test)]
 mod tests {
     use spanwatch_parsers::{Concluded, Key, Label};
 
-    use super::super::bench::{Bench, mac, party, s};
+    use super::super::bench::{Bench, activity, mac, party, s};
     use super::*;
 
     /// What is found where 7, a camera or not, holds an address for 100 s, and 8 takes it.
     fn found(is_camera: bool, is_heard: bool) -> Vec<Finding> {
         let mut bench = Bench::new();
+        let own = party(mac(7), "192.0.2.7", None);
         for at in 0..10 {
             bench.claims(s(at * 10), mac(7), "192.0.2.7", None);
+            bench.sees(s(at * 10), own, own, Fact::Activity(activity(s(at * 10), 1)));
         }
-        let own = party(mac(7), "192.0.2.7", None);
         if is_camera {
             let (key, entry) = (Key::RtspServer, &"test");
             let label =

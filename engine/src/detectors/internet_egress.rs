@@ -31,8 +31,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 90, is_common: false, reads_traffic: true, applies };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 90,
+    is_common: false,
+    reads: |fact| matches!(fact, Fact::Activity(_)),
+    applies,
+};
 
 /// What a public address sends from a server's port to one that a client takes is its answer.
 fn see(seen: &Observation) -> Option<Sight> {

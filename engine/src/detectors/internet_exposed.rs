@@ -30,8 +30,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 95, is_common: false, reads_traffic: false, applies };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 95,
+    is_common: false,
+    reads: |fact| matches!(fact, Fact::Service { .. }),
+    applies,
+};
 
 fn see(seen: &Observation) -> Option<Sight> {
     let Fact::Service { protocol } = seen.fact else { return None };

@@ -136,6 +136,10 @@ impl Upload {
 }
 
 impl Detector for Uploads {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Activity(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let Fact::Activity(activity) = &seen.fact else { return };
         let Some(to) = seen.peer.ip.filter(|ip| !is_site_address(*ip) && is_device_address(*ip)) else {

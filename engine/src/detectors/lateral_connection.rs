@@ -140,6 +140,10 @@ fn is_told(number: Number, talk: &Talk, known: &Known<'_>) -> bool {
 }
 
 impl Detector for Crossing {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Opening { .. } | Fact::Refused { .. } | Fact::Activity(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Opening { target, port, .. } => self.opens(seen, (*target, *port), known),

@@ -29,8 +29,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 99, is_common: false, reads_traffic: false, applies: ALWAYS };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 99,
+    is_common: false,
+    reads: |fact| matches!(fact, Fact::KeyExchange(_)),
+    applies: ALWAYS,
+};
 
 fn see(seen: &Observation) -> Option<Sight> {
     let Fact::KeyExchange(exchange) = &seen.fact else { return None };

@@ -171,6 +171,10 @@ impl Links {
 }
 
 impl Detector for Links {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::LinkSpeed { .. } | Fact::Duplex { .. } | Fact::Neighbor(_))
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         if let Some(port) = self.speaker.observe(seen)
             && matches!(seen.fact, Fact::LinkSpeed { .. } | Fact::Duplex { .. })

@@ -193,6 +193,10 @@ impl Moves {
 }
 
 impl Detector for Moves {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Binding { .. } | Fact::Activity(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let Some(vlan) = seen.subject.vlan else { return };
         let sight = |at| Sight { vlan, at, cite: seen.cite };

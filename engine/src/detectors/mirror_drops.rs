@@ -25,7 +25,7 @@
 //!
 //! Source: draft-foschiano-erspan-03, 4.1 and 4.2 (the GRE header's sequence number).
 
-use spanwatch_parsers::Time;
+use spanwatch_parsers::{Fact, Time};
 
 use super::losses::{self, from_to, share, when};
 use super::{Detector, Known};
@@ -55,6 +55,10 @@ const BY_ONE: u8 = 60;
 struct MirrorDrops;
 
 impl Detector for MirrorDrops {
+    fn reads(&self, _: &Fact) -> bool {
+        false
+    }
+
     fn observe(&mut self, _seen: &Observation, _known: &Known<'_>) {}
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {

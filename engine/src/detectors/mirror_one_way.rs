@@ -18,6 +18,8 @@
 //! ## State
 //! None of its own: [`crate::verdict::view`] notices it.
 
+use spanwatch_parsers::Fact;
+
 use super::mirror_partial::{evidence, named};
 use super::{Detector, Known};
 use crate::finding::{Cause, Finding, Kind, Severity};
@@ -38,6 +40,10 @@ pub const KIND: Kind = Kind {
 struct OneWay;
 
 impl Detector for OneWay {
+    fn reads(&self, _: &Fact) -> bool {
+        false
+    }
+
     fn observe(&mut self, _: &Observation, _: &Known<'_>) {}
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {

@@ -17,6 +17,8 @@
 //! ## State
 //! None of its own: [`crate::verdict::view`] notices it.
 
+use spanwatch_parsers::Fact;
+
 use std::collections::BTreeSet;
 
 use super::{Detector, Known};
@@ -40,6 +42,10 @@ pub const KIND: Kind = Kind {
 struct Partial;
 
 impl Detector for Partial {
+    fn reads(&self, _: &Fact) -> bool {
+        false
+    }
+
     fn observe(&mut self, _: &Observation, _: &Known<'_>) {}
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {

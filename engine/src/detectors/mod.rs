@@ -135,14 +135,14 @@ use crate::verdict::view::Fault;
 
 /// What watches for one kind of thing.
 ///
-/// It takes all observations in their order, after the ledger has; it reads the ledger and changes nothing in it.
+/// It takes observations in their order, after the ledger has; it reads the ledger and changes nothing in it.
 /// Whatever it holds is bounded.
 pub trait Detector: fmt::Debug + Send {
-    /// Takes the next observation.
+    /// Takes the next observation that it [reads](Self::reads).
     fn observe(&mut self, seen: &Observation, known: &Known<'_>);
 
-    /// Whether it reads how much flows ([`is_traffic`]): who says no is not asked each second of each flow.
-    fn reads_traffic(&self) -> bool {
+    /// Whether it reads facts of this form, whatever they say: it takes no others.
+    fn reads(&self, _fact: &Fact) -> bool {
         true
     }
 
@@ -168,12 +168,6 @@ pub trait Detector: fmt::Debug + Send {
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
         Vec::new()
     }
-}
-
-/// Whether it is one of the sums that every flow has each second.
-#[must_use]
-pub const fn is_traffic(fact: &Fact) -> bool {
-    matches!(fact, Fact::Activity(_) | Fact::Segments(_))
 }
 
 /// What a detector may read of the ledger.

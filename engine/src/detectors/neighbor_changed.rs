@@ -133,6 +133,10 @@ impl Neighbors {
 }
 
 impl Detector for Neighbors {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Neighbor(_))
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         if let (Fact::Neighbor(neighbor), Some(mac)) = (&seen.fact, seen.subject.mac)
             && neighbor.ttl_s > 0

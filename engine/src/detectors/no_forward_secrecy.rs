@@ -28,8 +28,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 99, is_common: true, reads_traffic: false, applies: ALWAYS };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 99,
+    is_common: true,
+    reads: |fact| matches!(fact, Fact::Tls(_)),
+    applies: ALWAYS,
+};
 
 fn see(seen: &Observation) -> Option<Sight> {
     let Fact::Tls(side) = &seen.fact else { return None };

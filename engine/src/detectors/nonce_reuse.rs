@@ -126,8 +126,8 @@ impl Nonces {
 }
 
 impl Detector for Nonces {
-    fn reads_traffic(&self) -> bool {
-        false
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::DigestAccepted { .. })
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

@@ -120,6 +120,10 @@ impl Told {
 }
 
 impl Detector for NotActivated {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Activation { .. } | Fact::Attribute { .. })
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let is_activated = match &seen.fact {
             Fact::Activation { is_activated } => *is_activated,

@@ -283,6 +283,10 @@ impl Recordings {
 }
 
 impl Detector for Recordings {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Stream(_) | Fact::StreamEnded { .. } | Fact::Opening { .. })
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Stream(second) => {

@@ -189,8 +189,8 @@ impl Fault {
 }
 
 impl Detector for Watch {
-    fn reads_traffic(&self) -> bool {
-        false
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Notice(_))
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

@@ -5,6 +5,11 @@ use spanwatch_parsers::{Fact, Order};
 use super::weakness::Sight;
 use crate::observation::Observation;
 
+/// See [`super::Detector::reads`].
+pub const fn reads(fact: &Fact) -> bool {
+    matches!(fact, Fact::Command(_))
+}
+
 /// One of these orders, which a device obeyed: what, as whom, from where.
 pub fn obeyed(seen: &Observation, orders: &[Order]) -> Option<Sight> {
     let Fact::Command(command) = &seen.fact else { return None };

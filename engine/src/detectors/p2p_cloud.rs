@@ -31,8 +31,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 90, is_common: false, reads_traffic: true, applies };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 90,
+    is_common: false,
+    reads: |fact| matches!(fact, Fact::Activity(_) | Fact::NameAsked { .. } | Fact::Tls(_)),
+    applies,
+};
 
 /// Ports of relays over UDP, and whose they are.
 const RELAYS: &[(u16, &str)] = &[(32_100, "PPPP"), (32_108, "PPPP"), (8_800, "Dahua P2P")];

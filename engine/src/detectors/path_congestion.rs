@@ -122,6 +122,10 @@ impl Paths {
 }
 
 impl Detector for Paths {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Activity(_) | Fact::LinkSpeed { .. })
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Activity(activity) if !self.watched.is_empty() => self.carries(activity, seen, known),

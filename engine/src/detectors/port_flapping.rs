@@ -359,6 +359,10 @@ impl Flapping {
 }
 
 impl Detector for Flapping {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Notice(_) | Fact::Activity(_) | Fact::Neighbor(_) | Fact::Lease(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Notice(_) => self.told(seen, known),

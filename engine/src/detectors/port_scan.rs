@@ -289,6 +289,10 @@ impl Scanning {
 }
 
 impl Detector for Scanning {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Opening { .. } | Fact::Refused { .. } | Fact::Activity(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Opening { target, port, .. } => {

@@ -195,6 +195,10 @@ impl Powers {
 }
 
 impl Detector for Powers {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Neighbor(_) | Fact::LinkPower(_) | Fact::Notice(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let port = self.speaker.observe(seen).cloned();
         match &seen.fact {

@@ -193,6 +193,10 @@ impl Queriers {
 }
 
 impl Detector for Queriers {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::MembershipQuery(_) | Fact::Membership { .. } | Fact::Stream(_))
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         match &seen.fact {
             Fact::MembershipQuery(_) => self.asks(seen.subject.vlan, seen.at),

@@ -229,6 +229,10 @@ impl Servers {
 }
 
 impl Detector for Servers {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Lease(_) | Fact::Router)
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Lease(lease) => {

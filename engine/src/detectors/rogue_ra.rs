@@ -163,6 +163,10 @@ impl Routers {
 }
 
 impl Detector for Routers {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Binding { .. } | Fact::Asked { .. } | Fact::RouterAnnounced(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             // What is said to a whole link shows that the link is watched.

@@ -269,6 +269,10 @@ impl Failure {
 }
 
 impl Detector for Services {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Activity(_) | Fact::Refused { .. })
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Activity(activity) if is_server_side(seen) => {

@@ -19,6 +19,8 @@
 //! ## State
 //! None of its own: see `ledger/loss`.
 
+use spanwatch_parsers::Fact;
+
 use std::net::IpAddr;
 
 use super::losses::{self, instead, share, when};
@@ -45,6 +47,10 @@ const BY_OTHERS: u8 = 70;
 struct StreamLoss;
 
 impl Detector for StreamLoss {
+    fn reads(&self, _: &Fact) -> bool {
+        false
+    }
+
     fn observe(&mut self, _seen: &Observation, _known: &Known<'_>) {}
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {

@@ -15,6 +15,8 @@
 //! ## State
 //! None of its own: see `ledger/loss`.
 
+use spanwatch_parsers::Fact;
+
 use std::net::IpAddr;
 
 use super::losses::{self, instead, share, when};
@@ -39,6 +41,10 @@ const BY_REPORT: u8 = 85;
 struct StreamLossDownstream;
 
 impl Detector for StreamLossDownstream {
+    fn reads(&self, _: &Fact) -> bool {
+        false
+    }
+
     fn observe(&mut self, _seen: &Observation, _known: &Known<'_>) {}
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {

@@ -16,6 +16,8 @@
 //! ## State
 //! None of its own: see `ledger/loss`.
 
+use spanwatch_parsers::Fact;
+
 use super::losses::{self, instead, share, when};
 use super::{Detector, Known, stream_loss};
 use crate::finding::{Cause, Finding, Kind, Severity, id};
@@ -40,6 +42,10 @@ const BY_TIME: u8 = 75;
 struct StreamLossShared;
 
 impl Detector for StreamLossShared {
+    fn reads(&self, _: &Fact) -> bool {
+        false
+    }
+
     fn observe(&mut self, _seen: &Observation, _known: &Known<'_>) {}
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {

@@ -283,6 +283,10 @@ impl Stalls {
 }
 
 impl Detector for Stalls {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Stream(_) | Fact::Exchange(_) | Fact::StreamEnded { .. } | Fact::Activity(_))
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let device = || known.directory.find(&seen.subject);
         match &seen.fact {

@@ -152,6 +152,10 @@ impl Loops {
 }
 
 impl Detector for Loops {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Copies { .. } | Fact::Returning(_))
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         match &seen.fact {
             Fact::Copies { count, .. } => self.second.copies = self.second.copies.saturating_add(*count),

@@ -27,8 +27,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 99, is_common: false, reads_traffic: false, applies: ALWAYS };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 99,
+    is_common: false,
+    reads: |fact| matches!(fact, Fact::Service { .. }),
+    applies: ALWAYS,
+};
 
 fn see(seen: &Observation) -> Option<Sight> {
     matches!(seen.fact, Fact::Service { protocol: "telnet" })

@@ -329,6 +329,13 @@ impl TimeSources {
 }
 
 impl Detector for TimeSources {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(
+            fact,
+            Fact::Timekeeping(_) | Fact::Unreachable { .. } | Fact::Activity(_) | Fact::Asked { .. }
+        )
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         match &seen.fact {
             Fact::Timekeeping(told) => match told.step {

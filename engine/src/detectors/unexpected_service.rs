@@ -29,8 +29,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 80, is_common: false, reads_traffic: false, applies };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 80,
+    is_common: false,
+    reads: |fact| matches!(fact, Fact::Service { .. }),
+    applies,
+};
 
 /// Protocol, what to call it, and whether recorders should not offer it either.
 const SERVICES: &[(&str, &str, bool)] = &[

@@ -123,8 +123,8 @@ impl Viewers {
 }
 
 impl Detector for Viewers {
-    fn reads_traffic(&self) -> bool {
-        false
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Exchange(_))
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

@@ -28,8 +28,15 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Watch::new(&RULE))),
 };
 
-const RULE: Rule =
-    Rule { kind: &KIND, see, words, confidence: 98, is_common: false, reads_traffic: false, applies };
+const RULE: Rule = Rule {
+    kind: &KIND,
+    see,
+    words,
+    confidence: 98,
+    is_common: false,
+    reads: default_password::reads,
+    applies,
+};
 
 fn applies(rows: &[u16], device: &Device) -> bool {
     !rows.is_empty() && is_proved(rows) && !default_password::applies(rows, device)

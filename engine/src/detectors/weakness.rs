@@ -12,11 +12,13 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use smallvec::SmallVec;
-use spanwatch_parsers::Time;
+use spanwatch_parsers::{Fact, Time};
 
 use super::{Detector, Known};
+use crate::few::Seldom;
 use crate::finding::{Evidence, Finding, Kind, Owner};
-use crate::ledger::device::Device;
+use crate::ledger::binding::Bond;
+use crate::ledger::device::{Device, id_of};
 use crate::ledger::directory::Number;
 use crate::numbered::Numbered;
 use crate::observation::{Cite, Observation, Party};
@@ -35,8 +37,8 @@ pub struct Rule {
     pub confidence: u8,
     /// Whether it is told once for the site where many are so: what is the rule there is nothing to mend one by one.
     pub is_common: bool,
-    /// See [`Detector::reads_traffic`].
-    pub reads_traffic: bool,
+    /// See [`Detector::reads`].
+    pub reads: fn(&Fact) -> bool,
     /// Whether what was seen is told of a device, as far as he is known by now; the numbers are a sight's rows.
     pub applies: fn(&[u16], &Device) -> bool,
 }
@@ -105,7 +107,7 @@ pub struct Watch {
 #[derive(Debug, Clone)]
 struct Held {
     /// What was known first of who it is; see [`crate::finding::id`].
-    subject: Box<str>,
+    subject: Option<Bond>,
     /// One at least, what was seen first coming first.
     sights: SmallVec<[Seen; 1]>,
 }
@@ -119,7 +121,7 @@ struct Seen {
     source: &'static str,
     last: Time,
     count: u64,
-    rows: SmallVec<[u16; 4]>,
+    rows: Seldom<Vec<u16>>,
 }
 
 impl Watch {
@@ -167,7 +169,7 @@ impl Watch {
         let each = self.held.iter().filter(|one| self.told(one, known).next().is_some());
         if self.rule.is_common && self.held.len() >= COMMON {
             let mut all: Vec<(Number, &Held)> = each.collect();
-            all.sort_by(|a, b| (a.1.first(), &a.1.subject).cmp(&(b.1.first(), &b.1.subject)));
+            all.sort_by_cached_key(|(_, held)| (held.first(), id_of(held.subject)));
             return vec![all];
         }
         each.map(|one| vec![one]).collect()
@@ -249,7 +251,7 @@ impl Watch {
             evidence: all().take(SHOWN).map(|(number, seen)| evidence(number, seen)).collect(),
             last_seen: all().map(|(_, seen)| seen.last).max()?,
             count,
-            ..Finding::of_network(self.rule.kind, &earliest.subject, first, first)
+            ..Finding::of_network(self.rule.kind, &id_of(earliest.subject), first, first)
         })
     }
 }
@@ -268,9 +270,12 @@ impl Held {
                 known.last = known.last.max(seen.last);
                 known.count = known.count.saturating_add(seen.count);
                 // Rows of another form say nothing of this one.
-                known.rows.extend(seen.rows.into_iter().filter(|_| same.is_some()));
-                known.rows.sort_unstable();
-                known.rows.dedup();
+                if let Some(more) = seen.rows.into_inner().filter(|_| same.is_some()) {
+                    let rows = known.rows.fill();
+                    rows.extend(more);
+                    rows.sort_unstable();
+                    rows.dedup();
+                }
             }
             None => self.sights.push(seen),
         }
@@ -278,8 +283,8 @@ impl Held {
 }
 
 impl Detector for Watch {
-    fn reads_traffic(&self) -> bool {
-        self.rule.reads_traffic
+    fn reads(&self, fact: &Fact) -> bool {
+        (self.rule.reads)(fact)
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
@@ -293,15 +298,16 @@ impl Detector for Watch {
         if self.cleared.contains(&(number, source)) {
             return;
         }
-        let seen = Seen { what, at, cite, source, last: at, count: 1, rows: sight.rows.into() };
+        let mut seen = Seen { what, at, cite, source, last: at, count: 1, rows: Seldom::default() };
+        if !sight.rows.is_empty() {
+            *seen.rows.fill() = sight.rows;
+        }
         if let Some(held) = self.held.get_mut(number) {
             held.add(seen);
             return;
         }
-        let Some(subject) = known.directory.device(number).map(Device::id) else {
-            return;
-        };
-        self.add(number, Held { subject: subject.into(), sights: SmallVec::from_iter([seen]) });
+        let Some(subject) = known.directory.device(number).map(Device::bearing) else { return };
+        self.add(number, Held { subject, sights: SmallVec::from_iter([seen]) });
     }
 
     fn renumber(&mut self, gone: Number, kept: Number) {

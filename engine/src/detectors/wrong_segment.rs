@@ -235,6 +235,13 @@ impl Move {
 }
 
 impl Detector for Segments {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(
+            fact,
+            Fact::Binding { .. } | Fact::Lease(_) | Fact::Asked { .. } | Fact::Announced | Fact::Activity(_)
+        )
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let (Some(mac), Some(vlan)) = (seen.subject.mac, seen.subject.vlan) else { return };
         match &seen.fact {

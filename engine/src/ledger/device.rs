@@ -68,6 +68,16 @@ pub struct Device {
     pub rare: Seldom<Rare>,
 }
 
+/// The id of who is known by such an address.
+#[must_use]
+pub fn id_of(bearing: Option<Bond>) -> String {
+    match bearing {
+        Some(Bond::Mac(mac)) => mac.to_string(),
+        Some(Bond::Ip(ip)) => ip.to_string(),
+        None => "unknown".to_owned(),
+    }
+}
+
 /// What few devices have.
 #[derive(Debug, Clone, Default)]
 pub struct Rare {
@@ -167,11 +177,14 @@ impl Device {
     /// The contract's id: its MAC where one is witnessed, else its address.
     #[must_use]
     pub fn id(&self) -> String {
-        match (self.macs.first(), self.ips.first().or(self.rare.lost.as_ref())) {
-            (Some(mac), _) => mac.to_string(),
-            (None, Some(ip)) => ip.to_string(),
-            (None, None) => "unknown".to_owned(),
-        }
+        id_of(self.bearing())
+    }
+
+    /// What its id is made of.
+    #[must_use]
+    pub fn bearing(&self) -> Option<Bond> {
+        let ip = || self.ips.first().or(self.rare.lost.as_ref());
+        self.macs.first().map(|mac| Bond::Mac(*mac)).or_else(|| ip().map(|ip| Bond::Ip(*ip)))
     }
 
     /// The address people know it by: the first IPv4, else the first IPv6 that is not link-local.

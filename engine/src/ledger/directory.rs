@@ -82,6 +82,19 @@ pub struct Directory {
     relisted: Vec<Number>,
     /// Devices that have another address, name or row, or are gone.
     pub changed: Changed,
+    /// The address that last went from one to another, since that was last cleared.
+    pub handed: Option<Handed>,
+}
+
+/// An address that went to another device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handed {
+    /// Which.
+    pub ip: IpAddr,
+    /// Who held it.
+    pub from: Number,
+    /// Since when.
+    pub since: Time,
 }
 
 impl Default for Directory {
@@ -109,6 +122,7 @@ impl Directory {
             shared: HashSet::with_hasher(keyed),
             relisted: Vec::new(),
             changed: Changed::default(),
+            handed: None,
         }
     }
 
@@ -161,6 +175,13 @@ impl Directory {
     /// All devices by number, to be changed.
     pub fn devices_mut(&mut self) -> impl Iterator<Item = (Number, &mut Device)> {
         self.devices.iter_mut()
+    }
+
+    /// Fetches what is looked at of a device with each of its sums.
+    pub fn foresee(&self, number: Number) {
+        std::hint::black_box(
+            self.devices.get(number).map(|it| (it.last_seen, it.macs.first(), it.ips.first())),
+        );
     }
 
     /// The device that a party of a packet is, where one is known: whose MAC he bears where that held
@@ -478,7 +499,8 @@ impl Directory {
         for number in gone {
             if let Some(device) = self.devices.get_mut(number) {
                 device.ips.remove(&ip);
-                device.bonds.remove(&Bond::Ip(ip));
+                let since = device.bonds.remove(&Bond::Ip(ip)).map(|witness| witness.at);
+                self.handed = since.map(|since| Handed { ip, from: number, since });
                 device.claims.retain(|claim| claim.ip != ip);
                 device.rare.fill().lost = Some(ip);
             }

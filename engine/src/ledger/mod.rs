@@ -28,6 +28,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
+use smallvec::SmallVec;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
     Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Mac, Neighbor, ReceiverReport, Span,
@@ -326,10 +327,30 @@ impl Ledger {
         is_over
     }
 
+    /// The same of those that lie side by side.
+    pub fn take_all(&mut self, seen: &[Observation]) {
+        for next in seen.chunks(EXPECTED) {
+            self.expect(next);
+            self.take(next);
+        }
+    }
+
+    /// Gets ready for observations that come next: memory answers many questions at a time, if they are short.
+    fn expect(&self, next: &[Observation]) {
+        let traffic = || next.iter().filter(|seen| matches!(seen.fact, Fact::Activity(_)));
+        let parties = traffic().flat_map(|seen| [&seen.subject, &seen.peer]);
+        let numbers: SmallVec<[Number; 2 * EXPECTED]> =
+            parties.filter_map(|party| self.directory.find_mac(party.mac?)).collect();
+        traffic().for_each(|seen| self.view.foresee(seen));
+        numbers.iter().for_each(|number| self.directory.foresee(*number));
+        numbers.iter().for_each(|number| self.verdict.foresee(*number));
+    }
+
     /// Takes the next observation.
     pub fn observe(&mut self, seen: &Observation) {
         planted::here("observation");
         self.now = self.now.max(seen.at);
+        self.directory.handed = None;
         match &seen.fact {
             Fact::Activity(activity) => self.activity(seen, activity),
             Fact::Stream(stream) => self.stream(seen, stream),
@@ -487,18 +508,17 @@ impl Ledger {
         self.hang_listed();
         self.forget_evicted();
         self.note_refusals(seen.at);
-        let is_traffic = detectors::is_traffic(&seen.fact);
-        self.each_of(is_traffic, |detector, known| detector.observe(seen, known));
+        self.each_of(Some(&seen.fact), |detector, known| detector.observe(seen, known));
     }
 
     fn each_detector(&mut self, tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
-        self.each_of(false, tell);
+        self.each_of(None, tell);
     }
 
-    fn each_of(&mut self, is_traffic: bool, mut tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
+    fn each_of(&mut self, fact: Option<&Fact>, mut tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
         let mut watchers = std::mem::take(&mut self.watchers);
         let known = self.known(self.now);
-        watchers.each(is_traffic, |detector| tell(detector, &known));
+        watchers.each(fact, |detector| tell(detector, &known));
         self.watchers = watchers;
     }
 
@@ -1019,6 +1039,9 @@ impl Ledger {
         }
     }
 }
+
+/// Observations looked at before the first of them is taken: what that fetches has room in the nearest memory.
+const EXPECTED: usize = 16;
 
 /// Whether the subject is the side of a TCP connection that others call: its port is below the ephemeral ones
 /// (RFC 6335, 6; Linux begins at 32768), its peer's is one of them.

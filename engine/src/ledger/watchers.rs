@@ -2,17 +2,24 @@
 //! ledger go on. Of one that cannot be asked it is known, so that what it said last holds on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::{Discriminant, discriminant};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashMap;
+use spanwatch_parsers::Fact;
 
 use crate::detectors::{Detector, Known};
 use crate::expected::Peer;
 use crate::finding::{Finding, Kind};
+use crate::hash::Keyed;
 
 /// Detectors in the order of their kinds.
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
     all: Vec<Watcher>,
+    /// Who reads facts of a form, and all, as far as they have been asked.
+    readers: HashMap<Option<Discriminant<Fact>>, Vec<usize>, Keyed>,
     /// What a detector finds is asked of a ledger that does not change.
     faults: Mutex<Faults>,
 }
@@ -29,36 +36,34 @@ struct Faults {
 struct Watcher {
     kind: &'static str,
     detector: Box<dyn Detector>,
-    reads_traffic: bool,
 }
 
 impl Watchers {
     /// Starts those of all kinds that have one.
     pub(super) fn new(kinds: &[&'static Kind]) -> Self {
-        let all = kinds.iter().filter_map(|kind| {
-            let detector = (kind.start?)();
-            Some(Watcher { kind: kind.id, reads_traffic: detector.reads_traffic(), detector })
-        });
+        let all = kinds.iter().filter_map(|kind| Some(Watcher { kind: kind.id, detector: (kind.start?)() }));
         Self { all: all.collect(), ..Self::default() }
     }
 
-    /// Gives each its turn; of what flows only those that read it.
-    pub(super) fn each(&mut self, is_traffic: bool, mut turn: impl FnMut(&mut dyn Detector)) {
-        let mut begun = 0;
-        while begun < self.all.len() {
-            let rest = self.all.iter_mut().skip(begun);
-            let turns = AssertUnwindSafe(|| {
-                for watcher in rest {
-                    begun = begun.saturating_add(1);
-                    if watcher.reads_traffic || !is_traffic {
-                        turn(watcher.detector.as_mut());
-                    }
+    /// Gives each its turn, or each that reads such a fact.
+    pub(super) fn each(&mut self, fact: Option<&Fact>, mut turn: impl FnMut(&mut dyn Detector)) {
+        let Self { all, readers, faults } = self;
+        let reads = |watcher: &Watcher| fact.is_none_or(|fact| watcher.detector.reads(fact));
+        let ask = || (0..).zip(&*all).filter(|(_, it)| reads(it)).map(|(index, _)| index).collect();
+        let mut turns = readers.entry(fact.map(discriminant)).or_insert_with(ask).iter();
+        let mut watched = None;
+        while turns.len() > 0 {
+            let rest = AssertUnwindSafe(|| {
+                for index in turns.by_ref() {
+                    let Some(watcher) = all.get_mut(*index) else { continue };
+                    watched = Some(watcher.kind);
+                    turn(watcher.detector.as_mut());
                 }
             });
-            if catch_unwind(turns).is_err()
-                && let Some(watcher) = begun.checked_sub(1).and_then(|index| self.all.get(index))
+            if catch_unwind(rest).is_err()
+                && let Some(kind) = watched
             {
-                self.faults().note(watcher.kind);
+                faults.get_mut().unwrap_or_else(PoisonError::into_inner).note(kind);
             }
         }
     }
@@ -116,7 +121,7 @@ impl Watchers {
 
     /// Lets go of all they hold.
     pub(super) fn let_go(&mut self) {
-        self.all = Vec::new();
+        (self.all, self.readers) = Default::default();
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -184,7 +189,7 @@ mod tests {
     fn one_that_panics_loses_its_turns_and_the_others_have_theirs() {
         let mut watchers = Watchers::new(&[&SOUND, &BROKEN, &SOUND]);
         for _ in 0..3 {
-            watchers.each(false, |detector| detector.unwatched(Time(0), Time(1)));
+            watchers.each(None, |detector| detector.unwatched(Time(0), Time(1)));
         }
         let turns: Vec<u64> = watchers.limits().map(|(_, _, turns)| turns).collect();
         assert_eq!(turns, [3, 3]);

@@ -27,6 +27,13 @@ pub(super) struct Transport<'a> {
     ports: (u16, u16),
 }
 
+/// The flow of a whole packet.
+pub(super) fn key_of(layers: &Layers, bytes: &[u8]) -> Option<Key> {
+    let bytes = bytes.get(layers.transport_at as usize..layers.end as usize).unwrap_or_default();
+    let ips = layers.ips.filter(|_| layers.fragment.is_none())?;
+    Some(Key::ip(ips, ports(layers.protocol, bytes), layers.protocol, layers.source_mac).0)
+}
+
 impl Shard {
     /// Takes an IP packet.
     pub(super) fn packet(

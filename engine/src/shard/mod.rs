@@ -189,6 +189,13 @@ impl Shard {
         self.copies.foresee_entry(identity);
     }
 
+    /// Gets ready for the flow of such a frame, after the rest.
+    pub fn expect_flow(&self, peeled: &Peeled, bytes: &[u8]) {
+        if let Some(key) = ip::key_of(&peeled.layers, peeled.bytes(bytes)) {
+            self.flows.foresee(&key);
+        }
+    }
+
     /// Takes the next frame of its pairs.
     pub fn frame(&mut self, frame: &FrameIn, peeled: &Peeled, bytes: &[u8], out: &mut Vec<Observation>) {
         let identity = self.identity(peeled, bytes);
