@@ -30,7 +30,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   const fresh = document.getElementById("fresh");
   const isMarked = String(window.getSelection()).length > 0;
   const isHeld = fresh?.contains(document.activeElement) && document.activeElement !== fresh;
-  const isChosen = fresh?.querySelector("input:checked") !== null;
+  const isChosen = Boolean(fresh?.querySelector("input:checked"));
   if (isMarked || isHeld || isChosen) event.preventDefault();
 });
 document.addEventListener("htmx:beforeSwap", (event) => {
