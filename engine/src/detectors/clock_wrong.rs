@@ -202,7 +202,7 @@ impl Clock {
 
 impl Detector for Clocks {
     fn reads(&self, fact: &Fact) -> bool {
-        matches!(fact, Fact::TimeOfDay { .. })
+        matches!(fact, Fact::TimeOfDay { .. } | Fact::Clock(_))
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

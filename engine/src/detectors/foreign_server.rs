@@ -237,7 +237,7 @@ fn groups<'a>(told: &'a [(Number, Held)]) -> Vec<Vec<(Number, &'a Held)>> {
 
 impl Detector for Servers {
     fn reads(&self, fact: &Fact) -> bool {
-        matches!(fact, Fact::Service { .. })
+        matches!(fact, Fact::Service { .. } | Fact::Offers(_) | Fact::RouterAnnounced(_))
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

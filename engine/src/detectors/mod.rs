@@ -453,3 +453,30 @@ pub const ALL: &[&Kind] = &[
     &input_damaged::KIND,
     &limit_reached::KIND,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    fn facts(text: &str) -> impl Iterator<Item = &str> {
+        let named = text.split("Fact::").skip(1);
+        named.map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next().unwrap())
+    }
+
+    #[test]
+    fn who_says_what_he_reads_names_no_other_fact() {
+        let mut asked = 0;
+        for kind in ALL {
+            let own = kind.source.split("#[cfg(test)]").next().unwrap();
+            let said = own.split_once("fn reads(").and_then(|(_, said)| said.split("\n    }").next());
+            let said = said.or_else(|| {
+                own.split_once("reads: |fact|").and_then(|(_, said)| said.split("applies").next())
+            });
+            let Some(said) = said else { continue };
+            asked += 1;
+            let unread: Vec<&str> = facts(own).filter(|fact| !facts(said).any(|it| it == *fact)).collect();
+            assert!(unread.is_empty() || !said.contains("Fact::"), "{} does not read {unread:?}", kind.id);
+        }
+        assert!(asked > 50, "{asked}");
+    }
+}

@@ -124,7 +124,7 @@ impl Viewers {
 
 impl Detector for Viewers {
     fn reads(&self, fact: &Fact) -> bool {
-        matches!(fact, Fact::Exchange(_))
+        matches!(fact, Fact::Exchange(_) | Fact::Stream(_))
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
