@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use spanwatch_parsers::Time;
+
 use crate::expected::{Candidate, Role};
 use crate::ledger::device::Device;
 use crate::ledger::directory::is_site_address;
@@ -17,6 +19,34 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Who is expected in a role, by names as of [`is_named`]: all of them, where the role is listed.
     pub expected: BTreeMap<Role, Vec<String>>,
+    /// When people work there; at all times where it is empty.
+    pub hours: Vec<Hours>,
+}
+
+/// Hours of each day from one day of the week to another, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hours {
+    /// The first day and the last, 0 to 6 from Monday on; the last may come round before the first.
+    pub days: (u8, u8),
+    /// The first minute of a day and the one after the last, 0 to 1,440; after midnight where that is not later.
+    pub minutes: (u16, u16),
+}
+
+impl Hours {
+    /// Whether a moment is within them.
+    #[must_use]
+    pub fn hold(&self, at: Time) -> bool {
+        // The first of January 1970 was a Thursday.
+        let minute = at.0.div_euclid(60_000_000_000).saturating_add(3 * A_DAY);
+        let (day, minute) = (minute.div_euclid(A_DAY).rem_euclid(7), minute.rem_euclid(A_DAY));
+        let (first, last) = (i64::from(self.days.0), i64::from(self.days.1));
+        let is_of = |day: i64| (day - first).rem_euclid(7) <= (last - first).rem_euclid(7);
+        let (from, to) = (i64::from(self.minutes.0), i64::from(self.minutes.1));
+        if from < to {
+            return is_of(day) && (from..to).contains(&minute);
+        }
+        is_of(day) && minute >= from || is_of(day - 1) && minute < to
+    }
 }
 
 /// One rule.
@@ -72,6 +102,12 @@ impl Policy {
         self.expected.get(&role).map(|names| names.iter().any(is_meant))
     }
 
+    /// Whether nobody works at that time, as far as it is known when people do.
+    #[must_use]
+    pub fn is_out_of_hours(&self, at: Time) -> bool {
+        !self.hours.is_empty() && !self.hours.iter().any(|hours| hours.hold(at))
+    }
+
     /// Whether a device may talk to the Internet as it likes.
     #[must_use]
     pub fn allows_out(&self, from: &Device) -> bool {
@@ -121,10 +157,12 @@ fn is_in(ip: IpAddr, network: &str) -> bool {
 
 /// Everybody outside.
 const INTERNET: &str = "internet";
+/// Minutes.
+const A_DAY: i64 = 1_440;
 
 #[cfg(test)]
 mod tests {
-    use spanwatch_parsers::{Mac, Time};
+    use spanwatch_parsers::Mac;
 
     use super::*;
 
@@ -181,6 +219,29 @@ mod tests {
         assert_eq!(expects(Role::Dns, "192.0.2.54", None), Some(false));
         assert_eq!(expects(Role::Viewer, "192.0.2.7", Some(&device("192.0.2.7"))), Some(true));
         assert_eq!(expects(Role::Ntp, "192.0.2.54", None), None);
+    }
+
+    #[test]
+    fn hours_hold_over_midnight_and_the_end_of_the_week() {
+        let day = Hours { days: (0, 4), minutes: (360, 1_080) };
+        let night = Hours { days: (4, 0), minutes: (1_320, 300) };
+        // The 23rd of November 2026 is a Monday.
+        for (text, holds) in [
+            ("2026-11-23T05:59:59Z", (false, false)),
+            ("2026-11-23T06:00:00Z", (true, false)),
+            ("2026-11-23T22:00:00Z", (false, true)),
+            ("2026-11-24T04:59:59Z", (false, true)),
+            ("2026-11-24T22:00:00Z", (false, false)),
+            ("2026-11-27T17:59:59Z", (true, false)),
+            ("2026-11-28T04:00:00Z", (false, true)),
+            ("2026-11-28T12:00:00Z", (false, false)),
+        ] {
+            let at = crate::report::time::parse(text).unwrap();
+            assert_eq!((day.hold(at), night.hold(at)), holds, "{text}");
+            let policy = |hours: &[Hours]| Policy { hours: hours.to_vec(), ..Policy::default() };
+            assert_eq!(policy(&[day, night]).is_out_of_hours(at), holds == (false, false), "{text}");
+            assert!(!policy(&[]).is_out_of_hours(at));
+        }
     }
 
     #[test]

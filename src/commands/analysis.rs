@@ -168,13 +168,18 @@ impl Data {
             (Role::Dhcp, &listed.dhcp),
         ];
         let expected = expected.into_iter().filter_map(|(role, named)| Some((role, names(named.as_ref()?))));
-        Policy { rules: self.config.policy.iter().map(rule).collect(), expected: expected.collect() }
+        Policy {
+            rules: self.config.policy.iter().map(rule).collect(),
+            expected: expected.collect(),
+            hours: self.config.working_hours.iter().map(|it| it.0).collect(),
+        }
     }
 
     /// What the report says of a run before it begins.
     fn run(&self, until: Option<Time>) -> Run {
         let policy = self.policy();
         let rules = (!policy.rules.is_empty()).then(|| ("policy", format!("{:?}", policy.rules)));
+        let hours = (!policy.hours.is_empty()).then(|| ("working_hours", format!("{:?}", policy.hours)));
         let expected = (!policy.expected.is_empty()).then(|| ("expected", format!("{:?}", policy.expected)));
         let options = [
             ("filter", self.filter.clone().unwrap_or_default()),
@@ -184,7 +189,7 @@ impl Data {
         ];
         Run {
             site: self.site.clone(),
-            options: options.into_iter().chain(rules).chain(expected).collect(),
+            options: options.into_iter().chain(rules).chain(expected).chain(hours).collect(),
             lists: self.lists.clone(),
             ..Run::default()
         }

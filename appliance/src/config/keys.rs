@@ -90,6 +90,13 @@ pub const KEYS: &[Key] = &[
         "`true` or `false`",
         "compare no accepted login with known passwords, as `--no-password-test`",
     ),
+    key(
+        "",
+        "working_hours",
+        Words("at all times"),
+        "list of hours as `\"mon-fri 06:00-18:00\"`, UTC",
+        "when people work at the site: what a device is ordered at another time (doors, cameras' positions, settings, accounts) is told as out of hours",
+    ),
     key("", "threads", Words("as many as processors"), "1 to 65535", "worker threads, as `--threads`"),
     key(
         "watch",

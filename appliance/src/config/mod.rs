@@ -20,7 +20,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use value::{
-    At, Expression, Facility, Hostname, Moment, Named, Severity, SyslogTarget, Url, Weekly, Within,
+    At, Expression, Facility, Hostname, Moment, Named, Severity, SyslogTarget, Url, Weekly, Within, Working,
 };
 
 /// What a watch goes by.
@@ -39,6 +39,8 @@ pub struct Config {
     pub filter: Option<Expression>,
     /// Whether no accepted login is compared with known passwords.
     pub no_password_test: bool,
+    /// When people work at the site.
+    pub working_hours: Vec<Working>,
     /// Worker threads.
     pub threads: Option<Within<1, 65_535>>,
     /// Ports.

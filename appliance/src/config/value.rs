@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use spanwatch_capture::Filter;
 use spanwatch_engine::finding;
+use spanwatch_engine::policy::Hours;
 use spanwatch_engine::report::time;
 use spanwatch_parsers::Time;
 
@@ -166,13 +167,7 @@ impl TryFrom<String> for Weekly {
     fn try_from(text: String) -> Result<Self, String> {
         let read = || {
             let (day, clock) = text.split_once(' ')?;
-            let (hour, minute) = clock.split_once(':')?;
-            let day = (0_i64..).zip(DAYS).find(|(_, name)| *name == day.to_lowercase())?.0;
-            let of = |digits: &str, below: i64| {
-                let is_fit = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_digit());
-                digits.parse::<i64>().ok().filter(|number| is_fit && *number < below)
-            };
-            Some(day * 1_440 + of(hour, 24)? * 60 + of(minute, 60)?)
+            Some(day_of(day)? * 1_440 + minute_of(clock)?)
         };
         let minute =
             read().ok_or_else(|| format!("{text:?} is no time of a week: write it as \"sun 02:00\""))?;
@@ -183,6 +178,44 @@ impl TryFrom<String> for Weekly {
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 /// Minutes.
 const WEEK: i64 = 7 * 1_440;
+
+/// Hours of some days of the week, as `mon-fri 06:00-18:00`, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Working(pub Hours);
+
+impl TryFrom<String> for Working {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let read = || {
+            let (days, clocks) = text.split_once(' ')?;
+            let (first, last) = days.split_once('-').unwrap_or((days, days));
+            let (from, to) = clocks.split_once('-')?;
+            let until = if to == "24:00" { Some(1_440) } else { minute_of(to) };
+            let minutes = (u16::try_from(minute_of(from)?).ok()?, u16::try_from(until?).ok()?);
+            let days = (u8::try_from(day_of(first)?).ok()?, u8::try_from(day_of(last)?).ok()?);
+            Some(Hours { days, minutes })
+        };
+        let why = || format!("{text:?} are no hours of a week: write them as \"mon-fri 06:00-18:00\"");
+        read().map(Self).ok_or_else(why)
+    }
+}
+
+/// A day of the week, 0 from Monday on.
+fn day_of(text: &str) -> Option<i64> {
+    (0..).zip(DAYS).find(|(_, name)| *name == text.to_lowercase()).map(|(day, _)| day)
+}
+
+/// The minute of a day that `02:00` is.
+fn minute_of(text: &str) -> Option<i64> {
+    let (hour, minute) = text.split_once(':')?;
+    let of = |digits: &str, below: i64| {
+        let is_fit = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_digit());
+        digits.parse::<i64>().ok().filter(|number| is_fit && *number < below)
+    };
+    Some(of(hour, 24)? * 60 + of(minute, 60)?)
+}
 
 /// A machine's name as syslog bears it: 1 to 255 printable letters of ASCII.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -377,6 +410,18 @@ mod tests {
             ("http://[2001:db8::1]:81/", 81),
         ] {
             assert_eq!(Url::try_from(text.to_owned()).unwrap().port(), port, "{text}");
+        }
+    }
+
+    #[test]
+    fn hours_of_a_week_are_read() {
+        let read = |text: &str| Working::try_from(text.to_owned()).map(|it| (it.0.days, it.0.minutes));
+        assert_eq!(read("mon-fri 06:00-18:00"), Ok(((0, 4), (360, 1_080))));
+        assert_eq!(read("Sat 22:30-24:00"), Ok(((5, 5), (1_350, 1_440))));
+        for wrong in
+            ["", "mon", "mon-fri", "mon-fri 6-18", "mon-xyz 06:00-18:00", "24:00-06:00", "mon 24:00-06:00"]
+        {
+            assert!(read(wrong).unwrap_err().contains("mon-fri 06:00-18:00"), "{wrong}");
         }
     }
 

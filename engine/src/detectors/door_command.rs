@@ -3,6 +3,7 @@
 //! ## What it says
 //! A device of the site did as ordered and switched a door or a relay: over HTTP in the interfaces of Hikvision, Dahua, Axis and Hanwha, or by ONVIF (AccessDoor, UnlockDoor,
 //! SetRelayOutputState and their like). Who, when and from where is in the evidence.
+//! Where the configuration says when people work (`working_hours`), what was ordered at another time is told as out of hours.
 //!
 //! ## Why it matters
 //! Who can send this to a door in clear, or repeat what he heard, opens it.

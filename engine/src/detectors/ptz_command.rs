@@ -3,6 +3,7 @@
 //! ## What it says
 //! A camera of the site did as ordered and turned, zoomed or went to a preset: over HTTP in the interfaces of Hikvision, Dahua, Axis and Hanwha, or by ONVIF. Who and from where is in the
 //! evidence; one finding for a camera, with how often.
+//! Where the configuration says when people work (`working_hours`), what was ordered at another time is told as out of hours.
 //!
 //! ## Why it matters
 //! A camera that somebody turned away sees nothing of what follows.

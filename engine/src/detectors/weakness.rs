@@ -295,6 +295,8 @@ impl Detector for Watch {
             self.clear(number, source);
             return;
         };
+        let is_late = matches!(seen.fact, Fact::Command(_)) && known.policy.is_out_of_hours(at);
+        let what = if is_late { format!("{what}, out of hours").into() } else { what };
         if self.cleared.contains(&(number, source)) {
             return;
         }

@@ -1,9 +1,10 @@
 //! What the rooms make of observations together.
 
-use spanwatch_parsers::Span;
+use spanwatch_parsers::{Command, Order, Span};
 
 use super::*;
 use crate::clock::Dropper;
+use crate::policy::Hours;
 
 const CAMERA: Mac = Mac([2, 0, 0, 0, 0, 0xa]);
 const FORGER: Mac = Mac([2, 0, 0, 0, 0, 0xb]);
@@ -392,4 +393,24 @@ fn nobody_is_called_gone_for_seconds_that_a_shard_lost() {
     let ledger = where_the_recorder_has(1_099, |at| at >= 100);
     assert_eq!(ledger.verdict.absences().len(), 0);
     assert_eq!(ledger.panics(), BTreeMap::from([("reader seconds".to_owned(), 11)]));
+}
+
+#[test]
+fn what_is_ordered_when_nobody_works_is_told_as_out_of_hours() {
+    let told = |hours: Vec<Hours>| {
+        let mut ledger = ledger().governed(Arc::new(Policy { hours, ..Policy::default() }));
+        let subject = Party { mac: Some(CAMERA), ip: Some(IP), ..Party::default() };
+        let command = Command { order: Order::Door, what: "PUT /door".into(), account: None };
+        ledger.observe(&claimed(second(1), CAMERA));
+        // It is a Thursday, just after midnight.
+        ledger.observe(&said(second(2), subject, Fact::Command(Box::new(command))));
+        ledger.complete(second(3));
+        let findings = ledger.findings(second(3));
+        findings.iter().find(|it| it.kind.id == "door-command").unwrap().evidence[0].text.clone()
+    };
+    let day = Hours { days: (0, 4), minutes: (360, 1_080) };
+    let night = Hours { days: (2, 2), minutes: (1_320, 360) };
+    assert_eq!(told(vec![]), "PUT /door");
+    assert_eq!(told(vec![day]), "PUT /door, out of hours");
+    assert_eq!(told(vec![day, night]), "PUT /door");
 }

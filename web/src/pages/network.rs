@@ -16,7 +16,7 @@ use crate::tree::{self, Map};
 struct Page {
     head: Head,
     map: Arc<Map>,
-    over_time: Option<Faults>,
+    over_time: Arc<Option<Faults>>,
     faults: Vec<Card>,
     more: usize,
 }
@@ -28,7 +28,7 @@ pub async fn page(State(site): Served, here: Here) -> Response {
     rendered(&Page {
         head: Head::new(&site, &picture, ("/network", "Network"), &here),
         map: picture.memo.of("map", || tree::map(&picture)),
-        over_time: faults::faults(&picture),
+        over_time: picture.memo.of("faults", || faults::faults(&picture)),
         more: faults.len().saturating_sub(FAULTS_MAX),
         faults: faults.into_iter().take(FAULTS_MAX).map(|finding| Card::of(&picture, finding)).collect(),
     })
