@@ -16,6 +16,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use spanwatch_parsers::{Span, Time};
 
@@ -109,7 +110,7 @@ impl Uploads {
         let folders = self.folders()?;
         // One that is on its way may become as long as it may.
         let bytes: u64 = folders.iter().map(|it| about(it).map_or(BYTES_MAX, |it| it.bytes)).sum();
-        if folders.len() >= COUNT_MAX || bytes >= BYTES_OF_ALL_MAX {
+        if folders.len() >= COUNT_MAX || bytes.saturating_add(BYTES_MAX) > BYTES_OF_ALL_MAX {
             return Err(Refusal::TooMany);
         }
         let id = secret::fresh().map_err(io::Error::other)?;
@@ -117,9 +118,15 @@ impl Uploads {
         let about = About { id, name: harmless(name), by: by.to_owned(), at: now.0, bytes: 0 };
         let own = self.dir.join(&about.id);
         folder(&self.dir, &own)?;
-        folder(&self.dir, &own.join(CAPTURE))?;
-        let file = created(&self.dir, &own.join(CAPTURE).join(&about.name))?;
-        Ok(Upload { file, folder: own, about, is_whole: false })
+        let begun = folder(&self.dir, &own.join(CAPTURE))
+            .and_then(|()| created(&self.dir, &own.join(CAPTURE).join(&about.name)));
+        match begun {
+            Ok(file) => Ok(Upload { file, folder: own, about, is_whole: false }),
+            Err(error) => {
+                let _ = fs::remove_dir_all(&own);
+                Err(error.into())
+            }
+        }
     }
 
     /// All that are whole, the latest first.
@@ -170,6 +177,17 @@ impl Uploads {
             }
             Err(why) => created(&self.dir, &folder.join(FAILED))?.write_all(why.as_bytes()),
         }
+    }
+
+    /// Says that an analysis begins; whether it may: not again where the program ended in two of them.
+    ///
+    /// # Errors
+    /// Where that cannot be written.
+    pub fn tries(&self, about: &About) -> io::Result<bool> {
+        let path = self.dir.join(&about.id).join(TRIES);
+        let before = fs::read(&path).map_or(0, |tries| tries.len());
+        created(&self.dir, &path)?.write_all(&vec![b'.'; before.saturating_add(1)])?;
+        Ok(before < TRIES_MAX)
     }
 
     /// Removes a capture with its report; whether there was one.
@@ -254,7 +272,10 @@ fn folder(store: &Path, path: &Path) -> io::Result<()> {
 
 /// The same of a file.
 fn created(store: &Path, path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(path)?;
+    // Where the folder is another's no link of his leads out of it.
+    let flags = OFlags::NOFOLLOW.bits().cast_signed();
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o640).custom_flags(flags).open(path)?;
     made_in(store, file.try_clone()?)?;
     Ok(file)
 }
@@ -286,6 +307,9 @@ const CAPTURE: &str = "capture";
 const ABOUT: &str = "about.json";
 const REPORT: &str = "report.json";
 const FAILED: &str = "failed";
+/// A byte for each analysis that was begun.
+const TRIES: &str = "tries";
+const TRIES_MAX: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -316,6 +340,8 @@ mod tests {
         assert_eq!(again.one(&later.id).unwrap().1, Stage::Failed("no capture".to_owned()));
         assert!(again.over(Time(KEPT.0)).is_empty());
         assert_eq!(again.over(Time(KEPT.0 + 2)), std::slice::from_ref(&about));
+        let tries: Vec<bool> = (0..3).map(|_| again.tries(&later).unwrap()).collect();
+        assert_eq!(tries, [true, true, false]);
         assert!(again.remove(&about.id).unwrap() && !again.remove(&about.id).unwrap());
         assert_eq!(again.one(&about.id), None);
     }
@@ -386,6 +412,9 @@ mod tests {
         for at in 0..COUNT_MAX {
             brought(&uploads, "a", at as i64);
         }
+        let link = folder.0.join("captures").join(&uploads.all()[0].0.id).join("report.part");
+        std::os::unix::fs::symlink("/dev/null", link).unwrap();
+        assert!(uploads.tell(&uploads.all()[0].0, Ok(b"{}".to_vec())).is_err(), "nobody's link is followed");
         assert!(matches!(uploads.begin("a", "ada", Time(1)), Err(Refusal::TooMany)));
     }
 }

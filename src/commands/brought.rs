@@ -52,7 +52,7 @@ impl Analyst for Replays {
 /// A capture that ends where it becomes too much.
 struct Bounded {
     reader: Reader,
-    /// Bytes of frames that may still come.
+    /// Bytes of frames that may still come, [`A_FRAME`] more of each.
     left: u64,
     is_over: Arc<AtomicBool>,
 }
@@ -60,7 +60,8 @@ struct Bounded {
 impl Source for Bounded {
     fn fill(&mut self, batch: &mut Batch) -> Result<bool, ReadError> {
         let has_more = self.reader.fill(batch)?;
-        match self.left.checked_sub(batch.bytes() as u64) {
+        let taken = batch.bytes().saturating_add(batch.len().saturating_mul(A_FRAME));
+        match self.left.checked_sub(taken as u64) {
             Some(left) => self.left = left,
             None => {
                 self.is_over.store(true, Ordering::Relaxed);
@@ -86,5 +87,7 @@ impl Source for Bounded {
     }
 }
 
+/// What a frame takes beside its bytes.
+const A_FRAME: usize = 16;
 /// Of compressed captures: what a processor reads in a minute or two.
 const UNPACKED_MAX: u64 = 4 << 30;

@@ -70,7 +70,11 @@ impl Brought {
         let (own, reader) = (Arc::clone(&uploads), Arc::clone(&analyst));
         let analyse = move || {
             for about in waiting {
-                let read = std::panic::AssertUnwindSafe(|| reader.report(&own.file(&about)));
+                let read = std::panic::AssertUnwindSafe(|| match own.tries(&about) {
+                    Ok(true) => reader.report(&own.file(&about)),
+                    Ok(false) => Err("the program ended twice while it was analysed".to_owned()),
+                    Err(error) => Err(error.to_string()),
+                });
                 let gave = std::panic::catch_unwind(read);
                 let gave =
                     gave.unwrap_or_else(|_| Err("the analysis failed; this is a fault of ours".to_owned()));
@@ -98,9 +102,10 @@ impl Brought {
     /// In a sentence.
     pub fn remove(&self, access: &Access, by: &By<'_>, id: &str) -> Result<bool, String> {
         let Some((about, _)) = self.one(id) else { return Ok(false) };
+        // What cannot be told is not done.
+        access.desk.tell(by, "capture-removed", &about.name).map_err(|trouble| trouble.to_string())?;
         let removed = self.uploads.remove(id).map_err(|error| error.to_string())?;
         self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|(open, _)| open != id);
-        access.desk.tell(by, "capture-removed", &about.name).map_err(|trouble| trouble.to_string())?;
         Ok(removed)
     }
 
@@ -149,18 +154,18 @@ pub async fn taken<E>(
         }
         Ok::<_, Refusal>(upload)
     });
-    let mut is_whole = true;
-    while let Some(came) = tokio::time::timeout(PATIENCE, chunks.next()).await.unwrap_or(None) {
-        let Ok(bytes) = came else {
-            is_whole = false;
-            break;
-        };
-        if chunk.send(bytes).await.is_err() {
-            // It is refused; why, its writer says.
-            break;
+    let receiving = async move {
+        loop {
+            match tokio::time::timeout(PATIENCE, chunks.next()).await {
+                Ok(None) => return true,
+                // Where it is refused its writer says why.
+                Ok(Some(Ok(bytes))) if chunk.send(bytes).await.is_err() => return true,
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(_))) | Err(_) => return false,
+            }
         }
-    }
-    drop(chunk);
+    };
+    let is_whole = tokio::time::timeout(PATIENCE_OF_ALL, receiving).await.unwrap_or(false);
     let failed = |_| (StatusCode::INTERNAL_SERVER_ERROR, "the capture could not be written".to_owned());
     let upload = writing.await.map_err(failed)?.map_err(refused)?;
     if !is_whole {
@@ -226,7 +231,9 @@ pub async fn within(
     if !is_page || path == "/report.html" {
         return Ok(response);
     }
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    // The links grow: how long it was is not how long it is.
+    parts.headers.remove(header::CONTENT_LENGTH);
     let bytes = to_bytes(body, PAGE_BYTES_MAX).await.map_err(|error| failed(error.to_string()))?;
     let text = String::from_utf8_lossy(&bytes);
     Ok((parts.status, parts.headers, below(&text, prefix)).into_response())
@@ -268,7 +275,9 @@ pub const NO_STORE: &str =
 /// Sites of captures that are held at a time.
 const OPEN_MAX: usize = 2;
 /// Of an upload, until the next bytes come.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Until it is whole: the longest at 150 kB a second.
+const PATIENCE_OF_ALL: Duration = Duration::from_secs(1_800);
 const CHUNKS_WAITING_MAX: usize = 8;
 /// More than any page has.
 const PAGE_BYTES_MAX: usize = 16 << 20;

@@ -302,12 +302,20 @@ mod tests {
 
     /// Lets a server with little patience answer on this machine while `asking` goes on.
     fn served<F: Future<Output = ()>>(app: Router, asking: impl FnOnce(SocketAddr) -> F) {
+        served_within(&SHORT, app, asking);
+    }
+
+    fn served_within<F: Future<Output = ()>>(
+        limits: &Limits,
+        app: Router,
+        asking: impl FnOnce(SocketAddr) -> F,
+    ) {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let at = listener.local_addr().unwrap();
             tokio::select! {
-                () = accept(listener, (app, None), &SHORT) => {}
+                () = accept(listener, (app, None), limits) => {}
                 () = asking(at) => {}
             }
         });
@@ -363,7 +371,9 @@ mod tests {
             }),
         );
         const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
-        served(app, |at| async move {
+        // Nobody is let go for being idle here.
+        let patient = Limits { head: Duration::from_secs(600), ..SHORT };
+        served_within(&patient, app, |at| async move {
             let mut known = from([127, 0, 0, 1], at).await;
             let mut answer = [0; 256];
             known.write_all(ASK).await.unwrap();

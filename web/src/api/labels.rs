@@ -40,7 +40,7 @@ impl<'a> DeviceTold<'a> {
 #[serde(default)]
 pub struct LabelWish {
     /// Their ids; those that are not known are left out.
-    #[schema(max_items = 10_000)]
+    #[schema(max_items = 3_000)]
     devices: Vec<String>,
     /// All that the filters of the address leave, and not `devices`.
     all: bool,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::multipart::{Multipart, MultipartRejection};
+use axum::extract::multipart::{Field, Multipart, MultipartRejection};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -12,12 +12,13 @@ use spanwatch_appliance::access::secret::is_same;
 use spanwatch_appliance::uploads::{BYTES_MAX, BYTES_OF_ALL_MAX, COUNT_MAX, KEPT, Stage};
 use spanwatch_engine::report::time::rfc3339;
 use spanwatch_parsers::Time;
+use tokio::time::timeout;
 
 use super::{Head, Served, rendered, sorry};
 use crate::Site;
 use crate::access::Here;
 use crate::access::guard::ANOTHER_SESSION;
-use crate::brought::{NO_STORE, taken, within};
+use crate::brought::{NO_STORE, PATIENCE, taken, within};
 use crate::words::{self, Shown};
 
 #[derive(Template)]
@@ -100,10 +101,11 @@ pub async fn bring(State(site): Served, here: Here, form: Result<Multipart, Mult
 async fn from_form(site: &Arc<Site>, here: &Here, mut form: Multipart) -> Result<(), (StatusCode, String)> {
     let bad = |why: &str| (StatusCode::BAD_REQUEST, why.to_owned());
     let mut is_own = false;
-    while let Ok(Some(field)) = form.next_field().await {
+    while let Ok(Ok(Some(field))) = timeout(PATIENCE, form.next_field()).await {
         match field.name() {
             Some("csrf") => {
-                is_own = field.text().await.is_ok_and(|mark| is_same(&mark, here.who.csrf()));
+                let mark = timeout(PATIENCE, mark(field)).await.ok().flatten();
+                is_own = mark.is_some_and(|mark| is_same(&mark, here.who.csrf()));
             }
             Some("capture") if is_own => {
                 let name = field.file_name().unwrap_or_default().to_owned();
@@ -117,6 +119,21 @@ async fn from_form(site: &Arc<Site>, here: &Here, mut form: Multipart) -> Result
     }
     Err(bad("Choose a file."))
 }
+
+/// A field that is no longer than a mark is; more of it is not read.
+async fn mark(mut field: Field<'_>) -> Option<String> {
+    let mut mark = Vec::new();
+    while let Some(bytes) = field.chunk().await.ok()? {
+        if mark.len().saturating_add(bytes.len()) > MARK_BYTES_MAX {
+            return None;
+        }
+        mark.extend_from_slice(&bytes);
+    }
+    String::from_utf8(mark).ok()
+}
+
+/// More than a session's mark has.
+const MARK_BYTES_MAX: usize = 256;
 
 pub async fn remove(State(site): Served, here: Here, Path(id): Path<String>) -> Response {
     let (Some(brought), Some(access)) = (site.brought(), site.access()) else {

@@ -89,7 +89,16 @@ fn a_capture_is_brought_by_a_form_read_in_the_same_pages_and_removed() {
     );
     assert_eq!(all[0]["bytes"], 3 << 20);
     let id = all[0]["id"].as_str().unwrap();
-    let page = |path: &str| house.ask("GET", path, &[("cookie", &ian.cookie)], "");
+    let page = |path: &str| {
+        let answer = house.ask("GET", path, &[("cookie", &ian.cookie)], "");
+        let said = answer.headers.get("content-length").map(|it| it.to_str().unwrap().to_owned());
+        assert!(
+            said.is_none_or(|said| said == answer.body.len().to_string()),
+            "{path}: {:?}",
+            answer.headers
+        );
+        answer
+    };
     assert!(page("/evidence").body.contains(&format!("href=\"/evidence/{id}/\"")));
     let findings = page(&format!("/evidence/{id}/findings?category=weakness"));
     assert_eq!(findings.status, 200);
