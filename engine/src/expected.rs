@@ -6,7 +6,7 @@
 //! ```
 //!
 //! While the picture is being learned whoever takes a role is one of the site's: the first [`LEARNS`] of a run, or the whole first day of a
-//! store ([`crate::ledger::Ledger::learns_until`]). Who is learned is never forgotten by a store. A role that the configuration lists is not learned: those
+//! store ([`crate::ledger::Ledger::learns_until`]), which no restart and no gap begins anew. Who is learned is never forgotten by a store. A role that the configuration lists is not learned: those
 //! who are listed are all.
 
 use std::net::IpAddr;

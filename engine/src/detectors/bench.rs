@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
-    Activity, BindingBy, Concluded, Fact, Key, Label, Lease, Mac, Returning, Span, Time,
+    Activity, BindingBy, Concluded, Fact, Key, Label, Lease, Mac, Returning, Span, StreamActivity,
+    StreamTransport, Time,
 };
 
 use super::Known;
@@ -53,6 +54,11 @@ impl Bench {
     /// Until then the picture is being learned.
     pub fn learns_until(&mut self, until: Time) {
         self.ledger.learns_until(until);
+    }
+
+    /// Who was learned.
+    pub fn learned(&self) -> Vec<String> {
+        self.ledger.learned().into_iter().map(|it| it.who).collect()
     }
 
     /// What was found of one kind.
@@ -233,6 +239,31 @@ pub fn activity(at: Time, packets: u64) -> Activity {
         bytes: packets * 100,
         longest_gap: Span::ZERO,
         stamp: None,
+    }
+}
+
+/// A second of media.
+pub fn media(at: Time, destination: IpAddr) -> StreamActivity {
+    StreamActivity {
+        stream: (1, 0),
+        transport: StreamTransport::Udp,
+        destination,
+        ports: (6_970, 5_000),
+        channel: None,
+        ssrc: 1,
+        payload_type: 96,
+        first: at,
+        first_frame: (0, cite(at).frame()),
+        last: at,
+        packets: 30,
+        bytes: 30_000,
+        sequence: 0,
+        lost: 0,
+        out_of_order: 0,
+        duplicates: 0,
+        frames: 0,
+        jitter_16ticks: 0,
+        longest_gap: Span::millis(100),
     }
 }
 

@@ -3,7 +3,7 @@
 //! ## What it says
 //! A camera, recorder or another device of physical security was answered by a name server (DNS), a time server (NTP) or a mail server that none of them had used while the picture
 //! was learned, though it, or [`MANY`] of them, use another; or by one that the site's configuration does not list (`dns`, `ntp`, `smtp` of `[expected]`). Servers of a protocol that are used within two
-//! minutes of the first one are the site's, with a new store those of its first day; so are those that its DHCP servers (options 6 and 42) and routers (RDNSS) name. Of time
+//! minutes of the first one are the site's, with a new store those of its first day alone, whatever restarts and gaps come later; so are those that its DHCP servers (options 6 and 42) and routers (RDNSS) name. Of time
 //! and mail a public one is told only where all others are inside. Devices that turn to the same server are one finding, as where all take to a spare one.
 //!
 //! ## Why it matters
@@ -435,6 +435,17 @@ mod tests {
         let mut bench = learned(OWN);
         bench.learns_until(s(25));
         assert!(found_in(bench, &answers).is_empty());
+    }
+
+    #[test]
+    fn where_a_store_has_learned_no_restart_and_no_gap_begins_anew() {
+        let answers = [(10, 1, OWN, "dns"), (100, 1, "192.0.2.54", "dns"), (110, 1, "192.0.2.55", "dns")];
+        let found = |learns_until: i64| {
+            let mut bench = Bench::new();
+            bench.learns_until(s(learns_until));
+            found_in(bench, &answers).iter().map(|it| it.count).sum::<u64>()
+        };
+        assert_eq!([5, 15, 105, 400].map(found), [2, 2, 1, 0]);
     }
 
     #[test]

@@ -204,13 +204,21 @@ impl Known<'_> {
         self.policy.expects(role, who).or_else(|| self.memory.expects(role, who).map(|_| true))
     }
 
-    /// Whether at `at` it is still learned who is expected in a role, of which the first was seen at `since`: where an earlier run learned, this
-    /// one goes on only where that one had not finished.
+    /// Whether at `at` it is still learned who is expected in a role, of which the first was seen at `since`: where a store says until when,
+    /// neither a restart nor a gap begins anew.
     #[must_use]
     pub fn is_learning(&self, role: Role, since: Time, at: Time) -> bool {
         let is_listed = self.policy.expected.contains_key(&role);
-        let is_new = || self.memory.peers(role).next().is_none();
-        !is_listed && (at <= self.learns_until || (at - since <= LEARNS && is_new()))
+        let is_early = || at - since <= LEARNS && self.is_unlearned(role, at);
+        let is_stored = self.learns_until > Time::MIN;
+        !is_listed && (at <= self.learns_until || (!is_stored && is_early()))
+    }
+
+    /// Whether no earlier run learned anybody in a role, and none has had the time to.
+    #[must_use]
+    pub fn is_unlearned(&self, role: Role, at: Time) -> bool {
+        let is_over = self.learns_until > Time::MIN && at > self.learns_until;
+        !is_over && self.memory.peers(role).next().is_none()
     }
 
     /// Who bears a MAC, and what to call him in a sentence: his name with the MAC.

@@ -3,7 +3,7 @@
 //! ## What it says
 //! Somebody had a camera, or a recorder, send him live pictures over RTSP (PLAY), and had not watched anything while the picture was learned, while others did; or he is none of the `viewers` that the
 //! site's configuration lists (`[expected]`). One finding for who watches, with all that he watches; who watches several cameras does what a recorder does, and the finding says so.
-//! Who is sent media by such a device watches, too. It is learned for the first two minutes after somebody watches, by a watch with a new store for its first day; whom a store learned stays learned.
+//! Who is sent media by such a device watches, too. It is learned for the first two minutes after somebody watches, and again after a gap in the capture; by a watch with a store on the store's first day alone: whom it learned stays learned.
 //!
 //! ## Why it matters
 //! Recorders and guards' stations are few and always the same. Somebody else who sees the pictures has a password, or needs none.
@@ -46,6 +46,8 @@ const RECORDS: usize = 3;
 #[derive(Debug, Default)]
 pub struct Viewers {
     since: Option<Time>,
+    /// When the first picture came.
+    pictures: Option<Time>,
     /// Those who did so while the picture was learned, and since when.
     known: BTreeMap<Number, Time>,
     talks: Talks,
@@ -56,7 +58,8 @@ impl Viewers {
     /// Who is sent pictures while the picture is learned watches, too, though he began before anybody listened.
     fn streamed(&mut self, seen: &Observation, to: IpAddr, known: &Known<'_>) {
         // Until somebody is seen to begin.
-        let since = self.since.unwrap_or(seen.at);
+        let first = *self.pictures.get_or_insert(seen.at);
+        let since = self.since.unwrap_or(first);
         if !known.is_learning(Role::Viewer, since, seen.at) {
             return;
         }
@@ -162,6 +165,7 @@ impl Detector for Viewers {
     fn unwatched(&mut self, _from: Time, to: Time) {
         // Who began to watch meanwhile is not known.
         self.since = self.since.map(|_| to);
+        self.pictures = self.pictures.map(|_| to);
     }
 
     fn renumber(&mut self, gone: Number, kept: Number) {
@@ -198,7 +202,7 @@ impl Detector for Viewers {
 mod tests {
     use spanwatch_parsers::Exchange;
 
-    use super::super::bench::{Bench, mac, party, s};
+    use super::super::bench::{Bench, mac, media, party, s};
     use super::*;
     use crate::ledger::memory::Memory;
     use crate::observation::Party;
@@ -253,6 +257,35 @@ mod tests {
         let mut bench = learned(51);
         bench.learns_until(s(86_400));
         assert!(found_in(bench, &plays).is_empty());
+    }
+
+    #[test]
+    fn where_a_store_has_learned_no_restart_and_no_gap_begins_anew() {
+        let found = |learns_until: i64| {
+            let mut bench = Bench::new();
+            bench.learns_until(s(learns_until));
+            found_in(bench, &[(10, 50, 1, 200), (100, 51, 1, 200)]).len()
+        };
+        assert_eq!([5, 15, 400].map(found), [2, 1, 0]);
+    }
+
+    #[test]
+    fn who_is_sent_pictures_is_learned_from_the_first_picture_on_and_not_without_end() {
+        let learned = |at: i64| {
+            let mut bench = Bench::new();
+            for host in [1, 50, 51] {
+                bench.claims(s(0), mac(host), &format!("192.0.2.{host}"), None);
+            }
+            let camera = Party { port: 554, ..party(mac(1), "192.0.2.1", None) };
+            bench.sees_in("rtsp", s(0), (camera, Party::default()), Fact::Service { protocol: "rtsp" });
+            for (at, host) in [(10, 50), (at, 51)] {
+                let client = Party { port: 40_000, ..party(mac(host), &format!("192.0.2.{host}"), None) };
+                let media = media(s(at), client.ip.unwrap());
+                bench.sees_in("rtp", s(at), (camera, client), Fact::Stream(Box::new(media)));
+            }
+            bench.learned().len()
+        };
+        assert_eq!([130, 131].map(learned), [2, 1]);
     }
 
     #[test]
