@@ -3,7 +3,7 @@
 //! ## What it says
 //! Somebody had a camera, or a recorder, send him live pictures over RTSP (PLAY), and had not watched anything while the picture was learned, while others did; or he is none of the `viewers` that the
 //! site's configuration lists (`[expected]`). One finding for who watches, with all that he watches; who watches several cameras does what a recorder does, and the finding says so.
-//! Who is sent media by such a device watches, too. It is learned for the first two minutes after somebody watches, and again after a gap in the capture; by a watch with a store on the store's first day alone: whom it learned stays learned.
+//! Who is sent media by such a device watches, too. It is learned for the first two minutes after somebody watches, and again after a gap in the capture; by a watch with a store on the store's first day alone: whom it learned stays learned. Where no earlier run learned, who is sent pictures before he asks for any is taken for one who always did.
 //!
 //! ## Why it matters
 //! Recorders and guards' stations are few and always the same. Somebody else who sees the pictures has a password, or needs none.
@@ -150,7 +150,9 @@ impl Detector for Viewers {
         // Who is sent pictures before he asks for any began before anybody watched him.
         let is_watching =
             |device: &Device| device.receives_media || device.rare.pulled_from.iter().any(|ip| *ip != server);
-        let is_old = !self.talks.knows(client) && known.directory.device(client).is_some_and(is_watching);
+        let is_old = known.is_unlearned(Role::Viewer, seen.at)
+            && !self.talks.knows(client)
+            && known.directory.device(client).is_some_and(is_watching);
         let is_learning = known.is_learning(Role::Viewer, since, seen.at);
         if !is_expected.unwrap_or(is_learning || is_old) {
             let target = exchange.target.as_ref().map_or("live pictures", |target| target.as_str());
@@ -202,7 +204,7 @@ impl Detector for Viewers {
 mod tests {
     use spanwatch_parsers::Exchange;
 
-    use super::super::bench::{Bench, mac, media, party, s};
+    use super::super::bench::{Bench, address, mac, media, party, s};
     use super::*;
     use crate::ledger::memory::Memory;
     use crate::observation::Party;
@@ -267,6 +269,35 @@ mod tests {
             found_in(bench, &[(10, 50, 1, 200), (100, 51, 1, 200)]).len()
         };
         assert_eq!([5, 15, 400].map(found), [2, 1, 0]);
+    }
+
+    #[test]
+    fn who_began_during_a_restart_is_known_only_where_no_earlier_run_learned() {
+        let found = |mut bench: Bench| {
+            for host in [1, 51] {
+                bench.claims(s(0), mac(host), &format!("192.0.2.{host}"), None);
+            }
+            let camera = Party { port: 554, ..party(mac(1), "192.0.2.1", None) };
+            let client = Party { port: 40_000, ..party(mac(51), "192.0.2.51", None) };
+            // Longer than is learned before anybody is seen to begin.
+            for at in [0, 130] {
+                let media = media(s(at), address("192.0.2.9"));
+                bench.sees_in("rtp", s(at), (camera, Party::default()), Fact::Stream(Box::new(media)));
+            }
+            let media = media(s(130), address("192.0.2.51"));
+            bench.sees_in("rtp", s(130), (camera, client), Fact::Stream(Box::new(media)));
+            found_in(bench, &[(140, 50, 1, 200), (300, 51, 1, 200)]).len()
+        };
+        let remembering = |until: i64, who: &[u8]| {
+            let mut memory = Memory::default();
+            memory.learns_until = Some(s(until));
+            for host in who {
+                memory.expect(Peer { role: Role::Viewer, who: mac(*host).to_string(), since: s(-90_000) });
+            }
+            Bench::remembering(memory)
+        };
+        assert_eq!([found(Bench::new()), found(remembering(400, &[]))], [0, 0]);
+        assert_eq!([found(remembering(-9, &[50])), found(remembering(-9, &[51]))], [1, 1]);
     }
 
     #[test]
