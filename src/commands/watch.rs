@@ -320,7 +320,7 @@ impl Teller<'_> {
             if let Some((began, sums)) = self.minutes.since(ledger, &self.pictures, now) {
                 store.minute(began, sums);
             }
-            store.learned(ledger.learned());
+            store.learned(ledger.learned(), ledger.refuted());
             store.take(now, pictures, &findings, &|id| self.quiet.is_untold(id));
         }
         Ok(())

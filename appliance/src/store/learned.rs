@@ -1,5 +1,6 @@
 //! Who was learned to be expected in a role ([`spanwatch_engine::expected`]), over restarts; and that people accepted it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params};
@@ -16,6 +17,14 @@ pub struct Learning {
     pub began: Time,
     /// When people accepted what was learned, and who did.
     pub accepted: Option<(Time, String)>,
+}
+
+/// Who was learned so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Lesson {
+    pub(super) peers: Vec<Peer>,
+    /// Who turned out not to belong in a role.
+    pub(super) refuted: BTreeSet<(Role, String)>,
 }
 
 impl Learning {
@@ -107,8 +116,12 @@ pub(super) fn begin(step: &Transaction<'_>, began: Time) -> Result<(), Trouble> 
     Ok(())
 }
 
-/// Writes who was learned.
-pub(super) fn write(step: &Transaction<'_>, peers: &[Peer]) -> Result<(), Trouble> {
+/// Writes who was learned, and forgets who was refuted.
+pub(super) fn write(step: &Transaction<'_>, Lesson { peers, refuted }: &Lesson) -> Result<(), Trouble> {
+    let mut forget = step.prepare_cached("DELETE FROM learned WHERE (role, who) = (?1, ?2)")?;
+    for (role, who) in refuted {
+        forget.execute(params![role.name(), who])?;
+    }
     let sql = "INSERT INTO learned SELECT ?1, ?2, ?3 WHERE (SELECT count(*) FROM learned) < ?4
          ON CONFLICT DO UPDATE SET since = min(since, excluded.since)";
     let mut statement = step.prepare_cached(sql)?;
@@ -139,9 +152,11 @@ mod tests {
     fn who_was_learned_is_kept_since_he_was_first_seen() {
         let mut db = store();
         let step = db.transaction().unwrap();
-        write(&step, &[peer(Role::Dns, "192.0.2.53", 5), peer(Role::Viewer, "02:00:00:00:00:07", 6)])
-            .unwrap();
-        write(&step, &[peer(Role::Dns, "192.0.2.53", 9), peer(Role::Dns, "192.0.2.54", 8)]).unwrap();
+        let learned = |peers: &[Peer]| Lesson { peers: peers.to_vec(), ..Lesson::default() };
+        let first = [peer(Role::Dns, "192.0.2.53", 5), peer(Role::Viewer, "02:00:00:00:00:07", 6)];
+        write(&step, &learned(&first)).unwrap();
+        let then = [peer(Role::Dns, "192.0.2.53", 9), peer(Role::Dns, "192.0.2.54", 8)];
+        write(&step, &learned(&then)).unwrap();
         step.execute("INSERT INTO learned VALUES ('a later role', 'x', 1)", []).unwrap();
         step.commit().unwrap();
         let due = [
@@ -150,6 +165,18 @@ mod tests {
             peer(Role::Viewer, "02:00:00:00:00:07", 6),
         ];
         assert_eq!(peers(&db).unwrap(), due);
+    }
+
+    #[test]
+    fn who_turned_out_not_to_belong_is_forgotten_in_that_role_alone() {
+        let mut db = store();
+        let step = db.transaction().unwrap();
+        let both = [peer(Role::Dhcp, "192.0.2.66", 5), peer(Role::Dns, "192.0.2.66", 5)];
+        write(&step, &Lesson { peers: both.to_vec(), ..Lesson::default() }).unwrap();
+        let refuted = [(Role::Dhcp, "192.0.2.66".to_owned())].into();
+        write(&step, &Lesson { peers: both[1..].to_vec(), refuted }).unwrap();
+        step.commit().unwrap();
+        assert_eq!(peers(&db).unwrap(), both[1..]);
     }
 
     #[test]

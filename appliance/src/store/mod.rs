@@ -36,7 +36,7 @@ pub(crate) mod test;
 pub mod users;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ use std::time::Duration;
 use std::{fs, io, thread};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use spanwatch_engine::expected::Peer;
+use spanwatch_engine::expected::{Peer, Role};
 use spanwatch_engine::ledger::memory::Memory;
 use spanwatch_engine::report::minutes::{StreamKey, StreamSum};
 use spanwatch_engine::report::picture::Picture;
@@ -55,6 +55,7 @@ use spanwatch_parsers::Time;
 use crate::outputs::Say;
 use crate::outputs::outbox::Outbox;
 pub use keep::Limits;
+use learned::Lesson;
 pub use read::Reader;
 pub use slate::Status;
 use slate::{Beside, Shared, Word};
@@ -175,7 +176,7 @@ pub struct Store {
     /// Of each finding that was told: what it says, and how often and how lately.
     told: BTreeMap<String, (u64, u64)>,
     /// Who was learned, as it was last told.
-    learned: Vec<Peer>,
+    learned: Lesson,
     /// What is written with what is next taken.
     beside: Beside,
 }
@@ -211,7 +212,13 @@ impl Store {
             shared.end();
         })?;
         Ok((
-            Self { slate, rules, told: BTreeMap::new(), learned: Vec::new(), beside: Beside::default() },
+            Self {
+                slate,
+                rules,
+                told: BTreeMap::new(),
+                learned: Lesson::default(),
+                beside: Beside::default(),
+            },
             held,
         ))
     }
@@ -256,11 +263,12 @@ impl Store {
         }
     }
 
-    /// Takes who was learned to be expected: it is written with what is next taken.
-    pub fn learned(&mut self, peers: Vec<Peer>) {
-        if self.learned != peers {
-            self.beside.learned = Some(peers.clone());
-            self.learned = peers;
+    /// Takes who was learned to be expected, and who turned out not to be, by role and name: it is written with what is next taken.
+    pub fn learned(&mut self, peers: Vec<Peer>, refuted: BTreeSet<(Role, String)>) {
+        let lesson = Lesson { peers, refuted };
+        if self.learned != lesson {
+            self.beside.learned = Some(lesson.clone());
+            self.learned = lesson;
         }
     }
 

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use spanwatch_engine::expected::Peer;
 use spanwatch_engine::report::Finding;
 use spanwatch_engine::report::picture::Picture;
 use spanwatch_parsers::Time;
 
 use super::Lists;
+use super::learned::Lesson;
 use super::sums::Sums;
 use crate::outputs::outbox::Outbox;
 
@@ -58,7 +58,7 @@ pub(super) struct Beside {
     /// The data lists that this run goes by, as long as they are not written.
     pub(super) lists: Option<Lists>,
     /// Who was learned, where it is another than last told.
-    pub(super) learned: Option<Vec<Peer>>,
+    pub(super) learned: Option<Lesson>,
 }
 
 impl Beside {

@@ -209,7 +209,9 @@ impl Writer {
                     insert.execute(params![name, list.date, list.sha256])?;
                 }
             }
-            learned::write(&step, batch.beside.learned.as_deref().unwrap_or_default())?;
+            if let Some(lesson) = &batch.beside.learned {
+                learned::write(&step, lesson)?;
+            }
             let outbox = batch.beside.outbox.as_ref().filter(|_| *is_outbox_read);
             let kept = outbox.map(|it| post::write(&step, it, limits.bytes_max)).transpose()?;
             step.commit()?;

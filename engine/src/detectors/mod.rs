@@ -161,6 +161,11 @@ pub trait Detector: fmt::Debug + Send {
         Vec::new()
     }
 
+    /// Who turned out not to belong in a role, whoever learned him in it.
+    fn refuted(&self) -> Vec<(Role, String)> {
+        Vec::new()
+    }
+
     /// What it found, as of now.
     fn findings(&self, known: &Known<'_>) -> Vec<Finding>;
 

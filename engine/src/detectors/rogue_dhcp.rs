@@ -275,6 +275,11 @@ impl Detector for Servers {
         servers.filter_map(super::dhcp_servers::Server::peer).collect()
     }
 
+    fn refuted(&self) -> Vec<(Role, String)> {
+        let judged = self.rogues.iter().filter(|rogue| rogue.is_judged);
+        judged.map(|rogue| (Role::Dhcp, rogue.ip.to_string())).collect()
+    }
+
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
         self.rogues.iter().filter(|rogue| rogue.is_judged).map(|rogue| rogue.finding(known)).collect()
     }
@@ -575,9 +580,26 @@ mod tests {
                 offers(&mut bench, 60, server, ip, router);
             }
             let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+            assert_eq!(bench.learned(), [SERVER.1], "the other one stays no longer learned");
             assert_eq!((finding.first_seen, finding.confidence), (s(60), TWO_WITNESSES));
             assert!(finding.title.starts_with(ROGUE.1) && finding.detail.contains("beside the right server"));
         }
+    }
+
+    #[test]
+    fn a_rogue_that_an_earlier_run_learned_is_learned_no_longer() {
+        let mut memory = Memory::default();
+        for who in [SERVER.1, ROGUE.1] {
+            memory.expect(Peer { role: Role::Dhcp, who: who.to_owned(), since: s(-90_000) });
+        }
+        let mut bench = Bench::remembering(memory);
+        for n in 10..20_u8 {
+            bench.claims(s(0), mac(n), &format!("192.0.2.{n}"), None);
+        }
+        offers(&mut bench, 60, SERVER, "192.0.2.9", "192.0.2.1");
+        assert_eq!(bench.learned().len(), 2);
+        offers(&mut bench, 60, ROGUE, "203.0.113.9", "203.0.113.1");
+        assert_eq!((bench.of(&KIND).len(), bench.learned()), (1, vec![SERVER.1.to_owned()]));
     }
 
     #[test]

@@ -226,10 +226,10 @@ impl Ledger {
         self.learns_until = until;
     }
 
-    /// Who was learned in which role, by this run and by those before it; sorted.
+    /// Who was learned in which role, by this run and by those before it, less who was [refuted](Self::refuted); sorted.
     #[must_use]
     pub fn learned(&self) -> Vec<Peer> {
-        let known = self.known(self.now);
+        let (known, refuted) = (self.known(self.now), self.refuted());
         let mut learned = BTreeMap::new();
         let earlier = Role::ALL.into_iter().flat_map(|role| {
             self.memory.peers(role).map(move |(who, since)| Peer { role, who: who.to_owned(), since })
@@ -238,7 +238,14 @@ impl Ledger {
             let since = learned.entry((peer.role, peer.who)).or_insert(peer.since);
             *since = peer.since.min(*since);
         }
+        learned.retain(|who, _| !refuted.contains(who));
         learned.into_iter().map(|((role, who), since)| Peer { role, who, since }).collect()
+    }
+
+    /// Who turned out in this run not to belong in a role, by this and his name.
+    #[must_use]
+    pub fn refuted(&self) -> BTreeSet<(Role, String)> {
+        self.watchers.refuted()
     }
 
     /// The same, still empty, with what the site allows and forbids.

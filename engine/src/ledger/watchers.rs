@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use spanwatch_parsers::Fact;
 
 use crate::detectors::{Detector, Known};
-use crate::expected::Peer;
+use crate::expected::{Peer, Role};
 use crate::finding::{Finding, Kind};
 use crate::hash::Keyed;
 
@@ -102,6 +102,15 @@ impl Watchers {
             self.survives(it.kind, || learned.extend(it.detector.learned(known)));
         }
         learned
+    }
+
+    /// Who turned out not to belong in a role.
+    pub(super) fn refuted(&self) -> BTreeSet<(Role, String)> {
+        let mut refuted = BTreeSet::new();
+        for it in &self.all {
+            self.survives(it.kind, || refuted.extend(it.detector.refuted()));
+        }
+        refuted
     }
 
     /// Those that panicked when they were last asked what they found.
