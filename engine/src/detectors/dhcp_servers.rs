@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use spanwatch_parsers::{Lease, Mac, Span, Time};
 
 use super::Known;
-use crate::expected::{Peer, Role};
+use crate::expected::{Candidate, Peer, Role};
 use crate::finding::Evidence;
 use crate::observation::{Cite, Observation};
 
@@ -20,14 +20,18 @@ pub(super) struct Learned {
     pub(super) networks: Vec<[u8; 3]>,
     /// The last answer of a known server.
     pub(super) last: Option<Answer>,
+    /// Whether one of them is one that an earlier run learned: then nobody else is learned here.
+    pub(super) is_remembered: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Server {
-    ip: IpAddr,
+    pub(super) ip: IpAddr,
     mac: Option<Mac>,
     /// Its first answer that gave an address.
     pub(super) first: Option<Answer>,
+    /// Its last one.
+    latest: Option<Answer>,
     /// What it gave, [`GIVEN_MAX`] at most.
     given: Vec<IpAddr>,
     /// What the first answer that names a way out named, and the frame of it.
@@ -84,6 +88,7 @@ impl Learned {
                     ip: answer.server,
                     mac: answer.mac,
                     first: None,
+                    latest: None,
                     given: Vec::new(),
                     routers: Vec::new(),
                     named_in: None,
@@ -95,13 +100,34 @@ impl Learned {
             None => return,
         };
         let Some(server) = self.servers.get_mut(place).filter(|_| answer.gives) else { return };
-        server.first = server.first.or(Some(*answer));
+        (server.first, server.latest) = (server.first.or(Some(*answer)), Some(*answer));
         if let Some(ip) =
             answer.address.filter(|ip| server.given.len() < GIVEN_MAX && !server.given.contains(ip))
         {
             server.given.push(ip);
         }
         server.prolongs |= answer.is_ack && !recent.iter().any(|it| it.is_to_same_request(answer));
+    }
+
+    /// Takes the answer of a server that an earlier run learned. Who was taken for another one before it answered is none, unless he stood in for it,
+    /// or serves a network of his own: the first and the last answer of each.
+    pub(super) fn remembers(&mut self, answer: &Answer, known: &Known<'_>) -> Vec<(Answer, Answer)> {
+        if std::mem::replace(&mut self.is_remembered, true) {
+            return Vec::new();
+        }
+        let is_stranger = |server: &Server| {
+            let who = Candidate { ip: Some(server.ip), device: None };
+            let is_it = server.ip == answer.server || (server.mac.is_some() && server.mac == answer.mac);
+            let (Some(first), Some(latest)) = (server.first, server.latest) else { return false };
+            let has_network =
+                first.network() != answer.network() && residents(&first, &server.given, known) == RESIDENTS;
+            let stood_in = latest.at - first.at >= LEARNING;
+            !is_it && !has_network && !stood_in && known.memory.expects(Role::Dhcp, who).is_none()
+        };
+        let strangers: Vec<Server> = self.servers.extract_if(.., |server| is_stranger(server)).collect();
+        let answers: Vec<_> = strangers.iter().filter_map(|it| it.first.zip(it.latest)).collect();
+        self.networks.retain(|it| !answers.iter().any(|(first, _)| first.network() == Some(*it)));
+        answers
     }
 
     /// Takes a router that an answer names. What was said before tells whether it forwards: it is a router by
@@ -231,6 +257,8 @@ impl Answer {
     }
 }
 
+/// Who answers within this time of a VLAN's first answer is one of its servers.
+pub(super) const LEARNING: Span = Span::seconds(120);
 /// Both servers answer one request within this time.
 pub(super) const SAME_REQUEST: Span = Span::seconds(10);
 /// What speaks for one of two servers: so much tells the right one, where nothing speaks for the other.

@@ -2,7 +2,8 @@
 //!
 //! ## What it says
 //! For two minutes from the first DHCP answer of a VLAN on, whoever answers there is taken for one of its servers: a
-//! pair that shares the work is learned; whom a store learned, or the site's configuration lists (`dhcp` of `[expected]`), is known from the start. After that another one gave an address, and it is no stand-in: it gives addresses
+//! pair that shares the work is learned; whom a store learned, or the site's configuration lists (`dhcp` of `[expected]`), is known from the start, and in a VLAN in which
+//! one whom a store learned answers nobody else is learned. After that another one gave an address, and it is no stand-in: it gives addresses
 //! of another network, or it answered a request that a known server answered too, or a known server
 //! answered others within the last two minutes. Where two servers answer one request from the start and name different
 //! routers, the site tells which of them is the stranger: devices live in the network that the right one gives, what it names
@@ -26,7 +27,7 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Fact, Mac, Span, Time};
 
-use super::dhcp_servers::{Answer, Learned, SAME_REQUEST};
+use super::dhcp_servers::{Answer, LEARNING, Learned, SAME_REQUEST};
 use super::{Detector, Known, in_vlan, of_vlan};
 use crate::expected::{Candidate, Peer, Role};
 use crate::finding::{Cause, Evidence, Finding, Kind, Severity};
@@ -42,8 +43,6 @@ pub const KIND: Kind = Kind {
     start: Some(|| Box::new(Servers::default())),
 };
 
-/// Who answers within this time of a VLAN's first answer is one of its servers.
-const LEARNING: Span = Span::seconds(120);
 /// A known server that answered within this time has not failed: nobody stands in for it.
 const ALIVE: Span = Span::seconds(120);
 /// So many devices were given an address without it: it is gone.
@@ -109,7 +108,16 @@ impl Servers {
         let who = Candidate { ip: Some(answer.server), device: None };
         let listed = known.policy.expects(Role::Dhcp, who);
         let is_learned = !is_rogue && known.memory.expects(Role::Dhcp, who).is_some();
-        let learns = known.memory.peers(Role::Dhcp).next().is_none() && answer.at <= learned.until;
+        if is_learned && listed.is_none() {
+            let room = ROGUES_MAX.saturating_sub(self.rogues.len());
+            for (first, latest) in learned.remembers(&answer, known).into_iter().take(room) {
+                let mut rogue = Rogue::new(first);
+                [first, latest].iter().for_each(|it| rogue.takes(it));
+                rogue.is_other_network = answer.network().is_some_and(|it| first.network() != Some(it));
+                self.rogues.push(rogue);
+            }
+        }
+        let learns = !learned.is_remembered && answer.at <= learned.until;
         let is_known = learned.knows(&answer) || is_learned || (learns && !is_rogue);
         if listed.unwrap_or(is_known) {
             learned.serves(&answer, &self.recent);
@@ -276,8 +284,9 @@ impl Detector for Servers {
     }
 
     fn refuted(&self) -> Vec<(Role, String)> {
-        let judged = self.rogues.iter().filter(|rogue| rogue.is_judged);
-        judged.map(|rogue| (Role::Dhcp, rogue.ip.to_string())).collect()
+        let servers = || self.vlans.values().flat_map(|learned| &learned.servers);
+        let is_none = |rogue: &&Rogue| rogue.is_judged || servers().all(|it| it.ip != rogue.ip);
+        self.rogues.iter().filter(is_none).map(|rogue| (Role::Dhcp, rogue.ip.to_string())).collect()
     }
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
@@ -416,7 +425,7 @@ impl Rogue {
                 self.lease_s.map_or_else(|| "unknown".to_owned(), |s| length(Span::seconds(s.into()))),
             ),
             remedy: format!(
-                "Find the port of {} in the switch's MAC table and shut it; turn on DHCP snooping with the right server's port trusted; then restart the devices that took an address from it. If it is a new server of yours, it becomes known when the watch starts anew.",
+                "Find the port of {} in the switch's MAC table and shut it; turn on DHCP snooping with the right server's port trusted; then restart the devices that took an address from it. If it is a new server of yours, list it among the `dhcp` of `[expected]` in the site's configuration.",
                 self.mac.map_or_else(|| self.ip.to_string(), |mac| mac.to_string())
             ),
             verify: format!(
@@ -507,6 +516,33 @@ mod tests {
         assert_eq!(found(listed(&[SERVER.1])), [s(10)]);
         assert_eq!(found(listed(&[SERVER.1, "192.0.2.66"])), []);
         assert_eq!(found(learned(SERVER.1)), [s(10)]);
+    }
+
+    #[test]
+    fn a_vlan_in_which_nobody_answers_whom_an_earlier_run_learned_is_learned_anew() {
+        const PAIR: [(Mac, &str); 2] = [(mac(101), "198.51.100.2"), (mac(102), "198.51.100.3")];
+        let mut memory = Memory::default();
+        memory.expect(Peer { role: Role::Dhcp, who: SERVER.1.to_owned(), since: s(-90_000) });
+        let mut bench = Bench::remembering(memory);
+        let gives = |bench: &mut Bench, vlan, at, server, client, ip: &str| {
+            bench.lease_in(Some(vlan), s(at), mac(client), 5, Some(server), Some(ip));
+        };
+        gives(&mut bench, 20, 10, PAIR[0], 7, "198.51.100.7");
+        gives(&mut bench, 20, 20, PAIR[1], 8, "198.51.100.8");
+        // Who answers before the one who is remembered does is no server for that, be he told at once or not.
+        gives(&mut bench, 10, 30, ROGUE, 9, "203.0.113.9");
+        gives(&mut bench, 30, 30, (mac(67), "203.0.113.67"), 9, "203.0.113.9");
+        assert_eq!((bench.of(&KIND).len(), bench.learned().len()), (0, 5));
+        gives(&mut bench, 10, 40, SERVER, 10, "192.0.2.10");
+        gives(&mut bench, 30, 400, SERVER, 10, "192.0.2.10");
+        for at in [50, 500] {
+            gives(&mut bench, 20, at, PAIR[0], 7, "198.51.100.7");
+            gives(&mut bench, 20, at, PAIR[1], 8, "198.51.100.8");
+        }
+        let [finding] = &bench.of(&KIND)[..] else { panic!("one finding") };
+        assert_eq!((finding.first_seen, finding.detected), (s(30), s(40)));
+        assert!(finding.title.starts_with(ROGUE.1), "{}", finding.title);
+        assert_eq!(bench.learned(), [SERVER.1, PAIR[0].1, PAIR[1].1]);
     }
 
     #[test]
