@@ -3,7 +3,8 @@
 //! ## What it says
 //! A camera, recorder or another device of physical security was answered by a name server (DNS), a time server (NTP) or a mail server that none of them had used while the picture
 //! was learned, though it, or [`MANY`] of them, use another; or by one that the site's configuration does not list (`dns`, `ntp`, `smtp` of `[expected]`). Servers of a protocol that are used within two
-//! minutes of the first one are the site's, with a new store those of its first day alone, whatever restarts and gaps come later; so are those that its DHCP servers (options 6 and 42) and routers (RDNSS) name. Of time
+//! minutes of the first one are the site's, with a new store those of its first day alone, whatever restarts and gaps come later; so are those that its DHCP servers (options 6 and 42) and routers (RDNSS) name: DHCP servers that are listed or
+//! that a store learned, and whoever names any while the picture is learned. Of time
 //! and mail a public one is told only where all others are inside. Devices that turn to the same server are one finding, as where all take to a spare one.
 //!
 //! ## Why it matters
@@ -81,6 +82,7 @@ struct Named {
     /// Who may: those who did while the picture was learned.
     by: BTreeSet<IpAddr>,
     servers: BTreeSet<(Role, IpAddr)>,
+    refused: u64,
 }
 
 /// All servers that devices of physical security use.
@@ -97,23 +99,35 @@ fn is_meant(device: &Device) -> bool {
 }
 
 impl Named {
-    /// Takes servers that somebody names at `at`: they are the site's where he is, who is learned for so long.
+    /// Takes servers that somebody names at `at`: they are the site's where he is. That is who is expected to give out addresses, and who names servers while
+    /// the picture is learned; where no earlier run learned who gives out addresses, who does so within `learns` of the first, too.
     fn takes(
         &mut self,
         by: IpAddr,
         (at, learns): (Time, Span),
         servers: impl IntoIterator<Item = (Role, IpAddr)>,
+        known: &Known<'_>,
     ) {
         let is_early = at - *self.since.get_or_insert(at) <= learns;
-        if is_early && self.by.len() < NAMED_MAX {
-            self.by.insert(by);
+        let is_learning =
+            at <= known.learns_until || (is_early && known.memory.peers(Role::Dhcp).next().is_none());
+        let is_expected = known.expects(Role::Dhcp, Candidate { ip: Some(by), device: None });
+        // A router that names servers gives out no addresses, so that no list of those who do names it.
+        let is_unlisted = is_expected == Some(false) && by.is_ipv4();
+        if is_learning && !is_unlisted {
+            self.refused += u64::from(!insert(&mut self.by, by));
         }
-        for server in servers.into_iter().filter(|_| self.by.contains(&by)) {
-            if self.servers.len() < NAMED_MAX {
-                self.servers.insert(server);
-            }
+        if is_expected == Some(true) || self.by.contains(&by) {
+            let refused = servers.into_iter().filter(|it| !insert(&mut self.servers, *it)).count();
+            self.refused = self.refused.saturating_add(refused as u64);
         }
     }
+}
+
+/// Puts one into a set of [`NAMED_MAX`] at most; whether he is in it now.
+fn insert<T: Ord>(set: &mut BTreeSet<T>, one: T) -> bool {
+    let has_room = set.len() < NAMED_MAX;
+    set.contains(&one) || (has_room && set.insert(one))
 }
 
 impl Servers {
@@ -247,14 +261,14 @@ impl Detector for Servers {
                 let resolvers = offers.resolvers.iter().map(|ip| (Role::Dns, *ip));
                 let servers = resolvers.chain(offers.clocks.iter().map(|ip| (Role::Ntp, *ip)));
                 if let Some(by) = offers.by {
-                    self.named.takes(by, (seen.at, LEARNS), servers);
+                    self.named.takes(by, (seen.at, LEARNS), servers, known);
                 }
                 return;
             }
             Fact::RouterAnnounced(said) => {
                 let servers = said.resolvers.iter().map(|ip| (Role::Dns, IpAddr::V6(*ip)));
                 if let Some(by) = seen.subject.ip {
-                    self.named.takes(by, (seen.at, ROUTER_SILENT), servers);
+                    self.named.takes(by, (seen.at, ROUTER_SILENT), servers, known);
                 }
                 return;
             }
@@ -309,7 +323,9 @@ impl Detector for Servers {
     }
 
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
-        self.talks.limits("devices that use foreign servers")
+        let mut limits = self.talks.limits("devices that use foreign servers");
+        limits.push(("servers that DHCP and routers name", NAMED_MAX, self.named.refused));
+        limits
     }
 }
 
@@ -317,7 +333,7 @@ impl Detector for Servers {
 mod tests {
     use spanwatch_parsers::{Offers, RouterAnnounced};
 
-    use super::super::bench::{Bench, mac, party, s};
+    use super::super::bench::{Bench, address, mac, nothing_but, party, s};
     use super::*;
     use crate::ledger::memory::Memory;
     use crate::observation::Party;
@@ -407,6 +423,46 @@ mod tests {
             names(&mut bench, 800, stranger, server);
             assert_eq!(found_in(bench, &answers).len(), 1, "{by}");
         }
+    }
+
+    #[test]
+    fn who_names_servers_after_an_earlier_run_learned_is_believed_where_he_is_expected() {
+        let found = |mut bench: Bench, (at, by): (i64, &str)| {
+            let (own, spare) =
+                if by.contains(':') { ("2001:db8::53", "2001:db8::54") } else { (OWN, "192.0.2.54") };
+            names(&mut bench, 5, by, own);
+            names(&mut bench, at, by, spare);
+            found_in(bench, &[(10, 1, OWN, "dns"), (900, 1, spare, "dns")]).len()
+        };
+        let learned = |until: i64| {
+            let mut memory = Memory::default();
+            for (role, who) in [(Role::Dhcp, "192.0.2.67"), (Role::Dns, OWN)] {
+                memory.expect(Peer { role, who: who.to_owned(), since: s(-90_000) });
+            }
+            memory.learns_until = Some(s(until));
+            Bench::remembering(memory)
+        };
+        let by = ["192.0.2.67", "192.0.2.66", "fe80::66"];
+        assert_eq!(by.map(|by| found(learned(1), (8, by))), [0, 1, 1]);
+        assert_eq!(by.map(|by| found(learned(850), (800, by))), [0, 0, 0]);
+        // Where the site lists its DHCP servers they are all, and its routers are none of them.
+        let listed = || {
+            let expected = [(Role::Dhcp, vec!["192.0.2.67".to_owned()])].into();
+            Bench::with(Policy { expected, ..Policy::default() })
+        };
+        assert_eq!(by.map(|by| found(listed(), (8, by))), [0, 1, 0]);
+    }
+
+    #[test]
+    fn servers_that_are_named_are_bounded_and_counted() {
+        let (directory, switches) = Default::default();
+        let known = nothing_but(&directory, &switches);
+        let mut servers = Servers::default();
+        let all = (0..NAMED_MAX as u32 + 5).map(|n| (Role::Dns, IpAddr::from(n.to_be_bytes())));
+        for _ in 0..2 {
+            servers.named.takes(address("192.0.2.67"), (s(0), LEARNS), all.clone(), &known);
+        }
+        assert_eq!(servers.limits()[1], ("servers that DHCP and routers name", NAMED_MAX, 10));
     }
 
     #[test]
