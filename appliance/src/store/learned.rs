@@ -28,6 +28,11 @@ pub(super) struct Lesson {
 }
 
 impl Learning {
+    /// The same where a run begins at `now`: what began later than that begins anew.
+    pub(super) fn at(self, now: Time) -> Self {
+        Self { began: self.began.min(now), ..self }
+    }
+
     /// Until when it goes on.
     #[must_use]
     pub fn until(&self) -> Time {
@@ -110,9 +115,11 @@ pub(super) fn peers(db: &Connection) -> Result<Vec<Peer>, Trouble> {
     Ok(peers)
 }
 
-/// Says that a run begins, the first of which begins to learn.
+/// Says that a run begins, the first of which begins to learn. Where that is yet to come the clock was wrong, and learning begins anew.
 pub(super) fn begin(step: &Transaction<'_>, began: Time) -> Result<(), Trouble> {
-    step.execute("INSERT INTO learning (id, began) VALUES (1, ?1) ON CONFLICT DO NOTHING", [began.0])?;
+    let sql = "INSERT INTO learning (id, began) VALUES (1, ?1)
+         ON CONFLICT DO UPDATE SET began = excluded.began WHERE began > excluded.began AND accepted IS NULL";
+    step.execute(sql, [began.0])?;
     Ok(())
 }
 
@@ -190,6 +197,15 @@ mod tests {
         }
         let learning = learning(&db).unwrap().unwrap();
         assert_eq!((learning.began, learning.until()), (Time(7), Time(7) + STORE_LEARNS));
+        // What the clock of an earlier run put into the future begins anew.
+        let step = db.transaction().unwrap();
+        begin(&step, Time(3)).unwrap();
+        assert_eq!(super::learning(&step).unwrap().unwrap().began, Time(3));
+        step.execute("UPDATE learning SET accepted = 4, accepted_by = 'kim'", []).unwrap();
+        begin(&step, Time(2)).unwrap();
+        assert_eq!(super::learning(&step).unwrap().unwrap().until(), Time(4), "unless it is over");
+        drop(step);
+        assert_eq!(learning.clone().at(Time(3)).until(), Time(3) + STORE_LEARNS);
         let accepted = Learning { accepted: Some((Time(9), "kim".to_owned())), ..learning };
         assert_eq!(accepted.until(), Time(9));
     }

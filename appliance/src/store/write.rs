@@ -147,7 +147,7 @@ impl Writer {
         let (findings, mut memory, outbox) = (life::earlier(db)?, read::memory(db)?, post::read(db)?);
         learned::peers(db)?.into_iter().for_each(|peer| memory.expect(peer));
         let new = learned::Learning { began, accepted: None };
-        memory.learns_until = Some(learned::learning(db)?.unwrap_or(new).until());
+        memory.learns_until = Some(learned::learning(db)?.unwrap_or(new).at(began).until());
         let held = Held { findings, memory, outbox, left: left.map(Time) };
         self.read_rules()?;
         self.is_outbox_read = true;
@@ -230,7 +230,10 @@ impl Writer {
         }
         let kept = match done {
             Ok((session, kept)) => {
-                self.session = Some(session);
+                if self.session.replace(session).is_none() {
+                    // Learning may have begun.
+                    self.version = None;
+                }
                 kept
             }
             Err(trouble) => {

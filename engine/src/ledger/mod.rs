@@ -147,6 +147,8 @@ pub struct Ledger {
     networks: Arc<Networks>,
     /// Until then the picture is being learned, and longer where a run has just begun.
     learns_until: Time,
+    /// Until when that was as it was last said.
+    said_until: Time,
     now: Time,
 }
 
@@ -198,6 +200,7 @@ impl Ledger {
             policy: Arc::default(),
             networks: Arc::default(),
             learns_until: Time::MIN,
+            said_until: Time::MIN,
             now: Time::MIN,
         }
     }
@@ -218,12 +221,16 @@ impl Ledger {
     /// The same, still empty, with what an earlier run knew.
     #[must_use]
     pub fn remembering(self, memory: Arc<Memory>) -> Self {
-        Self { learns_until: memory.learns_until.unwrap_or(Time::MIN), memory, ..self }
+        let until = memory.learns_until.unwrap_or(Time::MIN);
+        Self { learns_until: until, said_until: until, memory, ..self }
     }
 
     /// Until when the picture is being learned at least: [`expected`](crate::expected).
-    pub const fn learns_until(&mut self, until: Time) {
-        self.learns_until = until;
+    pub fn learns_until(&mut self, until: Time) {
+        // The same said again leaves it where a leap of the clock moved it.
+        if self.said_until != until {
+            (self.learns_until, self.said_until) = (until, until);
+        }
     }
 
     /// Who was learned in which role, by this run and by those before it, less who was [refuted](Self::refuted); sorted.
@@ -631,6 +638,9 @@ impl Ledger {
         self.view.unwatched();
         self.each_detector(|detector, _| detector.unwatched(from, to));
         self.pulse.restart();
+        if from <= self.learns_until {
+            self.learns_until = self.learns_until + (to - from);
+        }
         self.now = to;
     }
 

@@ -414,3 +414,23 @@ fn what_is_ordered_when_nobody_works_is_told_as_out_of_hours() {
     assert_eq!(told(vec![day]), "PUT /door, out of hours");
     assert_eq!(told(vec![day, night]), "PUT /door");
 }
+
+#[test]
+fn the_time_to_learn_moves_with_a_clock_that_leaps_while_it_lasts() {
+    let mut ledger = ledger();
+    let leaps =
+        |ledger: &mut Ledger, from: i64, to: i64| ledger.leap(second(from), second(to), Cite::default());
+    leaps(&mut ledger, 0, 5);
+    assert_eq!(ledger.learns_until, Time::MIN, "without a store");
+    ledger.learns_until(second(100));
+    leaps(&mut ledger, 40, 10_040);
+    // The store says the same each second.
+    ledger.learns_until(second(100));
+    assert_eq!(ledger.learns_until, second(10_100));
+    leaps(&mut ledger, 10_050, 50);
+    assert_eq!(ledger.learns_until, second(100));
+    leaps(&mut ledger, 101, 10_101);
+    assert_eq!(ledger.learns_until, second(100), "it was over");
+    ledger.learns_until(second(60));
+    assert_eq!(ledger.learns_until, second(60), "people accepted what was learned");
+}
