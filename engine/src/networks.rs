@@ -118,9 +118,6 @@ impl Networks {
         self.rows = self.rows.saturating_add(1);
         let called: Vec<String> = [of(1), of(2)].into_iter().filter(|it| !it.is_empty()).map(plain).collect();
         let called = called.join(", ");
-        if called.is_empty() {
-            return Ok(());
-        }
         let number = match known.get(called.as_str()) {
             Some(number) => *number,
             None => {
@@ -144,12 +141,14 @@ impl Networks {
     /// Country and owner of an address, as far as they are known: `NL, Example B.V.`.
     #[must_use]
     pub fn name_of(&self, ip: IpAddr) -> Option<&str> {
-        let ip = bits(ip);
-        self.by_length.iter().rev().find_map(|(length, rows)| {
+        // Networks of IPv6 hold no address of IPv4, which lies in ::ffff:0:0/96.
+        let (ip, shortest) = (bits(ip), if ip.is_ipv4() { 96 } else { 0 });
+        let name = self.by_length.range(shortest..).rev().find_map(|(length, rows)| {
             let at = rows.partition_point(|(first, _)| *first < masked(ip, *length));
             let (first, number) = rows.get(at)?;
-            (*first == masked(ip, *length)).then(|| self.names.get(*number as usize).map(|it| &**it))?
-        })
+            (*first == masked(ip, *length)).then(|| self.names.get(*number as usize))?
+        })?;
+        Some(&**name).filter(|name| !name.is_empty())
     }
 }
 
@@ -230,6 +229,15 @@ mod tests {
         assert_eq!(of("2001:db8:ffff::1"), Some("FR, Example S.A."));
         assert_eq!((of("198.20.0.0"), of("2001:db9::")), (None, None));
         assert_eq!((networks.date.as_str(), networks.rows()), ("2026-11-01", 5));
+    }
+
+    #[test]
+    fn a_network_without_a_name_takes_its_addresses_from_the_one_around_it() {
+        let list = b"# 2026-11-01\nnetwork,country,owner\n198.18.0.0/15,NL,A\n198.18.1.0/24,,\n::/0,XX,\n";
+        let networks = Networks::read(list).unwrap();
+        let of = |ip: &str| networks.name_of(ip.parse().unwrap());
+        assert_eq!((of("198.18.1.1"), of("198.18.2.1")), (None, Some("NL, A")));
+        assert_eq!((of("192.0.2.1"), of("2001:db8::1")), (None, Some("XX")), "::/0 holds no address of IPv4");
     }
 
     #[test]

@@ -215,6 +215,11 @@ impl Detector for Clocks {
             _ => return,
         };
         if let Some(number) = known.directory.find(&seen.subject) {
+            // A recorder that plays back tells the recording's time.
+            let kind = known.directory.device(number).map_or("", |device| device.kind().0);
+            if told == TimeTold::Reported && matches!(kind, "recorder" | "vms" | "server") {
+                return;
+            }
             self.told(number, (Told { at: seen.at, cite: seen.cite, utc }, told), seen.source, known);
         }
     }

@@ -1,7 +1,7 @@
 //! `identity-changed`: behind an address of a camera or recorder there is another machine.
 //!
 //! ## What it says
-//! A device of physical security held an address and was heard for [`SETTLED`] at least since; then another machine claimed it (ARP, neighbour discovery), with another hardware address and
+//! A device of physical security held an address and was heard for [`SETTLED`] at least since; then another machine had it (by ARP, neighbour discovery, or what it sent on its own link), with another hardware address and
 //! without a lease for it, and the first one was not heard any more.
 //!
 //! ## Why it matters
@@ -57,9 +57,29 @@ struct Change {
     source: &'static str,
 }
 
+impl Places {
+    /// Takes an address that is said, or shown, to be a machine's.
+    fn taken(&mut self, (mac, ip): (Mac, IpAddr), seen: &Observation, known: &Known<'_>) {
+        let Some(handed) = known.directory.handed.filter(|handed| handed.ip == ip) else { return };
+        let place = (seen.subject.vlan, ip);
+        // Who is back was there all the time.
+        self.changes.retain(|(of, _), change| *of != place || change.old != mac);
+        let Some(old) = known.directory.device(handed.from) else { return };
+        let is_settled = old.last_own - handed.since >= SETTLED;
+        let Some(was) = old.macs.first().copied().filter(|_| is_settled) else { return };
+        if self.changes.len() >= CHANGES_MAX {
+            self.refused = self.refused.saturating_add(1);
+            return;
+        }
+        let (at, cite, source) = (seen.at, seen.cite, seen.source);
+        let change = Change { before: handed.from, old: was, at, cite, source };
+        self.changes.entry((place, mac)).or_insert(change);
+    }
+}
+
 impl Detector for Places {
     fn reads(&self, fact: &Fact) -> bool {
-        matches!(fact, Fact::Lease(_) | Fact::Binding { .. })
+        matches!(fact, Fact::Lease(_) | Fact::Binding { .. } | Fact::Activity(_))
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
@@ -68,21 +88,16 @@ impl Detector for Places {
                 let leased = lease.address.filter(|_| self.leased.len() < LEASED_MAX);
                 self.leased.extend(leased);
             }
-            Fact::Binding { mac, ip, by: BindingBy::Claim } => {
-                let Some(handed) = known.directory.handed.filter(|handed| handed.ip == *ip) else { return };
-                let place = (seen.subject.vlan, *ip);
-                // Who is back was there all the time.
-                self.changes.retain(|(of, _), change| *of != place || change.old != *mac);
-                let Some(old) = known.directory.device(handed.from) else { return };
-                let is_settled = old.last_own - handed.since >= SETTLED;
-                let Some(was) = old.macs.first().copied().filter(|_| is_settled) else { return };
-                if self.changes.len() >= CHANGES_MAX {
-                    self.refused = self.refused.saturating_add(1);
-                    return;
+            Fact::Binding { mac, ip, by: BindingBy::Claim | BindingBy::LinkScope } => {
+                self.taken((*mac, *ip), seen, known)
+            }
+            // What no router touched binds its sender's address, too.
+            Fact::Activity(_) => {
+                if let (Some(mac), Some(ip), Some(_)) =
+                    (seen.subject.mac, seen.subject.ip, known.directory.handed)
+                {
+                    self.taken((mac, ip), seen, known);
                 }
-                let (at, cite, source) = (seen.at, seen.cite, seen.source);
-                let change = Change { before: handed.from, old: was, at, cite, source };
-                self.changes.entry((place, *mac)).or_insert(change);
             }
             _ => {}
         }
@@ -131,7 +146,7 @@ impl Detector for Places {
                     at: change.at,
                     cite: Some(change.cite),
                     protocol: Some(change.source),
-                    text: format!("{mac} claims {ip}, which {} held", change.old),
+                    text: format!("{mac} has {ip}, which {} held", change.old),
                 }],
                 ..Finding::of_network(&KIND, &format!("{ip} {mac}"), change.at, change.at)
             })
@@ -181,7 +196,7 @@ mod tests {
     fn another_machine_in_a_cameras_place_is_told() {
         let told = found(true, false);
         assert_eq!(told.len(), 1);
-        assert!(told[0].evidence[0].text.ends_with("claims 192.0.2.7, which 02:00:00:00:10:07 held"));
+        assert!(told[0].evidence[0].text.ends_with("has 192.0.2.7, which 02:00:00:00:10:07 held"));
     }
 
     #[test]

@@ -500,7 +500,7 @@ impl Directory {
             if let Some(device) = self.devices.get_mut(number) {
                 device.ips.remove(&ip);
                 let since = device.bonds.remove(&Bond::Ip(ip)).map(|witness| witness.at);
-                self.handed = since.map(|since| Handed { ip, from: number, since });
+                self.handed = since.map(|since| Handed { ip, from: number, since }).or(self.handed);
                 device.claims.retain(|claim| claim.ip != ip);
                 device.rare.fill().lost = Some(ip);
             }

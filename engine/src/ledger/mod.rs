@@ -111,6 +111,8 @@ pub struct Ledger {
     pub blind: Vec<Blind>,
     /// Since when nothing has been captured, as long as that lasts.
     blind_since: Option<Time>,
+    /// Until when a second was lost by a panic.
+    lost_until: Time,
     /// Caps that were reached.
     pub limits: BTreeMap<&'static str, Limit>,
     /// Malformed messages by protocol and field.
@@ -180,6 +182,7 @@ impl Ledger {
             view: View::default(),
             blind: Vec::new(),
             blind_since: None,
+            lost_until: Time::MIN,
             limits: BTreeMap::new(),
             malformed: BTreeMap::new(),
             words_of_switches: (0, 0),
@@ -476,8 +479,7 @@ impl Ledger {
                 let sum = self.panics.entry((what, seen.source)).or_default();
                 *sum = sum.saturating_add(*count);
                 if seen.source == SECONDS {
-                    // Who was heard in it, nobody knows.
-                    self.verdict.unwatched(seen.at - Span::seconds(1), seen.at);
+                    self.second_lost(seen.at);
                 }
             }
             Fact::Clock(clock) => {
@@ -486,7 +488,7 @@ impl Ledger {
                 }
             }
             Fact::Bridge(bridge) => {
-                self.switches.rooted(bridge.bridge.mac, bridge.root.mac);
+                self.switches.rooted(bridge.bridge.mac, bridge.root.mac, seen.at);
                 self.words_of_switches.1 = self.words_of_switches.1.saturating_add(1);
             }
             // What detectors alone read.
@@ -600,6 +602,19 @@ impl Ledger {
         if why != GapReason::BetweenInputs {
             self.pulse.silent_so_far(since, at);
         }
+    }
+
+    /// Says that a shard's second before `at` is lost: who was heard in it, nobody knows. Of a second that several lost it is said once.
+    fn second_lost(&mut self, at: Time) {
+        let from = self.lost_until.max(at - Span::seconds(1));
+        if from >= at {
+            return;
+        }
+        self.lost_until = at;
+        self.verdict.unwatched(from, at);
+        self.losses.unwatched(from, at);
+        self.view.unwatched();
+        self.each_detector(|detector, _| detector.unwatched(from, at));
     }
 
     /// Says that frames did not reach us, `cite` the next that did: no loss is told of that time, and where it was much,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spanwatch_parsers::{Mac, Neighbor, Text};
+use spanwatch_parsers::{Mac, Neighbor, Span, Text, Time};
 
 use super::directory::Number;
 use super::refusals::Refusals;
@@ -61,8 +61,10 @@ pub struct Switches {
     listed: BTreeMap<String, Text>,
     /// Where each device hangs: on one switch, on one port at most.
     places: BTreeMap<Number, (Text, Option<Text>)>,
-    /// Whose tree a bridge says it is part of (STP): by its own address, the root's.
-    roots: BTreeMap<Mac, Mac>,
+    /// Whose tree a bridge says it is part of (STP), and when it last did: by its own address, the root's.
+    roots: BTreeMap<Mac, (Mac, Time)>,
+    /// When any bridge last did.
+    rooted_last: Time,
     /// Ports of all switches.
     ports: usize,
     /// What was not kept.
@@ -120,12 +122,22 @@ impl Switches {
     }
 
     /// Takes a bridge's word on whose tree it is part of.
-    pub fn rooted(&mut self, bridge: Mac, root: Mac) {
+    pub fn rooted(&mut self, bridge: Mac, root: Mac, at: Time) {
+        self.rooted_last = self.rooted_last.max(at);
         if self.roots.len() >= SWITCHES_MAX && !self.roots.contains_key(&bridge) {
-            self.refused.count("bridges", SWITCHES_MAX);
-            return;
+            let last = self.rooted_last;
+            self.roots.retain(|_, (_, said)| last - *said <= ROOTED);
+            if self.roots.len() >= SWITCHES_MAX {
+                self.refused.count("bridges", SWITCHES_MAX);
+                return;
+            }
         }
-        self.roots.insert(bridge, root);
+        self.roots.insert(bridge, (root, at));
+    }
+
+    /// The roots that bridges name, and named lately when the last of them did.
+    fn named_roots(&self) -> impl Iterator<Item = Mac> + '_ {
+        self.roots.values().filter(|(_, said)| self.rooted_last - *said <= ROOTED).map(|(root, _)| *root)
     }
 
     /// The switch that one hangs on, and who says so: where it hangs itself as any device does, else the root of its tree, or of the
@@ -145,7 +157,7 @@ impl Switches {
             return Some(parent);
         }
         let mac = super::inventory::mac(id.as_str())?;
-        let told = self.roots.get(&mac).copied();
+        let told = self.roots.get(&mac).map(|(root, _)| *root);
         let root = told.or_else(|| self.only_root().filter(|_| switch.is_announced()));
         let root = root.filter(|root| *root != mac)?;
         let root: Text = root.to_string().as_str().into();
@@ -154,9 +166,9 @@ impl Switches {
 
     /// The root of all trees, where they have one in common: what is heard beside it hangs below it.
     fn only_root(&self) -> Option<Mac> {
-        let mut roots = self.roots.values();
+        let mut roots = self.named_roots();
         let first = roots.next()?;
-        roots.all(|root| root == first).then_some(*first)
+        roots.all(|root| root == first).then_some(first)
     }
 
     /// The id of the switch that the site's own list calls `said`: a hardware address however written, a name whatever
@@ -305,6 +317,10 @@ impl Switches {
 
 /// Switches kept.
 pub const SWITCHES_MAX: usize = 8_192;
+
+/// A bridge says whose tree it is in each two seconds; what is older than six seconds is void, and 40 s the most that may be set
+/// (802.1D-2004, 17.14).
+const ROOTED: Span = Span::seconds(60);
 /// Names kept, with and without their domain.
 const NAMES_MAX: usize = 4 * SWITCHES_MAX;
 /// Ports kept of one switch; a chassis of ten 48-port cards has 480.
@@ -348,7 +364,7 @@ mod tests {
         let core = Mac([2, 0, 0, 0, 0, 1]);
         let id = Text::from("02:00:00:00:00:05");
         let nowhere = |_: &str| None;
-        switches.rooted(Mac([2, 0, 0, 0, 0, 5]), core);
+        switches.rooted(Mac([2, 0, 0, 0, 0, 5]), core, Time(0));
         assert_eq!(switches.parent(&id, &nowhere), None, "the root is no switch that is known");
         let of_core = Neighbor {
             mac: Some(core),
@@ -362,7 +378,7 @@ mod tests {
         assert_eq!(switches.parent(&root, &nowhere), None);
         let told = |address: &str| (address == "192.0.2.3").then(|| (root.clone(), "dhcp option 82"));
         assert_eq!(switches.parent(&id, &told), Some((root.clone(), "dhcp option 82")));
-        switches.rooted(Mac([2, 0, 0, 0, 0, 9]), Mac([2, 0, 0, 0, 0, 9]));
+        switches.rooted(Mac([2, 0, 0, 0, 0, 9]), Mac([2, 0, 0, 0, 0, 9]), Time(0));
         let itself = |_: &str| Some((id.clone(), "inventory"));
         assert_eq!(switches.parent(&id, &itself), Some((root.clone(), "stp")), "it says so itself");
         let other =
@@ -370,7 +386,13 @@ mod tests {
         switches.announced(&Neighbor { chassis: "02:00:00:00:00:07".into(), ..other }, "lldp");
         let silent = Text::from("02:00:00:00:00:07");
         assert_eq!(switches.parent(&silent, &nowhere), None, "there are two trees");
-        switches.rooted(Mac([2, 0, 0, 0, 0, 9]), core);
+        switches.rooted(Mac([2, 0, 0, 0, 0, 5]), core, Time(61_000_000_000));
+        assert_eq!(
+            switches.parent(&silent, &nowhere),
+            Some((root.clone(), "stp")),
+            "of one nothing is heard"
+        );
+        switches.rooted(Mac([2, 0, 0, 0, 0, 9]), core, Time(61_000_000_000));
         assert_eq!(switches.parent(&silent, &nowhere), Some((root, "stp")));
     }
 
