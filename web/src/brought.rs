@@ -158,9 +158,12 @@ pub async fn taken<E>(
         loop {
             match tokio::time::timeout(PATIENCE, chunks.next()).await {
                 Ok(None) => return true,
-                // Where it is refused its writer says why.
-                Ok(Some(Ok(bytes))) if chunk.send(bytes).await.is_err() => return true,
-                Ok(Some(Ok(_))) => {}
+                Ok(Some(Ok(bytes))) => {
+                    if chunk.send(bytes).await.is_err() {
+                        // It is refused; why, its writer says.
+                        return true;
+                    }
+                }
                 Ok(Some(Err(_))) | Err(_) => return false,
             }
         }
