@@ -3,13 +3,13 @@
 
 SAMPLE   := pcaps/site-six-behind-a-switch.pcapng
 BINARY   := target/release/spanwatch
-# Many tests wait for the lab's clock: four at a time leave two processors time enough.
-THREADS  := $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
+# Four tests at a time at least, for many wait.
+CHECKED  := RUST_TEST_THREADS=$(shell n=$$(nproc); echo $$((n > 4 ? n : 4))) cargo test --locked --profile checked --workspace
 BUILDS   := build-essential pkg-config libpcap-dev
 TESTS    := user-mode-linux strace tshark tcpdump python3 iproute2 openssl curl procps python3-prometheus-client rsyslog rsyslog-openssl mmdebstrap man-db chromium fonts-dejavu-core poppler-utils python3-venv $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
 BENCHES  := tcpdump tshark libndpi-bin python3
 
-.PHONY: deb help picture pages demo test check lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
+.PHONY: deb help picture pages demo test waiting working check lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
 
 help:
 	@echo "make demo     build, replay the sample, show what went dark and whose turn it is, and serve its pages"
@@ -36,7 +36,15 @@ build: install-build
 	cargo build --release --locked < /dev/null
 
 test: install-build install-test check
-	RUST_TEST_THREADS=$(THREADS) cargo test --locked --profile checked --workspace < /dev/null
+	$(CHECKED) --no-run < /dev/null
+	$(MAKE) --jobs 2 --output-sync=target waiting working
+
+# Tests that wait for the lab's clock most of the time, beside those that do not.
+waiting:
+	$(CHECKED) --test flood --test lab --test live < /dev/null
+
+working:
+	$(CHECKED) --lib --bins --test '[!fl]*' --test 'f[!l]*' --test 'lo*' < /dev/null
 
 check:
 	cargo fmt --all --check
