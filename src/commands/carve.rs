@@ -19,10 +19,7 @@ use crate::pipeline::{Stopped, seed};
 
 /// Write the packets behind one finding, with a comment on each
 ///
-/// What the finding cites, and what its devices sent and got around it, as pcapng for Wireshark. Whatever may be a
-/// password is overwritten with * before it is written, at the same length; so is all that is not understood.
-/// The inputs are read twice, so that they have to be files. Of a watch with a store, which may run, those are written that
-/// its recorder kept.
+/// What the finding cites, and what its devices sent and got around it, as pcapng for Wireshark. Whatever may be a password is overwritten with * before it is written, at the same length; so is all that is not understood. The inputs are read twice, so that they have to be files. Of a watch with a store, which may run, those are written that its recorder kept.
 ///
 /// Examples:
 ///   spanwatch carve --finding 3f2a office.pcapng -w evidence.pcapng

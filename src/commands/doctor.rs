@@ -17,9 +17,7 @@ use super::port::Listening;
 
 /// Say whether a mirror is any good, what it cannot show, and what to change on the switch
 ///
-/// The verdict comes first, then what was measured: directions, copies, tags, cut packets, tunnels, losses,
-/// holes, how much of each device is seen; then what to do. Where the switch is known, or named with --switch, its
-/// commands follow, with the manual they stand in. Exits with 0 where the mirror could be judged.
+/// The verdict comes first, then what was measured: directions, copies, tags, cut packets, tunnels, losses, holes, how much of each device is seen; then what to do. Where the switch is known, or named with --switch, its commands follow, with the manual they stand in. Exits with 0 where the mirror could be judged.
 ///
 /// Examples:
 ///   spanwatch doctor first-minute.pcapng

@@ -23,8 +23,7 @@ use super::analysis::time;
 
 /// The findings of a store: list them, and say what becomes of them
 ///
-/// A finding is new, acknowledged, in-progress, resolved, suppressed or false-positive. What ended is resolved by
-/// itself, and what comes again after it was resolved is new again. Who changed what, and why, is kept.
+/// A finding is new, acknowledged, in-progress, resolved, suppressed or false-positive. What ended is resolved by itself, and what comes again after it was resolved is new again. Who changed what, and why, is kept.
 ///
 /// Examples:
 ///   spanwatch findings list

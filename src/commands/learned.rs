@@ -18,9 +18,7 @@ use super::findings::{plain, user};
 
 /// Say whom a store has learned to expect: who watches cameras, which servers they use
 ///
-/// It is written as the table `[expected]` of a configuration. Who is listed there is approved, and whoever else does the same is
-/// told of. Without it a new store learns for a day, and goes on with what it learned for good; `accept` ends the
-/// learning at once.
+/// It is written as the table `[expected]` of a configuration. Who is listed there is approved, and whoever else does the same is told of. Without it a new store learns for a day, and goes on with what it learned for good; `accept` ends the learning at once.
 ///
 /// Examples:
 ///   spanwatch learned --store /var/lib/spanwatch >> /etc/spanwatch/spanwatch.toml

@@ -29,10 +29,7 @@ use crate::stderr;
 
 /// Serve the pages and the API of captures, of a report, or of a store
 ///
-/// Captures are replayed first; several are one site. A report is what replay --format json writes. Only this
-/// machine is answered, until Ctrl+C; from elsewhere use a tunnel such as ssh -L. With a store people log in, and
-/// other addresses are served over TLS: the store of a watch, or one in which it is kept what people do about
-/// the findings of captures.
+/// Captures are replayed first; several are one site. A report is what replay --format json writes. Only this machine is answered, until Ctrl+C; from elsewhere use a tunnel such as ssh -L. With a store people log in, and other addresses are served over TLS: the store of a watch, or one in which it is kept what people do about the findings of captures.
 ///
 /// Examples:
 ///   spanwatch serve office.pcapng

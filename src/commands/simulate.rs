@@ -22,8 +22,7 @@ use crate::stderr;
 
 /// Write a capture of a made-up site with incidents, and the truth about them
 ///
-/// The same options give the same bytes. The truth is a JSON document beside the capture,
-/// written without any detector: who is there, what happened, what should be found.
+/// The same options give the same bytes. The truth is a JSON document beside the capture, written without any detector: who is there, what happened, what should be found.
 ///
 /// Examples:
 ///   spanwatch simulate -w quiet.pcapng --devices 50 --length 10m

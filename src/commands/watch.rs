@@ -41,10 +41,7 @@ use crate::stderr;
 
 /// Watch mirror ports and say what goes dark, until stopped
 ///
-/// Findings are told as they are made, revised and ended: a JSON line each, or on a terminal a sentence. SIGINT or
-/// SIGTERM ends it with the report that replay would give of the same packets. Nothing is ever transmitted: a
-/// port that has an address, answers ARP or has IPv6 on is refused, with the commands that make it silent.
-/// Exits with 4 where a port was removed. A configuration also names who is told by syslog and webhooks.
+/// Findings are told as they are made, revised and ended: a JSON line each, or on a terminal a sentence. SIGINT or SIGTERM ends it with the report that replay would give of the same packets. Nothing is ever transmitted: a port that has an address, answers ARP or has IPv6 on is refused, with the commands that make it silent. Exits with 4 where a port was removed. A configuration also names who is told by syslog and webhooks.
 ///
 /// Examples:
 ///   spanwatch watch -i eth1
