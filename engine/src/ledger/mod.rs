@@ -344,7 +344,7 @@ impl Ledger {
         is_over
     }
 
-    /// The same of those that lie side by side.
+    /// Takes observations that lie side by side: what they look at is fetched some ahead.
     pub fn take_all(&mut self, seen: &[Observation]) {
         for next in seen.chunks(EXPECTED) {
             self.expect(next);
