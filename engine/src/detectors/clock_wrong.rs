@@ -3,7 +3,8 @@
 //! ## What it says
 //! A device told its time over ONVIF, twice and a minute apart at least, and was off by the same amount, more than `LIMIT`, while another
 //! device's clock was right. An offset of whole quarters of an hour is told as a wrong time zone. It ends when the device tells the right time.
-//! Where nobody asks a camera, a recorder or the like for its time, the clock in its reports on its media (RTCP) is taken instead, else the dates of its HTTP answers.
+//! Where nobody asks a camera, a recorder or the like for its time, the clock in its reports on its media (RTCP) is taken instead, else the
+//! stamps of its NTP packets, else the dates of its HTTP answers.
 //!
 //! ## Why it matters
 //! Pictures bear the wrong time, and what happened cannot be put in order; as evidence they are worth little. Logins that carry
@@ -12,8 +13,8 @@
 //! ## Where it is wrong
 //! The clock that it is held against is the capture's. Where that was wrong itself all devices seem to be off by as much: then no other is right, and
 //! nothing is told. Many servers date their answers in local time and call it GMT: dates that are off by whole quarters of an hour count for
-//! nothing, and so do such reports. Reports of before the year 2000 count from the device's start and tell no time (RFC 3550, 6.4.1). What devices ask time servers (NTP) tells nothing: clients
-//! send a random time, or none.
+//! nothing, and so do such reports. Reports of before the year 2000 count from the device's start and tell no time (RFC 3550, 6.4.1). Many clients send
+//! a random time, or none, when they ask for it (RFC 8633, 3.3): such stamps are never off by the same amount twice.
 //!
 //! ## State
 //! `DEVICES_MAX` devices that told their time.
@@ -167,6 +168,7 @@ impl Clock {
         let by_what = match self.way {
             TimeTold::Asked => "Over ONVIF (GetSystemDateAndTime)",
             TimeTold::Reported => "By its reports on its media (RTCP)",
+            TimeTold::Stamped => "By the stamps of its NTP packets",
             TimeTold::Dated => "By the dates of its HTTP answers",
         };
         let evidence = |told: &Told| Evidence {
@@ -202,18 +204,17 @@ impl Clock {
 
 impl Detector for Clocks {
     fn reads(&self, fact: &Fact) -> bool {
-        matches!(fact, Fact::TimeOfDay { .. } | Fact::Clock(_))
+        matches!(fact, Fact::TimeOfDay { .. } | Fact::Clock(_) | Fact::Timekeeping(_))
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
-        let (utc, told) = match seen.fact {
-            Fact::TimeOfDay { utc, told } => (utc, told),
-            Fact::Clock(clock) => {
-                let Some(utc) = wall_clock(clock.ntp) else { return };
-                (utc, TimeTold::Reported)
-            }
+        let (utc, told) = match &seen.fact {
+            Fact::TimeOfDay { utc, told } => (Some(*utc), *told),
+            Fact::Clock(clock) => (wall_clock(clock.ntp), TimeTold::Reported),
+            Fact::Timekeeping(told) => (wall_clock(told.sent), TimeTold::Stamped),
             _ => return,
         };
+        let Some(utc) = utc else { return };
         if let Some(number) = known.directory.find(&seen.subject) {
             // A recorder that plays back tells the recording's time.
             let kind = known.directory.device(number).map_or("", |device| device.kind().0);
@@ -268,6 +269,7 @@ mod tests {
     use super::super::bench::{Bench, cite, mac, party, s};
     use super::*;
     use crate::observation::Party;
+    use spanwatch_parsers::{TimeStep, Timekeeping};
 
     const CAMERA: u8 = 7;
     const OTHER: u8 = 8;
@@ -362,6 +364,44 @@ mod tests {
         assert!(after_reports(&[0, 1, 0, 0], NTP_EPOCH_S).is_empty());
         // Since its start.
         assert!(after_reports(&[-400; 4], -YEAR_2000_S).is_empty());
+    }
+
+    /// What is found of a camera whose NTP packets bear these stamps, one every 40 s.
+    fn after_stamps(step: TimeStep, sent: impl Fn(i64) -> u64) -> Vec<Finding> {
+        let mut bench = Bench::new();
+        let camera = party(mac(CAMERA), "192.0.2.7", None);
+        bench.claims(s(YEAR_2000_S), mac(CAMERA), "192.0.2.7", None);
+        bench.sees(s(YEAR_2000_S), camera, Party::default(), Fact::Service { protocol: "rtsp" });
+        for at in (YEAR_2000_S + 1_000..).step_by(40).take(8) {
+            tells(&mut bench, at, OTHER, 0);
+            let told =
+                Timekeeping { step, stratum: 0, is_set: false, source: None, sent: sent(at), answers: 0 };
+            bench.sees_in(
+                "ntp",
+                s(at),
+                (camera, Party::default()),
+                Fact::Timekeeping(Box::new(told)),
+            );
+        }
+        bench.of(&KIND)
+    }
+
+    #[test]
+    fn the_stamps_of_a_clock_count_and_random_ones_do_not() {
+        let stamp = |at: i64| u64::try_from(at + NTP_EPOCH_S).unwrap() << 32;
+        for step in [TimeStep::Asked, TimeStep::Answered, TimeStep::Told] {
+            let found = after_stamps(step, |at| stamp(at - 400));
+            let [finding] = &found[..] else { panic!("one finding: {found:?}") };
+            assert!(finding.detail.contains("NTP") && finding.title.contains("behind"), "{finding:?}");
+            assert_eq!(finding.evidence[0].protocol, Some("ntp"));
+        }
+        assert!(after_stamps(TimeStep::Asked, stamp).is_empty());
+        // Random (RFC 8633, 3.3), the same each time, none, since its start.
+        let random = |at: i64| at.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        assert!(after_stamps(TimeStep::Asked, random).is_empty());
+        assert!(after_stamps(TimeStep::Asked, |_| stamp(YEAR_2000_S)).is_empty());
+        assert!(after_stamps(TimeStep::Asked, |_| 0).is_empty());
+        assert!(after_stamps(TimeStep::Asked, |at| stamp(at - YEAR_2000_S - NTP_EPOCH_S)).is_empty());
     }
 
     #[test]

@@ -123,6 +123,8 @@ pub enum TimeTold {
     Asked,
     /// Its reports on what it sends bear it (RTCP, RFC 3550, 6.4.1).
     Reported,
+    /// What it asks or tells of the time bears it (NTP, RFC 5905, 7.3).
+    Stamped,
     /// It dates its answers (HTTP, RFC 9110, 6.6.1).
     Dated,
 }
