@@ -38,7 +38,7 @@ READY_LIMIT_S = 30
 SETTLES_S = 4
 GUESSES = "".join(f"guess-{number}\n" for number in range(40))
 PROGRAMS = (
-    "arpspoof busybox curl dnsmasq dropbear dumpcap faketime ffprobe hydra mosquitto mosquitto_pub nmap openssl pure-ftpd pure-pw"
+    "arpspoof busybox curl dnsmasq dropbear dumpcap faketime ffprobe hydra keepalived mosquitto mosquitto_pub nmap openssl pure-ftpd pure-pw"
     " snmpd snmpwalk socat sshd ssh ssh-keygen telnet telnetd tnftp udhcpc udhcpd"
 ).split()
 
