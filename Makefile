@@ -48,7 +48,7 @@ working:
 
 check:
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings < /dev/null
+	cargo clippy --locked --profile checked --workspace --all-targets -- -D warnings < /dev/null
 
 deb: build
 	@packaging/deb $(BINARY) target
