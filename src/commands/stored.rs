@@ -170,7 +170,8 @@ fn switches(devices: &[Box<Device>]) -> Vec<Switch> {
     switches.into_values().collect()
 }
 
-/// A stream as it was in some hours. Its rate is over the time in them that somebody watched.
+/// A stream as it was in some hours, in which there may have been several under one SSRC each. Its rate is over the time in them
+/// that somebody watched.
 fn stream(of: &StreamHours, watched: &[(Time, Time)]) -> Option<Stream> {
     let (from, to) = (of.first, of.last + HOUR);
     let seen = |(began, until): &(Time, Time)| ((*until).min(to).0 - (*began).max(from).0).max(0);
@@ -178,10 +179,9 @@ fn stream(of: &StreamHours, watched: &[(Time, Time)]) -> Option<Stream> {
     let last = watched.iter().map(|(_, until)| *until).max().map_or(to, |until| until.min(to));
     let (row, sum) = (&of.stream, &of.sum);
     parsed(&json!({
-        "source": row.source, "destination": row.destination, "transport": row.transport, "protocol": "rtp",
-        "payload_type": row.payload_type, "ssrc": 0, "packets": sum.packets, "lost": sum.lost, "out_of_order": 0,
-        "duplicates": 0, "jitter_ms": sum.jitter_us as f64 / 1_000.0, "longest_gap_ms": 0,
-        "bitrate_bps": sum.bytes.saturating_mul(8) / seconds.max(1),
+        "source": row.source, "destination": row.destination, "transport": row.transport,
+        "payload_type": row.payload_type, "packets": sum.packets, "lost": sum.lost,
+        "jitter_ms": sum.jitter_us as f64 / 1_000.0, "bitrate_bps": sum.bytes.saturating_mul(8) / seconds.max(1),
         "first_seen": rfc3339(from), "last_seen": rfc3339(last),
     }))
 }
@@ -210,3 +210,33 @@ const AWAY: Span = Span::seconds(10);
 /// As the pages of a watch have it.
 const DEVICES_A_SECOND: usize = 1_000;
 const HOUR: Span = Span::seconds(3_600);
+
+#[cfg(test)]
+mod tests {
+    use spanwatch_appliance::store::read::StreamRow;
+    use spanwatch_engine::report::minutes::StreamSum;
+
+    use super::*;
+
+    #[test]
+    fn what_a_store_does_not_keep_of_a_stream_is_not_told() {
+        let row = StreamRow {
+            row: 1,
+            source: "02:00:00:00:00:0a".to_owned(),
+            destination: "192.0.2.10".to_owned(),
+            transport: "udp".to_owned(),
+            payload_type: 96,
+        };
+        let sum = StreamSum { packets: 900, bytes: 1_000_000, lost: 9, jitter_us: 1_500 };
+        let of = StreamHours { stream: row, first: Time(0), last: Time(0), sum };
+        let told = serde_json::to_value(stream(&of, &[(Time(0), Time(100_000_000_000))]).unwrap()).unwrap();
+        assert_eq!(
+            told,
+            json!({
+                "source": "02:00:00:00:00:0a", "destination": "192.0.2.10", "transport": "udp", "payload_type": 96,
+                "packets": 900, "lost": 9, "jitter_ms": 1.5, "bitrate_bps": 80_000,
+                "first_seen": "1970-01-01T00:00:00.000000000Z", "last_seen": "1970-01-01T00:01:40.000000000Z",
+            })
+        );
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::io::{Error, Write};
 
-use super::Report;
+use super::{Decimal, Report};
 
 /// Which table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -129,21 +129,23 @@ fn finding(finding: &super::Finding) -> Vec<String> {
 }
 
 fn stream(stream: &super::Stream) -> Vec<String> {
+    let count = |it: Option<u64>| it.as_ref().map(ToString::to_string).unwrap_or_default();
+    let decimal = |it: &Option<Decimal>| it.as_ref().map(ToString::to_string).unwrap_or_default();
     vec![
         stream.source.clone(),
         stream.destination.clone(),
         stream.transport.to_owned(),
         stream.codec.clone().unwrap_or_default(),
         stream.payload_type.to_string(),
-        stream.ssrc.to_string(),
+        count(stream.ssrc.map(u64::from)),
         stream.packets.to_string(),
         stream.lost.to_string(),
-        stream.out_of_order.to_string(),
-        stream.duplicates.to_string(),
+        count(stream.out_of_order),
+        count(stream.duplicates),
         stream.jitter_ms.to_string(),
         stream.bitrate_bps.to_string(),
-        stream.frame_rate.as_ref().map(ToString::to_string).unwrap_or_default(),
-        stream.longest_gap_ms.to_string(),
+        decimal(&stream.frame_rate),
+        decimal(&stream.longest_gap_ms),
         stream.first_seen.to_string(),
         stream.last_seen.to_string(),
     ]

@@ -502,25 +502,30 @@ pub struct Stream {
     #[serde(deserialize_with = "read::word")]
     #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub transport: Word,
-    #[serde(deserialize_with = "read::word")]
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
-    pub protocol: Word,
+    /// A store keeps neither this nor what else may be absent here.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::maybe_word")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+    pub protocol: Option<Word>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codec: Option<String>,
     pub payload_type: u8,
-    pub ssrc: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssrc: Option<u32>,
     pub packets: u64,
     pub lost: u64,
-    pub out_of_order: u64,
-    pub duplicates: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_of_order: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<u64>,
     #[cfg_attr(feature = "schema", schema(value_type = f64))]
     pub jitter_ms: Decimal,
     pub bitrate_bps: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(value_type = Option<f64>))]
     pub frame_rate: Option<Decimal>,
-    #[cfg_attr(feature = "schema", schema(value_type = f64))]
-    pub longest_gap_ms: Decimal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<f64>))]
+    pub longest_gap_ms: Option<Decimal>,
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub first_seen: Stamp,
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]

@@ -10,7 +10,7 @@ use std::io::Write;
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 
-use super::{Device, Report};
+use super::{Decimal, Device, Report};
 use columns::{Column, Form, Give};
 
 /// How the terminal looks.
@@ -110,6 +110,7 @@ fn streams(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resul
             |device| device.ips.first().map_or_else(|| id.clone(), |_| shown_address(device)),
         )
     };
+    let known = |it: &Option<Decimal>| it.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     for stream in report.streams.iter().take(ROWS_MAX) {
         table.add_row(vec![
             Cell::new(address(&stream.source)),
@@ -120,8 +121,8 @@ fn streams(report: &Report, style: Style, out: &mut dyn Write) -> std::io::Resul
             Cell::new(stream.lost),
             Cell::new(&stream.jitter_ms),
             Cell::new(stream.bitrate_bps / 1_000),
-            Cell::new(stream.frame_rate.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)),
-            Cell::new(&stream.longest_gap_ms),
+            Cell::new(known(&stream.frame_rate)),
+            Cell::new(known(&stream.longest_gap_ms)),
         ]);
     }
     let left_out = columns::fit(&mut table, &STREAM_COLUMNS, style.width, &STREAMS_GIVE);

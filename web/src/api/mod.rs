@@ -201,7 +201,10 @@ async fn device(State(site): Served, id: Named) -> Answer {
 async fn streams(State(site): Served, wanted: Wanted<Streams>, part: Parted) -> Answer {
     let picture = site.picture();
     let Query(wanted) = wanted?;
-    let key = |it: &&Stream| format!("{} {} {} {}", it.source, it.destination, it.ssrc, it.first_seen);
+    let key = |it: &&Stream| {
+        let ssrc = it.ssrc.map(|ssrc| ssrc.to_string()).unwrap_or_default();
+        format!("{} {} {} {ssrc} {}", it.source, it.destination, it.payload_type, it.first_seen)
+    };
     told(&cut(wanted.of(&picture), part, key)?)
 }
 

@@ -69,8 +69,8 @@ impl Row {
             to: end(picture, &stream.destination),
             media: words::shown(&media),
             over: words::shown(&match stream.protocol {
-                "rtp" => stream.transport.to_owned(),
-                protocol => format!("{protocol} {}", stream.transport),
+                None | Some("rtp") => stream.transport.to_owned(),
+                Some(protocol) => format!("{protocol} {}", stream.transport),
             }),
             rate: words::rate(stream.bitrate_bps),
             pictures: stream.frame_rate.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -86,7 +86,7 @@ impl Row {
                 Purpose::Unknown => "",
             },
             jitter: stream.jitter_ms.rounded(1).to_string(),
-            gap: gap(stream),
+            gap: stream.longest_gap_ms.as_ref().map(|it| it.rounded(0).to_string()).unwrap_or_default(),
             packets: words::count(stream.packets),
             began: words::moment(&stream.first_seen.to_string()),
             last: words::moment(&stream.last_seen.to_string()),
@@ -160,12 +160,6 @@ fn receivers(picture: &Picture, streams: &[&Stream], wanted: Purpose) -> Vec<Rec
         }
     };
     receivers.into_iter().take(RECEIVERS_MAX).map(receiver).collect()
-}
-
-/// In milliseconds; a store keeps none.
-fn gap(stream: &Stream) -> String {
-    let gap = stream.longest_gap_ms.rounded(0).to_string();
-    if gap == "0" { String::new() } else { gap }
 }
 
 pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Streams>) -> Response {
