@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use spanwatch_engine::report::Finding;
 use spanwatch_engine::report::time::{day_time, parse};
-use spanwatch_parsers::Span;
+use spanwatch_parsers::{Span, Time};
 
 use crate::Picture;
 use crate::lanes::{LANE, Scale, TOP};
@@ -72,53 +72,33 @@ pub fn faults(picture: &Picture) -> Option<Faults> {
         (words::end(&picture.report)?, picture.report.capture.first.as_deref().and_then(parse)?);
     let from = first.max(end - LONGEST);
     // What goes on ends before the edge, and so does the last word of the axis.
-    let scale = Scale::between(from, end + Span((end - from).0 / 20));
-    let mut by_switch: BTreeMap<Option<&str>, Vec<&Finding>> = BTreeMap::new();
+    let edge = end + Span((end - from).0 / 20);
+    let scale = Scale::between(from, edge);
+    let is_within = |it: &Spell<'_>| it.to >= from && it.from <= edge;
+    let mut by_switch: BTreeMap<Option<&str>, Vec<Spell<'_>>> = BTreeMap::new();
     for finding in picture.findings.iter().filter(|it| is_fault(it) && it.severity != "info") {
-        by_switch.entry(finding.switch.as_deref()).or_default().push(finding);
+        let Some(spell) = Spell::of(picture, finding, end).filter(is_within) else { continue };
+        let spells = by_switch.entry(finding.switch.as_deref()).or_default();
+        if spells.len() < BARS_MAX {
+            spells.push(spell);
+        }
     }
-    let fault = |it: &&Finding| {
-        let from = parse(&it.first_seen)?;
-        let ended = it.ended.as_deref().and_then(parse);
-        let to = ended.unwrap_or(if picture.is_open(it) { end } else { parse(&it.last_seen)? });
-        let is_down = matches!(it.severity, "critical" | "high");
-        let until = match (ended, picture.is_open(it)) {
-            (Some(to), _) => format!("to {}", day_time(to)),
-            (None, true) => "not over".to_owned(),
-            (None, false) => format!("last seen {}", day_time(to)),
-        };
-        let told = format!("{}: from {} UTC, {until}", it.title, day_time(from));
-        let bar = scale.bar((from, to), "", &told)?;
-        Some(Fault {
-            x: bar.x,
-            width: bar.width.max(BAR_MIN),
-            class: if is_down { "down" } else { "ailing" },
-            told: bar.told,
-            link: format!("/findings/{}", encoded(&it.id)),
-        })
-    };
-    let mut lanes: Vec<Lane> = by_switch
-        .into_iter()
-        .map(|(switch, findings)| Lane {
-            y: 0,
-            name: switch.map_or_else(
-                || words::shown("The network"),
-                |id| words::brief(picture.switch_called(id).as_str()),
-            ),
-            bars: findings.iter().filter_map(fault).take(BARS_MAX).collect(),
-        })
-        .filter(|lane| !lane.bars.is_empty())
-        .collect();
-    if lanes.is_empty() {
+    if by_switch.is_empty() {
         return None;
     }
-    let weight = |lane: &Lane| (lane.bars.iter().filter(|bar| bar.class == "down").count(), lane.bars.len());
-    lanes.sort_by_key(|lane| std::cmp::Reverse(weight(lane)));
-    let left_out = lanes.len().saturating_sub(LANES_MAX);
-    lanes.truncate(LANES_MAX);
-    for (number, lane) in (0..).zip(&mut lanes) {
-        lane.y = TOP.saturating_add(LANE.saturating_mul(number));
-    }
+    let mut worst: Vec<_> = by_switch.into_iter().collect();
+    let weight = |spells: &[Spell<'_>]| (spells.iter().filter(|it| it.is_down()).count(), spells.len());
+    worst.sort_by_key(|(_, spells)| std::cmp::Reverse(weight(spells)));
+    let left_out = worst.len().saturating_sub(LANES_MAX);
+    let lane = |(number, (switch, spells)): (i64, (Option<&str>, Vec<Spell<'_>>))| Lane {
+        y: TOP.saturating_add(LANE.saturating_mul(number)),
+        name: switch.map_or_else(
+            || words::shown("The network"),
+            |id| words::brief(picture.switch_called(id).as_str()),
+        ),
+        bars: spells.iter().filter_map(|it| it.drawn(&scale)).collect(),
+    };
+    let lanes: Vec<Lane> = (0..).zip(worst.into_iter().take(LANES_MAX)).map(lane).collect();
     let bottom = lanes.last().map_or(TOP, |lane| lane.y.saturating_add(LANE));
     Some(Faults {
         height: bottom.saturating_add(LANE),
@@ -128,6 +108,45 @@ pub fn faults(picture: &Picture) -> Option<Faults> {
         told: format!("{} to {} UTC", day_time(from), day_time(end)),
         left_out,
     })
+}
+
+/// How long a fault lasted.
+struct Spell<'a> {
+    finding: &'a Finding,
+    from: Time,
+    to: Time,
+    has_ended: bool,
+    is_open: bool,
+}
+
+impl<'a> Spell<'a> {
+    fn of(picture: &Picture, finding: &'a Finding, end: Time) -> Option<Self> {
+        let ended = finding.ended.as_deref().and_then(parse);
+        let is_open = picture.is_open(finding);
+        let to = ended.unwrap_or(if is_open { end } else { parse(&finding.last_seen)? });
+        Some(Self { finding, from: parse(&finding.first_seen)?, to, has_ended: ended.is_some(), is_open })
+    }
+
+    fn is_down(&self) -> bool {
+        matches!(self.finding.severity, "critical" | "high")
+    }
+
+    fn drawn(&self, scale: &Scale) -> Option<Fault> {
+        let until = match (self.has_ended, self.is_open) {
+            (true, _) => format!("to {}", day_time(self.to)),
+            (false, true) => "not over".to_owned(),
+            (false, false) => format!("last seen {}", day_time(self.to)),
+        };
+        let told = format!("{}: from {} UTC, {until}", self.finding.title, day_time(self.from));
+        let bar = scale.bar((self.from, self.to), "", &told)?;
+        Some(Fault {
+            x: bar.x,
+            width: bar.width.max(BAR_MIN),
+            class: if self.is_down() { "down" } else { "ailing" },
+            told: bar.told,
+            link: format!("/findings/{}", encoded(&self.finding.id)),
+        })
+    }
 }
 
 const LONGEST: Span = Span::seconds(30 * 86_400);

@@ -99,12 +99,24 @@ pub struct Streams {
 impl Devices {
     /// The devices meant, in the order wanted.
     pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Device> {
-        let places = picture.memo.of(&self.link("devices", ("", "")), || self.places(picture));
-        places.iter().filter_map(|place| picture.report.devices.get(*place)).map(|it| &**it).collect()
+        let (own, key) = (self.clone(), self.link("devices", ("", "")));
+        let places = match self.is_of_report() {
+            true => picture.once_of_report(&key, move |picture| own.places(picture)),
+            false => picture.once(&key, move |picture| own.places(picture)),
+        };
+        let devices = places.iter().filter_map(|place| picture.report.devices.get(*place as usize));
+        devices.map(|it| &**it).collect()
+    }
+
+    /// Whether what people say and made of findings is nothing to it.
+    fn is_of_report(&self) -> bool {
+        let labels = [&self.q, &self.location, &self.owner, &self.importance];
+        labels.iter().all(|it| it.is_empty())
+            && matches!(self.sort.as_str(), "id" | "name" | "vendor" | "seen")
     }
 
     /// Their places in the report.
-    fn places(&self, picture: &Picture) -> Vec<usize> {
+    fn places(&self, picture: &Picture) -> Vec<u32> {
         let words = wanted(&self.q);
         let all = picture.report.devices.iter().enumerate();
         let since = time::parse(&self.since);
@@ -138,7 +150,7 @@ impl Devices {
             "seen" => meant.sort_by_key(|(_, device)| std::cmp::Reverse(device.last_seen)),
             _ => meant.sort_by_cached_key(|(at, device)| (rank(device.state), picture.open_at(*at) == 0)),
         }
-        meant.into_iter().map(|(at, _)| at).collect()
+        places(meant.into_iter().map(|(at, _)| at))
     }
 
     /// Whether a device is meant, its texts apart.
@@ -194,12 +206,13 @@ impl Devices {
 impl Findings {
     /// The findings meant, in the report's order.
     pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Finding> {
-        let places = picture.memo.of(&self.link("findings", ("", "")), || self.places(picture));
-        places.iter().filter_map(|place| picture.findings.get(*place)).collect()
+        let own = self.clone();
+        let places = picture.once(&self.link("findings", ("", "")), move |picture| own.places(picture));
+        places.iter().filter_map(|place| picture.findings.get(*place as usize)).collect()
     }
 
     /// Their places in the picture.
-    fn places(&self, picture: &Picture) -> Vec<usize> {
+    fn places(&self, picture: &Picture) -> Vec<u32> {
         let words = wanted(&self.q);
         let is_told = |finding: &Finding| {
             let text = format!("{}\n{}\n{}\n{}", finding.title, finding.summary, finding.kind, finding.id)
@@ -212,7 +225,7 @@ impl Findings {
                 || at.and_then(time::parse).zip(time::parse(wanted)).is_some_and(|(at, since)| at > since)
         };
         let all = picture.findings.iter().enumerate();
-        all.filter(|(_, it)| {
+        let meant = all.filter(|(_, it)| {
             is(&self.severity, Some(it.severity))
                 && (is(&self.category, Some(it.category)) || self.category == "incident" && is_incident(it))
                 && is(&self.kind, Some(it.kind))
@@ -223,9 +236,8 @@ impl Findings {
                 && is_since(&self.since, Some(&it.first_seen))
                 && is_since(&self.ended_since, it.ended.as_deref())
                 && (words.is_empty() || is_told(it))
-        })
-        .map(|(at, _)| at)
-        .collect()
+        });
+        places(meant.map(|(at, _)| at))
     }
 
     /// The address of this list on `path`, with one filter changed.
@@ -249,12 +261,14 @@ impl Findings {
 impl Streams {
     /// The streams meant, in the report's order.
     pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Stream> {
-        let places = picture.memo.of(&self.link("streams", ("", "")), || self.places(picture));
-        places.iter().filter_map(|place| picture.report.streams.get(*place)).collect()
+        let own = self.clone();
+        let places =
+            picture.once_of_report(&self.link("streams", ("", "")), move |picture| own.places(picture));
+        places.iter().filter_map(|place| picture.report.streams.get(*place as usize)).collect()
     }
 
     /// Their places in the report.
-    fn places(&self, picture: &Picture) -> Vec<usize> {
+    fn places(&self, picture: &Picture) -> Vec<u32> {
         let words = wanted(&self.q);
         let mut told: BTreeMap<&str, String> = BTreeMap::new();
         let mut is_told = |at: usize| {
@@ -285,7 +299,7 @@ impl Streams {
             "rate" => meant.sort_by_key(|(_, it)| std::cmp::Reverse(it.bitrate_bps)),
             _ => {}
         }
-        meant.into_iter().map(|(at, _)| at).collect()
+        places(meant.into_iter().map(|(at, _)| at))
     }
 
     /// The address of this list on `path`, with one filter changed.
@@ -334,14 +348,11 @@ pub struct Choice {
     pub is_chosen: bool,
 }
 
-/// The values of something with how often they are met, the most frequent first; `-` stands for none. Counted once for a picture,
-/// under a name of what is counted.
-pub fn choices<'a, I: Iterator<Item = Option<&'a str>>>(
-    (picture, name): (&Picture, &str),
-    values: impl FnOnce() -> I,
-    chosen: &str,
-) -> Vec<Choice> {
-    let counts = picture.memo.of(&format!("choices {name}"), || counted(values()));
+/// How often each value of something is met, the most frequent first; `-` stands for none.
+pub type Counts = Vec<(String, u64)>;
+
+/// The values of something, for people to choose from, with the one that is chosen.
+pub fn choices(counts: &Counts, chosen: &str) -> Vec<Choice> {
     let is_new =
         !chosen.is_empty() && can_be_chosen(chosen) && counts.iter().all(|(value, _)| value != chosen);
     let mut counts: Vec<(&str, u64)> = counts.iter().map(|(value, count)| (value.as_str(), *count)).collect();
@@ -361,13 +372,13 @@ pub fn choices<'a, I: Iterator<Item = Option<&'a str>>>(
     counts.into_iter().take(CHOICES_MAX).map(choice).collect()
 }
 
-fn counted<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Vec<(String, u64)> {
+/// Counts values.
+pub fn counted<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Counts {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for value in values.filter(|value| value.is_none_or(can_be_chosen)) {
         *counts.entry(value.unwrap_or("-")).or_default() += 1;
     }
-    let mut counts: Vec<(String, u64)> =
-        counts.into_iter().map(|(value, count)| (value.to_owned(), count)).collect();
+    let mut counts: Counts = counts.into_iter().map(|(value, count)| (value.to_owned(), count)).collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     counts
 }
@@ -406,6 +417,11 @@ pub fn paged<T>(all: Vec<T>, page: &str, link: impl Fn(&str) -> String) -> (Vec<
         behind: beside(page.saturating_add(1)),
     };
     (all.into_iter().skip(page.saturating_sub(1).saturating_mul(PAGE)).take(PAGE).collect(), paged)
+}
+
+/// Half as long as they come: each list of a large site is held for as long as its picture.
+fn places(places: impl Iterator<Item = usize>) -> Vec<u32> {
+    places.filter_map(|place| u32::try_from(place).ok()).collect()
 }
 
 /// Percent-encodes what is not unreserved (RFC 3986, 2.3).

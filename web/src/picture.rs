@@ -1,5 +1,6 @@
 //! One moment of a site: a report, and where to find what in it.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -51,8 +52,10 @@ pub struct Picture {
     by_device: BTreeMap<usize, Vec<usize>>,
     /// What of each device can be searched for, in small letters.
     searched: Arc<Vec<String>>,
-    /// What was found out of it.
-    pub(crate) memo: Memo,
+    /// What was found out of the report alone.
+    of_report: Arc<Memo>,
+    /// What was found out of it with what people made of it.
+    of_all: Memo,
 }
 
 /// What a store knows of findings beside what they say.
@@ -101,7 +104,8 @@ impl Picture {
             ids: Arc::new(ids),
             by_device: BTreeMap::new(),
             searched: Arc::new(searched),
-            memo: Memo::default(),
+            of_report: Arc::default(),
+            of_all: Memo::default(),
         };
         still.living(&Arc::default())
     }
@@ -146,8 +150,41 @@ impl Picture {
             ids: Arc::clone(&self.ids),
             by_device,
             searched: Arc::clone(&self.searched),
-            memo: Memo::default(),
+            of_report: Arc::clone(&self.of_report),
+            of_all: Memo::default(),
         }
+    }
+
+    /// What `make` makes of it, once for each key.
+    pub(crate) fn once<T: Any + Send + Sync>(
+        &self,
+        key: &str,
+        make: impl Fn(&Self) -> T + Send + Sync + 'static,
+    ) -> Arc<T> {
+        self.of_all.of(self, key, make)
+    }
+
+    /// The same of what `make` makes of the report alone, whatever people make of it.
+    pub(crate) fn once_of_report<T: Any + Send + Sync>(
+        &self,
+        key: &str,
+        make: impl Fn(&Self) -> T + Send + Sync + 'static,
+    ) -> Arc<T> {
+        self.of_report.of(self, key, make)
+    }
+
+    /// Makes what was asked of the picture before, so that nobody waits for it once this one is shown.
+    pub(crate) fn ahead(&self, before: &Self) {
+        if !Arc::ptr_eq(&self.of_report, &before.of_report) {
+            self.of_report.ahead(self, &before.of_report);
+        }
+        self.of_all.ahead(self, &before.of_all);
+    }
+
+    /// Whether something was found out of it.
+    #[cfg(test)]
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.of_all.has(key) || self.of_report.has(key)
     }
 
     /// What people made of a finding, where they made anything of it.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -11,10 +12,10 @@ use spanwatch_parsers::{Span, Time};
 use tokio::sync::{Mutex, watch};
 use utoipa::ToSchema;
 
-use crate::Picture;
 use crate::access::Access;
 use crate::brought::Brought;
 use crate::picture::Life;
+use crate::{Picture, pages};
 
 /// One packet behind a finding.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
@@ -110,6 +111,7 @@ impl Site {
     }
 
     fn new(picture: Picture, packets: Option<Box<dyn Packets>>, is_live: bool) -> Self {
+        ahead(&picture);
         Self {
             numbers: watch::Sender::new(picture.number),
             picture: ArcSwap::from_pointee(picture),
@@ -197,7 +199,7 @@ impl Site {
         self.put(self.picture.load().living(&life));
     }
 
-    /// Shows a newer picture from now on.
+    /// Shows a newer picture from now on, once what is asked of it is found out.
     pub fn show(&self, picture: Picture) {
         let _one = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         let life = self.life.load_full();
@@ -206,8 +208,11 @@ impl Site {
     }
 
     fn put(&self, mut picture: Picture) {
-        picture.number = self.picture.load().number.saturating_add(1);
+        let before = self.picture.load_full();
+        picture.number = before.number.saturating_add(1);
         let number = picture.number;
+        picture.ahead(&before);
+        ahead(&picture);
         self.picture.store(Arc::new(picture));
         self.numbers.send_replace(number);
     }
@@ -264,6 +269,11 @@ impl Site {
         *last = Some((id.to_owned(), picture.number, Arc::clone(&carved)));
         Ok(carved)
     }
+}
+
+/// Finds out what is asked of every picture; where that fails it is left to who asks.
+fn ahead(picture: &Picture) {
+    let _ = catch_unwind(AssertUnwindSafe(|| pages::ahead(picture)));
 }
 
 /// Where they are at hand, and not those.

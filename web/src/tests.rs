@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::lists::Devices;
 use crate::test::{asked, site};
 use crate::{Picture, Site};
 
@@ -193,6 +194,37 @@ fn what_is_shown_is_the_latest_picture() {
     site.show(Picture::new(report, None));
     assert_eq!(site.picture().number, 2);
     assert!(asked(site, "/devices").1.contains("1 in all"));
+}
+
+#[test]
+fn a_picture_is_shown_once_what_is_asked_of_it_is_found_out() {
+    let site = site();
+    let wanted = Devices { q: "gate".into(), sort: "name".into(), ..Devices::default() };
+    assert_eq!(wanted.of(&site.picture()).len(), 1);
+    let by_name = Devices { sort: "name".into(), ..Devices::default() };
+    for due in [true, true, false] {
+        assert_eq!(site.picture().has("devices?q=gate&sort=name"), due, "asked of the first alone");
+        site.show(Picture::new(crate::test::report(), None));
+    }
+    by_name.of(&site.picture());
+    site.show(Picture::new(crate::test::report(), None));
+    let picture = site.picture();
+    for key in [
+        "devices?sort=name",
+        "devices",
+        "device makers",
+        "streams",
+        "streams?show=lossy",
+        "Who records streams",
+        "now",
+        "map",
+        "faults over time",
+        "findings?category=incident&state=open",
+        "finding kinds",
+    ] {
+        assert!(picture.has(key), "{key}");
+    }
+    assert!(!picture.has("devices?q=gate&sort=name"));
 }
 
 #[test]

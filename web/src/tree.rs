@@ -11,16 +11,16 @@
 //! makes what it hangs on critical, that makes its own degraded: one step weaker with each step up. What is worst is drawn first,
 //! a switch above those behind it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use spanwatch_engine::report::{Device, Report, Switch};
+use spanwatch_engine::report::{Device, Switch};
 
 use crate::Picture;
 use crate::lists::encoded;
 use crate::words::{self, Shown};
 
-/// Devices, each with the port that it hangs on.
-type Hanging<'a> = Vec<(&'a Device, &'a str)>;
+/// Devices that hang on something.
+type Hanging<'a> = Vec<&'a Device>;
 
 /// How a part stands; the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,8 +136,8 @@ pub fn map(picture: &Picture) -> Map {
         match at.and_then(|at| switches.get_key_value(at)) {
             // A switch is drawn as one, and not as a device as well.
             _ if switches.contains_key(device.id.as_str()) => {}
-            Some((id, _)) => hanging.entry(id).or_default().push((device, port(report, id, device))),
-            None => loose.push((device, "")),
+            Some((id, _)) => hanging.entry(id).or_default().push(device),
+            None => loose.push(device),
         }
     }
     let mut behind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -148,7 +148,7 @@ pub fn map(picture: &Picture) -> Map {
             None => tops.push(*id),
         }
     }
-    let mut grown = Grown { picture, switches: &switches, hanging, behind };
+    let mut grown = Grown { picture, switches: &switches, hanging, behind, failed: failed(picture) };
     let mut parts: Vec<Part<'_>> = tops.into_iter().filter_map(|id| grown.part(id, 0)).collect();
     parts.sort_by_key(|part| std::cmp::Reverse((part.health, part.size())));
     let mut map = Map {
@@ -170,11 +170,11 @@ pub fn map(picture: &Picture) -> Map {
     }
     if !loose.is_empty() {
         let about = words::shown(&format!("{} devices", words::count(loose.len() as u64)));
-        let worst = loose.iter().map(|(device, _)| of_device(device)).max().unwrap_or(Health::Okay);
+        let worst = loose.iter().map(|device| of_device(device)).max().unwrap_or(Health::Okay);
         map.health = map.health.max(worst.above().above());
         map.edge((SITE_END, 24), (SWITCH, y), true);
         map.node((SWITCH, y), (words::shown("Not known where"), about), None, (worst.above().name(), true));
-        y = map.devices((SWITCH_END, y), loose, "/devices?switch=-");
+        y = map.devices((SWITCH_END, y), (&loose, None), "/devices?switch=-");
     }
     map.left_out = parts.iter().map(Part::switches).sum::<usize>().saturating_sub(SWITCHES_MAX);
     map.height = y.saturating_add(10);
@@ -208,6 +208,7 @@ struct Grown<'a, 'b> {
     switches: &'b BTreeMap<&'a str, &'a Switch>,
     hanging: BTreeMap<&'a str, Hanging<'a>>,
     behind: BTreeMap<&'a str, Vec<&'a str>>,
+    failed: BTreeSet<&'a str>,
 }
 
 impl<'a> Grown<'a, '_> {
@@ -219,7 +220,10 @@ impl<'a> Grown<'a, '_> {
             ids.into_iter().filter_map(|id| self.part(id, depth.saturating_add(1))).collect();
         behind.sort_by_key(|part| std::cmp::Reverse((part.health, part.size())));
         let worst = behind.iter().map(|part| part.health).max().unwrap_or(Health::Okay);
-        let health = health(self.picture, switch, &devices).max(worst.above());
+        let health = match self.failed.contains(id) {
+            true => Health::Failed,
+            false => health(self.picture, switch, &devices).max(worst.above()),
+        };
         Some(Part { switch, devices, behind, health })
     }
 }
@@ -267,7 +271,7 @@ impl Map {
         self.node((x, y), (picture.switch_called(&switch.id), about), link, (health.name(), true));
         self.width = self.width.max(end.saturating_add(WIDTH.saturating_sub(SWITCH_END)));
         let more = format!("/devices?switch={}", encoded(&switch.id));
-        let mut below = self.devices((end, y), devices.clone(), &more).saturating_add(14);
+        let mut below = self.devices((end, y), (devices, Some(switch)), &more).saturating_add(14);
         let from = (x.saturating_add(14), y.saturating_add(13));
         for part in behind {
             below = self.part(picture, part, (from, below, depth.saturating_add(1)), room);
@@ -275,10 +279,24 @@ impl Map {
         below
     }
 
-    /// Draws who hangs on one switch, and says where the next one may begin.
-    fn devices(&mut self, from: (i64, i64), mut devices: Hanging<'_>, more: &str) -> i64 {
-        devices
-            .sort_by_key(|(device, port)| (std::cmp::Reverse(of_device(device)), natural(port), &device.id));
+    /// Draws who hangs on one switch, or on none that is known, and says where the next one may begin.
+    fn devices(
+        &mut self,
+        from: (i64, i64),
+        (devices, switch): (&Hanging<'_>, Option<&Switch>),
+        more: &str,
+    ) -> i64 {
+        let ports = switch.into_iter().flat_map(|it| &it.ports);
+        let on_port = ports.flat_map(|port| port.devices.iter().map(|id| (id.as_str(), port.name.as_str())));
+        let listed: BTreeMap<&str, &str> = on_port.collect();
+        let port = |device: &&Device| {
+            let own = device.switch.as_ref().filter(|_| switch.is_some()).and_then(|it| it.port.as_deref());
+            own.or_else(|| listed.get(device.id.as_str()).copied()).unwrap_or_default().to_owned()
+        };
+        let mut devices: Vec<(&Device, String)> = devices.iter().map(|it| (*it, port(it))).collect();
+        devices.sort_by_cached_key(|(device, port)| {
+            (std::cmp::Reverse(of_device(device)), natural(port), &device.id)
+        });
         let left_out = devices.len().saturating_sub(self.most);
         let mut y = from.1;
         let column = from.0.saturating_add(DEVICE.saturating_sub(SWITCH_END));
@@ -307,16 +325,6 @@ impl Map {
     }
 }
 
-/// The port of a switch that a device hangs on.
-fn port<'a>(report: &'a Report, switch: &str, device: &'a Device) -> &'a str {
-    let own = device.switch.as_ref().and_then(|it| it.port.as_deref());
-    let of_switch = || {
-        let ports = report.switches.iter().filter(|it| it.id == switch).flat_map(|it| &it.ports);
-        ports.into_iter().find(|port| port.devices.contains(&device.id)).map(|port| port.name.as_str())
-    };
-    own.or_else(of_switch).unwrap_or_default()
-}
-
 fn of_device(device: &Device) -> Health {
     match device.state {
         "offline" => Health::Failed,
@@ -325,16 +333,17 @@ fn of_device(device: &Device) -> Health {
     }
 }
 
-/// A switch failed where a finding that is not over says so; else it is a step better than the worst that hangs on it.
-fn health(picture: &Picture, switch: &Switch, devices: &[(&Device, &str)]) -> Health {
-    let own = picture.findings.iter().any(|it| {
-        picture.is_open(it)
-            && it.switch.as_deref() == Some(switch.id.as_str())
-            && matches!(it.cause, Some("switch" | "power" | "uplink"))
-    });
+/// Switches that failed, as a finding says that is not over.
+fn failed(picture: &Picture) -> BTreeSet<&str> {
+    let own = picture.findings.iter().filter(|it| matches!(it.cause, Some("switch" | "power" | "uplink")));
+    own.filter(|it| picture.is_open(it)).filter_map(|it| it.switch.as_deref()).collect()
+}
+
+/// A switch that did not fail is a step better than the worst that hangs on it.
+fn health(picture: &Picture, switch: &Switch, devices: &Hanging<'_>) -> Health {
     let itself = picture.device(&switch.id).map_or(Health::Okay, of_device);
-    let worst = devices.iter().map(|(device, _)| of_device(device)).max().unwrap_or(Health::Okay);
-    if own { Health::Failed } else { itself.max(worst.above()) }
+    let worst = devices.iter().map(|device| of_device(device)).max().unwrap_or(Health::Okay);
+    itself.max(worst.above())
 }
 
 /// Whether who knows said where something hangs.

@@ -16,7 +16,7 @@ use spanwatch_engine::report::{Device, csv};
 
 use super::{Head, Served, act, download, rendered, sorry};
 use crate::access::{Here, Who};
-use crate::lists::{self, Choice, Paged, choices, encoded, paged};
+use crate::lists::{self, Choice, Paged, choices, counted, encoded, paged};
 use crate::picture::Said;
 use crate::words::{self, Shown};
 use crate::{Picture, Site};
@@ -183,6 +183,12 @@ fn columns(list: &lists::Devices) -> Vec<Toggle> {
     COLUMNS.iter().map(toggle).collect()
 }
 
+/// Finds out what its first page shows.
+pub fn ahead(picture: &Picture) {
+    let all = lists::Devices::default();
+    let _ = (all.of(picture), filters(picture, &all));
+}
+
 pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Devices>) -> Response {
     shown(&site, &here, list, None)
 }
@@ -190,38 +196,10 @@ pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Dev
 /// The list; `refused` is why something was not said of devices.
 fn shown(site: &Site, here: &Here, list: lists::Devices, refused: Option<String>) -> Response {
     let picture = site.picture();
-    let all = || picture.report.devices.iter().map(|it| &**it);
     let meant = list.of(&picture);
     let groups = if list.group.is_empty() { Vec::new() } else { groups(&picture, &list, &meant) };
     let (rows, paged) = paged(meant, &list.page, |page| list.link("/devices", ("page", page)));
-    let mut filters = vec![
-        (
-            "state",
-            "State",
-            choices((&picture, "device state"), || all().map(|it| Some(it.state)), &list.state),
-        ),
-        (
-            "kind",
-            "Kind",
-            choices((&picture, "device kind"), || all().map(|it| Some(it.kind.as_str())), &list.kind),
-        ),
-        (
-            "vendor",
-            "Maker",
-            choices((&picture, "vendor"), || all().map(|it| it.vendor.as_deref()), &list.vendor),
-        ),
-        ("switch", "Switch", switches(&picture, &list.switch)),
-    ];
-    let chosen_of = |name: &'static str, of: fn(Said<'_>) -> Option<&str>, chosen: &str| {
-        choices((&picture, name), || all().map(|it| of(picture.said(it))), chosen)
-    };
-    let labelled = [
-        ("location", "Location", chosen_of("location", |it| it.location, &list.location)),
-        ("owner", "Owner", chosen_of("owner", |it| it.owner, &list.owner)),
-        ("importance", "Importance", chosen_of("importance", |it| it.importance, &list.importance)),
-    ];
-    // Of what nobody said anything there is nothing to choose.
-    filters.extend(labelled.into_iter().filter(|(.., choices)| choices.iter().any(|it| it.value != "-")));
+    let filters = filters(&picture, &list);
     let chip = |(key, name, value): (&'static str, &'static str, &str)| {
         (name.to_owned(), words::shown(value), list.link("/devices", (key, "")))
     };
@@ -273,6 +251,37 @@ fn shown(site: &Site, here: &Here, list: lists::Devices, refused: Option<String>
     })
 }
 
+/// What the list can be narrowed to.
+fn filters(picture: &Picture, list: &lists::Devices) -> Vec<(&'static str, &'static str, Vec<Choice>)> {
+    type Of = fn(&Device) -> Option<&str>;
+    let of_report = |key: &str, of: Of, chosen: &str| {
+        let counts = move |it: &Picture| counted(it.report.devices.iter().map(|device| of(device)));
+        choices(&picture.once_of_report(key, counts), chosen)
+    };
+    let said = |key: &str, of: fn(Said<'_>) -> Option<&str>, chosen: &str| {
+        let counts = move |it: &Picture| counted(it.report.devices.iter().map(|device| of(it.said(device))));
+        choices(&picture.once(key, counts), chosen)
+    };
+    let mut switches = of_report("device switches", switch_of, &list.switch);
+    for choice in switches.iter_mut().filter(|choice| choice.value != "-") {
+        choice.shown = picture.switch_called(&choice.value);
+    }
+    let mut filters = vec![
+        ("state", "State", of_report("device states", |it| Some(it.state), &list.state)),
+        ("kind", "Kind", of_report("device kinds", |it| Some(&it.kind), &list.kind)),
+        ("vendor", "Maker", of_report("device makers", |it| it.vendor.as_deref(), &list.vendor)),
+        ("switch", "Switch", switches),
+    ];
+    let labelled = [
+        ("location", "Location", said("device locations", |it| it.location, &list.location)),
+        ("owner", "Owner", said("device owners", |it| it.owner, &list.owner)),
+        ("importance", "Importance", said("device importances", |it| it.importance, &list.importance)),
+    ];
+    // Of what nobody said anything there is nothing to choose.
+    filters.extend(labelled.into_iter().filter(|(.., choices)| choices.iter().any(|it| it.value != "-")));
+    filters
+}
+
 /// What a device has in common with others, of which none is `None`.
 fn common<'a>(picture: &'a Picture, group: &str, device: &'a Device) -> Option<&'a str> {
     match group {
@@ -312,15 +321,6 @@ fn groups(picture: &Picture, list: &lists::Devices, meant: &[&Device]) -> Vec<Gr
 
 fn switch_of(device: &Device) -> Option<&str> {
     device.switch.as_ref().and_then(|it| it.id.as_deref().or(it.name.as_deref()))
-}
-
-fn switches(picture: &Picture, chosen: &str) -> Vec<Choice> {
-    let ids = || picture.report.devices.iter().map(|it| switch_of(it));
-    let mut choices = choices((picture, "switch"), ids, chosen);
-    for choice in choices.iter_mut().filter(|choice| choice.value != "-") {
-        choice.shown = picture.switch_called(&choice.value);
-    }
-    choices
 }
 
 pub async fn csv(State(site): Served, Query(list): Query<lists::Devices>) -> Response {

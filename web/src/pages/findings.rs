@@ -3,11 +3,12 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use spanwatch_engine::report::csv;
+use spanwatch_engine::report::{Finding, csv};
 
 use super::{Card, Head, Served, download, rendered};
+use crate::Picture;
 use crate::access::Here;
-use crate::lists::{self, Choice, Paged, choices, paged};
+use crate::lists::{self, Choice, Paged, choices, counted, paged};
 use crate::words::{self, Shown};
 
 #[derive(Template)]
@@ -24,39 +25,18 @@ struct Page {
     csv: String,
 }
 
+/// Finds out what its first page shows, and that of the incidents which the start page leads to.
+pub fn ahead(picture: &Picture) {
+    let all = lists::Findings::default();
+    let _ = (all.of(picture), filters(picture, &all, true));
+    let open = lists::Findings { category: "incident".to_owned(), state: "open".to_owned(), ..all };
+    open.of(picture);
+}
+
 pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Findings>) -> Response {
     let picture = site.picture();
-    let all = || picture.findings.iter();
     let (rows, paged) = paged(list.of(&picture), &list.page, |page| list.link("/findings", ("page", page)));
-    let state = |is_open| Some(if is_open { "open" } else { "over" });
-    let mut owners = choices((&picture, "finding owner"), || all().map(|it| Some(it.owner)), &list.owner);
-    for owner in &mut owners {
-        owner.shown = words::shown(words::turn(&owner.value));
-    }
-    let mut filters = vec![
-        (
-            "severity",
-            "Severity",
-            choices((&picture, "finding severity"), || all().map(|it| Some(it.severity)), &list.severity),
-        ),
-        ("owner", "Whose turn", owners),
-        (
-            "category",
-            "About",
-            choices((&picture, "finding category"), || all().map(|it| Some(it.category)), &list.category),
-        ),
-        ("kind", "Kind", choices((&picture, "finding kind"), || all().map(|it| Some(it.kind)), &list.kind)),
-        (
-            "state",
-            "State",
-            choices((&picture, "finding state"), || all().map(|it| state(picture.is_open(it))), &list.state),
-        ),
-    ];
-    if site.access().is_some() {
-        let statuses =
-            choices((&picture, "finding status"), || all().map(|it| Some(picture.status(it))), &list.status);
-        filters.push(("status", "Said of it", statuses));
-    }
+    let filters = filters(&picture, &list, site.access().is_some());
     let chosen = [
         ("q", "search", &list.q),
         ("severity", "severity", &list.severity),
@@ -88,6 +68,36 @@ pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Fin
         csv: list.link("/findings.csv", ("", "")),
         list,
     })
+}
+
+/// What the list can be narrowed to; `has_status` where people say something of findings.
+fn filters(
+    picture: &Picture,
+    list: &lists::Findings,
+    has_status: bool,
+) -> Vec<(&'static str, &'static str, Vec<Choice>)> {
+    type Of = for<'a> fn(&'a Picture, &'a Finding) -> &'a str;
+    let of = |key: &str, of: Of, chosen: &str| {
+        let counts = move |it: &Picture| counted(it.findings.iter().map(|finding| Some(of(it, finding))));
+        choices(&picture.once(key, counts), chosen)
+    };
+    let state = |picture: &Picture, it: &Finding| if picture.is_open(it) { "open" } else { "over" };
+    let mut owners = of("finding owners", |_, it| it.owner, &list.owner);
+    for owner in &mut owners {
+        owner.shown = words::shown(words::turn(&owner.value));
+    }
+    let mut filters = vec![
+        ("severity", "Severity", of("finding severities", |_, it| it.severity, &list.severity)),
+        ("owner", "Whose turn", owners),
+        ("category", "About", of("finding categories", |_, it| it.category, &list.category)),
+        ("kind", "Kind", of("finding kinds", |_, it| it.kind, &list.kind)),
+        ("state", "State", of("finding states", state, &list.state)),
+    ];
+    if has_status {
+        let statuses = of("finding statuses", |picture, it| picture.status(it), &list.status);
+        filters.push(("status", "Said of it", statuses));
+    }
+    filters
 }
 
 pub async fn csv(State(site): Served, Query(list): Query<lists::Findings>) -> Response {

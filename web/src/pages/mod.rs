@@ -91,6 +91,15 @@ pub fn of_report() -> Routes {
         .get("/report.html", Need::Look, system::book)
 }
 
+/// Finds out what the first page of each place shows of a picture, so that nobody waits for it.
+pub fn ahead(picture: &Picture) {
+    now::found(picture);
+    devices::ahead(picture);
+    streams::ahead(picture);
+    network::found(picture);
+    findings::ahead(picture);
+}
+
 /// What stands at the head of every page.
 #[derive(Debug)]
 pub struct Head {

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::{Card, Head, Served, rendered};
+use crate::Picture;
 use crate::access::Here;
 use crate::faults::{self, Faults, is_fault};
 use crate::tree::{self, Map};
@@ -17,21 +18,39 @@ struct Page {
     head: Head,
     map: Arc<Map>,
     over_time: Arc<Option<Faults>>,
-    faults: Vec<Card>,
+    faults: Arc<Latest>,
+}
+
+/// Faults, the latest first.
+pub struct Latest {
+    cards: Vec<Card>,
     more: usize,
 }
 
 pub async fn page(State(site): Served, here: Here) -> Response {
     let picture = site.picture();
+    let (map, over_time, faults) = found(&picture);
+    let head = Head::new(&site, &picture, ("/network", "Network"), &here);
+    rendered(&Page { head, map, over_time, faults })
+}
+
+/// What it shows of a picture.
+pub fn found(picture: &Picture) -> (Arc<Map>, Arc<Option<Faults>>, Arc<Latest>) {
+    (
+        picture.once("map", tree::map),
+        picture.once("faults over time", faults::faults),
+        picture.once("faults, the latest", latest),
+    )
+}
+
+fn latest(picture: &Picture) -> Latest {
     let mut faults: Vec<_> = picture.findings.iter().filter(|it| is_fault(it)).collect();
     faults.sort_by(|a, b| b.first_seen.cmp(&a.first_seen));
-    rendered(&Page {
-        head: Head::new(&site, &picture, ("/network", "Network"), &here),
-        map: picture.memo.of("map", || tree::map(&picture)),
-        over_time: picture.memo.of("faults", || faults::faults(&picture)),
+    let shown = faults.iter().take(FAULTS_MAX);
+    Latest {
         more: faults.len().saturating_sub(FAULTS_MAX),
-        faults: faults.into_iter().take(FAULTS_MAX).map(|finding| Card::of(&picture, finding)).collect(),
-    })
+        cards: shown.map(|finding| Card::of(picture, finding)).collect(),
+    }
 }
 
 /// Under the map.

@@ -1,5 +1,7 @@
 //! *Now*: is the site well, and whose turn is it?
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -16,8 +18,13 @@ use crate::words::{self, Shown};
 
 #[derive(Template)]
 #[template(path = "now.html")]
-struct Now {
+struct Page {
     head: Head,
+    now: Arc<Now>,
+}
+
+/// All that a picture has to say.
+pub struct Now {
     verdict: &'static str,
     mirror: Mirror,
     tiles: Vec<Tile>,
@@ -55,6 +62,15 @@ struct Lane {
 
 pub async fn page(State(site): Served, here: Here) -> Response {
     let picture = site.picture();
+    super::rendered(&Page { head: Head::new(&site, &picture, ("/", "Now"), &here), now: found(&picture) })
+}
+
+/// What it shows of a picture.
+pub fn found(picture: &Picture) -> Arc<Now> {
+    picture.once("now", now)
+}
+
+fn now(picture: &Picture) -> Now {
     let report = &picture.report;
     let open: Vec<&Finding> =
         picture.findings.iter().filter(|it| is_incident(it) && picture.is_open(it)).collect();
@@ -70,16 +86,15 @@ pub async fn page(State(site): Served, here: Here) -> Response {
         (_, false) => "Something needs a look.",
         _ => "Everything works, as far as can be seen.",
     };
-    super::rendered(&Now {
-        head: Head::new(&site, &picture, ("/", "Now"), &here),
+    Now {
         verdict,
-        mirror: mirror(&picture),
-        tiles: tiles(&picture, open.len()),
-        lanes: lanes(&picture, &open),
-        over: over.into_iter().take(CARDS_MAX).map(|it| Card::of(&picture, it)).collect(),
+        mirror: mirror(picture),
+        tiles: tiles(picture, open.len()),
+        lanes: lanes(picture, &open),
+        over: over.into_iter().take(CARDS_MAX).map(|it| Card::of(picture, it)).collect(),
         over_more,
-        changes: changes(&picture),
-    })
+        changes: changes(picture),
+    }
 }
 
 /// What our own eyes miss comes before all else.

@@ -162,33 +162,49 @@ fn receivers(picture: &Picture, streams: &[&Stream], wanted: Purpose) -> Vec<Rec
     receivers.into_iter().take(RECEIVERS_MAX).map(receiver).collect()
 }
 
+/// Who gets the streams of a list, by purpose.
+fn by_purpose(picture: &Picture, list: &lists::Streams) -> Vec<(&'static str, Arc<Vec<Receiver>>)> {
+    let of = |(name, purpose): (&'static str, Purpose)| {
+        let own = lists::Streams { sort: String::new(), ..list.clone() };
+        let key = format!("{name} {}", own.link("streams", ("", "")));
+        let make = move |picture: &Picture| receivers(picture, &own.of(picture), purpose);
+        (name, picture.once_of_report(&key, make))
+    };
+    let all = [("Who records", Purpose::Records), ("Who watches", Purpose::Watches)].map(of);
+    all.into_iter().filter(|(_, receivers)| !receivers.is_empty()).collect()
+}
+
+/// What of a list can be shown, how much that is, and where.
+fn shows(picture: &Picture, list: &lists::Streams) -> Vec<(&'static str, &'static str, String, String)> {
+    let show = |(key, name): (&'static str, &'static str)| {
+        let count = lists::Streams { show: key.into(), ..list.clone() }.of(picture).len();
+        (key, name, words::count(count as u64), list.link("/streams", ("show", key)))
+    };
+    [("", "all"), ("lossy", "with loss"), ("recorded", "recorded"), ("watched", "watched")].map(show).to_vec()
+}
+
+/// Finds out what its first page shows.
+pub fn ahead(picture: &Picture) {
+    let all = lists::Streams::default();
+    let _ = (by_purpose(picture, &all), shows(picture, &all));
+}
+
 pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Streams>) -> Response {
     let picture = site.picture();
     let meant = list.of(&picture);
-    let receivers =
-        [("Who records", Purpose::Records), ("Who watches", Purpose::Watches)].map(|(name, purpose)| {
-            let key = format!("{name} {}", list.link("streams", ("sort", "")));
-            (name, picture.memo.of(&key, || receivers(&picture, &meant, purpose)))
-        });
     let (rows, paged) = paged(meant, &list.page, |page| list.link("/streams", ("page", page)));
     let losses = picture.findings.iter().filter(|it| it.kind.starts_with("stream-")).take(LOSSES_MAX);
-    let show = |(key, name): (&'static str, &'static str)| {
-        let count = lists::Streams { show: key.into(), ..list.clone() }.of(&picture).len();
-        (key, name, words::count(count as u64), list.link("/streams", ("show", key)))
-    };
     rendered(&Page {
         head: Head::new(&site, &picture, ("/streams", "Streams"), &here),
         rows: rows.into_iter().map(|stream| Row::of(&picture, stream)).collect(),
         paged,
         csv: list.link("/streams.csv", ("", "")),
         losses: losses.map(|finding| Card::of(&picture, finding)).collect(),
-        shows: [("", "all"), ("lossy", "with loss"), ("recorded", "recorded"), ("watched", "watched")]
-            .map(show)
-            .to_vec(),
+        shows: shows(&picture, &list),
         sorts: [("", "sender"), ("loss", "loss"), ("jitter", "jitter"), ("rate", "rate")]
             .map(|(key, name)| (key, name, list.link("/streams", ("sort", key))))
             .to_vec(),
-        receivers: receivers.into_iter().filter(|(_, receivers)| !receivers.is_empty()).collect(),
+        receivers: by_purpose(&picture, &list),
         list,
     })
 }
