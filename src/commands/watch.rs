@@ -27,7 +27,7 @@ use spanwatch_engine::report::minutes::Minutes;
 use spanwatch_engine::report::picture::Pictures;
 use spanwatch_engine::report::{Finding, Report, build, json, jsonl, table, time};
 use spanwatch_parsers::{Span, Time};
-use spanwatch_web::{Picture, Receiver, Site, Web};
+use spanwatch_web::{Maker, Picture, Receiver, Site, Web};
 
 use super::Failure;
 use super::analysis::{Common, Data};
@@ -411,7 +411,7 @@ impl Seen for AtLast<'_> {
 
 /// The pages of a watch that goes on.
 struct Pages<'a> {
-    site: Arc<Site>,
+    maker: Maker,
     web: Web,
     data: &'a Data,
     /// When the next picture is due, in packet time.
@@ -435,7 +435,7 @@ impl<'a> Pages<'a> {
         });
         let web = Web::start(listen, Arc::clone(&site), stored::certificate(config)?)?;
         web.told().iter().for_each(stderr::say);
-        Ok(Self { site, web, data, next: Time::default() })
+        Ok(Self { maker: Maker::new(site)?, web, data, next: Time::default() })
     }
 
     /// Takes a picture, where one is due: more devices take longer, and the watch goes first.
@@ -446,7 +446,7 @@ impl<'a> Pages<'a> {
         findings: &[Finding],
         outputs: &Outputs,
     ) {
-        if now < self.next {
+        if now < self.next || self.maker.is_busy() {
             return;
         }
         let mut report = build::snapshot(ledger, &self.data.run_so_far(&control.reports(), now));
@@ -462,7 +462,7 @@ impl<'a> Pages<'a> {
             refused: it.refused,
             is_failing: it.is_failing,
         });
-        self.site.show(Picture::new(report, None).telling(receivers.collect()));
+        self.maker.make(report, receivers.collect());
     }
 }
 

@@ -26,6 +26,7 @@ mod help;
 mod hostile;
 mod lanes;
 mod lists;
+mod maker;
 mod memo;
 mod pages;
 mod picture;
@@ -41,6 +42,7 @@ mod words;
 
 pub use access::Access;
 pub use brought::{Analyst, Brought};
+pub use maker::Maker;
 pub use picture::{Picture, Receiver};
 pub use server::{Refusal, Web};
 pub use site::{Carved, Packet, Packets, Site};
