@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::params;
+use rusqlite::{OpenFlags, TransactionBehavior, params};
 
 use super::desk::Desk;
 use super::users::{By, Changed, audit};
-use super::{Reader, Trouble};
+use super::{Reader, Trouble, connect};
 
 /// What people say of one device; absent is what they left to the site's list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,39 +88,43 @@ impl Desk {
         if let Some(lack) = change.lack() {
             return Err(Trouble::Refused(lack));
         }
+        // By a connection of its own, so that whoever asks meanwhile goes on; and what is long is done before the store is locked.
+        let mut db = connect(self.dir(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        db.execute_batch("CREATE TEMP TABLE meant (device TEXT PRIMARY KEY) WITHOUT ROWID; BEGIN")?;
+        {
+            let mut statement = db.prepare("INSERT OR IGNORE INTO temp.meant VALUES (?1)")?;
+            for device in devices {
+                statement.execute([device])?;
+            }
+        }
+        db.execute_batch("COMMIT")?;
+        let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let columns = change.columns();
-        self.change(|step| {
-            for (column, value) in &columns {
-                let sql = format!(
-                    "INSERT INTO labels (device, {column}, at, who) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
-                     SET {column} = excluded.{column}, at = excluded.at, who = excluded.who"
-                );
-                let mut statement = step.prepare_cached(&sql)?;
-                for device in devices {
-                    statement.execute(params![device, value, by.at.0, by.who])?;
-                }
-            }
-            step.execute(
-                "DELETE FROM labels WHERE location IS NULL AND owner IS NULL AND importance IS NULL",
-                [],
-            )?;
-            let count: u32 = step.query_row("SELECT count(*) FROM labels", [], |row| row.get(0))?;
-            if count > LABELS_MAX {
-                return Err(Trouble::Refused(format!(
-                    "{LABELS_MAX} devices can be labelled, and these would be more"
-                )));
-            }
-            let said: Vec<String> = columns
-                .iter()
-                .map(|(column, value)| format!("{column}: {}", value.unwrap_or("nothing")))
-                .collect();
-            let after = said.join("; ");
-            audit(step, by, "devices-labelled", Changed {
-                after: Some(&after),
-                note: Some(which),
-                ..Changed::default()
-            })
-        })
+        for (column, value) in &columns {
+            let sql = format!(
+                "INSERT INTO labels (device, {column}, at, who) SELECT device, ?1, ?2, ?3 FROM temp.meant WHERE true
+                 ON CONFLICT DO UPDATE SET {column} = excluded.{column}, at = excluded.at, who = excluded.who"
+            );
+            step.execute(&sql, params![value, by.at.0, by.who])?;
+        }
+        step.execute(
+            "DELETE FROM labels WHERE location IS NULL AND owner IS NULL AND importance IS NULL",
+            [],
+        )?;
+        let count: u32 = step.query_row("SELECT count(*) FROM labels", [], |row| row.get(0))?;
+        if count > LABELS_MAX {
+            return Err(Trouble::Refused(format!(
+                "{LABELS_MAX} devices can be labelled, and these would be more"
+            )));
+        }
+        let said: Vec<String> = columns
+            .iter()
+            .map(|(column, value)| format!("{column}: {}", value.unwrap_or("nothing")))
+            .collect();
+        let after = said.join("; ");
+        let changed = Changed { after: Some(&after), note: Some(which), ..Changed::default() };
+        audit(&step, by, "devices-labelled", changed)?;
+        Ok(step.commit()?)
     }
 }
 
@@ -138,6 +142,7 @@ mod tests {
     use spanwatch_parsers::Time;
 
     use super::*;
+    use crate::store::test::Folder;
     use crate::store::{Limits, Store};
 
     fn change(location: &str, importance: &str) -> Change {
@@ -186,5 +191,34 @@ mod tests {
             ]
         );
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn who_asks_does_not_wait_for_labels_that_wait() {
+        let folder = Folder::new();
+        let say: crate::outputs::Say = std::sync::Arc::new(|_| {});
+        let (store, _) = Store::open(&folder.0, Limits::default(), Time(1), &say).unwrap();
+        assert!(store.finish(Duration::from_secs(60)));
+        let desk = Desk::open(&folder.0).unwrap();
+        let ids: Vec<String> = (0..2_000).map(|id| id.to_string()).collect();
+        let mut other = connect(&folder.0, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        let writing = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        std::thread::scope(|scope| {
+            let by = By { who: "ada", origin: None, at: Time(5) };
+            let (begins, begun) = std::sync::mpsc::channel();
+            let (desk, ids) = (&desk, &ids);
+            let saying = scope.spawn(move || {
+                begins.send(()).unwrap();
+                desk.label(&by, ids, &change("Dock", "critical"), "2000 devices")
+            });
+            begun.recv().unwrap();
+            for _ in 0..500 {
+                assert!(desk.user("ada").unwrap().is_none() && !saying.is_finished());
+                std::thread::yield_now();
+            }
+            writing.commit().unwrap();
+            saying.join().unwrap().unwrap();
+        });
+        assert_eq!(desk.labels().unwrap().len(), 2_000);
     }
 }

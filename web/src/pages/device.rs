@@ -1,21 +1,23 @@
 //! *Device*: who it is and how that is known, whether it was there, what it streams, offers and has wrong.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
-use spanwatch_appliance::store::desk::{Desk, Past};
+use spanwatch_appliance::store::desk::{Course, Past};
 use spanwatch_engine::report::time::{day_time, parse, rfc3339};
 use spanwatch_engine::report::{Device, Tls};
 use spanwatch_parsers::{Span, Time};
 
 use super::{Card, Head, Served, devices, rendered, sorry, streams};
-use crate::Picture;
 use crate::access::Here;
 use crate::charts::{self, Chart, SCOPES, Scope};
 use crate::lists::encoded;
 use crate::words::{self, Shown};
+use crate::{Picture, Site};
 
 #[derive(Template)]
 #[template(path = "device.html")]
@@ -90,9 +92,9 @@ pub async fn page(
     let Some(device) = picture.device(&id) else {
         return sorry(&site, (StatusCode::NOT_FOUND, "There is no such device."), &here);
     };
-    let desk = site.access().map(|access| &*access.desk);
-    let past = desk.and_then(|desk| desk.past_of(&device.id).ok().flatten());
     let scope = charts::scope(&wanted.over);
+    let sums = (wanted.over != "none").then_some((scope.span, scope.piece, scope.count));
+    let (past, courses) = kept(&site, &device.id, (sums, words::end(&picture.report))).await;
     let own = crate::lists::Streams { device: device.id.clone(), ..Default::default() };
     let flows = own.of(&picture);
     let row = devices::Row::of(&picture, device);
@@ -114,10 +116,7 @@ pub async fn page(
         },
         history: history(&times(device, past.as_ref())),
         changes: past.as_ref().map(changes).unwrap_or_default(),
-        charts: desk
-            .filter(|_| wanted.over != "none")
-            .map(|desk| drawn(&picture, device, (desk, scope)))
-            .unwrap_or_default(),
+        charts: drawn(&picture, device, &courses, scope),
         scope,
         life: life(&picture, device, past.as_ref()),
         cards: picture.findings_on(&device.id).take(ROWS_MAX).map(|it| Card::of(&picture, it)).collect(),
@@ -269,11 +268,26 @@ fn life(picture: &Picture, device: &Device, past: Option<&Past>) -> Vec<(&'stati
     .collect()
 }
 
-/// Its streams over time, as the store has them.
-fn drawn(picture: &Picture, device: &Device, (desk, scope): (&Desk, Scope)) -> Vec<Chart> {
+/// What a store has of it: how it was, and where `sums` are asked for what came of its streams until then.
+async fn kept(
+    site: &Arc<Site>,
+    id: &str,
+    (sums, until): (Option<(u32, u32, u32)>, Option<Time>),
+) -> (Option<Past>, Vec<Course>) {
+    let (site, id) = (Arc::clone(site), id.to_owned());
+    let read = move || {
+        let desk = &site.access()?.desk;
+        let courses =
+            sums.zip(until).and_then(|(sums, until)| desk.courses(&id, CHARTS_MAX, sums, until).ok());
+        Some((desk.past_of(&id).ok().flatten(), courses.unwrap_or_default()))
+    };
+    // Who writes may be in the way.
+    tokio::task::spawn_blocking(read).await.ok().flatten().unwrap_or_default()
+}
+
+/// Its streams over time.
+fn drawn(picture: &Picture, device: &Device, courses: &[Course], scope: Scope) -> Vec<Chart> {
     let Some(until) = words::end(&picture.report) else { return Vec::new() };
-    let sums = (scope.span, scope.piece, scope.count);
-    let courses = desk.courses(&device.id, CHARTS_MAX, sums, until).unwrap_or_default();
     let known = courses.iter().filter(|it| !it.pieces.is_empty());
     known.map(|it| charts::chart(picture, &device.id, it, (scope, until))).collect()
 }
