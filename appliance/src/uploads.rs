@@ -9,6 +9,9 @@
 //!
 //! Bounded: so many at a time ([`COUNT_MAX`]), so large each ([`BYTES_MAX`]) and together ([`BYTES_OF_ALL_MAX`]), for so long
 //! ([`KEPT`]). What is not whole when the program ends is removed when it begins again.
+//!
+//! Several processes may have one store: whoever takes or analyses a capture holds a lock (flock) on its folder, which goes with its
+//! process, and who begins or removes one another on the folder of all.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -16,7 +19,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
 use serde::{Deserialize, Serialize};
 use spanwatch_parsers::{Span, Time};
 
@@ -27,9 +30,13 @@ use crate::store::made_in;
 #[derive(Debug)]
 pub struct Uploads {
     dir: PathBuf,
-    /// One begins, ends or goes at a time, so that there are no more than there may be.
-    turn: Mutex<()>,
+    /// One begins, ends or goes at a time, so that there are no more than there may be: the folder of all, to be locked.
+    turn: Mutex<File>,
 }
+
+/// A capture that this process takes or analyses, and no other meanwhile.
+#[derive(Debug)]
+pub struct Claim(#[allow(dead_code)] File);
 
 /// What is known of a capture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +88,7 @@ pub struct Upload {
     folder: PathBuf,
     about: About,
     is_whole: bool,
+    _claim: Claim,
 }
 
 impl Uploads {
@@ -89,16 +97,32 @@ impl Uploads {
     /// # Errors
     /// Where the folder cannot be made or read.
     pub fn open(store: &Path) -> io::Result<Self> {
-        let uploads = Self { dir: store.join("captures"), turn: Mutex::default() };
-        if !uploads.dir.is_dir() {
-            folder(store, &uploads.dir)?;
+        let dir = store.join("captures");
+        if !dir.is_dir() {
+            folder(store, &dir)?;
         }
-        for folder in uploads.folders()? {
-            if about(&folder).is_none_or(|about| about.bytes == 0) {
-                fs::remove_dir_all(folder)?;
+        let uploads = Self { turn: Mutex::new(File::open(&dir)?), dir };
+        uploads.in_turn(|| {
+            let is_whole = |folder: &Path| about(folder).is_some_and(|about| about.bytes > 0);
+            for folder in uploads.folders()?.into_iter().filter(|it| !is_whole(it)) {
+                // Another process may be taking it, or have taken it meanwhile.
+                let claim = claimed(&folder)?;
+                if claim.is_some() && !is_whole(&folder) {
+                    fs::remove_dir_all(folder)?;
+                }
             }
-        }
+            Ok::<_, io::Error>(())
+        })?;
         Ok(uploads)
+    }
+
+    /// Does something that one does at a time, of all processes.
+    fn in_turn<T, E: From<io::Error>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        flock(&*turn, FlockOperation::LockExclusive).map_err(io::Error::from)?;
+        let done = work();
+        flock(&*turn, FlockOperation::Unlock).map_err(io::Error::from)?;
+        done
     }
 
     /// Begins to take a capture of a name that somebody brings.
@@ -106,7 +130,10 @@ impl Uploads {
     /// # Errors
     /// As [`Refusal`] says.
     pub fn begin(&self, name: &str, by: &str, now: Time) -> Result<Upload, Refusal> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.in_turn(|| self.begun(name, by, now))
+    }
+
+    fn begun(&self, name: &str, by: &str, now: Time) -> Result<Upload, Refusal> {
         let folders = self.folders()?;
         // One that is on its way may become as long as it may.
         let bytes: u64 = folders.iter().map(|it| about(it).map_or(BYTES_MAX, |it| it.bytes)).sum();
@@ -118,10 +145,13 @@ impl Uploads {
         let about = About { id, name: harmless(name), by: by.to_owned(), at: now.0, bytes: 0 };
         let own = self.dir.join(&about.id);
         folder(&self.dir, &own)?;
-        let begun = folder(&self.dir, &own.join(CAPTURE))
-            .and_then(|()| created(&self.dir, &own.join(CAPTURE).join(&about.name)));
-        match begun {
-            Ok(file) => Ok(Upload { file, folder: own, about, is_whole: false }),
+        let begun = || {
+            let claim = claimed(&own)?.ok_or(io::ErrorKind::WouldBlock)?;
+            folder(&self.dir, &own.join(CAPTURE))?;
+            Ok::<_, io::Error>((created(&self.dir, &own.join(CAPTURE).join(&about.name))?, claim))
+        };
+        match begun() {
+            Ok((file, claim)) => Ok(Upload { file, folder: own, about, is_whole: false, _claim: claim }),
             Err(error) => {
                 let _ = fs::remove_dir_all(&own);
                 Err(error.into())
@@ -179,6 +209,14 @@ impl Uploads {
         }
     }
 
+    /// Claims a capture that waits, to analyse it; `None` where another process does or did, or it is gone.
+    #[must_use]
+    pub fn claim(&self, about: &About) -> Option<Claim> {
+        let claim = claimed(&self.folder(&about.id)?).ok()??;
+        // Whoever had it may have read it meanwhile.
+        self.one(&about.id).filter(|(_, stage)| *stage == Stage::Waiting).map(|_| claim)
+    }
+
     /// Says that an analysis begins; whether it may: not again where the program ended in two of them.
     ///
     /// # Errors
@@ -190,21 +228,24 @@ impl Uploads {
         Ok(before < TRIES_MAX)
     }
 
-    /// Removes a capture with its report; whether there was one.
+    /// Removes a capture with its report, once `telling` told of it; whether there was one.
     ///
     /// # Errors
-    /// The disk's.
-    pub fn remove(&self, id: &str) -> io::Result<bool> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(folder) = self.folder(id) else { return Ok(false) };
-        fs::remove_dir_all(folder).map(|()| true)
+    /// The disk's; that of `telling`, after which it is kept.
+    pub fn remove(&self, id: &str, telling: impl FnOnce(&About) -> io::Result<()>) -> io::Result<bool> {
+        self.in_turn(|| {
+            let Some((about, _)) = self.one(id) else { return Ok(false) };
+            telling(&about)?;
+            fs::remove_dir_all(self.dir.join(&about.id)).map(|()| true)
+        })
     }
 
-    /// Those whose time is over.
+    /// Those whose time is over, and that nobody analyses.
     #[must_use]
     pub fn over(&self, now: Time) -> Vec<About> {
         let all = self.all().into_iter().map(|(about, _)| about);
-        all.filter(|about| now - Time(about.at) > KEPT).collect()
+        let is_free = |about: &About| claimed(&self.dir.join(&about.id)).is_ok_and(|claim| claim.is_some());
+        all.filter(|about| now - Time(about.at) > KEPT && is_free(about)).collect()
     }
 
     fn stage(&self, id: &str) -> Stage {
@@ -261,6 +302,16 @@ impl Drop for Upload {
         if !self.is_whole {
             let _ = fs::remove_dir_all(&self.folder);
         }
+    }
+}
+
+/// A claim to a capture's folder; `None` where another has one.
+fn claimed(folder: &Path) -> io::Result<Option<Claim>> {
+    let file = File::open(folder)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(Claim(file))),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -342,7 +393,10 @@ mod tests {
         assert_eq!(again.over(Time(KEPT.0 + 2)), std::slice::from_ref(&about));
         let tries: Vec<bool> = (0..3).map(|_| again.tries(&later).unwrap()).collect();
         assert_eq!(tries, [true, true, false]);
-        assert!(again.remove(&about.id).unwrap() && !again.remove(&about.id).unwrap());
+        let refused = again.remove(&about.id, |_| Err(io::ErrorKind::Other.into()));
+        assert!(refused.is_err() && again.one(&about.id).is_some(), "what is not told is not done");
+        let removed = [&again, &uploads].map(|it| it.remove(&about.id, |_| Ok(())).unwrap());
+        assert_eq!(removed, [true, false]);
         assert_eq!(again.one(&about.id), None);
     }
 
@@ -354,9 +408,54 @@ mod tests {
         drop(uploads.begin("a", "ada", Time(1)).unwrap());
         assert!(matches!(uploads.begin("a", "ada", Time(1)).unwrap().finish(), Err(Refusal::Empty)));
         assert_eq!(uploads.folders().unwrap(), [] as [PathBuf; 0]);
-        std::mem::forget(uploads.begin("a", "ada", Time(1)).unwrap());
+        let mut cut = uploads.begin("a", "ada", Time(1)).unwrap();
+        // A process that dies removes nothing, and its lock goes with it.
+        cut.is_whole = true;
+        drop(cut);
         assert_eq!(uploads.folders().unwrap().len(), 1);
         assert_eq!(Uploads::open(&folder.0).unwrap().folders().unwrap().len(), 0, "the process died");
+    }
+
+    #[test]
+    fn what_one_process_takes_or_reads_another_leaves_alone() {
+        let folder = Folder::new();
+        fs::create_dir(&folder.0).unwrap();
+        let first = Uploads::open(&folder.0).unwrap();
+        let mut upload = first.begin("a.pcap", "ada", Time(1)).unwrap();
+        upload.take(b"abc").unwrap();
+        let second = Uploads::open(&folder.0).unwrap();
+        assert!(second.all().is_empty());
+        let about = upload.finish().unwrap();
+        assert_eq!(second.one(&about.id), Some((about.clone(), Stage::Waiting)), "it is still there");
+        let claim = first.claim(&about).unwrap();
+        assert!(second.claim(&about).is_none(), "it is being read");
+        assert!(second.over(Time(KEPT.0 + 2)).is_empty(), "so it is not over");
+        drop(claim);
+        let claim = second.claim(&about).unwrap();
+        second.tell(&about, Ok(b"{}".to_vec())).unwrap();
+        drop(claim);
+        assert!(first.claim(&about).is_none(), "it was read");
+        assert_eq!(first.over(Time(KEPT.0 + 2)), [about]);
+    }
+
+    #[test]
+    fn two_processes_keep_no_more_than_one() {
+        let folder = Folder::new();
+        fs::create_dir(&folder.0).unwrap();
+        let both = [Uploads::open(&folder.0).unwrap(), Uploads::open(&folder.0).unwrap()];
+        let bring = |uploads: &Uploads| {
+            let mut count = 0;
+            while let Ok(mut upload) = uploads.begin("a", "ada", Time(1)) {
+                upload.take(b"abc").unwrap();
+                upload.finish().unwrap();
+                count += 1;
+            }
+            count
+        };
+        let counts = std::thread::scope(|scope| {
+            both.each_ref().map(|own| scope.spawn(|| bring(own))).map(|it| it.join().unwrap())
+        });
+        assert_eq!(counts.iter().sum::<usize>(), COUNT_MAX);
     }
 
     #[test]
@@ -395,7 +494,7 @@ mod tests {
         let uploads = Uploads::open(&folder.0).unwrap();
         fs::create_dir(folder.0.join("other")).unwrap();
         for id in ["", ".", "..", "../other", "a/b"] {
-            assert!(uploads.one(id).is_none() && !uploads.remove(id).unwrap(), "{id}");
+            assert!(uploads.one(id).is_none() && !uploads.remove(id, |_| Ok(())).unwrap(), "{id}");
         }
     }
 

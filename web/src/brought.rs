@@ -5,12 +5,12 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::path::Path;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
+use std::{fmt, io};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -61,7 +61,7 @@ impl Brought {
     ///
     /// # Errors
     /// Where no thread can be had.
-    pub fn new(uploads: Uploads, analyst: Arc<dyn Analyst>) -> std::io::Result<Self> {
+    pub fn new(uploads: Uploads, analyst: Arc<dyn Analyst>) -> io::Result<Self> {
         let (work, waiting) = mpsc::channel::<About>();
         let uploads = Arc::new(uploads);
         for (about, _) in uploads.all().into_iter().filter(|(_, stage)| *stage == Stage::Waiting) {
@@ -70,6 +70,8 @@ impl Brought {
         let (own, reader) = (Arc::clone(&uploads), Arc::clone(&analyst));
         let analyse = move || {
             for about in waiting {
+                // Another process of this store may be at it.
+                let Some(_claim) = own.claim(&about) else { continue };
                 let read = std::panic::AssertUnwindSafe(|| match own.tries(&about) {
                     Ok(true) => reader.report(&own.file(&about)),
                     Ok(false) => Err("the program ended twice while it was analysed".to_owned()),
@@ -101,10 +103,9 @@ impl Brought {
     /// # Errors
     /// In a sentence.
     pub fn remove(&self, access: &Access, by: &By<'_>, id: &str) -> Result<bool, String> {
-        let Some((about, _)) = self.one(id) else { return Ok(false) };
-        // What cannot be told is not done.
-        access.desk.tell(by, "capture-removed", &about.name).map_err(|trouble| trouble.to_string())?;
-        let removed = self.uploads.remove(id).map_err(|error| error.to_string())?;
+        let telling =
+            |about: &About| access.desk.tell(by, "capture-removed", &about.name).map_err(io::Error::other);
+        let removed = self.uploads.remove(id, telling).map_err(|error| error.to_string())?;
         self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|(open, _)| open != id);
         Ok(removed)
     }
@@ -178,7 +179,7 @@ pub async fn taken<E>(
     let told = access.desk.tell(&access.by(here), "capture-brought", &about.name);
     if let Err(trouble) = told {
         // What is not in the audit is not kept.
-        let _ = brought.uploads.remove(&about.id);
+        let _ = brought.uploads.remove(&about.id, |_| Ok(()));
         return Err((StatusCode::SERVICE_UNAVAILABLE, trouble.to_string()));
     }
     let _ = brought.work.lock().unwrap_or_else(PoisonError::into_inner).send(about.clone());
