@@ -17,13 +17,15 @@ use spanwatch_parsers::Time;
 
 use crate::block::Pool;
 use crate::input::Input;
-use crate::stream::Tap;
+use crate::stream::{Bound, Tap};
 
 /// Captures to be read as one, in order.
 #[derive(Debug, Default)]
 pub struct Inputs {
     found: Vec<Found>,
     skipped: Vec<Skipped>,
+    /// Of each file.
+    bound: Option<Bound>,
 }
 
 /// A file in a folder that is not read.
@@ -95,7 +97,15 @@ impl Inputs {
     /// # Errors
     /// Where an argument cannot be read, a file that was named is no capture, or there is no input at all.
     pub fn find<P: AsRef<Path>>(arguments: &[P]) -> Result<Self, OpenError> {
-        let mut search = Search::default();
+        Self::find_within(arguments, None)
+    }
+
+    /// The same of files that may unpack to so much; one with more ends there, here or where it is read.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn find_within<P: AsRef<Path>>(arguments: &[P], bound: Option<Bound>) -> Result<Self, OpenError> {
+        let mut search = Search { bound, ..Search::default() };
         for argument in arguments {
             search.argument(argument.as_ref())?;
         }
@@ -115,7 +125,7 @@ impl Inputs {
     /// Where it is no capture.
     pub fn stream(name: &str, source: Box<dyn Read + Send>) -> Result<Self, OpenError> {
         let found = Found::stream(name, source)?;
-        Ok(Self { found: vec![found], skipped: Vec::new() })
+        Ok(Self { found: vec![found], ..Self::default() })
     }
 
     /// Their names, in order.
@@ -138,11 +148,12 @@ impl Inputs {
     /// Each input by itself, in order.
     #[must_use]
     pub fn each(self) -> Vec<Self> {
-        self.found.into_iter().map(|found| Self { found: vec![found], skipped: Vec::new() }).collect()
+        let one = |found| Self { found: vec![found], bound: self.bound.clone(), ..Self::default() };
+        self.found.into_iter().map(one).collect()
     }
 
-    pub(crate) fn into_found(self) -> Vec<Found> {
-        self.found
+    pub(crate) fn into_found(self) -> (Vec<Found>, Option<Bound>) {
+        (self.found, self.bound)
     }
 
     fn sort(&mut self) -> Result<(), OpenError> {
@@ -195,6 +206,7 @@ struct Search {
     /// By the file's path in full: its name, and whether it was named itself.
     files: BTreeMap<PathBuf, (String, Option<PathBuf>)>,
     skipped: Vec<Skipped>,
+    bound: Option<Bound>,
 }
 
 impl Default for Search {
@@ -205,6 +217,7 @@ impl Default for Search {
             has_standard_input: false,
             files: BTreeMap::new(),
             skipped: Vec::new(),
+            bound: None,
         }
     }
 }
@@ -297,7 +310,8 @@ impl Search {
                     continue;
                 }
             };
-            match (Input::open(Tap::new(Box::new(file)), &self.pool), argument) {
+            let tap = Tap::new(Box::new(file)).bounded(self.bound.clone());
+            match (Input::open(tap, &self.pool), argument) {
                 (Ok(input), _) => found.push(Found {
                     name,
                     start: input.next().map(|next| next.key),
@@ -311,7 +325,7 @@ impl Search {
                 (Err(looks), None) => self.skip(name, looks),
             }
         }
-        Ok(Inputs { found, skipped: self.skipped })
+        Ok(Inputs { found, skipped: self.skipped, bound: self.bound })
     }
 }
 

@@ -54,6 +54,7 @@ pub use link_type::link_type_name;
 pub use live::{Control, Live, PortError, Settings, Word, wall_clock};
 pub use reader::{OPEN_MAX, Progress, ReadError, Reader};
 pub use source::Source;
+pub use stream::Bound;
 pub use write::{PcapngWriter, WrittenFrame};
 pub use written::{ReadFrame, WrittenFile};
 

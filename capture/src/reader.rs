@@ -27,7 +27,7 @@ use crate::filter::Filter;
 use crate::input::{Input, InputReport};
 use crate::inputs::{Found, Inputs, Origin};
 use crate::source::Source;
-use crate::stream::Tap;
+use crate::stream::{Bound, Tap};
 
 /// Reads inputs as one capture.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ pub struct Reader {
     number: u64,
     filter: Option<Filter>,
     is_hashing: bool,
+    bound: Option<Bound>,
     pool: Arc<Pool>,
     progress: Progress,
 }
@@ -103,7 +104,7 @@ impl Reader {
     #[must_use]
     pub fn new(inputs: Inputs, filter: Option<Filter>) -> Self {
         let progress = Progress { read: Arc::default(), total: inputs.total_bytes() };
-        let found = inputs.into_found();
+        let (found, bound) = inputs.into_found();
         let size = BUFFERED.checked_div(found.len().clamp(1, OPEN_MAX)).unwrap_or(BLOCK_MIN);
         let mut reader = Self {
             inputs: Vec::new(),
@@ -113,6 +114,7 @@ impl Reader {
             number: 0,
             filter,
             is_hashing: true,
+            bound,
             pool: Pool::new(size.clamp(BLOCK_MIN, BLOCK_MAX)),
             progress,
         };
@@ -176,7 +178,8 @@ impl Reader {
             State::Waiting(Origin::Stream(input)) => input,
             State::Waiting(Origin::File(path)) => {
                 let gone = |source| ReadError::Gone { name: self.name(index), source };
-                let tap = Tap::new(Box::new(File::open(path).map_err(gone)?)).hashed();
+                let tap =
+                    Tap::new(Box::new(File::open(path).map_err(gone)?)).hashed().bounded(self.bound.clone());
                 let input = Input::open(tap, &self.pool);
                 Box::new(input.map_err(|looks| gone(io::Error::other(looks)))?)
             }

@@ -5,18 +5,42 @@
 //! ```
 //!
 //! What packs an input is told by its first bytes, never by its name. A packed
-//! file may be packed once more; deeper nests are not opened.
+//! file may be packed once more; deeper nests are not opened. How much may come
+//! out of it can be bounded ([`Bound`]): a few kilobytes unpack to gigabytes.
 
 mod gzip;
 mod tap;
 mod zstd;
 
 use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gzip::Gzip;
 use zstd::Zstd;
 
 pub(crate) use tap::{Digest, Tap};
+
+/// How much each input may unpack to, whatever is in it: frames or not.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    bytes_max: u64,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Bound {
+    /// So many bytes at most.
+    #[must_use]
+    pub fn new(bytes_max: u64) -> Self {
+        Self { bytes_max, is_over: Arc::default() }
+    }
+
+    /// Whether an input was more, and was read no further.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+}
 
 /// An input's bytes behind whatever packs them.
 #[derive(Debug)]
@@ -27,6 +51,9 @@ pub(crate) struct Stream {
     at: usize,
     /// Why reading ahead ended early, kept until the head is read.
     failed: Option<io::Error>,
+    /// Bytes that were unpacked here.
+    unpacked: u64,
+    bound: Option<Bound>,
 }
 
 #[derive(Debug)]
@@ -42,7 +69,8 @@ impl Stream {
     /// # Errors
     /// What the decoder says where it cannot be set up.
     pub(crate) fn open(tap: Tap) -> io::Result<Self> {
-        let mut stream = Self::over(Layer::Plain(tap));
+        let bound = tap.bound().cloned();
+        let mut stream = Self::over(Layer::Plain(tap), None);
         for _ in 0..NESTED_MAX {
             let layer = match stream.head.as_slice() {
                 [0x1f, 0x8b, 0x08, ..] => {
@@ -53,12 +81,12 @@ impl Stream {
                 }
                 _ => break,
             };
-            stream = Self::over(layer);
+            stream = Self::over(layer, bound.clone());
         }
         Ok(stream)
     }
 
-    fn over(mut layer: Layer) -> Self {
+    fn over(mut layer: Layer, bound: Option<Bound>) -> Self {
         let mut head = vec![0; HEAD];
         let mut end = 0_usize;
         let mut failed = None;
@@ -74,7 +102,7 @@ impl Stream {
             }
         }
         head.truncate(end);
-        Self { layer, head, at: 0, failed }
+        Self { layer, head, at: 0, failed, unpacked: end as u64, bound }
     }
 
     /// The first bytes, as far as they are there.
@@ -141,10 +169,16 @@ impl Read for Stream {
             self.at = self.at.saturating_add(read);
             return Ok(read);
         }
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => self.layer.read(out),
+        if let Some(error) = self.failed.take() {
+            return Err(error);
         }
+        if let Some(bound) = self.bound.as_ref().filter(|bound| self.unpacked > bound.bytes_max) {
+            bound.is_over.store(true, Ordering::Relaxed);
+            return Err(io::Error::other("it unpacks to more than it may"));
+        }
+        let read = self.layer.read(out)?;
+        self.unpacked = self.unpacked.saturating_add(read as u64);
+        Ok(read)
     }
 }
 
@@ -277,6 +311,27 @@ mod tests {
         let (out, error) = read(&mut stream(followed));
         assert_eq!(out, b"abc");
         assert!(error.unwrap().contains("no gzip member"));
+    }
+
+    #[test]
+    fn what_unpacks_to_more_than_it_may_is_read_no_further_at_any_depth() {
+        const MAX: u64 = 1 << 20;
+        let zeros = vec![0; 4 << 20];
+        // A member with nothing in it, and zeros behind it that a reader of gzip steps over.
+        let padded = [gzip(b""), zeros.clone()].concat();
+        for (packed, due) in [
+            (gzip(&zeros), true),
+            (zstd(&gzip(&zeros)), true),
+            (zstd(&padded), true),
+            (zstd(&zeros[..1 << 19]), false),
+            (zeros.clone(), false),
+        ] {
+            let bound = Bound::new(MAX);
+            let tap = Tap::new(Box::new(io::Cursor::new(packed))).bounded(Some(bound.clone()));
+            let (out, error) = read(&mut Stream::open(tap).unwrap());
+            assert_eq!((bound.is_over(), error.is_some()), (due, due));
+            assert!(!due || out.len() < zeros.len(), "{}", out.len());
+        }
     }
 
     #[test]

@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest as _, Sha256};
 
+use super::Bound;
+
 /// The bytes of an input before anything is unpacked.
 pub(crate) struct Tap {
     source: Box<dyn Read + Send>,
     hasher: Option<Sha256>,
     bytes: u64,
     progress: Option<Arc<AtomicU64>>,
+    bound: Option<Bound>,
 }
 
 /// What an input is, once it was read to its end.
@@ -26,13 +29,23 @@ pub(crate) struct Digest {
 impl Tap {
     /// Reads `source`, without a hash.
     pub(crate) fn new(source: Box<dyn Read + Send>) -> Self {
-        Self { source, hasher: None, bytes: 0, progress: None }
+        Self { source, hasher: None, bytes: 0, progress: None, bound: None }
     }
 
     /// Hashes what is read.
     pub(crate) fn hashed(mut self) -> Self {
         self.hasher = Some(Sha256::new());
         self
+    }
+
+    /// Bounds what it unpacks to.
+    pub(crate) fn bounded(mut self, bound: Option<Bound>) -> Self {
+        self.bound = bound;
+        self
+    }
+
+    pub(crate) const fn bound(&self) -> Option<&Bound> {
+        self.bound.as_ref()
     }
 
     /// Hashes no more, and forgets what was hashed.
