@@ -1,11 +1,12 @@
 //! Who holds a connection: so many in all, so many of one place, and who is logged in is never let go for who is not.
 //!
 //! ```text
-//! comes ─► has its place enough? ─► closed
-//!       ─► all taken? ─► of those nobody logged in by, the oldest of the place that has most is closed; where there is none, who comes is
+//! comes ─► has its place enough? ─► of its own that nobody logged in by, the oldest is closed; where there is none, who comes is
+//!       ─► all taken? ─► the same, of the place that has most
 //! ```
 //!
-//! So whoever holds connections without a login, from as many addresses as he likes, holds them against nobody.
+//! So whoever holds connections without a login, from as many addresses as he likes, holds them against nobody, be it somebody of
+//! his own place.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -73,11 +74,9 @@ impl Callers {
     pub fn came(self: &Arc<Self>, ip: IpAddr) -> Option<Caller> {
         let (place, known) = (place(ip), Known::default());
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.of(place) >= self.of_place_max {
-            return None;
-        }
-        if held.calls.len() >= self.max {
-            let number = held.dispensable()?;
+        let is_full = held.of(place) >= self.of_place_max;
+        if is_full || held.calls.len() >= self.max {
+            let number = held.dispensable(is_full.then_some(place))?;
             if let Some(task) = held.calls.remove(&number).and_then(|it| it.task) {
                 task.abort();
             }
@@ -117,13 +116,14 @@ impl Held {
         self.calls.values().filter(|it| it.place == place).count()
     }
 
-    /// Which is let go first.
-    fn dispensable(&self) -> Option<u64> {
+    /// Which is let go first, of one place or of all.
+    fn dispensable(&self, of: Option<IpAddr>) -> Option<u64> {
         let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();
         for call in self.calls.values() {
             *counts.entry(call.place).or_default() += 1;
         }
-        let unknown = self.calls.iter().filter(|(_, call)| !call.known.is_set());
+        let is_meant = |call: &Call| !call.known.is_set() && of.is_none_or(|place| call.place == place);
+        let unknown = self.calls.iter().filter(|(_, call)| is_meant(call));
         let count = |call: &Call| counts.get(&call.place).copied().unwrap_or_default();
         unknown.max_by_key(|(number, call)| (count(call), u64::MAX - **number)).map(|(number, _)| *number)
     }
@@ -153,6 +153,7 @@ mod tests {
         ] {
             let callers = Callers::new(9, 3);
             let mut held: Vec<_> = (0..3).map(|_| callers.came(ip(own)).unwrap()).collect();
+            held.iter().for_each(|caller| caller.known.set());
             assert!(callers.came(ip(same)).is_none(), "{same}");
             assert!(callers.came(ip(other)).is_some(), "{other}");
             held.pop();
@@ -163,14 +164,32 @@ mod tests {
     }
 
     #[test]
+    fn nobody_without_a_login_keeps_others_of_his_place_out() {
+        let callers = Callers::new(9, 3);
+        let elsewhere = callers.came(ip("192.0.2.2")).unwrap();
+        let known = callers.came(ip("192.0.2.1")).unwrap();
+        known.known.set();
+        let idle: Vec<_> = (0..2).map(|_| callers.came(ip("192.0.2.1")).unwrap()).collect();
+        let next = callers.came(ip("192.0.2.1")).unwrap();
+        assert_eq!(numbers(&callers), [0, 1, 3, 4], "the oldest of his place makes room");
+        for caller in idle.iter().chain([&next]) {
+            caller.known.set();
+        }
+        assert!(callers.came(ip("192.0.2.1")).is_none(), "all of his place are logged in");
+        assert!(!elsewhere.known.is_set() && callers.came(ip("192.0.2.3")).is_some());
+    }
+
+    fn numbers(callers: &Callers) -> Vec<u64> {
+        callers.held.lock().unwrap().calls.keys().copied().collect()
+    }
+
+    #[test]
     fn who_is_not_logged_in_makes_room_and_who_is_stays() {
         let callers = Callers::new(4, 3);
         let known = callers.came(ip("192.0.2.1")).unwrap();
         known.known.set();
         let many: Vec<_> = (0..3).map(|_| callers.came(ip("192.0.2.2")).unwrap()).collect();
         let next = callers.came(ip("192.0.2.3")).unwrap();
-        let numbers =
-            |callers: &Callers| -> Vec<u64> { callers.held.lock().unwrap().calls.keys().copied().collect() };
         assert_eq!(numbers(&callers), [0, 2, 3, 4], "the oldest of who has most");
         for caller in many.iter().chain([&next]) {
             caller.known.set();
