@@ -7,7 +7,9 @@ use std::sync::Arc;
 use spanwatch_appliance::config::{self, Config, Named};
 use spanwatch_appliance::recorder::Feed;
 use spanwatch_capture::{Filter, FilterError, InputReport, Inputs, Reader, Source};
+use spanwatch_engine::clock::Moment;
 use spanwatch_engine::expected::Role;
+use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::ledger::memory::Memory;
 use spanwatch_engine::networks::Networks;
 use spanwatch_engine::policy::{Policy, Rule};
@@ -72,13 +74,23 @@ pub struct Options {
 /// # Errors
 /// Where reading has to stop.
 pub fn analysed(inputs: Inputs, options: &Options, data: &Data) -> Result<(Report, CaptureCounts), Failure> {
+    analysed_before(inputs, options, data, &mut |_, _| {})
+}
+
+/// The same before the eyes of `watcher`.
+pub fn analysed_before(
+    inputs: Inputs,
+    options: &Options,
+    data: &Data,
+    watcher: &mut (dyn FnMut(&mut Ledger, &Moment) + Send),
+) -> Result<(Report, CaptureCounts), Failure> {
     let mut reader = Reader::new(inputs, data.bpf()?);
     if options.no_file_hash {
         reader = reader.without_hashes();
     }
     let progress = reader.progress();
     progress::during(&progress, !options.no_progress, || {
-        data.analysed(Box::new(reader), options.until, &mut |_, _| {})
+        data.analysed(Box::new(reader), options.until, &mut |ledger, moment| watcher(ledger, moment))
     })
 }
 

@@ -17,12 +17,14 @@ use spanwatch_appliance::confine::{Needs, confine};
 use spanwatch_appliance::outputs::Say;
 use spanwatch_capture::{Inputs, Reader};
 use spanwatch_engine::carve::Carver;
+use spanwatch_engine::clock::Moment;
+use spanwatch_engine::report::minutes::Courses;
 use spanwatch_engine::report::time::rfc3339;
 use spanwatch_engine::report::{Finding, Report, mirror_check, read};
 use spanwatch_web::{Carved, Packet, Packets, Picture, Site, Web};
 
 use super::Failure;
-use super::analysis::{Data, Options, analysed};
+use super::analysis::{Data, Options, analysed_before};
 use super::carve::{Writer, carved};
 use super::{brought, stored};
 use crate::stderr;
@@ -108,11 +110,17 @@ impl Serve {
         let inputs = Inputs::find(&self.paths)?;
         super::analysis::say_skipped(&inputs);
         let can_be_read_again = inputs.total_bytes().is_some();
-        let (report, counts) = analysed(inputs, &self.options, &data)?;
+        let mut courses = Courses::default();
+        let (report, counts) = analysed_before(inputs, &self.options, &data, &mut |ledger, moment| {
+            if let Moment::Tick(at) = moment {
+                courses.tick(ledger, *at);
+            }
+        })?;
         let remarks = mirror_check::remarks(&report, &counts);
+        let courses = (courses.seconds(), courses.of(&report));
         let again = Again { paths: self.paths.clone(), data: Arc::new(data) };
         let packets: Option<Box<dyn Packets>> = can_be_read_again.then(|| Box::new(again) as _);
-        Ok(Site::still(Picture::new(report, Some(remarks)), packets))
+        Ok(Site::still(Picture::new(report, Some(remarks)).with_courses(courses), packets))
     }
 }
 

@@ -4,7 +4,7 @@ const colours = { rate: "--accent", lost: "--bad", jitter: "--unsure" };
 
 function drawn(figure) {
   const rows = [...figure.querySelectorAll(".table tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent));
-  const times = rows.map(([at]) => Date.parse(`${at.replace(" ", "T")}:00Z`) / 1000);
+  const times = rows.map(([at]) => Date.parse(`${at.replace(" ", "T")}${at.length > 16 ? "" : ":00"}Z`) / 1000);
   const piece = Number(figure.dataset.piece);
   for (const plot of figure.querySelectorAll(".plot")) {
     plot.querySelector(".uplot")?.remove();
@@ -21,10 +21,10 @@ function drawn(figure) {
     });
     const line = { stroke: ink(colours[plot.dataset.class]), width: 1.5, label: plot.dataset.name, points: { show: xs.length < 40 } };
     const isLong = times.at(-1) - times[0] > 3 * 86400;
-    const words = (self, marks) => marks.map((at) => new Date(at * 1000).toISOString().slice(...(isLong ? [5, 10] : [11, 16])));
+    const words = (self, marks) => marks.map((at) => new Date(at * 1000).toISOString().slice(...(isLong ? [5, 10] : [11, piece < 60 ? 19 : 16])));
     const axis = { stroke: ink("--faint"), grid: { stroke: ink("--line"), width: 1 }, ticks: { stroke: ink("--line"), width: 1 } };
     const size = { width: plot.clientWidth, height: 130 };
-    const time = (self, at) => (at == null ? "–" : `${new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`);
+    const time = (self, at) => (at == null ? "–" : `${new Date(at * 1000).toISOString().slice(0, piece < 60 ? 19 : 16).replace("T", " ")} UTC`);
     new uPlot({
       ...size,
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"),

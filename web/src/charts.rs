@@ -96,15 +96,16 @@ pub fn chart(picture: &Picture, device: &str, course: &Course, (scope, until): (
         let path = path(&values, top, (from, until), Span::seconds(i64::from(scope.piece)));
         Plot { name, class, path, top: figure(column, top), column: column.saturating_add(1) }
     };
+    let moment = |at| if scope.piece < 60 { second(at) } else { minute(at) };
     let row = |it: &Piece| {
         let [rate, lost, jitter] = it.values;
-        [minute(it.at), figure(0, rate), figure(1, lost), figure(2, jitter)]
+        [moment(it.at), figure(0, rate), figure(1, lost), figure(2, jitter)]
     };
     Chart {
         is_sent,
         other: (link, picture.called(other)),
         media: words::shown(&format!("payload type {} over {}", stream.payload_type, stream.transport)),
-        axis: (minute(from), minute(until)),
+        axis: (moment(from), moment(until)),
         plots: [("Rate, kbit/s", "rate", 0), ("Lost, %", "lost", 1), ("Jitter, ms", "jitter", 2)].map(plot),
         rows: pieces.iter().map(row).collect(),
     }
@@ -135,6 +136,11 @@ fn figure(column: usize, hundredths: u64) -> String {
 /// `2026-11-22 03:40`; UTC.
 fn minute(at: Time) -> String {
     day_time(at).get(..16).unwrap_or_default().to_owned()
+}
+
+/// `2026-11-22 03:40:36`; UTC.
+fn second(at: Time) -> String {
+    day_time(at).get(..19).unwrap_or_default().to_owned()
 }
 
 fn path(values: &[(Time, u64)], top: u64, (from, to): (Time, Time), piece: Span) -> String {

@@ -8,6 +8,7 @@ use spanwatch_appliance::access::Team;
 use spanwatch_appliance::store::desk::Standing;
 use spanwatch_appliance::store::labels::Label;
 use spanwatch_engine::finding::Severity;
+use spanwatch_engine::report::minutes::{Course as Pieces, StreamKey};
 use spanwatch_engine::report::mirror_check::Remark;
 use spanwatch_engine::report::{Device, Finding, Report};
 
@@ -44,6 +45,8 @@ pub struct Picture {
     pub(crate) life: Arc<Life>,
     /// Who is told, of a watch.
     pub receivers: Vec<Receiver>,
+    /// How streams went, of a capture that was read just now.
+    pub(crate) courses: Arc<Courses>,
     /// Which picture of its site it is, from 1.
     pub(crate) number: u64,
     /// Devices by id and former id.
@@ -56,6 +59,15 @@ pub struct Picture {
     of_report: Arc<Memo>,
     /// What was found out of it with what people made of it.
     of_all: Memo,
+}
+
+/// How streams went.
+#[derive(Debug, Default)]
+pub struct Courses {
+    /// How long each piece is.
+    pub seconds: u32,
+    /// Those that are known.
+    pub streams: BTreeMap<StreamKey, Pieces>,
 }
 
 /// What a store knows of findings beside what they say.
@@ -98,6 +110,7 @@ impl Picture {
             report: Arc::new(report),
             remarks: remarks.map(Arc::new),
             receivers: Vec::new(),
+            courses: Arc::default(),
             findings: Vec::new(),
             life: Arc::default(),
             number: 1,
@@ -114,6 +127,12 @@ impl Picture {
     #[must_use]
     pub fn telling(self, receivers: Vec<Receiver>) -> Self {
         Self { receivers, ..self }
+    }
+
+    /// The same with how its streams went: in pieces of so many seconds.
+    #[must_use]
+    pub fn with_courses(self, (seconds, streams): (u32, BTreeMap<StreamKey, Pieces>)) -> Self {
+        Self { courses: Arc::new(Courses { seconds, streams }), ..self }
     }
 
     /// The same moment, with what people made of findings.
@@ -144,6 +163,7 @@ impl Picture {
             report: Arc::clone(&self.report),
             remarks: self.remarks.clone(),
             receivers: self.receivers.clone(),
+            courses: Arc::clone(&self.courses),
             findings,
             life: Arc::clone(life),
             number: self.number,

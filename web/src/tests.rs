@@ -1,6 +1,8 @@
 //! What every page and every answer of the API is to be.
 
 use serde_json::Value;
+use spanwatch_engine::report::minutes::{StreamKey, StreamSum};
+use spanwatch_engine::report::time;
 
 use crate::lists::Devices;
 use crate::test::{asked, site};
@@ -225,6 +227,28 @@ fn a_picture_is_shown_once_what_is_asked_of_it_is_found_out() {
         assert!(picture.has(key), "{key}");
     }
     assert!(!picture.has("devices?q=gate&sort=name"));
+}
+
+#[test]
+fn how_the_streams_of_a_capture_went_is_drawn_without_a_store() {
+    let report = crate::test::report();
+    let stream = &report.streams[0];
+    let key = StreamKey {
+        source: stream.source.clone(),
+        destination: stream.destination.clone(),
+        transport: stream.transport,
+        payload_type: stream.payload_type,
+    };
+    let first = time::parse(report.capture.first.as_deref().unwrap()).unwrap();
+    let sum = StreamSum { packets: 90, bytes: 250_000, lost: 10, jitter_us: 1_500 };
+    let (page, pieces) = (format!("/devices/{}", stream.source), vec![(first, 2, sum)]);
+    let picture = || Picture::new(crate::test::report(), None);
+    let drawn = picture().with_courses((2, [(key, pieces)].into()));
+    let (status, told) = asked(Site::still(drawn, None), &page);
+    assert!(status == 200 && told.contains("Over the capture, by 2 seconds"), "{told}");
+    let row = format!("<tr><td>{}<td>1000<td>10.00<td>1.50", &time::day_time(first)[..19]);
+    assert!(told.contains(&row), "{row}: {told}");
+    assert!(!asked(Site::still(picture(), None), &page).1.contains("How its streams went"));
 }
 
 #[test]

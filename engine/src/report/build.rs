@@ -477,6 +477,7 @@ fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Stream> {
     streams
         .into_iter()
         .map(|stream| Stream {
+            number: stream.measured.stream,
             source: id_of(stream.source, stream.source_ip),
             destination: id_of(ledger.directory.find_ip(stream.destination(), None), stream.destination()),
             transport: transport(stream.measured.transport),

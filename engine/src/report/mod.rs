@@ -37,6 +37,7 @@ use crate::duplicate;
 use crate::expected::Peer;
 use crate::ledger::Coverage;
 use crate::ledger::device::Role;
+use crate::ledger::stream::StreamId;
 use read::Word;
 
 pub use decimal::Decimal;
@@ -497,6 +498,10 @@ pub struct Port {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Stream {
+    /// The ledger's own: not written.
+    #[serde(skip)]
+    #[cfg_attr(feature = "schema", schema(ignore))]
+    pub number: StreamId,
     pub source: String,
     pub destination: String,
     #[serde(deserialize_with = "read::word")]

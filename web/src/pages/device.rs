@@ -8,6 +8,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use spanwatch_appliance::store::desk::{Course, Past};
+use spanwatch_appliance::store::read::StreamRow;
+use spanwatch_engine::report::minutes::{Course as Pieces, StreamKey};
 use spanwatch_engine::report::time::{day_time, parse, rfc3339};
 use spanwatch_engine::report::{Device, Tls};
 use spanwatch_parsers::{Span, Time};
@@ -95,6 +97,10 @@ pub async fn page(
     let scope = charts::scope(&wanted.over);
     let sums = (wanted.over != "none").then_some((scope.span, scope.piece, scope.count));
     let (past, courses) = kept(&site, &device.id, (sums, words::end(&picture.report))).await;
+    let (courses, scope) = match courses.is_empty() && sums.is_some() {
+        true => read(&picture, &device.id),
+        false => (courses, scope),
+    };
     let own = crate::lists::Streams { device: device.id.clone(), ..Default::default() };
     let flows = own.of(&picture);
     let row = devices::Row::of(&picture, device);
@@ -283,6 +289,28 @@ async fn kept(
     };
     // Who writes may be in the way.
     tokio::task::spawn_blocking(read).await.ok().flatten().unwrap_or_default()
+}
+
+/// The same of a capture that was read just now: all of it, from its beginning.
+fn read(picture: &Picture, id: &str) -> (Vec<Course>, Scope) {
+    let own = picture.courses.streams.iter().filter(|(key, _)| key.source == id || key.destination == id);
+    let course = |(key, pieces): (&StreamKey, &Pieces)| Course {
+        stream: StreamRow {
+            row: 0,
+            source: key.source.clone(),
+            destination: key.destination.clone(),
+            transport: key.transport.to_owned(),
+            payload_type: key.payload_type,
+        },
+        pieces: pieces.clone(),
+    };
+    let courses: Vec<Course> = own.take(CHARTS_MAX as usize).map(course).collect();
+    let first = picture.report.capture.first.as_deref().and_then(parse);
+    let whole = words::end(&picture.report).zip(first).map_or(0, |(end, first)| (end - first).0);
+    let piece = picture.courses.seconds.max(1);
+    let count =
+        u32::try_from(whole / Span::seconds(i64::from(piece)).0).unwrap_or(u32::MAX).saturating_add(1);
+    (courses, Scope { key: "", name: "", span: piece, piece, count })
 }
 
 /// Its streams over time.

@@ -124,6 +124,7 @@ fn device(id: &str, ip: &str) -> Device {
 
 fn stream(source: &str, destination: &str) -> Stream {
     Stream {
+        number: (0, 0),
         source: source.into(),
         destination: destination.into(),
         transport: "interleaved",
