@@ -139,6 +139,8 @@ pub struct Ledger {
     watchers: Watchers,
     /// All findings as they were last told.
     told: Vec<Finding>,
+    /// Devices that turned out to be others since.
+    renumbered: BTreeMap<Number, Number>,
     /// How often code of ours panicked, by what it is and its name.
     panics: BTreeMap<(&'static str, &'static str), u64>,
     /// What an earlier run knew.
@@ -198,6 +200,7 @@ impl Ledger {
             refused: Refusals::default(),
             watchers: Watchers::new(kinds),
             told: Vec::new(),
+            renumbered: BTreeMap::new(),
             panics: BTreeMap::new(),
             memory: Arc::default(),
             policy: Arc::default(),
@@ -662,6 +665,19 @@ impl Ledger {
     /// Remembers all findings as they are told: where they cannot be asked for the next time, they hold on.
     pub fn told(&mut self, findings: Vec<Finding>) {
         self.told = findings;
+        self.renumbered.clear();
+    }
+
+    /// Notes that a device turned out to be another, for what was told of it.
+    fn renumber_told(&mut self, gone: Number, kept: Number) {
+        if self.told.is_empty() {
+            return;
+        }
+        self.renumbered.insert(gone, kept);
+        if self.renumbered.len() >= RENUMBERED_MAX {
+            let renumbered = std::mem::take(&mut self.renumbered);
+            self.told.iter_mut().for_each(|it| renumber(it, &renumbered));
+        }
     }
 
     /// All findings as of `now`, in no particular order.
@@ -694,7 +710,8 @@ impl Ledger {
         let ids: BTreeSet<&str> = findings.iter().map(|it| it.id.as_str()).collect();
         let by = |it: &Finding| if it.kind.start.is_some() { it.kind.id } else { OF_NO_DETECTOR };
         let is_held = |it: &&Finding| unasked.contains(by(it)) && !ids.contains(it.id.as_str());
-        let held: Vec<Finding> = self.told.iter().filter(is_held).cloned().collect();
+        let mut held: Vec<Finding> = self.told.iter().filter(is_held).cloned().collect();
+        held.iter_mut().for_each(|it| renumber(it, &self.renumbered));
         findings.extend(held);
     }
 
@@ -1072,6 +1089,19 @@ impl Ledger {
     }
 }
 
+/// Names the devices of a finding that turned out to be others by these.
+fn renumber(finding: &mut Finding, renumbered: &BTreeMap<Number, Number>) {
+    let mut seen = BTreeSet::new();
+    let devices = std::mem::take(&mut finding.devices).into_iter().map(|mut number| {
+        // No number is used again, so that this ends.
+        while let Some(kept) = renumbered.get(&number) {
+            number = *kept;
+        }
+        number
+    });
+    finding.devices = devices.filter(|number| seen.insert(*number)).collect();
+}
+
 /// Observations looked at before the first of them is taken: what that fetches has room in the nearest memory.
 const EXPECTED: usize = 16;
 
@@ -1125,6 +1155,8 @@ const ROUTERS_MAX: usize = 1_024;
 /// Bridges known by another name than a MAC.
 const CHASSIS_MAX: usize = 8_192;
 const FINDINGS_MAX: usize = 16_384;
+/// Devices that turned out to be others before what was told is named anew: each second begins with none.
+const RENUMBERED_MAX: usize = 4_096;
 const BLIND_MAX: usize = 4_096;
 /// With fewer of a hundred frames missing, three requests and all their answers do not go unseen.
 const BLINDING_PER_CENT: u64 = 10;

@@ -355,6 +355,27 @@ fn what_a_detector_said_last_holds_on_while_it_cannot_be_asked() {
 }
 
 #[test]
+fn what_holds_on_names_devices_as_they_turned_out_to_be() {
+    let mut ledger = Ledger::with_kinds(Fingerprints::builtin(), &[&BROKEN]);
+    let other: IpAddr = "192.0.2.8".parse().unwrap();
+    let subject = Party { mac: Some(CAMERA), ip: Some(other), ..Party::default() };
+    ledger.observe(&said(second(1), subject, Fact::Binding { mac: CAMERA, ip: other, by: BindingBy::Claim }));
+    ledger.observe(&heard(second(1), FORGER, IP));
+    let camera = ledger.directory.find_mac(CAMERA).unwrap();
+    let by_address = ledger.directory.find_ip(IP, None).unwrap();
+    assert_ne!(by_address, camera);
+    let mut findings = ledger.findings(second(1));
+    findings[0].devices = vec![by_address, camera];
+    ledger.told(findings);
+    ledger.observe(&claimed(second(2), CAMERA));
+    assert!(ledger.directory.device(by_address).is_none());
+    let held = ledger.findings(second(2));
+    let devices: Vec<_> =
+        held.iter().filter(|it| it.kind.id == "broken").map(|it| it.devices.clone()).collect();
+    assert_eq!(devices, [[camera]]);
+}
+
+#[test]
 fn an_absence_stays_told_while_absences_cannot_be_worded() {
     let mut ledger = where_the_recorder_has(1_099, |_| false);
     let ids = |of: &[Finding]| of.iter().map(|it| (it.kind.id, it.id.clone())).collect::<Vec<_>>();
