@@ -120,27 +120,45 @@ fn packets_behind_an_outage_are_kept_and_carved_while_it_is_watched_and_when_it_
     wires.play("a0", &capture::read(&made));
 
     let kind = "devices-offline-together";
-    let finding = until(kind, || findings(&store).into_iter().find(|it| it["kind"] == kind));
-    let id = finding["id"].as_str().expect("an id");
-    let out = scratch.path().join("out.pcapng");
-    let frames = until("its packets", || {
-        let frames = Some(()).filter(|()| carve(&store, id, &out).code == 0).map(|()| assert_sound(&out))?;
-        cited(&finding).all(|(words, end)| has_comment(&frames, words, &end)).then_some(frames)
-    });
+    let finding = || findings(&store).into_iter().find(|it| it["kind"] == kind);
+    let id = until(kind, finding)["id"].as_str().expect("an id").to_owned();
+    let (out, frozen) = (scratch.path().join("out.pcapng"), store.join(format!("evidence/{id}.pcapng")));
+    // It may be revised meanwhile.
+    let as_cited = |path: &Path| {
+        let (finding, frames) = (finding()?, assert_sound(path));
+        let are_there = cited(&finding).all(|(words, end)| has_comment(&frames, words, &end));
+        (are_there && cited(&finding).count() > 3).then_some(frames)
+    };
+    let carved = || Some(carve(&store, &id, &out)).filter(|it| (it.code, it.stderr.as_str()) == (0, ""));
+    let frames = until("what is frozen", || frozen.exists().then(|| as_cited(&frozen))?);
     let called = format!("{kind} {id}, ");
     assert!(frames.iter().all(|fields| fields[0].starts_with(&called)), "{frames:?}");
     assert!(frames.iter().any(|fields| fields[0].contains(", context; ")), "{frames:?}");
-    assert!(cited(&finding).count() > 3, "{finding}");
+    until("what is carved", || carved().and_then(|_| as_cited(&out)));
+    let aside = scratch.path().join("aside");
+    fs::copy(&frozen, &aside).expect("it is there");
+    until("what is recent", || {
+        let _ = fs::remove_file(&frozen);
+        carved().and_then(|_| as_cited(&out))
+    });
 
     watch.kill();
 
-    assert_eq!(carve(&store, &id[..8], &out).code, 0, "what is kept outlives the watch");
-    assert!(assert_sound(&out).len() >= frames.len());
+    let _ = fs::remove_file(&frozen);
+    let recent = carved().and_then(|_| as_cited(&out)).expect("what is recent outlives the watch");
+    assert!(recent.iter().any(|fields| fields[0].contains(", context; ")));
     // The next watch mends what the last one could not finish.
     wires.watch(&["-i", "b0", "--store", text(&store)]).end();
     let ring = files(&store.join("frames"));
     assert!(!ring.is_empty());
     ring.iter().for_each(|path| drop(assert_sound(path)));
+    fs::remove_dir_all(store.join("frames")).expect("it is there");
+    let gone = carve(&store, &id, &out);
+    assert_eq!(gone.code, 1);
+    assert!(gone.stderr.contains(&format!("no packets are kept for the finding {id}")), "{}", gone.stderr);
+    fs::rename(&aside, &frozen).expect("it is there");
+    assert_eq!(carve(&store, &id[..8], &out).code, 0, "what was frozen outlives the recent ones");
+    assert_eq!(assert_sound(&out), assert_sound(&frozen));
     let unknown = carve(&store, "ffff", &out);
     assert_eq!(unknown.code, 1);
     assert!(unknown.stderr.contains("no packets are kept for the finding ffff"), "{}", unknown.stderr);

@@ -56,6 +56,11 @@ impl<R: Read> WrittenFile<R> {
         self.whole
     }
 
+    /// What the interfaces read so far are called, in their order.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        self.interfaces.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The next frame; `None` behind the last whole one.
     ///
     /// # Errors
@@ -176,10 +181,11 @@ mod tests {
 
     fn read(bytes: &[u8]) -> (Vec<Told>, u64) {
         let mut file = WrittenFile::open(bytes).unwrap();
-        let mut all = Vec::new();
+        let mut all: Vec<Told> = Vec::new();
         while let Some(it) = file.next_frame().unwrap() {
             assert_eq!(it.bytes, [1, 2, 3, 4, 5]);
             all.push((it.interface.to_owned(), it.link, it.at.0, it.wire_length, it.comment.to_owned()));
+            assert!(file.interfaces().eq(all.iter().map(|it| it.0.as_str())));
         }
         (all, file.whole())
     }

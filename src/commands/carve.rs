@@ -2,24 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use spanwatch_appliance::outputs::file;
+use spanwatch_appliance::recorder;
 use spanwatch_capture::{Batch, FRAME_MAX, FrameHead, Inputs, PcapngWriter, Reader, Source, WrittenFrame};
 use spanwatch_engine::carve::{Carver, Frame};
 use spanwatch_engine::mask::Masker;
 use spanwatch_engine::peel::Peeler;
+use spanwatch_engine::report::time::rfc3339;
 use spanwatch_parsers::LinkType;
 
 use super::analysis::{Options, analysed};
 use super::replay::finding_named;
 use super::{Failure, kept, packet};
 use crate::pipeline::{Stopped, seed};
+use crate::stderr;
 
 /// Write the packets behind one finding, with a comment on each
 ///
-/// What the finding cites, and what its devices sent and got around it, as pcapng for Wireshark. Whatever may be a password is overwritten with * before it is written, at the same length; so is all that is not understood. The inputs are read twice, so that they have to be files. Of a watch with a store, which may run, those are written that its recorder kept.
+/// What the finding cites, and what its devices sent and got around it, as pcapng for Wireshark. Whatever may be a password is overwritten with * before it is written, at the same length; so is all that is not understood. The inputs are read twice, so that they have to be files. Of a watch with a store, which may run, those are written that its recorder kept for the finding, and those that are still among its recent ones; what is gone is said.
 ///
 /// Examples:
 ///   spanwatch carve --finding 3f2a office.pcapng -w evidence.pcapng
@@ -51,10 +54,7 @@ impl Carve {
     /// Where no input can be read, no finding has the id, or the file cannot be written.
     pub fn run(&self) -> Result<ExitCode, Failure> {
         if let Some(store) = &self.store {
-            let kept = kept::file(store, &self.finding).map_err(Failure::Incident)?;
-            let bytes = std::fs::read(kept)?;
-            file::replace(&self.write, |out| out.write_all(&bytes))?;
-            return Ok(ExitCode::SUCCESS);
+            return self.of_store(store);
         }
         let data = self.options.common.data()?;
         let inputs = Inputs::find(&self.paths)?;
@@ -89,6 +89,41 @@ impl Carve {
                 Err(Failure::Incident(text))
             }
         }
+    }
+}
+
+impl Carve {
+    /// Writes what a store keeps of a finding.
+    fn of_store(&self, store: &Path) -> Result<ExitCode, Failure> {
+        let Some(behind) = kept::behind(store, &self.finding)? else {
+            // One that the store forgot, or a store that is damaged: what was kept may be there.
+            let kept = kept::file(store, &self.finding).map_err(Failure::Incident)?;
+            let bytes = std::fs::read(kept)?;
+            file::replace(&self.write, |out| out.write_all(&bytes))?;
+            return Ok(ExitCode::SUCCESS);
+        };
+        if behind.frames.is_empty() {
+            return Err(Failure::Incident(kept::nothing(&self.finding)));
+        }
+        file::replace(&self.write, |out| recorder::write(out, &behind.frames))?;
+        let (gone, cited) = (behind.gone.len(), behind.cited);
+        if gone > 0 {
+            let since = behind.since.map(|at| format!("; recent packets go back to {}", rfc3339(at)));
+            let pieces: Vec<String> = behind.gone.iter().take(GONE_SHOWN).map(ToString::to_string).collect();
+            let more = if gone > GONE_SHOWN { " and more" } else { "" };
+            stderr::say(format_args!(
+                "{gone} of the {cited} packets that the finding cites are not kept (evidence {}{more}){}",
+                pieces.join(", "),
+                since.unwrap_or_default()
+            ));
+        }
+        if behind.left_out > 0 {
+            stderr::say(format_args!(
+                "{} packets more are around it than are kept of one finding",
+                behind.left_out
+            ));
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -199,3 +234,6 @@ impl<'a> Writer<'a> {
         self.pcapng.finish().map(|_| ())
     }
 }
+
+/// Pieces of evidence that are named one by one where they are gone.
+const GONE_SHOWN: usize = 10;

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -118,65 +118,19 @@ impl Freezer {
     /// The frames of each finding, in one pass.
     fn carved(&mut self, wanted: &[Wanted], segments: &[Segment], until: Time) -> Vec<Vec<Frozen>> {
         let mut picks: Vec<Pick> = wanted.iter().map(Pick::new).collect();
-        let mut out = Vec::new();
-        let mut peeler = Peeler::new();
-        for segment in segments.iter().filter(|it| it.is_ours) {
-            let is_concerned = |pick: &&mut Pick| pick.concerns(segment);
-            let mut concerned: Vec<&mut Pick> = picks.iter_mut().filter(is_concerned).collect();
-            if concerned.is_empty() {
-                continue;
-            }
-            // One that was let go of meanwhile has nothing to give.
-            let Ok(Ok(mut file)) = File::open(&segment.path).map(|it| WrittenFile::open(BufReader::new(it)))
-            else {
-                continue;
-            };
-            while let Ok(Some(read)) = file.next_frame() {
-                let (number, masked) = said(read.comment);
-                let Some(input) = self.names.iter().position(|it| it == read.interface) else { continue };
-                let input = u32::try_from(input).unwrap_or(u32::MAX);
-                let peeled = peeler.peel(read.link, read.at, read.bytes, read.wire_length);
-                for pick in &mut concerned {
-                    pick.carver.advance(read.at, &mut out);
-                    if pick.carver.wants((input, number), &peeled, read.bytes) {
-                        let frame = Frame {
-                            at: read.at,
-                            input,
-                            frame: number,
-                            interface: read.link.0,
-                            wire_length: read.wire_length,
-                            bytes: read.bytes.to_vec(),
-                            masked,
-                        };
-                        pick.carver.take(frame, &mut out);
-                    }
-                    self.left_out = self.left_out.saturating_add(pick.keep(&mut out, &self.names));
-                }
-            }
-        }
-        for pick in &mut picks {
-            pick.carver.advance(until, &mut out);
-            self.left_out = self.left_out.saturating_add(pick.keep(&mut out, &self.names));
-        }
+        let left_out = picked(&mut picks, segments.iter().filter(|it| it.is_ours), (&self.names, until));
+        self.left_out = self.left_out.saturating_add(left_out);
         picks.into_iter().map(|pick| pick.found).collect()
     }
 
     /// Writes a finding's file anew, with what is in it.
     fn write(&mut self, id: &str, found: Vec<Frozen>) -> io::Result<()> {
         let path = self.dir.join(format!("{id}.pcapng"));
-        let mut all: BTreeMap<(Time, String, u64), Frozen> = BTreeMap::new();
-        // Of a frame that is there already its last comment counts, for it may have become evidence.
         let before = File::open(&path).and_then(|it| frames(BufReader::new(it))).unwrap_or_default();
-        for frozen in before.into_iter().chain(found) {
-            let is_evidence = |it: &Frozen| it.comment.contains(", evidence ");
-            let key = (frozen.at, frozen.input.clone(), frozen.frame);
-            if all.get(&key).is_none_or(|known| is_evidence(&frozen) || !is_evidence(known)) {
-                all.insert(key, frozen);
-            }
-        }
+        let all = joined(before.into_iter().chain(found));
         fs::DirBuilder::new().recursive(true).mode(0o750).create(&self.dir)?;
         let new = self.dir.join(format!(".{id}.new"));
-        let written = write(&new, all.values()).and_then(|bytes| {
+        let written = filed(&new, &all).and_then(|bytes| {
             fs::rename(&new, &path)?;
             Ok(bytes)
         });
@@ -227,16 +181,86 @@ impl Freezer {
 }
 
 /// What is picked for one finding.
-struct Pick {
+pub(super) struct Pick {
     carver: Carver,
     /// When something of it may be met.
     times: Vec<Time>,
-    found: Vec<Frozen>,
+    pub(super) found: Vec<Frozen>,
     bytes: usize,
 }
 
+/// Picks frames out of segments, in one pass, of inputs that are called so; `until` is how far time went. How many frames there
+/// was no room for.
+pub(super) fn picked<'a>(
+    picks: &mut [Pick],
+    segments: impl Iterator<Item = &'a Segment>,
+    (names, until): (&[String], Time),
+) -> u64 {
+    let mut left_out = 0_u64;
+    let mut out = Vec::new();
+    let mut peeler = Peeler::new();
+    for segment in segments {
+        let is_concerned = |pick: &&mut Pick| pick.concerns(segment);
+        let mut concerned: Vec<&mut Pick> = picks.iter_mut().filter(is_concerned).collect();
+        if concerned.is_empty() {
+            continue;
+        }
+        // One that was let go of meanwhile has nothing to give.
+        let Ok(Ok(mut file)) = File::open(&segment.path).map(|it| WrittenFile::open(BufReader::new(it)))
+        else {
+            continue;
+        };
+        while let Ok(Some(read)) = file.next_frame() {
+            let (number, masked) = said(read.comment);
+            let Some(input) = names.iter().position(|it| it == read.interface) else { continue };
+            let input = u32::try_from(input).unwrap_or(u32::MAX);
+            let peeled = peeler.peel(read.link, read.at, read.bytes, read.wire_length);
+            for pick in &mut concerned {
+                pick.carver.advance(read.at, &mut out);
+                if pick.carver.wants((input, number), &peeled, read.bytes) {
+                    let frame = Frame {
+                        at: read.at,
+                        input,
+                        frame: number,
+                        interface: read.link.0,
+                        wire_length: read.wire_length,
+                        bytes: read.bytes.to_vec(),
+                        masked,
+                    };
+                    pick.carver.take(frame, &mut out);
+                }
+                left_out = left_out.saturating_add(pick.keep(&mut out, names));
+            }
+        }
+    }
+    for pick in picks {
+        pick.carver.advance(until, &mut out);
+        left_out = left_out.saturating_add(pick.keep(&mut out, names));
+    }
+    left_out
+}
+
+/// Frames in their order, each once: of one that is there several times the last comment counts, for it may have become evidence.
+pub(super) fn joined(frames: impl Iterator<Item = Frozen>) -> Vec<Frozen> {
+    let mut all: BTreeMap<(Time, String, u64), Frozen> = BTreeMap::new();
+    for frozen in frames {
+        let key = (frozen.at, frozen.input.clone(), frozen.frame);
+        if all.get(&key).is_none_or(|known| frozen.is_evidence() || !known.is_evidence()) {
+            all.insert(key, frozen);
+        }
+    }
+    all.into_values().collect()
+}
+
+impl Frozen {
+    /// Whether the finding cites it.
+    pub(super) fn is_evidence(&self) -> bool {
+        self.comment.contains(", evidence ")
+    }
+}
+
 impl Pick {
-    fn new(wanted: &Wanted) -> Self {
+    pub(super) fn new(wanted: &Wanted) -> Self {
         let Finding { first_seen, detected, ended, evidence, .. } = &wanted.finding;
         let moments = [Some(first_seen), Some(detected), ended.as_ref()].into_iter().flatten();
         let times = moments.chain(evidence.iter().map(|it| &it.time)).filter_map(|it| time::parse(it));
@@ -279,9 +303,24 @@ impl Pick {
     }
 }
 
-fn write<'a>(path: &Path, frames: impl Iterator<Item = &'a Frozen>) -> io::Result<u64> {
+fn filed(path: &Path, frames: &[Frozen]) -> io::Result<u64> {
     let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(path)?;
-    let mut pcapng = PcapngWriter::new(BufWriter::new(file), super::APPLICATION)?;
+    let pcapng = written(BufWriter::new(file), frames)?;
+    let bytes = pcapng.written();
+    pcapng.finish()?.get_ref().sync_data()?;
+    Ok(bytes)
+}
+
+/// Writes frames as pcapng, a comment on each.
+///
+/// # Errors
+/// What `out` says.
+pub fn write(out: impl Write, frames: &[Frozen]) -> io::Result<()> {
+    written(out, frames)?.finish().map(drop)
+}
+
+fn written<W: Write>(out: W, frames: &[Frozen]) -> io::Result<PcapngWriter<W>> {
+    let mut pcapng = PcapngWriter::new(out, super::APPLICATION)?;
     let mut interfaces = BTreeMap::new();
     for it in frames {
         let key = (it.input.as_str(), it.link);
@@ -302,9 +341,7 @@ fn write<'a>(path: &Path, frames: impl Iterator<Item = &'a Frozen>) -> io::Resul
             comment: Some(comment),
         })?;
     }
-    let bytes = pcapng.written();
-    pcapng.finish()?.get_ref().sync_data()?;
-    Ok(bytes)
+    Ok(pcapng)
 }
 
 /// The frames of a file of evidence.

@@ -14,6 +14,7 @@
 //!
 //! A finding is frozen when it opens, when it changes or ends, and once more when what is around that is over.
 
+mod behind;
 mod freeze;
 mod ring;
 #[cfg(test)]
@@ -36,8 +37,9 @@ use spanwatch_engine::report::{Finding, time};
 use spanwatch_parsers::{Span, Time};
 
 use crate::outputs::Say;
+pub use behind::{Behind, behind};
 use freeze::{Freezer, Wanted};
-pub use freeze::{Frozen, evidence, frames};
+pub use freeze::{Frozen, evidence, frames, write};
 use ring::{Ring, Segment};
 
 /// What a recorder may hold, and for how long.
@@ -223,7 +225,7 @@ impl Recorder {
             };
             let told = if is_wanted { essence } else { known.unwrap_or(essence) };
             self.told.insert(finding.id.clone(), (told, again));
-            if is_wanted && let Some(finding) = self.own(finding) {
+            if is_wanted && let Some(finding) = own(finding, (self.began, Time(i64::MAX))) {
                 let all = finding.devices.iter().take(DEVICES_MAX).map(|id| addresses(id));
                 let addresses = all.fold(Addresses::default(), |mut sum, (macs, ips)| {
                     sum.0.extend(macs);
@@ -237,21 +239,6 @@ impl Recorder {
         state.now = state.now.max(now);
         state.wanted.extend(wanted);
         state.open = findings.iter().filter(|it| it.ended.is_none()).map(|it| it.id.clone()).collect();
-    }
-
-    /// A finding without the frames that another run counted; `None` where nothing of it is of this one.
-    fn own(&self, finding: &Finding) -> Option<Finding> {
-        let is_own = |text: &String| time::parse(text).is_some_and(|at| at >= self.began - SLACK);
-        let mut finding = finding.clone();
-        let mut has_own = [Some(&finding.detected), finding.ended.as_ref()].into_iter().flatten().any(is_own);
-        for evidence in &mut finding.evidence {
-            if is_own(&evidence.time) {
-                has_own = true;
-            } else {
-                (evidence.input, evidence.frame) = (None, None);
-            }
-        }
-        has_own.then_some(finding)
     }
 
     /// How it is doing.
@@ -272,6 +259,23 @@ impl Recorder {
         let state = waited.unwrap_or_else(PoisonError::into_inner).0;
         state.is_over && state.status.failing.is_none()
     }
+}
+
+/// A finding without the frames that another run counted than the one that began then and ended before `until`; `None` where
+/// nothing of it is of that one.
+fn own(finding: &Finding, (began, until): (Time, Time)) -> Option<Finding> {
+    let is_own =
+        |text: &String| time::parse(text).is_some_and(|at| at >= began - SLACK && at < until - SLACK);
+    let mut finding = finding.clone();
+    let mut has_own = [Some(&finding.detected), finding.ended.as_ref()].into_iter().flatten().any(is_own);
+    for evidence in &mut finding.evidence {
+        if is_own(&evidence.time) {
+            has_own = true;
+        } else {
+            (evidence.input, evidence.frame) = (None, None);
+        }
+    }
+    has_own.then_some(finding)
 }
 
 /// What changes where the frames behind a finding do.
@@ -478,8 +482,8 @@ const APPLICATION: &str = concat!("spanwatch ", env!("CARGO_PKG_VERSION"));
 const QUEUE: usize = 256;
 /// Findings that are frozen in one pass over the ring.
 const WANTED_MAX: usize = 16;
-/// Of one finding; more are in no finding that people read.
-const DEVICES_MAX: usize = 1_024;
+/// Devices of one finding whose frames are looked for; more are in no finding that people read.
+pub const DEVICES_MAX: usize = 1_024;
 /// What is around a moment is in the ring so long after it is over.
 const SETTLED: Span = Span::seconds(2);
 /// A finding that changed again is frozen again after so long.

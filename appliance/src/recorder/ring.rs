@@ -5,7 +5,7 @@
 //! gone first                                                    each opens in Wireshark by itself
 //! ```
 //!
-//! A segment is closed when it is full or a minute old. One whose writer died is cut behind its last whole frame when the
+//! A segment names all inputs of its run first, in their order, so that who finds it knows which is which. It is closed when it is full or a minute old. One whose writer died is cut behind its last whole frame when the
 //! ring is next opened.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -170,8 +170,13 @@ impl Ring {
         let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o640).open(&path)?;
         self.segments.push_back(Segment { path, first: now, last: now, bytes: 0, is_ours: true });
         let out = BufWriter::with_capacity(BUFFER, file);
-        let pcapng = PcapngWriter::new(out, super::APPLICATION)?;
-        self.open = Some(Open { pcapng, interfaces: BTreeMap::new() });
+        let mut pcapng = PcapngWriter::new(out, super::APPLICATION)?;
+        let mut interfaces = BTreeMap::new();
+        for (input, name) in (0..).zip(&self.names) {
+            let number = pcapng.interface(LinkType::ETHERNET, FRAME_MAX, name)?;
+            interfaces.insert((input, 0, LinkType::ETHERNET), number);
+        }
+        self.open = Some(Open { pcapng, interfaces });
         Ok(())
     }
 
@@ -275,6 +280,57 @@ fn earlier(dir: &Path) -> VecDeque<Segment> {
         segments.push_back(Segment { path, first, last, bytes, is_ours: false });
     }
     segments
+}
+
+/// What a run left in the ring, for who only reads it.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// When it began.
+    pub(super) began: Time,
+    /// What its inputs are called, in their order.
+    pub(super) names: Vec<String>,
+    /// Its segments that hold a frame, the oldest first.
+    pub(super) segments: Vec<Segment>,
+}
+
+/// The runs of a folder's ring, which somebody may be writing.
+///
+/// # Errors
+/// Where it cannot be read; a ring that is not there has no runs.
+pub(super) fn runs(dir: &Path) -> io::Result<Vec<Run>> {
+    let listed = match fs::read_dir(dir.join(FRAMES)) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut paths: Vec<PathBuf> = listed.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    let mut runs: Vec<Run> = Vec::new();
+    for path in paths {
+        let name = path.file_name().and_then(|it| it.to_str()).and_then(|it| it.strip_suffix(".pcapng"));
+        let Some(began) = name.and_then(|it| it.split_once('-')?.0.parse::<i64>().ok()) else { continue };
+        let began = Time(began.saturating_mul(1_000_000));
+        // One that was let go of meanwhile has nothing to give.
+        let Ok(file) = File::open(&path) else { continue };
+        let mut file = WrittenFile::open(BufReader::new(file))?;
+        let Some(first) = file.next_frame()?.map(|it| it.at) else { continue };
+        if runs.last().is_none_or(|run| run.began != began) {
+            let mut names: Vec<String> = Vec::new();
+            for name in file.interfaces() {
+                if !names.iter().any(|it| it == name) {
+                    names.push(name.to_owned());
+                }
+            }
+            runs.push(Run { began, names, segments: Vec::new() });
+        }
+        let Some(run) = runs.last_mut() else { continue };
+        if let Some(before) = run.segments.last_mut() {
+            before.last = first.max(before.first);
+        }
+        // Nobody knows yet when the last of them ends.
+        run.segments.push(Segment { path, first, last: Time(i64::MAX / 2), bytes: 0, is_ours: false });
+    }
+    Ok(runs)
 }
 
 /// Cuts a file behind its last whole frame, and gives its length.

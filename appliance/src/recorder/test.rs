@@ -208,6 +208,88 @@ fn a_frame_that_another_run_counted_is_not_taken_for_one_of_this() {
 }
 
 #[test]
+fn what_is_behind_a_finding_is_found_before_it_is_frozen_and_where_that_is_lost() {
+    let folder = Folder::new();
+    let (mut recorder, feed) = start(&folder.0, Limits { free_min: 0, ..Limits::default() });
+    let it = finding("aa", &[40]);
+    let ask = || behind(&folder.0, &it, &camera(""), &[BEGAN]).unwrap();
+    assert_eq!((ask().frames, ask().gone, ask().since), (vec![], vec![1], None));
+    record(&recorder, &feed, (0..60).map(signalling).collect());
+    let found = ask();
+    assert_eq!(found.frames.iter().map(|it| it.frame).collect::<Vec<_>>(), (0..60).collect::<Vec<_>>());
+    assert_eq!((found.cited, found.gone, found.since, found.left_out), (1, vec![], Some(at(0)), 0));
+    let words = "devices-offline-together aa, evidence 1 of 1: frame of tenth 40; frame 40 of eth1";
+    assert_eq!(found.frames[40].comment, words);
+    recorder.take(at(60), std::slice::from_ref(&it), &camera);
+    assert!(recorder.finish(PATIENCE));
+    assert_eq!(kept(&folder.0, "aa"), found.frames, "so it is frozen");
+    assert_eq!(ask().frames, found.frames, "nothing is there twice");
+    let mut written = Vec::new();
+    write(&mut written, &found.frames).unwrap();
+    assert_eq!(frames(&written[..]).unwrap(), found.frames);
+    fs::remove_file(evidence(&folder.0, "aa").unwrap().unwrap()).unwrap();
+    assert_eq!(ask().frames, found.frames);
+    fs::remove_dir_all(folder.0.join("frames")).unwrap();
+    assert_eq!((ask().frames, ask().gone, ask().since), (vec![], vec![1], None));
+}
+
+#[test]
+fn what_the_ring_let_go_of_is_told_to_be_gone_unless_it_was_frozen() {
+    let folder = Folder::new();
+    let limits = Limits { frames_bytes_max: 64 << 10, free_min: 0, ..Limits::default() };
+    let (mut recorder, feed) = start(&folder.0, limits);
+    record(&recorder, &feed, (0..60).map(signalling).collect());
+    recorder.take(at(60), &[finding("aa", &[40])], &camera);
+    until_it(&recorder, &|status| status.findings == 1);
+    for batch in 1..20 {
+        record(&recorder, &feed, (0..50).map(|it| signalling(batch * 1_000 + it)).collect());
+    }
+    let later = finding("aa", &[40, 19_040]);
+    let found = behind(&folder.0, &later, &camera(""), &[BEGAN]).unwrap();
+    let numbers: Vec<u64> = found.frames.iter().map(|it| it.frame).collect();
+    assert_eq!(numbers, (0..60).chain(19_000..19_050).collect::<Vec<_>>());
+    assert!(found.gone.is_empty() && found.since > Some(at(60)), "{:?}", found.since);
+    fs::remove_file(evidence(&folder.0, "aa").unwrap().unwrap()).unwrap();
+    let found = behind(&folder.0, &later, &camera(""), &[BEGAN]).unwrap();
+    assert_eq!((found.frames.len(), found.cited, found.gone), (50, 2, vec![1]));
+    assert!(recorder.finish(PATIENCE));
+}
+
+#[test]
+fn each_run_of_the_ring_is_asked_for_what_it_counted_and_inputs_are_known_that_were_silent() {
+    let folder = Folder::new();
+    fs::create_dir_all(&folder.0).unwrap();
+    let say: Say = Arc::new(|what| println!("said {what}"));
+    let runs = [BEGAN, at(2_000)];
+    for began in runs {
+        let names = vec!["eth0".to_owned(), "eth1".to_owned()];
+        let limits = Limits { free_min: 0, ..Limits::default() };
+        let (recorder, feed) = Recorder::start(&folder.0, limits, names, (began, 1), &say).unwrap();
+        let of_second = |tenth: i64| {
+            let (head, bytes) = signalling(tenth);
+            (FrameHead { at: began + Span(head.at.0 - BEGAN.0), input: 1, ..head }, bytes)
+        };
+        record(&recorder, &feed, (0..60).map(of_second).collect());
+        assert!(recorder.finish(PATIENCE));
+    }
+    let nobody = Addresses::default();
+    let cites = |cited: &[(i64, u64)]| {
+        let mut it = finding("aa", &cited.iter().map(|(tenth, _)| *tenth).collect::<Vec<_>>());
+        for (evidence, (_, frame)) in it.evidence.iter_mut().zip(cited) {
+            (evidence.input, evidence.frame) = (Some(1), Some(*frame));
+        }
+        let found = behind(&folder.0, &it, &nobody, &runs).unwrap();
+        let frames = found.frames.iter().map(|it| (it.at, it.frame, it.input.clone()));
+        (frames.collect::<Vec<_>>(), found.gone)
+    };
+    let frame = |tenth: i64, frame: u64| (at(tenth), frame, "eth1".to_owned());
+    assert_eq!(cites(&[(40, 40)]), (vec![frame(40, 40)], vec![]));
+    assert_eq!(cites(&[(2_040, 40)]), (vec![frame(2_040, 40)], vec![]));
+    assert_eq!(cites(&[(41, 41), (2_040, 40)]), (vec![frame(41, 41), frame(2_040, 40)], vec![]));
+    assert_eq!(cites(&[(40, 40), (1_000, 900)]), (vec![frame(40, 40)], vec![2]), "it was never recorded");
+}
+
+#[test]
 fn evidence_that_is_too_much_goes_and_the_oldest_that_is_over_first() {
     let folder = Folder::new();
     let limits = Limits { findings_max: 3, free_min: 0, ..Limits::default() };

@@ -1,8 +1,10 @@
 //! What a store holds, for who reads it: [`Reader`]. It sees what was written when it asks, and is in nobody's way.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use spanwatch_engine::carve::Addresses;
 use spanwatch_engine::ledger::memory::{Memory, Witness};
 use spanwatch_engine::report::minutes::StreamSum;
 use spanwatch_engine::report::time;
@@ -298,6 +300,33 @@ impl Reader {
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
 
+    /// What a device was addressed by between the two, by its id in the report: what it is called, where no more is known.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn addressed(&self, id: &str, (from, to): (Time, Time)) -> Result<Addresses, Trouble> {
+        let mut addresses = Addresses::default();
+        let called = id.split_once('@').map_or(id, |(ip, _)| ip);
+        addresses.0.extend(Mac::from_text(called.as_bytes()));
+        addresses.1.extend(called.parse::<IpAddr>());
+        // One that turned out to be another is found under that one's name.
+        let sql = "SELECT coalesce(merged_into, id), mac FROM devices WHERE name = ?1";
+        for (row, mac) in
+            self.all(sql, [id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?)))?
+        {
+            addresses.0.extend(mac.and_then(|mac| Mac::from_text(mac.as_bytes())));
+            let sql = "SELECT mac, NULL FROM devices WHERE id = ?1 UNION ALL SELECT NULL, ip FROM addresses
+                 WHERE device = ?1 AND since <= ?3 AND coalesce(until, ?2) >= ?2";
+            let read =
+                |row: &Row<'_>| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<String>>(1)?));
+            for (mac, ip) in self.all(sql, params![row, from.0, to.0], read)? {
+                addresses.0.extend(mac.and_then(|mac| Mac::from_text(mac.as_bytes())));
+                addresses.1.extend(ip.and_then(|ip| ip.parse::<IpAddr>().ok()));
+            }
+        }
+        Ok(addresses)
+    }
+
     /// Who did what, the latest first; of one finding where one is given.
     ///
     /// # Errors
@@ -380,7 +409,7 @@ fn stream(row: &Row<'_>) -> rusqlite::Result<StreamRow> {
 }
 
 /// A sum whose columns begin with that one.
-fn sum(row: &Row<'_>, first: usize) -> rusqlite::Result<StreamSum> {
+pub(super) fn sum(row: &Row<'_>, first: usize) -> rusqlite::Result<StreamSum> {
     let count = |at: usize| row.get::<_, i64>(first.saturating_add(at)).map(i64::unsigned_abs);
     Ok(StreamSum { packets: count(0)?, bytes: count(1)?, lost: count(2)?, jitter_us: count(3)? })
 }
