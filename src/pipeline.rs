@@ -130,8 +130,8 @@ impl Knowledge {
     }
 }
 
-/// Who looks at the ledger each time that the clock says something.
-pub type Watcher<'a> = &'a mut dyn FnMut(&mut Ledger, &Moment);
+/// Who looks at the ledger each time that the clock says something, and once more, without a word of it, when all is taken.
+pub type Watcher<'a> = &'a mut dyn FnMut(&mut Ledger, Option<&Moment>);
 
 /// Analyses all that `source` gives, with `threads` workers, until `until` where that is later than
 /// the last frame; `watcher` sees how it goes.
@@ -552,7 +552,7 @@ impl Books<'_> {
                 Moment::Blind { since, at, why } => ledger.blind_since(since, at, why),
                 Moment::Dropped(dropped) => ledger.dropped(&dropped, mark.cite),
             });
-            (self.watcher)(&mut self.ledger, moment);
+            (self.watcher)(&mut self.ledger, Some(moment));
         }
     }
 
@@ -564,6 +564,7 @@ impl Books<'_> {
         if let Some(end) = clock.max(until) {
             self.ledger.surviving("time", |ledger| ledger.complete(end));
         }
+        (self.watcher)(&mut self.ledger, None);
     }
 }
 

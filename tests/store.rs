@@ -118,6 +118,47 @@ fn what_was_learned_is_a_configuration_and_is_accepted(scratch: &Scratch, store:
 }
 
 #[test]
+fn what_came_of_streams_is_the_same_where_a_watch_ended_or_was_killed_in_a_minute() {
+    let Some(wires) = Wires::silent("sums") else { return };
+    let scratch = Scratch::new("sums");
+    let (capture, store) = (scratch.path().join("site.pcapng"), scratch.path().join("store"));
+    let ordered = ["--devices=8", "--length=4s", "--bit-rate=50000", "--transport=udp"];
+    let made = spanwatch(["simulate", "-w", text(&capture)].into_iter().chain(ordered));
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let mut frames = capture::read(&capture);
+    // One more, so that the second of the last of them is over.
+    let last = frames.last().expect("frames").clone();
+    frames.push(capture::Frame::new(last.at + 1_500_000_000, [&[0xff; 6], &last.bytes[6..]].concat()));
+    let watch = ["-i", "b0", "--store", text(&store)];
+    let sums = || rows(&store, "SELECT span, sum(packets) FROM stream_sums GROUP BY span ORDER BY span");
+
+    let first = wires.watch(&watch);
+    wires.play("a0", &frames);
+    let (lines, _) = first.lines();
+    let streams = lines.iter().filter(|line| line["type"] == "stream");
+    let came: u64 = streams.map(|line| line["packets"].as_u64().expect("a count")).sum();
+    assert!(came > 100, "{came}");
+    let spans = |packets: u64| [60, 3_600, 86_400].map(|span| vec![Value::from(span), packets.into()]);
+    assert_eq!(sums(), spans(came));
+
+    let second = wires.watch(&watch);
+    wires.play("a0", &frames);
+    let so_far = "SELECT coalesce(sum(packets), 0) FROM running
+         UNION ALL SELECT sum(packets) FROM stream_sums WHERE span = 60";
+    let whole = || rows(&store, so_far).iter().filter_map(|row| row[0].as_u64()).sum::<u64>();
+    let waits = (0..100).find(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        whole() == 2 * came
+    });
+    assert!(waits.is_some(), "{} of {}", whole(), 2 * came);
+    second.kill();
+
+    wires.watch(&watch).end();
+    assert_eq!(sums(), spans(2 * came));
+    assert_eq!(rows(&store, "SELECT count(*) FROM running"), [[0]]);
+}
+
+#[test]
 fn a_store_of_1_000_devices_goes_on_under_a_watch_that_gave_up_its_rights() {
     let Some(wires) = Wires::silent("thousand") else { return };
     let scratch = Scratch::new("thousand");

@@ -90,7 +90,9 @@ pub fn analysed_before(
     }
     let progress = reader.progress();
     progress::during(&progress, !options.no_progress, || {
-        data.analysed(Box::new(reader), options.until, &mut |ledger, moment| watcher(ledger, moment))
+        data.analysed(Box::new(reader), options.until, &mut |ledger, moment| {
+            moment.into_iter().for_each(|moment| watcher(ledger, moment));
+        })
     })
 }
 

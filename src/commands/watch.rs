@@ -153,8 +153,10 @@ impl Watch {
             manager,
         };
         let (report, _) = data.analysed(source, None, &mut |ledger, moment| {
-            if teller.failure.is_none() {
-                teller.failure = teller.tell(ledger, moment).err();
+            match moment {
+                _ if teller.failure.is_some() => {}
+                Some(moment) => teller.failure = teller.tell(ledger, moment).err(),
+                None => teller.is_over(ledger),
             }
             if teller.failure.is_some() {
                 control.stop();
@@ -317,10 +319,22 @@ impl Teller<'_> {
             if let Some((began, sums)) = self.minutes.since(ledger, &self.pictures, now) {
                 store.minute(began, sums);
             }
+            if let Some(running) = self.minutes.running(ledger, &self.pictures) {
+                store.running(running);
+            }
             store.learned(ledger.learned(), ledger.refuted());
             store.take(now, pictures, &findings, &|id| self.quiet.is_untold(id));
         }
         Ok(())
+    }
+
+    /// Takes what came since the last second.
+    fn is_over(&mut self, ledger: &Ledger) {
+        let Some(store) = &mut self.store else { return };
+        if let Some((began, sums)) = self.minutes.rest(ledger, &self.pictures) {
+            store.minute(began, sums);
+        }
+        store.learned(ledger.learned(), ledger.refuted());
     }
 
     /// Tells what the end of the watch has made of findings.

@@ -47,7 +47,7 @@ use std::{fs, io, thread};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use spanwatch_engine::expected::{Peer, Role};
 use spanwatch_engine::ledger::memory::Memory;
-use spanwatch_engine::report::minutes::{StreamKey, StreamSum};
+use spanwatch_engine::report::minutes::{self, StreamKey, StreamSum};
 use spanwatch_engine::report::picture::Picture;
 use spanwatch_engine::report::{DataList, Finding};
 use spanwatch_parsers::Time;
@@ -255,12 +255,19 @@ impl Store {
         self.beside.lists = Some(lists);
     }
 
-    /// Takes what came of streams in the minute that began then: it is written with what is next taken.
+    /// Takes what came of streams in the minute that began then, and is over: it is written with what is next taken.
     pub fn minute(&mut self, began: Time, sums: BTreeMap<StreamKey, StreamSum>) {
+        self.beside.running.over();
         for (key, sum) in sums {
             // Where the clock was set back a minute comes twice.
             self.beside.sums.entry((began, key)).or_default().add(&sum);
         }
+    }
+
+    /// Takes how far the minute is that goes on: it is written with what is next taken, and counts where it never comes to its end.
+    pub fn running(&mut self, (began, streams): minutes::Running) {
+        let streams = streams.into_iter().map(|(id, (key, sum))| (id, (began, key, sum)));
+        self.beside.running.streams.extend(streams);
     }
 
     /// Takes who was learned to be expected, and who turned out not to be, by role and name: it is written with what is next taken.
@@ -329,7 +336,7 @@ impl Store {
     #[must_use]
     pub fn finish(mut self, patience: Duration) -> bool {
         let beside = std::mem::take(&mut self.beside);
-        if beside.outbox.is_some() || beside.lists.is_some() || !beside.sums.is_empty() {
+        if !beside.is_empty() {
             self.slate.tell(Time::MIN, [], [], beside);
         }
         self.slate.close();

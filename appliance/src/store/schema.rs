@@ -153,6 +153,13 @@ CREATE TABLE learned (
 CREATE TABLE learning (
     id INTEGER PRIMARY KEY CHECK (id = 1), began INTEGER NOT NULL, accepted INTEGER, accepted_by TEXT
 ) STRICT;
+", "
+-- What came so far of streams in the minute that goes on and began at `at`; `frame` and `place` are a stream's number in its run.
+CREATE TABLE running (
+    frame INTEGER NOT NULL, place INTEGER NOT NULL, at INTEGER NOT NULL, source TEXT NOT NULL, destination TEXT NOT NULL,
+    transport TEXT NOT NULL, payload_type INTEGER NOT NULL, packets INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    lost INTEGER NOT NULL, jitter_us INTEGER NOT NULL, PRIMARY KEY (frame, place)
+) STRICT, WITHOUT ROWID;
 "];
 
 /// Brings a file to the present version, in one transaction.

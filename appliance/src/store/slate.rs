@@ -13,7 +13,7 @@ use spanwatch_parsers::Time;
 
 use super::Lists;
 use super::learned::Lesson;
-use super::sums::Sums;
+use super::sums::{Running, Sums};
 use crate::outputs::outbox::Outbox;
 
 /// How the store is doing.
@@ -55,6 +55,8 @@ pub(super) struct Beside {
     pub(super) outbox: Option<Outbox>,
     /// What came of streams.
     pub(super) sums: Sums,
+    /// How far the minute is that goes on.
+    pub(super) running: Running,
     /// The data lists that this run goes by, as long as they are not written.
     pub(super) lists: Option<Lists>,
     /// Who was learned, where it is another than last told.
@@ -62,11 +64,18 @@ pub(super) struct Beside {
 }
 
 impl Beside {
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { outbox, sums, running, lists, learned } = self;
+        let are_told = outbox.is_some() || lists.is_some() || learned.is_some();
+        !are_told && sums.is_empty() && !running.is_new && running.streams.is_empty()
+    }
+
     /// Takes what was told since. How many sums found no room.
     pub(super) fn add(&mut self, since: Self) -> u64 {
         self.outbox = since.outbox.or(self.outbox.take());
         self.lists = since.lists.or(self.lists.take());
         self.learned = since.learned.or(self.learned.take());
+        self.running.add(since.running);
         let mut lost = 0_u64;
         for (key, sum) in since.sums {
             if self.sums.len() < SUMS_MAX || self.sums.contains_key(&key) {
@@ -257,7 +266,32 @@ mod tests {
         let (source, destination) = ("a".to_owned(), "b".to_owned());
         let key = StreamKey { source, destination, transport: "udp", payload_type: 96 };
         let sums = Sums::from([((Time(began), key), StreamSum { packets, ..StreamSum::default() })]);
-        Beside { outbox: Some(Outbox::new()), sums, lists: None, learned: None }
+        Beside { outbox: Some(Outbox::new()), sums, ..Beside::default() }
+    }
+
+    #[test]
+    fn how_far_a_minute_is_goes_when_it_is_over() {
+        let key = StreamKey {
+            source: String::new(),
+            destination: String::new(),
+            transport: "udp",
+            payload_type: 0,
+        };
+        let running = |is_new, at: i64, number: u64| {
+            let streams = [((number, 0), (Time(at), key.clone(), StreamSum::default()))].into();
+            Beside { running: Running { is_new, streams }, ..Beside::default() }
+        };
+        let mut waits = Beside::default();
+        waits.add(running(false, 60, 1));
+        waits.add(running(false, 60, 2));
+        let told = |waits: &Beside| {
+            waits.running.streams.iter().map(|((it, _), (at, ..))| (*it, at.0)).collect::<Vec<_>>()
+        };
+        assert_eq!((told(&waits), waits.running.is_new), (vec![(1, 60), (2, 60)], false));
+        waits.add(running(true, 120, 2));
+        assert_eq!((told(&waits), waits.running.is_new), (vec![(2, 120)], true));
+        waits.add(running(false, 120, 3));
+        assert_eq!((told(&waits), waits.running.is_new), (vec![(2, 120), (3, 120)], true));
     }
 
     #[test]
@@ -272,7 +306,7 @@ mod tests {
             };
             let sums =
                 (from..from + 100_000).map(|at| ((Time(at), key.clone()), StreamSum::default())).collect();
-            Beside { outbox: None, sums, lists: None, learned: None }
+            Beside { sums, ..Beside::default() }
         };
         assert_eq!(waits.add(many(0)), 0);
         assert_eq!(waits.add(many(100_000)), 200_000 - SUMS_MAX as u64);

@@ -521,6 +521,63 @@ fn minutes_of_streams_make_hours_and_days_and_go_before_them() {
 }
 
 #[test]
+fn a_minute_goes_on_where_a_watch_ended_in_it_or_died_and_counts_once() {
+    let folder = Folder::new();
+    let so_far = |packets| {
+        let (key, sum) = came(packets, 500).into_iter().next().unwrap();
+        BTreeMap::from([((7, 0), (key, sum))])
+    };
+    let sums = || {
+        let (reader, mut all) = (folder.reader(), Vec::new());
+        for stream in reader.streams(0, 10).unwrap() {
+            for span in [60, 3_600, 86_400] {
+                let sums = reader.sums(stream.row, span, (at(0), at(86_400))).unwrap();
+                all.extend(sums.into_iter().map(|(began, it)| (began.0 / SECOND, it.packets, it.lost)));
+            }
+        }
+        all
+    };
+    let (mut store, _) = folder.open(60);
+    for (second, packets) in [(61, 10), (62, 25)] {
+        store.running((at(60), so_far(packets)));
+        store.take(at(second), vec![], &[], &told_all);
+        store.wait(at(second));
+    }
+    assert_eq!(sums(), [], "it is not over");
+    store.minute(at(60), came(40, 500));
+    end(store);
+    assert_eq!(sums(), [(60, 40, 1), (0, 40, 1), (0, 40, 1)]);
+    // One that dies.
+    let mut writer = Writer::new(&folder.0, Limits::default(), Arc::default(), at(75));
+    writer.held().unwrap();
+    for (second, packets) in [(76, 2), (77, 5)] {
+        let streams = so_far(packets).into_iter().map(|(id, (key, sum))| (id, (at(60), key, sum)));
+        let running = sums::Running { is_new: false, streams: streams.collect() };
+        let beside = Beside { running, ..Beside::default() };
+        writer.write(&slate::Batch { now: at(second), beside, ..slate::Batch::default() }).unwrap();
+    }
+    drop(writer);
+    assert_eq!(sums(), [(60, 40, 1), (0, 40, 1), (0, 40, 1)]);
+    let (mut store, _) = folder.open(90);
+    store.minute(at(60), came(7, 500));
+    end(store);
+    assert_eq!(sums(), [(60, 52, 3), (0, 52, 3), (0, 52, 3)]);
+    end(folder.open(200).0);
+    assert_eq!(sums(), [(60, 52, 3), (0, 52, 3), (0, 52, 3)], "it was added once");
+}
+
+#[test]
+fn what_was_told_beside_devices_last_is_written_when_a_watch_ends() {
+    let folder = Folder::new();
+    let (mut store, _) = folder.open(1);
+    let role = spanwatch_engine::expected::Role::Dns;
+    let who = Peer { role, who: "192.0.2.53".to_owned(), since: at(2) };
+    store.learned(vec![who.clone()], BTreeSet::new());
+    end(store);
+    assert_eq!(folder.reader().learned().unwrap(), [who]);
+}
+
+#[test]
 fn where_room_is_short_minutes_of_streams_go_first() {
     let folder = Folder::new();
     let limits = Limits { bytes_max: 512 << 10, ..Limits::default() };

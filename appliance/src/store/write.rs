@@ -201,7 +201,7 @@ impl Writer {
                     Word::Withdrawn => page.withdrawn(id)?,
                 }
             }
-            sums::write(&step, &batch.beside.sums)?;
+            sums::write(&step, &batch.beside.sums, &batch.beside.running)?;
             if let Some(lists) = &batch.beside.lists {
                 step.execute("DELETE FROM lists", [])?;
                 let mut insert = step.prepare_cached("INSERT INTO lists VALUES (?1, ?2, ?3)")?;
@@ -320,6 +320,7 @@ fn begin(step: &Transaction<'_>, began: Time) -> Result<i64, Trouble> {
         step.execute("UPDATE devices SET state = 'unknown'", [])?;
     }
     learned::begin(step, began)?;
+    sums::fold(step)?;
     step.execute(
         "INSERT INTO sessions (began, until, version) VALUES (?1, ?1, ?2)",
         params![began.0, env!("CARGO_PKG_VERSION")],

@@ -1,4 +1,5 @@
-//! What streams did in a minute, told once it is over: [`Minutes`]; and over a capture, in pieces as short as there is room for: [`Courses`].
+//! What streams did in a minute, told once it is over, and how far the one is that goes on: [`Minutes`]; and over a capture, in pieces as
+//! short as there is room for: [`Courses`].
 //!
 //! Streams of one source, destination, transport and payload type are one, however often they begin anew under another SSRC.
 
@@ -49,12 +50,20 @@ impl StreamSum {
     }
 }
 
+/// What came of some streams in a minute that goes on: when it began, and of each by its number all that came in it so far.
+pub type Running = (Time, BTreeMap<StreamId, (StreamKey, StreamSum)>);
+
 /// What was told of streams so far.
 #[derive(Debug, Default)]
 pub struct Minutes {
+    /// What was told before this minute.
     told: Told,
     /// The minute that is not over yet, since 1970.
     minute: Option<i64>,
+    /// Packets of each when it was last told how far the minute is; of [`RUNNING_MAX`] at most.
+    running: BTreeMap<StreamId, u64>,
+    /// Behind which stream that goes on.
+    behind: Option<StreamId>,
 }
 
 impl Minutes {
@@ -71,18 +80,70 @@ impl Minutes {
         if over == Some(minute) {
             return None;
         }
-        let begun = over?;
-        let sums = self.sums(ledger, pictures);
-        Some((Time(begun.saturating_mul(MINUTE)), sums)).filter(|(_, sums)| !sums.is_empty())
+        Some(self.sums(ledger, pictures, over?)).filter(|(_, sums)| !sums.is_empty())
     }
 
-    fn sums(&mut self, ledger: &Ledger, pictures: &Pictures) -> BTreeMap<StreamKey, StreamSum> {
+    /// What came so far in the minute that goes on, of streams of which that is another than last told: of [`AT_ONCE`] at most,
+    /// and of the others when this is next asked.
+    pub fn running(&mut self, ledger: &Ledger, pictures: &Pictures) -> Option<Running> {
+        let minute = self.minute?;
+        let mut running = BTreeMap::new();
+        let behind = self.behind.take();
+        for (id, stream) in ledger.streams.by_number().filter(|(id, _)| Some(*id) > behind) {
+            let told = self.told.get(&id).copied().unwrap_or_default();
+            let known = self.running.get(&id).copied();
+            if stream.packets == known.unwrap_or(told.0)
+                || known.is_none() && self.running.len() >= RUNNING_MAX
+            {
+                continue;
+            }
+            self.running.insert(id, stream.packets);
+            running.insert(id, (key(stream, ledger, pictures), came(stream, told)));
+            if running.len() >= AT_ONCE {
+                self.behind = Some(id);
+                break;
+            }
+        }
+        Some((began(minute), running)).filter(|(_, running)| !running.is_empty())
+    }
+
+    /// What came in the minute that goes on, where nothing more will.
+    pub fn rest(
+        &mut self,
+        ledger: &Ledger,
+        pictures: &Pictures,
+    ) -> Option<(Time, BTreeMap<StreamKey, StreamSum>)> {
+        let minute = self.minute?;
+        Some(self.sums(ledger, pictures, minute)).filter(|(_, sums)| !sums.is_empty())
+    }
+
+    fn sums(
+        &mut self,
+        ledger: &Ledger,
+        pictures: &Pictures,
+        minute: i64,
+    ) -> (Time, BTreeMap<StreamKey, StreamSum>) {
         let mut sums: BTreeMap<StreamKey, StreamSum> = BTreeMap::new();
         each_since(&mut self.told, ledger, |_, stream, sum| {
             sums.entry(key(stream, ledger, pictures)).or_default().add(&sum);
         });
-        sums
+        self.running.clear();
+        (began(minute), sums)
     }
+}
+
+/// What came of a stream since it was told so.
+fn came(stream: &Stream, told: (u64, u64, u64)) -> StreamSum {
+    StreamSum {
+        packets: stream.packets.saturating_sub(told.0),
+        bytes: stream.bytes.saturating_sub(told.1),
+        lost: stream.measured.lost.saturating_sub(told.2),
+        jitter_us: stream.jitter_us(),
+    }
+}
+
+const fn began(minute: i64) -> Time {
+    Time(minute.saturating_mul(MINUTE))
 }
 
 /// Packets, bytes and losses of each stream that were told.
@@ -95,16 +156,9 @@ fn each_since(told: &mut Told, ledger: &Ledger, mut each: impl FnMut(StreamId, &
         let counts = (stream.packets, stream.bytes, stream.measured.lost);
         let known = before.remove(&id).unwrap_or_default();
         told.insert(id, counts);
-        if counts.0 == known.0 {
-            continue;
+        if counts.0 != known.0 {
+            each(id, stream, came(stream, known));
         }
-        let sum = StreamSum {
-            packets: counts.0.saturating_sub(known.0),
-            bytes: counts.1.saturating_sub(known.1),
-            lost: counts.2.saturating_sub(known.2),
-            jitter_us: stream.jitter_us(),
-        };
-        each(id, stream, sum);
     }
 }
 
@@ -216,6 +270,10 @@ const SECOND: i64 = 1_000_000_000;
 const PIECES_MAX: usize = 144;
 /// Of a capture: thirty megabytes at most.
 const COURSES_MAX: usize = 4_096;
+/// Streams that are told of at once, so that a second costs some milliseconds at most.
+const AT_ONCE: usize = 1_024;
+/// Streams of which it is told how far a minute is: four seconds' worth. Of more only minutes that are over are told.
+const RUNNING_MAX: usize = 4 * AT_ONCE;
 
 #[cfg(test)]
 mod tests {
@@ -315,5 +373,64 @@ mod tests {
         .unwrap();
         stream.number = number;
         stream
+    }
+
+    fn key_of(source: &str) -> StreamKey {
+        let (source, destination) = (source.to_owned(), "192.0.2.9".to_owned());
+        StreamKey { source, destination, transport: "udp", payload_type: 96 }
+    }
+
+    #[test]
+    fn of_a_minute_that_goes_on_it_is_told_what_changed_and_the_whole_of_it() {
+        let (mut ledger, mut minutes) = (Ledger::new(Fingerprints::builtin()), Minutes::default());
+        let pictures = Pictures::default();
+        let sum = |packets: u64, lost: u64| {
+            let jitter_us = 1_000;
+            (key_of("192.0.2.7"), StreamSum { packets, bytes: packets * 500, lost, jitter_us })
+        };
+        let id = |ssrc: u64| (ssrc, 0);
+        second(&mut ledger, 59, 1, 0);
+        assert_eq!(minutes.running(&ledger, &pictures), None, "no minute began");
+        assert_eq!(minutes.since(&ledger, &pictures, Time(MINUTE - 1)), None);
+        minutes.since(&ledger, &pictures, Time(MINUTE)).unwrap();
+        assert_eq!(minutes.running(&ledger, &pictures), None, "that is over");
+        second(&mut ledger, 61, 1, 2);
+        let told = Some((Time(MINUTE), BTreeMap::from([(id(1), sum(100, 2))])));
+        assert_eq!(minutes.running(&ledger, &pictures), told);
+        assert_eq!(minutes.running(&ledger, &pictures), None);
+        second(&mut ledger, 62, 1, 3);
+        second(&mut ledger, 62, 1, 4);
+        let told = Some((Time(MINUTE), BTreeMap::from([(id(1), sum(300, 4))])));
+        assert_eq!(minutes.running(&ledger, &pictures), told);
+        second(&mut ledger, 63, 1, 4);
+        let (key, whole) = sum(400, 4);
+        assert_eq!(minutes.rest(&ledger, &pictures), Some((Time(MINUTE), BTreeMap::from([(key, whole)]))));
+        assert_eq!(minutes.rest(&ledger, &pictures), None);
+        assert_eq!(minutes.running(&ledger, &pictures), None);
+    }
+
+    #[test]
+    fn many_streams_are_told_in_turns_and_no_more_than_a_store_has_room_for() {
+        let (mut ledger, mut minutes) = (Ledger::new(Fingerprints::builtin()), Minutes::default());
+        let pictures = Pictures::default();
+        let many = RUNNING_MAX as u32 + 100;
+        minutes.since(&ledger, &pictures, Time(0));
+        (0..many).for_each(|ssrc| second(&mut ledger, 1, ssrc, 0));
+        let mut told = Vec::new();
+        while let Some((_, running)) = minutes.running(&ledger, &pictures) {
+            assert!(running.len() <= AT_ONCE);
+            told.extend(running.into_keys().map(|(ssrc, _)| ssrc));
+        }
+        assert_eq!(told, (0..RUNNING_MAX as u64).collect::<Vec<_>>());
+        // Of each the turn comes, however often the first change.
+        for _ in 0..RUNNING_MAX / AT_ONCE {
+            (0..many).for_each(|ssrc| second(&mut ledger, 2, ssrc, 0));
+            let (_, running) = minutes.running(&ledger, &pictures).unwrap();
+            told.extend(running.into_keys().map(|(ssrc, _)| ssrc));
+        }
+        assert_eq!(told[RUNNING_MAX..], told[..RUNNING_MAX]);
+        let (_, sums) = minutes.rest(&ledger, &pictures).unwrap();
+        let packets: u64 = sums.values().map(|sum| sum.packets).sum();
+        assert_eq!(packets, u64::from(many) * 100 * 5, "nothing is told twice");
     }
 }
