@@ -376,12 +376,7 @@ mod tests {
             tells(&mut bench, at, OTHER, 0);
             let told =
                 Timekeeping { step, stratum: 0, is_set: false, source: None, sent: sent(at), answers: 0 };
-            bench.sees_in(
-                "ntp",
-                s(at),
-                (camera, Party::default()),
-                Fact::Timekeeping(Box::new(told)),
-            );
+            bench.sees_in("ntp", s(at), (camera, Party::default()), Fact::Timekeeping(Box::new(told)));
         }
         bench.of(&KIND)
     }
