@@ -105,6 +105,15 @@ impl Desk {
         &self.dir
     }
 
+    /// How much its history takes on the disk.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let own = file(&self.dir);
+        let mut log = own.clone().into_os_string();
+        log.push("-wal");
+        [own, log.into()].iter().filter_map(|path| fs::metadata(path).ok()).map(|it| it.len()).sum()
+    }
+
     /// Asks, or changes, with the connection that is held.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Reader) -> Result<T, Trouble>) -> Result<T, Trouble> {
         let present = fs::metadata(file(&self.dir)).map_err(|error| match error.kind() {

@@ -5,11 +5,13 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 use spanwatch_engine::report::mirror_check::Remark;
+use spanwatch_engine::report::time::rfc3339;
+use spanwatch_parsers::Time;
 
 use super::{Card, Head, Served, download, rendered};
 use crate::access::Here;
-use crate::book;
 use crate::words::{self, Shown};
+use crate::{Site, book};
 
 #[derive(Template)]
 #[template(path = "system.html")]
@@ -22,6 +24,7 @@ struct Page {
     blind: Vec<(String, String, Shown)>,
     limits: Vec<(Shown, String, String, String)>,
     receivers: Vec<Receiver>,
+    store: Vec<(&'static str, String)>,
     lists: Vec<(Shown, Shown)>,
     about: Vec<(&'static str, Shown)>,
 }
@@ -101,6 +104,7 @@ pub async fn page(State(site): Served, here: Here) -> Response {
                 counts: [it.sent, it.waiting, it.dropped, it.refused].map(words::count),
             })
             .collect(),
+        store: store(&site),
         lists: report
             .data
             .iter()
@@ -113,6 +117,26 @@ pub async fn page(State(site): Served, here: Here) -> Response {
             ("Licence", words::shown("Apache-2.0 OR MIT; htmx and its extension under 0BSD")),
         ],
     })
+}
+
+/// What is known of the store, where there is one.
+fn store(site: &Site) -> Vec<(&'static str, String)> {
+    let Some(access) = site.access() else { return Vec::new() };
+    let watched = access.desk.watched().unwrap_or_default();
+    let moment = |at: &Time| words::moment(&rfc3339(*at));
+    let span = watched.first().zip(watched.iter().map(|(_, until)| until).max());
+    let brought = site.brought().map(|it| it.all()).unwrap_or_default();
+    let bytes = brought.iter().map(|(about, _)| about.bytes).fold(0, u64::saturating_add);
+    let count = words::count(brought.len() as u64);
+    [
+        Some(("History", words::bytes(access.desk.bytes()))),
+        span.map(|((from, _), until)| ("Watched", format!("{} to {} UTC", moment(from), moment(until)))),
+        Some(("Times that a watch began", words::count(watched.len() as u64))),
+        Some(("Captures that people brought", format!("{count}, {}", words::bytes(bytes)))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn told(remark: &Remark) -> Told {

@@ -136,3 +136,18 @@ fn a_device_of_a_store_is_shown_with_its_days_its_changes_and_its_streams() {
         "{days}"
     );
 }
+
+#[test]
+fn the_system_page_says_what_the_store_holds() {
+    let house = House::new();
+    house.user("vera", Role::Viewer);
+    let vera = house.person("vera");
+    let page = house.ask("GET", "/system", &[("cookie", &vera.cookie)], "").body;
+    assert!(
+        page.contains("<h2>Store</h2>")
+            && page.contains("<dt>Times that a watch began</dt><dd>1</dd>")
+            && page.contains("<dt>Captures that people brought</dt><dd>0, 0 B</dd>"),
+        "{page}"
+    );
+    assert!(!crate::test::asked(crate::test::site(), "/system").1.contains("<h2>Store</h2>"));
+}
