@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spanwatch_engine::report::{Device, Switch};
+use spanwatch_engine::report::{Device, Finding, Switch};
 
 use crate::Picture;
 use crate::lists::encoded;
@@ -126,14 +126,46 @@ impl Part<'_> {
 
 /// Lays out the map.
 pub fn map(picture: &Picture) -> Map {
+    drawn(picture, switches(picture), picture.report.devices.iter().map(|device| &**device))
+}
+
+/// Lays out the way to who is concerned by a finding: the switches that they hang on, up to the site, and how many devices are not
+/// drawn; `None` where no switch is known.
+pub fn way(picture: &Picture, finding: &Finding) -> Option<(Map, usize)> {
+    let all = switches(picture);
+    let devices: Vec<&Device> =
+        finding.devices.iter().take(ON_WAY_MAX).filter_map(|id| picture.device(id)).collect();
+    let mut on_way: BTreeMap<&str, &Switch> = BTreeMap::new();
+    for id in devices.iter().filter_map(|it| hangs_on(it)).chain(finding.switch.as_deref()) {
+        let mut next = all.get(id);
+        while let Some(switch) = next.filter(|it| on_way.insert(&it.id, it).is_none()) {
+            next = switch.parent.as_deref().and_then(|parent| all.get(parent));
+        }
+    }
+    let left_out = finding.devices.len().saturating_sub(ON_WAY_MAX);
+    (!on_way.is_empty()).then(|| (drawn(picture, on_way, devices.into_iter()), left_out))
+}
+
+/// All switches by their ids.
+fn switches(picture: &Picture) -> BTreeMap<&str, &Switch> {
+    picture.report.switches.iter().map(|switch| (switch.id.as_str(), switch)).collect()
+}
+
+/// The switch that a device hangs on.
+fn hangs_on(device: &Device) -> Option<&str> {
+    device.switch.as_ref().and_then(|it| it.id.as_deref().or(it.name.as_deref()))
+}
+
+fn drawn<'a>(
+    picture: &'a Picture,
+    switches: BTreeMap<&'a str, &'a Switch>,
+    devices: impl Iterator<Item = &'a Device>,
+) -> Map {
     let report = &picture.report;
     let mut hanging: BTreeMap<&str, Hanging<'_>> = BTreeMap::new();
-    let switches: BTreeMap<&str, &Switch> =
-        report.switches.iter().map(|switch| (switch.id.as_str(), switch)).collect();
     let mut loose = Vec::new();
-    for device in report.devices.iter().map(|device| &**device) {
-        let at = device.switch.as_ref().and_then(|it| it.id.as_deref().or(it.name.as_deref()));
-        match at.and_then(|at| switches.get_key_value(at)) {
+    for device in devices {
+        match hangs_on(device).and_then(|at| switches.get_key_value(at)) {
             // A switch is drawn as one, and not as a device as well.
             _ if switches.contains_key(device.id.as_str()) => {}
             Some((id, _)) => hanging.entry(id).or_default().push(device),
@@ -158,7 +190,7 @@ pub fn map(picture: &Picture) -> Map {
         edges: Vec::new(),
         health: Health::Okay,
         left_out: 0,
-        most: (DRAWN_MAX / report.switches.len().clamp(1, SWITCHES_MAX)).min(DEVICES_MAX),
+        most: (DRAWN_MAX / switches.len().clamp(1, SWITCHES_MAX)).min(DEVICES_MAX),
     };
     let site = report.site.as_deref().unwrap_or("This site");
     map.node((SITE, 24), (words::shown(site), words::shown("")), None, (Health::Okay.name(), true));
@@ -372,6 +404,8 @@ const DEPTH_MAX: usize = 8;
 const SWITCHES_MAX: usize = 60;
 /// For each switch.
 const DEVICES_MAX: usize = 24;
+/// Of one finding: as many as have a lane.
+const ON_WAY_MAX: usize = 40;
 /// On all switches: some ninety kilobytes.
 const DRAWN_MAX: usize = 200;
 
@@ -412,6 +446,31 @@ mod tests {
             map.edges.iter().find(|it| it.path.ends_with(&format!("V{}H{}", to.y, to.x))).unwrap()
         };
         assert!(!edge(core).is_inferred && edge(dock).is_inferred);
+    }
+
+    #[test]
+    fn the_way_to_who_is_concerned_leads_over_his_switches_alone() {
+        let mut report = crate::test::report();
+        report.switches[0].parent = Some("sw-0".into());
+        for other in [
+            r#"{"id":"sw-0","name":"sw-core","ports":[],"members":[],"source":"lldp","parent":"sw-1"}"#,
+            r#"{"id":"sw-7","name":"sw-yard","ports":[],"members":[],"source":"lldp"}"#,
+        ] {
+            report.switches.push(serde_json::from_str(other).unwrap());
+        }
+        let one = report.findings[0].devices[0].clone();
+        report.findings[0].devices.truncate(1);
+        let picture = Picture::new(report, None);
+        let (way, left_out) = way(&picture, &picture.findings[0]).unwrap();
+        let names: Vec<&str> = way.nodes.iter().map(|it| it.name.as_str()).collect();
+        let called = picture.called(&one);
+        assert_eq!((names.len(), left_out), (4, 0), "{names:?}");
+        assert!(
+            ["Harbour", "sw-core", "sw-dock", called.as_str()].iter().all(|it| names.contains(it)),
+            "{names:?}"
+        );
+        let nowhere = Finding { devices: Vec::new(), switch: None, ..picture.findings[0].clone() };
+        assert!(super::way(&picture, &nowhere).is_none());
     }
 
     #[test]

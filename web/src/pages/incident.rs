@@ -13,6 +13,7 @@ use super::{Card, Head, Served, devices, rendered, sorry};
 use crate::access::Here;
 use crate::lanes::{self, Lanes};
 use crate::picture::is_incident;
+use crate::tree::{self, Map};
 use crate::words::{self, Shown};
 use crate::{Picture, Site};
 
@@ -24,6 +25,8 @@ struct Page {
     packets: Option<String>,
     asked: Option<Shown>,
     life: Option<Life>,
+    /// Through the network, of an incident.
+    way: Option<(Map, usize)>,
 }
 
 /// A finding, ready to be read.
@@ -170,6 +173,7 @@ pub fn shown(site: &Site, here: &Here, id: &str, refused: Option<String>) -> Res
     rendered(&Page {
         head: Head::new(site, &picture, ("/findings", &finding.title), here),
         it: View::of(&picture, finding),
+        way: is_incident(finding).then(|| tree::way(&picture, finding)).flatten(),
         packets,
         asked: (finding.id != id).then(|| words::shown(id)),
         life: Life::of(site, &picture, finding, here).map(|life| Life { refused, ..life }),
