@@ -30,7 +30,7 @@ function drawn(figure) {
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"),
       cursor: { sync: { key: figure.id } },
       scales: { y: { range: (self, low, high) => [0, Math.max(high * 1.1, 0.1)] } },
-      axes: [{ ...axis, values: words }, { ...axis, size: 60 }],
+      axes: [{ ...axis, values: words, space: piece < 60 ? 90 : 50 }, { ...axis, size: 60 }],
       series: [{ label: "Time", value: time }, line],
     }, [xs, ys], plot);
     plot.querySelector("svg").setAttribute("hidden", "");
