@@ -61,20 +61,30 @@ impl Run {
 /// Builds the report. It takes the place of the ledger, part by part: of a large site both are hundreds of megabytes.
 #[must_use]
 pub fn report(mut ledger: Ledger, run: &Run) -> Report {
-    let (capture, claims) = (capture(&ledger, run), claims(&ledger, run));
+    let (capture, claims, now) = (capture(&ledger, run), claims(&ledger, run), run.now());
     let learned = learned(&ledger);
     ledger.let_go();
-    let spoken = (streams(&ledger, Ids::of(&ledger.directory).all()), sessions(&ledger));
+    let ids = Ids::of(&ledger.directory).into_all();
+    let (streams, sessions, switches) = (streams(&ledger, &ids), sessions(&ledger), switches(&ledger, &ids));
     (ledger.streams, ledger.sessions) = (Streams::default(), Sessions::default());
-    Report { learned, ..written(&ledger, run, (capture, &claims), spoken) }
+    let devices = ids.keys().filter_map(|number| {
+        let told = Box::new(device(&ledger, &claims, *number, ledger.directory.device(*number)?, &ids, now));
+        ledger.part_with(*number);
+        Some(told)
+    });
+    let devices = devices.collect();
+    Report { learned, ..written(run, capture, (&claims, &ids), (devices, switches, streams, sessions)) }
 }
 
 /// The report as of now, of a ledger that goes on.
 #[must_use]
 pub fn snapshot(ledger: &Ledger, run: &Run) -> Report {
-    let spoken = (streams(ledger, Ids::of(&ledger.directory).all()), sessions(ledger));
-    let rest = written(ledger, run, (capture(ledger, run), &claims(ledger, run)), spoken);
-    Report { learned: learned(ledger), ..rest }
+    let (claims, now) = (claims(ledger, run), run.now());
+    let ids = Ids::of(&ledger.directory).into_all();
+    let devices = ledger.directory.devices();
+    let devices = devices.map(|(number, it)| Box::new(device(ledger, &claims, number, it, &ids, now)));
+    let parts = (devices.collect(), switches(ledger, &ids), streams(ledger, &ids), sessions(ledger));
+    Report { learned: learned(ledger), ..written(run, capture(ledger, run), (&claims, &ids), parts) }
 }
 
 /// Whom it was learned to expect.
@@ -95,20 +105,16 @@ fn claims(ledger: &Ledger, run: &Run) -> Vec<finding::Finding> {
     claims
 }
 
+/// Devices, switches, streams, sessions.
+#[allow(clippy::vec_box)]
+type Parts = (Vec<Box<Device>>, Vec<Switch>, Vec<Stream>, Vec<Session>);
+
 fn written(
-    ledger: &Ledger,
     run: &Run,
-    (capture, claims): (Capture, &[finding::Finding]),
-    (streams, sessions): (Vec<Stream>, Vec<Session>),
+    capture: Capture,
+    (claims, ids): (&[finding::Finding], &BTreeMap<Number, String>),
+    (mut devices, switches, streams, sessions): Parts,
 ) -> Report {
-    let (ids, now) = (Ids::of(&ledger.directory), run.now());
-    let ids = ids.all();
-    #[allow(clippy::vec_box)]
-    let mut devices: Vec<Box<Device>> = ledger
-        .directory
-        .devices()
-        .map(|(number, device)| Box::new(self::device(ledger, claims, number, device, ids, now)))
-        .collect();
     devices.sort_by(|a, b| a.id.cmp(&b.id));
     let summary = summary(&devices, claims);
     Report {
@@ -125,7 +131,7 @@ fn written(
         data: run.lists.clone(),
         capture,
         devices,
-        switches: switches(ledger, ids),
+        switches,
         streams,
         sessions,
         learned: Vec::new(),
