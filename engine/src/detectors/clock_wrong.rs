@@ -12,9 +12,9 @@
 //!
 //! ## Where it is wrong
 //! The clock that it is held against is the capture's. Where that was wrong itself all devices seem to be off by as much: then no other is right, and
-//! nothing is told. Many servers date their answers in local time and call it GMT: dates that are off by whole quarters of an hour count for
-//! nothing, and so do such reports. Reports of before the year 2000 count from the device's start and tell no time (RFC 3550, 6.4.1). Many clients send
-//! a random time, or none, when they ask for it (RFC 8633, 3.3): such stamps are never off by the same amount twice.
+//! nothing is told; where it leapt, who was right before is none that is right now. Many servers date their answers in local time and call it GMT: dates that
+//! are off by whole quarters of an hour count for nothing, and so do such reports. Reports of before the year 2000 count from the device's start and tell no
+//! time (RFC 3550, 6.4.1). Many clients send a random time, or none, when they ask for it (RFC 8633, 3.3): such stamps are never off by the same amount twice.
 //!
 //! ## State
 //! `DEVICES_MAX` devices that told their time.
@@ -78,6 +78,8 @@ struct Clock {
     /// Since when it is off by what it is off by, and when it last told so.
     since: Told,
     last: Told,
+    /// How often the capture's clock had leapt by then, or may have.
+    leaps: u64,
     wrong: Option<Wrong>,
 }
 
@@ -94,6 +96,8 @@ struct Wrong {
 pub struct Clocks {
     devices: BTreeMap<Number, Clock>,
     refused: u64,
+    /// How often the capture's clock leapt, or may have: what was told before is not held against what is told after.
+    leaps: u64,
 }
 
 impl Told {
@@ -118,7 +122,8 @@ impl Clocks {
             return;
         }
         let mut others = self.devices.iter().filter(|(other, _)| **other != number);
-        let is_other_right = !told.is_right() && others.any(|(_, clock)| clock.last.is_right());
+        let is_right = |clock: &Clock| clock.leaps == self.leaps && clock.last.is_right();
+        let is_other_right = !told.is_right() && others.any(|(_, clock)| is_right(clock));
         if !self.devices.contains_key(&number) && self.devices.len() >= DEVICES_MAX {
             self.refused = self.refused.saturating_add(1);
             return;
@@ -129,6 +134,7 @@ impl Clocks {
             way,
             since: told,
             last: told,
+            leaps: self.leaps,
             wrong: None,
         });
         match clock.way.cmp(&way) {
@@ -136,8 +142,9 @@ impl Clocks {
             Ordering::Greater => (clock.way, clock.since, clock.source) = (way, told, source),
             Ordering::Equal => {}
         }
-        if !is_within(Span(told.offset().0.saturating_sub(clock.since.offset().0)), STEADY) {
-            clock.since = told;
+        let is_steady = is_within(Span(told.offset().0.saturating_sub(clock.since.offset().0)), STEADY);
+        if !is_steady || clock.leaps != self.leaps {
+            (clock.since, clock.leaps) = (told, self.leaps);
         }
         clock.last = told;
         match &mut clock.wrong {
@@ -223,6 +230,10 @@ impl Detector for Clocks {
             }
             self.told(number, (Told { at: seen.at, cite: seen.cite, utc }, told), seen.source, known);
         }
+    }
+
+    fn unwatched(&mut self, _from: Time, _to: Time) {
+        self.leaps = self.leaps.saturating_add(1);
     }
 
     fn renumber(&mut self, gone: Number, kept: Number) {
@@ -413,6 +424,21 @@ mod tests {
     #[test]
     fn a_capture_whose_own_clock_is_wrong_makes_nobody_wrong() {
         assert!(after(&[-400; 4], -400).is_empty());
+    }
+
+    #[test]
+    fn who_was_right_before_the_captures_clock_leapt_makes_nobody_wrong_after() {
+        let mut bench = Bench::new();
+        tells(&mut bench, 1_000, OTHER, 0);
+        tells(&mut bench, 1_000, CAMERA, 0);
+        bench.unwatched(s(1_010), s(1_410));
+        for at in (1_420..1_600).step_by(40) {
+            tells(&mut bench, at, CAMERA, -400);
+        }
+        assert!(bench.of(&KIND).is_empty());
+        tells(&mut bench, 1_610, OTHER, 0);
+        tells(&mut bench, 1_620, CAMERA, -400);
+        assert_eq!(bench.of(&KIND)[0].first_seen, s(1_420));
     }
 
     #[test]
