@@ -205,7 +205,7 @@ impl Ledger {
             self.handshakes.renumber(gone, kept);
             self.switches.renumber(gone, kept);
             self.each_detector(|detector, _| detector.renumber(gone, kept));
-            self.renumber_told(gone, kept);
+            self.told.renumber(gone, kept);
         }
     }
 }

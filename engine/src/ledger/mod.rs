@@ -20,6 +20,7 @@ mod starts;
 pub mod stream;
 pub mod switch;
 pub mod tls;
+mod told;
 mod watchers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +63,7 @@ use starts::Strangers;
 use stream::{Stream, Streams};
 use switch::Switches;
 use tls::Handshakes;
+use told::Told;
 use watchers::Watchers;
 
 /// A time in which nobody watched.
@@ -138,9 +140,7 @@ pub struct Ledger {
     /// What watches for one kind each.
     watchers: Watchers,
     /// All findings as they were last told.
-    told: Vec<Finding>,
-    /// Devices that turned out to be others since.
-    renumbered: BTreeMap<Number, Number>,
+    told: Told,
     /// How often code of ours panicked, by what it is and its name.
     panics: BTreeMap<(&'static str, &'static str), u64>,
     /// What an earlier run knew.
@@ -199,8 +199,7 @@ impl Ledger {
             opened_as: Vec::new(),
             refused: Refusals::default(),
             watchers: Watchers::new(kinds),
-            told: Vec::new(),
-            renumbered: BTreeMap::new(),
+            told: Told::default(),
             panics: BTreeMap::new(),
             memory: Arc::default(),
             policy: Arc::default(),
@@ -669,20 +668,7 @@ impl Ledger {
 
     /// Remembers all findings as they are told: where they cannot be asked for the next time, they hold on.
     pub fn told(&mut self, findings: Vec<Finding>) {
-        self.told = findings;
-        self.renumbered.clear();
-    }
-
-    /// Notes that a device turned out to be another, for what was told of it.
-    fn renumber_told(&mut self, gone: Number, kept: Number) {
-        if self.told.is_empty() {
-            return;
-        }
-        self.renumbered.insert(gone, kept);
-        if self.renumbered.len() >= RENUMBERED_MAX {
-            let renumbered = std::mem::take(&mut self.renumbered);
-            self.told.iter_mut().for_each(|it| renumber(it, &renumbered));
-        }
+        self.told = Told::new(findings);
     }
 
     /// All findings as of `now`, in no particular order.
@@ -715,15 +701,14 @@ impl Ledger {
         let ids: BTreeSet<&str> = findings.iter().map(|it| it.id.as_str()).collect();
         let by = |it: &Finding| if it.kind.start.is_some() { it.kind.id } else { OF_NO_DETECTOR };
         let is_held = |it: &&Finding| unasked.contains(by(it)) && !ids.contains(it.id.as_str());
-        let mut held: Vec<Finding> = self.told.iter().filter(is_held).cloned().collect();
-        held.iter_mut().for_each(|it| renumber(it, &self.renumbered));
+        let held = self.told.those(is_held);
         findings.extend(held);
     }
 
     /// Lets go of what nothing but findings is made of, once they were told, to make room for the report.
     pub fn let_go(&mut self) {
         self.watchers.let_go();
-        (self.losses, self.view, self.told) = (Losses::default(), View::default(), Vec::new());
+        (self.losses, self.view, self.told) = (Losses::default(), View::default(), Told::default());
     }
 
     /// Lets go of a device that was written, to make room for the next.
@@ -1100,19 +1085,6 @@ impl Ledger {
     }
 }
 
-/// Names the devices of a finding that turned out to be others by these.
-fn renumber(finding: &mut Finding, renumbered: &BTreeMap<Number, Number>) {
-    let mut seen = BTreeSet::new();
-    let devices = std::mem::take(&mut finding.devices).into_iter().map(|mut number| {
-        // No number is used again, so that this ends.
-        while let Some(kept) = renumbered.get(&number) {
-            number = *kept;
-        }
-        number
-    });
-    finding.devices = devices.filter(|number| seen.insert(*number)).collect();
-}
-
 /// Observations looked at before the first of them is taken: what that fetches has room in the nearest memory.
 const EXPECTED: usize = 16;
 
@@ -1166,8 +1138,6 @@ const ROUTERS_MAX: usize = 1_024;
 /// Bridges known by another name than a MAC.
 const CHASSIS_MAX: usize = 8_192;
 const FINDINGS_MAX: usize = 16_384;
-/// Devices that turned out to be others before what was told is named anew: each second begins with none.
-const RENUMBERED_MAX: usize = 4_096;
 const BLIND_MAX: usize = 4_096;
 /// With fewer of a hundred frames missing, three requests and all their answers do not go unseen.
 const BLINDING_PER_CENT: u64 = 10;
