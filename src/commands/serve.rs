@@ -18,7 +18,7 @@ use spanwatch_appliance::outputs::Say;
 use spanwatch_capture::{Inputs, Reader};
 use spanwatch_engine::carve::Carver;
 use spanwatch_engine::clock::Moment;
-use spanwatch_engine::report::minutes::Courses;
+use spanwatch_engine::report::courses::Courses;
 use spanwatch_engine::report::time::rfc3339;
 use spanwatch_engine::report::{Finding, Report, mirror_check, read};
 use spanwatch_web::{Carved, Packet, Packets, Picture, Site, Web};

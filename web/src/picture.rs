@@ -8,7 +8,8 @@ use spanwatch_appliance::access::Team;
 use spanwatch_appliance::store::desk::Standing;
 use spanwatch_appliance::store::labels::Label;
 use spanwatch_engine::finding::Severity;
-use spanwatch_engine::report::minutes::{Course as Pieces, StreamKey};
+use spanwatch_engine::report::courses::Course as Pieces;
+use spanwatch_engine::report::minutes::StreamKey;
 use spanwatch_engine::report::mirror_check::Remark;
 use spanwatch_engine::report::{Device, Finding, Report};
 

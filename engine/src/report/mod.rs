@@ -5,6 +5,7 @@
 
 pub mod build;
 pub mod changes;
+pub mod courses;
 pub mod csv;
 mod decimal;
 pub mod doctor;
