@@ -9,7 +9,6 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use support::capture;
 use support::run::{Scratch, spanwatch};
@@ -30,17 +29,13 @@ fn figures(wires: &Wires) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// Asks until it is so; tests/support ends what never is.
+/// Asks until it is so.
 fn until(wires: &Wires, what: &str, is_so: impl Fn(&dyn Fn(&str) -> f64) -> bool) -> BTreeMap<String, f64> {
-    for _ in 0..300 {
+    support::until(what, || {
         let told = figures(wires);
         let of = |name: &str| told.get(&format!("spanwatch_{name}")).copied().unwrap_or(f64::NAN);
-        if is_so(&of) {
-            return told;
-        }
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    panic!("{what} never was so");
+        is_so(&of).then_some(told)
+    })
 }
 
 /// Fills a file system until so many bytes are left.

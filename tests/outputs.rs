@@ -9,14 +9,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 
 use support::capture::Frame;
 use support::run::{SPANWATCH, Scratch, spanwatch};
 use support::wires::Wires;
-use support::{acts, capture, skipped, weak};
+use support::{acts, capture, skipped, until, weak};
 
 /// A namespace with cables and a loopback, and a folder for what is written.
 struct Place {
@@ -142,17 +141,6 @@ impl Place {
     fn configured(&self, lines: &str) -> PathBuf {
         self.scratch.file("spanwatch.toml", lines.as_bytes())
     }
-}
-
-/// Waits for something that is to come; gives up after a time that nothing here needs.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..600 {
-        if let Some(found) = look() {
-            return found;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("it never came: {what}")
 }
 
 /// The same ten times as fast.

@@ -7,7 +7,6 @@ use crate::support;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -15,7 +14,7 @@ use support::capture::{self, Frame};
 use support::run::{Outcome, Scratch, spanwatch};
 use support::secrets::forms;
 use support::wires::Wires;
-use support::{project, shared_captures, skipped};
+use support::{project, shared_captures, skipped, until};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -39,17 +38,6 @@ fn findings(store: &Path) -> Vec<Value> {
 
 fn carve(store: &Path, id: &str, out: &Path) -> Outcome {
     spanwatch(["carve", "--store", text(store), "--finding", id, "-w", text(out)])
-}
-
-/// Asks until the answer is there; tests/support ends what never comes.
-fn until<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
-    for _ in 0..600 {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    panic!("{what} never came");
 }
 
 /// Comment, malformed, and states of checksums of each frame, as tshark reads them.

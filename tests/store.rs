@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use support::capture;
 use support::run::{Outcome, Scratch, spanwatch};
+use support::until;
 use support::wires::Wires;
 
 /// All rows that SQL gives of a store, as Python's SQLite reads it.
@@ -146,11 +147,7 @@ fn what_came_of_streams_is_the_same_where_a_watch_ended_or_was_killed_in_a_minut
     let so_far = "SELECT coalesce(sum(packets), 0) FROM running
          UNION ALL SELECT sum(packets) FROM stream_sums WHERE span = 60";
     let whole = || rows(&store, so_far).iter().filter_map(|row| row[0].as_u64()).sum::<u64>();
-    let waits = (0..100).find(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        whole() == 2 * came
-    });
-    assert!(waits.is_some(), "{} of {}", whole(), 2 * came);
+    until("all that came, in the store", || (whole() == 2 * came).then_some(()));
     second.kill();
 
     wires.watch(&watch).end();

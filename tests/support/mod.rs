@@ -44,6 +44,17 @@ pub fn skipped(why: &str) {
     eprintln!("SKIPPED: {why}");
 }
 
+/// Looks until it is there, for two minutes at most.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..1_200 {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("it never came: {what}");
+}
+
 /// Whether the longer form of a test is asked for by an environment variable.
 pub fn is_asked_for(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| value == "1")
