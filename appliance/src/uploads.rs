@@ -36,7 +36,9 @@ pub struct Uploads {
 
 /// A capture that this process takes or analyses, and no other meanwhile.
 #[derive(Debug)]
-pub struct Claim(#[allow(dead_code)] File);
+pub struct Claim {
+    _locked: File,
+}
 
 /// What is known of a capture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,7 +311,7 @@ impl Drop for Upload {
 fn claimed(folder: &Path) -> io::Result<Option<Claim>> {
     let file = File::open(folder)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(Claim(file))),
+        Ok(()) => Ok(Some(Claim { _locked: file })),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
     }
