@@ -167,11 +167,6 @@ impl Directory {
         self.devices.get_mut(number)
     }
 
-    /// Takes a device out that nobody looks for any more: its addresses still lead to its number.
-    pub fn part_with(&mut self, number: Number) {
-        self.devices.remove(number);
-    }
-
     /// All devices by number.
     pub fn devices(&self) -> impl Iterator<Item = (Number, &Device)> {
         self.devices.iter()

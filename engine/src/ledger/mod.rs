@@ -711,12 +711,6 @@ impl Ledger {
         (self.losses, self.view, self.told) = (Losses::default(), View::default(), Told::default());
     }
 
-    /// Lets go of a device that was written, to make room for the next.
-    pub fn part_with(&mut self, number: Number) {
-        self.directory.part_with(number);
-        self.verdict.forget(number);
-    }
-
     /// Of how many devices of the site we see what they send and what is sent to them, of how many only
     /// what they send to groups, and of how many only one side.
     #[must_use]

@@ -61,30 +61,20 @@ impl Run {
 /// Builds the report. It takes the place of the ledger, part by part: of a large site both are hundreds of megabytes.
 #[must_use]
 pub fn report(mut ledger: Ledger, run: &Run) -> Report {
-    let (capture, claims, now) = (capture(&ledger, run), claims(&ledger, run), run.now());
+    let (capture, claims) = (capture(&ledger, run), claims(&ledger, run));
     let learned = learned(&ledger);
     ledger.let_go();
-    let ids = Ids::of(&ledger.directory).into_all();
-    let (streams, sessions, switches) = (streams(&ledger, &ids), sessions(&ledger), switches(&ledger, &ids));
+    let spoken = (streams(&ledger, Ids::of(&ledger.directory).all()), sessions(&ledger));
     (ledger.streams, ledger.sessions) = (Streams::default(), Sessions::default());
-    let devices = ids.keys().filter_map(|number| {
-        let told = Box::new(device(&ledger, &claims, *number, ledger.directory.device(*number)?, &ids, now));
-        ledger.part_with(*number);
-        Some(told)
-    });
-    let devices = devices.collect();
-    Report { learned, ..written(run, capture, (&claims, &ids), (devices, switches, streams, sessions)) }
+    Report { learned, ..written(&ledger, run, (capture, &claims), spoken) }
 }
 
 /// The report as of now, of a ledger that goes on.
 #[must_use]
 pub fn snapshot(ledger: &Ledger, run: &Run) -> Report {
-    let (claims, now) = (claims(ledger, run), run.now());
-    let ids = Ids::of(&ledger.directory).into_all();
-    let devices = ledger.directory.devices();
-    let devices = devices.map(|(number, it)| Box::new(device(ledger, &claims, number, it, &ids, now)));
-    let parts = (devices.collect(), switches(ledger, &ids), streams(ledger, &ids), sessions(ledger));
-    Report { learned: learned(ledger), ..written(run, capture(ledger, run), (&claims, &ids), parts) }
+    let spoken = (streams(ledger, Ids::of(&ledger.directory).all()), sessions(ledger));
+    let rest = written(ledger, run, (capture(ledger, run), &claims(ledger, run)), spoken);
+    Report { learned: learned(ledger), ..rest }
 }
 
 /// Whom it was learned to expect.
@@ -105,16 +95,20 @@ fn claims(ledger: &Ledger, run: &Run) -> Vec<finding::Finding> {
     claims
 }
 
-/// Devices, switches, streams, sessions.
-#[allow(clippy::vec_box)]
-type Parts = (Vec<Box<Device>>, Vec<Switch>, Vec<Stream>, Vec<Session>);
-
 fn written(
+    ledger: &Ledger,
     run: &Run,
-    capture: Capture,
-    (claims, ids): (&[finding::Finding], &BTreeMap<Number, String>),
-    (mut devices, switches, streams, sessions): Parts,
+    (capture, claims): (Capture, &[finding::Finding]),
+    (streams, sessions): (Vec<Stream>, Vec<Session>),
 ) -> Report {
+    let (ids, now) = (Ids::of(&ledger.directory), run.now());
+    let ids = ids.all();
+    #[allow(clippy::vec_box)]
+    let mut devices: Vec<Box<Device>> = ledger
+        .directory
+        .devices()
+        .map(|(number, device)| Box::new(self::device(ledger, claims, number, device, ids, now)))
+        .collect();
     devices.sort_by(|a, b| a.id.cmp(&b.id));
     let summary = summary(&devices, claims);
     Report {
@@ -131,7 +125,7 @@ fn written(
         data: run.lists.clone(),
         capture,
         devices,
-        switches,
+        switches: switches(ledger, ids),
         streams,
         sessions,
         learned: Vec::new(),
