@@ -3,16 +3,13 @@
 //! One row for each client, server, protocol, account, scheme and target; what
 //! repeats moves its last time. A secret never reaches this room.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hashbrown::HashTable;
 use spanwatch_parsers::{Login, Outcome, Text, Time};
 
 use super::refusals::Refusals;
 use crate::few::FewBy;
-use crate::hash::Keyed;
-use crate::numbered::Slots;
 
 /// What tells one session row from another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,9 +40,7 @@ pub struct Session {
 /// All sessions, [`SESSIONS_MAX`] at most: further ones are counted, not kept.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    index: HashTable<u32>,
-    talks: Slots<(Ends, Talk)>,
-    keyed: Keyed,
+    talks: BTreeMap<Ends, Talk>,
     /// How many there are.
     count: usize,
     logins: usize,
@@ -75,43 +70,11 @@ impl Talk {
 }
 
 impl Sessions {
-    /// None yet, in a table that nobody outside can aim at.
-    #[must_use]
-    pub fn seeded(seed: u64) -> Self {
-        Self { keyed: Keyed::new(seed), ..Self::default() }
-    }
-
-    fn find(&self, ends: &Ends) -> Option<usize> {
-        let is_it = |place: &u32| self.talks.get(*place as usize).is_some_and(|(of, _)| of == ends);
-        self.index.find(self.keyed.of(ends), is_it).map(|place| *place as usize)
-    }
-
-    fn get(&self, ends: &Ends) -> Option<&Talk> {
-        self.talks.get(self.find(ends)?).map(|(_, talk)| talk)
-    }
-
-    fn get_mut(&mut self, ends: &Ends) -> Option<&mut Talk> {
-        let place = self.find(ends)?;
-        self.talks.get_mut(place).map(|(_, talk)| talk)
-    }
-
-    /// The talk of these, made where there is none yet; `None` never is.
-    fn entry(&mut self, ends: Ends) -> Option<&mut Talk> {
-        let place = self.find(&ends).unwrap_or_else(|| {
-            let place = self.talks.push((ends, Talk::default()));
-            let (talks, keyed) = (&self.talks, self.keyed);
-            let hash = |place: &u32| talks.get(*place as usize).map_or(0, |(ends, _)| keyed.of(ends));
-            self.index.insert_unique(keyed.of(&ends), u32::try_from(place).unwrap_or(u32::MAX), hash);
-            place
-        });
-        self.talks.get_mut(place).map(|(_, talk)| talk)
-    }
-
     /// Takes an exchange.
     pub fn exchanged(&mut self, key: Key, at: Time) {
         let Key { client, server, protocol, target } = key;
         let ends = (client, server, protocol);
-        let talk = self.get(&ends);
+        let talk = self.talks.get(&ends);
         if talk.is_none_or(|talk| !talk.sessions.contains_key(&target)) {
             let limits = [
                 ("sessions in the report", SESSIONS_MAX, self.count),
@@ -123,7 +86,7 @@ impl Sessions {
             }
             self.count = self.count.saturating_add(1);
         }
-        let Some(talk) = self.entry(ends) else { return };
+        let talk = self.talks.entry(ends).or_default();
         let fresh = Session { bytes: 0, first_seen: at, last_seen: at, commands: None };
         talk.latest = u16::try_from(talk.sessions.place_or_insert(target, fresh)).unwrap_or(u16::MAX);
         let Some(session) = talk.latest() else { return };
@@ -135,7 +98,7 @@ impl Sessions {
     pub fn carried(&mut self, ends: (IpAddr, IpAddr), protocol: &'static str, bytes: u64) {
         let (one, other) = ends;
         for (client, server) in [(one, other), (other, one)] {
-            let talk = self.get_mut(&(client, server, protocol));
+            let talk = self.talks.get_mut(&(client, server, protocol));
             let Some(session) = talk.and_then(Talk::latest) else { continue };
             session.bytes = session.bytes.saturating_add(bytes);
             return;
@@ -144,7 +107,7 @@ impl Sessions {
 
     /// Says that `client` gave `server` an order: it belongs to what was asked for last.
     pub fn ordered(&mut self, client: IpAddr, server: IpAddr, protocol: &'static str, what: &Text) {
-        let talk = self.get_mut(&(client, server, protocol));
+        let talk = self.talks.get_mut(&(client, server, protocol));
         let Some(session) = talk.and_then(Talk::latest) else { return };
         let commands = session.commands.get_or_insert_default();
         if commands.len() < COMMANDS_MAX {
@@ -157,7 +120,7 @@ impl Sessions {
     /// Takes a login of `client` at `server`; an accepted one is not displaced by one without answer.
     pub fn logged_in(&mut self, client: IpAddr, server: IpAddr, protocol: &'static str, login: &Login) {
         let ends = (client, server, protocol);
-        let known = self.get(&ends).and_then(|talk| talk.login.as_ref());
+        let known = self.talks.get(&ends).and_then(|talk| talk.login.as_ref());
         let is_accepted = known.is_some_and(|known| known.outcome == Outcome::Accepted);
         if is_accepted && login.outcome == Outcome::Unknown {
             return;
@@ -169,16 +132,12 @@ impl Sessions {
             }
             self.logins = self.logins.saturating_add(1);
         }
-        if let Some(talk) = self.entry(ends) {
-            talk.login = Some(Box::new(login.clone()));
-        }
+        self.talks.entry(ends).or_default().login = Some(Box::new(login.clone()));
     }
 
     /// Every session in the order of its key, with the last login.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &Session, Option<&Login>)> {
-        let mut talks: Vec<&(Ends, Talk)> = self.talks.iter().collect();
-        talks.sort_unstable_by_key(|(ends, _)| *ends);
-        talks.into_iter().flat_map(|((client, server, protocol), talk)| {
+        self.talks.iter().flat_map(|((client, server, protocol), talk)| {
             talk.sessions.iter().map(|(target, session)| {
                 let key = Key { client: *client, server: *server, protocol, target: target.clone() };
                 (key, session, talk.login.as_deref())
