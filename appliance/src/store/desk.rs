@@ -227,9 +227,9 @@ impl Desk {
         until: Time,
     ) -> Result<Vec<Course>, Trouble> {
         self.with(|reader| {
-            let mut courses = Vec::new();
+            let (mut courses, told) = (Vec::new(), reader.told()?);
             for stream in reader.streams_of(id, streams)? {
-                let pieces = reader.course(stream.row, (span, piece, count), until)?;
+                let pieces = reader.course(stream.row, (span, piece, count), until, &told)?;
                 courses.push(Course { stream, pieces });
             }
             Ok(courses)

@@ -212,7 +212,7 @@ impl Reader {
     }
 
     /// What came of a stream in pieces of `piece` seconds, of `count` sums of `span` seconds up to `until`; as
-    /// [`Course`](super::desk::Course) has it.
+    /// [`Course`](super::desk::Course) has it. Of each sum so much is known as was `watched`, as [`Reader::told`] has that.
     ///
     /// # Errors
     /// As above.
@@ -221,6 +221,7 @@ impl Reader {
         row: i64,
         (span, piece, count): (u32, u32, u32),
         until: Time,
+        watched: &[(Time, Time)],
     ) -> Result<Vec<(Time, u32, StreamSum)>, Trouble> {
         // Sums lie by time, then by stream: each is looked up by itself, so that a site of thousands is no slower.
         let sql = "SELECT packets, bytes, lost, jitter_us FROM stream_sums WHERE span = ?1 AND at = ?2 AND stream = ?3";
@@ -234,16 +235,32 @@ impl Reader {
             let Some(sum) = statement.query_row(params![span, at, row], |row| sum(row, 0)).optional()? else {
                 continue;
             };
+            let end = at.saturating_add(length);
+            let within = |(from, to): &(Time, Time)| to.0.min(end).saturating_sub(from.0.max(at)).max(0);
+            let seconds = watched.iter().map(within).fold(0, i64::saturating_add) / SECOND;
+            // Of what came while nobody is known to have watched, the whole is taken.
+            let seconds = u32::try_from(seconds).ok().filter(|it| (1..=span).contains(it)).unwrap_or(span);
             let began = Time(at.saturating_sub(at.rem_euclid(of_piece)));
             match pieces.last_mut().filter(|(of, ..)| *of == began) {
                 Some((_, known, whole)) => {
-                    *known = known.saturating_add(span);
+                    *known = known.saturating_add(seconds);
                     whole.add(&sum);
                 }
-                None => pieces.push((began, span, sum)),
+                None => pieces.push((began, seconds, sum)),
             }
         }
         Ok(pieces)
+    }
+
+    /// When a watch was there, as far as what came of streams is told: not in a minute that goes on.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn told(&self) -> Result<Vec<(Time, Time)>, Trouble> {
+        let sql = "SELECT at FROM running LIMIT 1";
+        let running = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0).map(Time)).optional()?;
+        let until = running.unwrap_or(Time::MAX);
+        Ok(self.watched()?.into_iter().map(|(from, to)| (from, to.min(until))).collect())
     }
 
     /// What came of a stream by minute, hour or day (`span`: 60, 3,600 or 86,400 s) that began from `from` to before `to`.

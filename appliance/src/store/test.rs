@@ -567,6 +567,42 @@ fn a_minute_goes_on_where_a_watch_ended_in_it_or_died_and_counts_once() {
 }
 
 #[test]
+fn of_a_course_so_much_is_known_as_was_watched_and_told() {
+    let folder = Folder::new();
+    let (hour, day) = ((3_600, 3_600, 24), (86_400, 86_400, 2));
+    let known = |sums: (u32, u32, u32), until: i64| {
+        let (reader, told) = (folder.reader(), folder.reader().told().unwrap());
+        let stream = reader.streams(0, 1).unwrap().remove(0);
+        let course = reader.course(stream.row, sums, at(until), &told).unwrap();
+        course
+            .into_iter()
+            .map(|(began, seconds, it)| (began.0 / SECOND, seconds, it.packets))
+            .collect::<Vec<_>>()
+    };
+    let (mut store, _) = folder.open(3_000);
+    for minute in [3_000, 3_060, 3_600] {
+        store.minute(at(minute), came(40, 500));
+    }
+    let (key, sum) = came(9, 500).into_iter().next().unwrap();
+    store.running((at(3_660), BTreeMap::from([((7, 0), (key, sum))])));
+    store.take(at(3_690), vec![], &[], &told_all);
+    store.wait(at(3_690));
+    // The minute that goes on is in no sum yet.
+    assert_eq!(known(hour, 3_690), [(0, 600, 80), (3_600, 60, 40)]);
+    assert_eq!(known(day, 3_690), [(0, 660, 120)]);
+    store.minute(at(3_660), came(20, 500));
+    store.take(at(3_690), vec![], &[], &told_all);
+    end(store);
+    assert_eq!(known(hour, 3_690), [(0, 600, 80), (3_600, 90, 60)]);
+    // Of another watch the rest, and what lies between is not known.
+    let (mut store, _) = folder.open(7_000);
+    store.minute(at(7_020), came(40, 500));
+    store.take(at(7_100), vec![], &[], &told_all);
+    end(store);
+    assert_eq!(known(hour, 7_100), [(0, 600, 80), (3_600, 190, 100)]);
+}
+
+#[test]
 fn what_was_told_beside_devices_last_is_written_when_a_watch_ends() {
     let folder = Folder::new();
     let (mut store, _) = folder.open(1);
