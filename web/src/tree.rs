@@ -69,10 +69,14 @@ pub struct Map {
     pub edges: Vec<Edge>,
     /// Of the whole site.
     pub health: Health,
+    /// Of each switch, drawn or not, by its id.
+    pub switches: BTreeMap<String, Health>,
     /// Switches that are not drawn.
     pub left_out: usize,
     /// Devices that are drawn on each switch.
     most: usize,
+    /// Whether others hang on its switches, who are no matter.
+    is_way: bool,
 }
 
 /// A switch or a device.
@@ -119,14 +123,16 @@ impl Part<'_> {
         self.behind.iter().map(Self::size).fold(self.devices.len(), usize::saturating_add)
     }
 
-    fn switches(&self) -> usize {
-        self.behind.iter().map(Self::switches).fold(1, usize::saturating_add)
+    /// Notes how it stands, and all behind it.
+    fn note(&self, switches: &mut BTreeMap<String, Health>) {
+        switches.insert(self.switch.id.clone(), self.health);
+        self.behind.iter().for_each(|part| part.note(switches));
     }
 }
 
 /// Lays out the map.
 pub fn map(picture: &Picture) -> Map {
-    drawn(picture, switches(picture), picture.report.devices.iter().map(|device| &**device))
+    drawn(picture, (switches(picture), false), picture.report.devices.iter().map(|device| &**device))
 }
 
 /// Lays out the way to who is concerned by a finding: the switches that they hang on, up to the site, and how many devices are not
@@ -143,7 +149,7 @@ pub fn way(picture: &Picture, finding: &Finding) -> Option<(Map, usize)> {
         }
     }
     let left_out = finding.devices.len().saturating_sub(ON_WAY_MAX);
-    (!on_way.is_empty()).then(|| (drawn(picture, on_way, devices.into_iter()), left_out))
+    (!on_way.is_empty()).then(|| (drawn(picture, (on_way, true), devices.into_iter()), left_out))
 }
 
 /// All switches by their ids.
@@ -158,7 +164,7 @@ fn hangs_on(device: &Device) -> Option<&str> {
 
 fn drawn<'a>(
     picture: &'a Picture,
-    switches: BTreeMap<&'a str, &'a Switch>,
+    (switches, is_way): (BTreeMap<&'a str, &'a Switch>, bool),
     devices: impl Iterator<Item = &'a Device>,
 ) -> Map {
     let report = &picture.report;
@@ -189,26 +195,29 @@ fn drawn<'a>(
         nodes: Vec::new(),
         edges: Vec::new(),
         health: Health::Okay,
+        switches: BTreeMap::new(),
         left_out: 0,
         most: (DRAWN_MAX / switches.len().clamp(1, SWITCHES_MAX)).min(DEVICES_MAX),
+        is_way,
     };
     let site = report.site.as_deref().unwrap_or("This site");
     map.node((SITE, 24), (words::shown(site), words::shown("")), None, (Health::Okay.name(), true));
     let mut y = 24;
     let mut room = SWITCHES_MAX;
     for part in &parts {
+        part.note(&mut map.switches);
         map.health = map.health.max(part.health.above());
         y = map.part(picture, part, ((SITE_END, 24), y, 0), &mut room);
     }
     if !loose.is_empty() {
-        let about = words::shown(&format!("{} devices", words::count(loose.len() as u64)));
+        let about = words::shown(&many(loose.len(), ["device", "devices"]));
         let worst = loose.iter().map(|device| of_device(device)).max().unwrap_or(Health::Okay);
         map.health = map.health.max(worst.above().above());
         map.edge((SITE_END, 24), (SWITCH, y), true);
         map.node((SWITCH, y), (words::shown("Not known where"), about), None, (worst.above().name(), true));
         y = map.devices((SWITCH_END, y), (&loose, None), "/devices?switch=-");
     }
-    map.left_out = parts.iter().map(Part::switches).sum::<usize>().saturating_sub(SWITCHES_MAX);
+    map.left_out = map.switches.len().saturating_sub(SWITCHES_MAX);
     map.height = y.saturating_add(10);
     if let Some(site) = map.nodes.first_mut() {
         (site.class, site.told) = (map.health.name(), map.health.name());
@@ -289,7 +298,7 @@ impl Map {
         let Part { switch, devices, behind, health } = part;
         let step = depth.saturating_mul(STEP);
         let (x, end) = (SWITCH.saturating_add(step), SWITCH_END.saturating_add(step));
-        let about = words::shown(&format!("{} devices", words::count(devices.len() as u64)));
+        let about = words::shown(&about(part, self.is_way));
         let link = picture.device(&switch.id).map(|it| format!("/devices/{}", encoded(&it.id)));
         let source = if depth == 0 { Some(switch.source) } else { switch.parent_source };
         let is_inferred = !source.is_some_and(|source| is_told(source) && (depth == 0 || source != "stp"));
@@ -355,6 +364,22 @@ impl Map {
         }
         if y == from.1 { y.saturating_add(ROW) } else { y }
     }
+}
+
+/// What stands beside a switch. That nothing is known to hang on it does not mean that nothing does: it may only have passed on what
+/// others sent.
+fn about(part: &Part<'_>, is_way: bool) -> String {
+    match (part.devices.len(), part.behind.len()) {
+        (0, _) if is_way => "on the way".to_owned(),
+        (devices, _) if is_way => format!("{} of them", words::count(devices as u64)),
+        (0, 0) => "nobody known on it".to_owned(),
+        (0, switches) => many(switches, ["switch behind it", "switches behind it"]),
+        (devices, _) => many(devices, ["device", "devices"]),
+    }
+}
+
+fn many(count: usize, [one, several]: [&str; 2]) -> String {
+    format!("{} {}", words::count(count as u64), if count == 1 { one } else { several })
 }
 
 fn of_device(device: &Device) -> Health {
@@ -442,6 +467,9 @@ mod tests {
         let (core, dock) = (of("sw-core"), of("sw-dock"));
         assert!(core.y < dock.y && core.x < dock.x, "{map:?}");
         assert_eq!((dock.class, core.class, of("Harbour").class), ("critical", "degraded", "okay"));
+        let health = |id: &str| map.switches[id].name();
+        assert_eq!((health("sw-1"), health("sw-0")), ("critical", "degraded"));
+        assert_eq!((dock.beside.as_str(), core.beside.as_str()), ("2 devices", "1 switch behind it"));
         let edge = |to: &Node| {
             map.edges.iter().find(|it| it.path.ends_with(&format!("V{}H{}", to.y, to.x))).unwrap()
         };
@@ -469,6 +497,9 @@ mod tests {
             ["Harbour", "sw-core", "sw-dock", called.as_str()].iter().all(|it| names.contains(it)),
             "{names:?}"
         );
+        let beside =
+            |name: &str| way.nodes.iter().find(|it| it.name.as_str() == name).unwrap().beside.as_str();
+        assert_eq!((beside("sw-core"), beside("sw-dock")), ("on the way", "1 of them"));
         let nowhere = Finding { devices: Vec::new(), switch: None, ..picture.findings[0].clone() };
         assert!(super::way(&picture, &nowhere).is_none());
     }
