@@ -232,7 +232,7 @@ pub async fn within(
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    if !is_page || path == "/report.html" {
+    if !is_page || path.ends_with("/report.html") {
         return Ok(response);
     }
     let (mut parts, body) = response.into_parts();

@@ -37,9 +37,16 @@ pub const SCOPES: [Scope; 3] = [
     Scope { key: "30d", name: "30 days", span: 86_400, piece: 86_400, count: 30 },
 ];
 
-/// The scope of an address; the first where it names none.
-pub fn scope(key: &str) -> Scope {
-    SCOPES.into_iter().find(|it| it.key == key).unwrap_or(SCOPES[0])
+/// The scope of an address.
+pub fn scope(key: &str) -> Option<Scope> {
+    SCOPES.into_iter().find(|it| it.key == key)
+}
+
+impl Scope {
+    /// How long it is.
+    pub fn length(&self) -> Span {
+        Span::seconds(i64::from(self.span).saturating_mul(i64::from(self.count)))
+    }
 }
 
 /// One stream over time.
@@ -82,8 +89,7 @@ struct Piece {
 
 /// Draws what came of a stream of `device` until then.
 pub fn chart(picture: &Picture, device: &str, course: &Course, (scope, until): (Scope, Time)) -> Chart {
-    let length = Span::seconds(i64::from(scope.span).saturating_mul(i64::from(scope.count)));
-    let from = until - length;
+    let from = until - scope.length();
     let pieces: Vec<Piece> = course.pieces.iter().map(piece).collect();
     let stream = &course.stream;
     let is_sent = stream.source == device;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use spanwatch_engine::report::{Device, Finding, Stream, time};
+use spanwatch_engine::report::{Device, Finding, Session, Stream, time};
 use utoipa::IntoParams;
 
 use crate::Picture;
@@ -94,6 +94,15 @@ pub struct Streams {
     pub sort: String,
     /// From 1.
     pub page: String,
+}
+
+/// Which conversations.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct Sessions {
+    /// The id of a device at either end.
+    pub device: String,
 }
 
 impl Devices {
@@ -294,7 +303,7 @@ impl Streams {
             })
             .collect();
         match self.sort.as_str() {
-            "loss" => meant.sort_by_key(|(_, it)| std::cmp::Reverse(lost_share(it))),
+            "loss" => meant.sort_by_key(|(_, it)| std::cmp::Reverse(lost_share(it.packets, it.lost))),
             "jitter" => meant.sort_by_key(|(_, it)| std::cmp::Reverse(it.jitter_ms.thousandths())),
             "rate" => meant.sort_by_key(|(_, it)| std::cmp::Reverse(it.bitrate_bps)),
             _ => {}
@@ -309,6 +318,23 @@ impl Streams {
     }
 }
 
+impl Sessions {
+    /// The conversations meant, in the report's order.
+    pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Session> {
+        let device = picture.device(&self.device);
+        let is_meant = |it: &&Session| match device {
+            Some(device) => is_of(device, &it.client) || is_of(device, &it.server),
+            None => self.device.is_empty() || it.client == self.device || it.server == self.device,
+        };
+        picture.report.sessions.iter().filter(is_meant).collect()
+    }
+}
+
+/// Whether a device is at an end of a conversation.
+pub fn is_of(device: &Device, end: &String) -> bool {
+    device.id == *end || device.ips.contains(end)
+}
+
 /// What who gets a stream does with it, by what he is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -318,6 +344,17 @@ pub enum Purpose {
     Watches,
     /// That is not known.
     Unknown,
+}
+
+impl Purpose {
+    /// In a word, where it is known.
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Records => Some("records"),
+            Self::Watches => Some("watches"),
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// What a stream is for.
@@ -330,9 +367,8 @@ pub fn purpose(picture: &Picture, stream: &Stream) -> Purpose {
 }
 
 /// Lost packets among all that were sent, in hundredths of a percent.
-pub fn lost_share(stream: &Stream) -> u64 {
-    let whole = stream.packets.saturating_add(stream.lost).max(1);
-    stream.lost.saturating_mul(10_000) / whole
+pub fn lost_share(packets: u64, lost: u64) -> u64 {
+    lost.saturating_mul(10_000) / packets.saturating_add(lost).max(1)
 }
 
 /// A filter's value with how often it is met, for people to choose from.

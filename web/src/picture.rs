@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::Serialize;
 use spanwatch_appliance::access::Team;
 use spanwatch_appliance::store::desk::Standing;
 use spanwatch_appliance::store::labels::Label;
@@ -12,12 +13,13 @@ use spanwatch_engine::report::courses::Course as Pieces;
 use spanwatch_engine::report::minutes::StreamKey;
 use spanwatch_engine::report::mirror_check::Remark;
 use spanwatch_engine::report::{Device, Finding, Report};
+use utoipa::ToSchema;
 
 use crate::memo::Memo;
 use crate::words;
 
 /// Who is told what becomes of findings, and how that goes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Receiver {
     /// As it may be shown.
     pub name: String,
@@ -224,9 +226,30 @@ impl Picture {
         self.standing(&finding.id).map_or("new", |it| it.status.as_str())
     }
 
+    /// Whose turn the analysis says it is, where people say another.
+    pub(crate) fn first_turn(&self, finding: &Finding) -> Option<&'static str> {
+        self.standing(&finding.id)?.turn.as_ref()?;
+        let own = self.report.findings.iter().chain(&self.life.past).find(|it| it.id == finding.id)?;
+        (own.owner != finding.owner).then_some(own.owner)
+    }
+
     /// The device of an id, or of a former one.
     pub(crate) fn device(&self, id: &str) -> Option<&Device> {
         self.ids.get(id).and_then(|index| self.report.devices.get(*index)).map(|it| &**it)
+    }
+
+    /// The device that has an address.
+    pub(crate) fn at_address(&self, address: &str) -> Option<&Device> {
+        let places = self.once_of_report("devices by address", |picture| {
+            let mut places: BTreeMap<String, usize> = BTreeMap::new();
+            for (place, device) in picture.report.devices.iter().enumerate() {
+                for ip in &device.ips {
+                    places.entry(ip.clone()).or_insert(place);
+                }
+            }
+            places
+        });
+        places.get(address).and_then(|place| self.report.devices.get(*place)).map(|it| &**it)
     }
 
     /// Where a device is, whose it is and how much it matters.

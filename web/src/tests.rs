@@ -151,7 +151,7 @@ fn every_address_of_the_description_answers_as_described() {
     let description: Value = serde_json::from_str(&text).unwrap();
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 29);
+    assert_eq!(paths.len(), 38);
     for name in text.split("#/components/schemas/").skip(1).filter_map(|it| it.split('"').next()) {
         assert!(description["components"]["schemas"][name].is_object(), "{name} is named and not described");
     }
@@ -172,19 +172,105 @@ fn every_address_of_the_description_answers_as_described() {
         } else {
             "abc123"
         };
-        let (status, body) = asked(site(), &path.replace("{id}", id));
+        let needed = if path.contains("groups") { "?group=kind" } else { "" };
+        let (status, body) = asked(site(), &format!("{}{needed}", path.replace("{id}", id)));
         assert_eq!(status, 200, "{path}: {body}");
+        if path.contains("{id}") {
+            assert_eq!(asked(site(), &path.replace("{id}", "no-such")).0, 404, "{path}");
+        }
+        if item["get"]["responses"]["200"]["content"]["application/json"].is_null() {
+            continue;
+        }
         let answer: Value = serde_json::from_str(&body).unwrap();
         let parameters = item["get"]["parameters"].as_array().cloned().unwrap_or_default();
         if parameters.iter().any(|it| it["name"] == "cursor") {
             assert_eq!(answer["total"], answer["items"].as_array().unwrap().len(), "{path}");
-            let (status, problem) = asked(site(), &format!("{path}?limit=0"));
+            let path = path.replace("{id}", id);
+            let joint = if needed.is_empty() { "?" } else { "&" };
+            let (status, problem) = asked(site(), &format!("{path}{needed}{joint}limit=0"));
             let problem: Value = serde_json::from_str(&problem).unwrap();
             assert_eq!((status, problem["status"].as_u64()), (400, Some(400)), "{path}");
         }
-        if path.contains("{id}") {
-            assert_eq!(asked(site(), &path.replace("{id}", "no-such")).0, 404, "{path}");
-        }
+    }
+}
+
+/// What the API says at an address.
+fn told(site: Site, path: &str) -> Value {
+    let (status, body) = asked(site, &format!("/api/v1{path}"));
+    assert_eq!(status, 200, "{path}: {body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+#[test]
+fn the_api_tells_what_pages_reckon() {
+    let overview = told(site(), "/overview");
+    assert_eq!(overview["verdict"], "Something is down.");
+    assert_eq!((&overview["sight"]["is_good"], &overview["health"]), (&true.into(), &"critical".into()));
+    assert_eq!(overview["changes"]["since"], "2026-11-22T03:37:00.000000000Z");
+    let changes = overview["changes"]["items"].as_array().unwrap().iter();
+    assert_eq!(
+        changes.map(|it| (it["count"].as_u64().unwrap(), it["told"].as_str().unwrap())).collect::<Vec<_>>(),
+        [(1, "incident began"), (1, "weakness was found")]
+    );
+    assert_eq!(told(site(), "/switches")["items"][0]["health"], "failed");
+    assert_eq!(told(site(), "/devices/02:00:00:00:00:0a")["open_findings"], 2);
+    let groups = told(site(), "/devices/groups?group=location&kind=camera");
+    assert_eq!(groups["total"], 2);
+    let of = |value: &Value| (value["value"].clone(), value["devices"].clone(), value["online"].clone());
+    let groups: Vec<_> = groups["items"].as_array().unwrap().iter().map(of).collect();
+    assert!(groups.contains(&("Quay 4".into(), 1.into(), 1.into())), "{groups:?}");
+    assert_eq!(asked(site(), "/api/v1/devices/groups?group=colour").0, 400);
+    let lossy = told(site(), "/streams?show=lossy");
+    let place = &lossy["items"][0]["lost_at"];
+    assert_eq!((&place["finding"], &lossy["items"][0].get("purpose")), (&"abc123".into(), &None));
+    assert_eq!(told(site(), "/sessions?device=02:00:00:00:00:0a")["total"], 1);
+    assert_eq!(told(site(), "/sessions?device=02:00:00:00:00:0b")["total"], 0);
+    assert!(told(site(), "/kinds/cleartext-login")["references"]["cwe"][0].as_str().is_some());
+    assert_eq!(told(site(), "/system")["configuration"], "c0");
+    for (text, page) in [
+        ("/api/v1/findings/abc123/text?for=it", "/findings/abc123/text?for=it"),
+        ("/api/v1/report.html?for=security", "/report.html?for=security"),
+    ] {
+        assert_eq!(asked(site(), text), asked(site(), page));
+    }
+    assert_eq!(asked(site(), "/api/v1/report.html?for=nobody").0, 400);
+}
+
+#[test]
+fn the_api_tells_who_gets_streams() {
+    let site = || {
+        let mut report = crate::test::report();
+        report.devices[1].kind = "recorder".into();
+        let id = report.devices[1].id.clone();
+        report.streams.iter_mut().for_each(|stream| stream.destination.clone_from(&id));
+        Site::still(Picture::new(report, None), None)
+    };
+    let receivers = told(site(), "/streams/receivers");
+    let it = &receivers["items"][0];
+    assert_eq!(receivers["total"], 1);
+    assert_eq!((&it["id"], &it["purpose"]), (&"02:00:00:00:00:0b".into(), &"records".into()));
+    assert_eq!((&it["senders"], &it["streams"], &it["lost"]), (&1.into(), &2.into(), &25.into()));
+    assert_eq!(told(site(), "/streams?show=recorded")["items"][0]["purpose"], "records");
+}
+
+#[test]
+fn the_api_tells_of_a_device_over_time_without_a_store() {
+    let device = "/devices/02:00:00:00:00:0a";
+    let life = told(site(), &format!("{device}/life"));
+    let [period] = &life["periods"].as_array().unwrap()[..] else { panic!("one period: {life}") };
+    assert_eq!(
+        (&period["name"], &period["online_ms"], &period["offline_ms"], &period["unknown_ms"]),
+        (&"All that was watched".into(), &253_000.into(), &47_000.into(), &0.into())
+    );
+    let states = told(site(), &format!("{device}/states?limit=2"));
+    let of = |at: usize| states["items"][at]["state"].as_str().unwrap();
+    assert_eq!((&states["total"], of(0), of(1)), (&3.into(), "online", "offline"));
+    let next = states["next"].as_str().unwrap();
+    let rest = told(site(), &format!("{device}/states?limit=2&cursor={}", next.replace('%', "%25")));
+    assert_eq!((rest["items"].as_array().unwrap().len(), rest.get("next")), (1, None));
+    assert_eq!(told(site(), &format!("{device}/changes"))["total"], 0);
+    for wrong in ["over=1y", "over=", "streams=0", "streams=17"] {
+        assert_eq!(asked(site(), &format!("/api/v1{device}/courses?{wrong}")).0, 400, "{wrong}");
     }
 }
 
@@ -243,11 +329,22 @@ fn how_the_streams_of_a_capture_went_is_drawn_without_a_store() {
     let sum = StreamSum { packets: 90, bytes: 250_000, lost: 10, jitter_us: 1_500 };
     let (page, pieces) = (format!("/devices/{}", stream.source), vec![(first, 2, sum)]);
     let picture = || Picture::new(crate::test::report(), None);
-    let drawn = picture().with_courses((2, [(key, pieces)].into()));
-    let (status, told) = asked(Site::still(drawn, None), &page);
+    let drawn = || {
+        let courses = [(key.clone(), pieces.clone())].into();
+        Site::still(picture().with_courses((2, courses)), None)
+    };
+    let (status, told) = asked(drawn(), &page);
     assert!(status == 200 && told.contains("Over the capture, by 2 seconds"), "{told}");
     let row = format!("<tr><td>{}<td>1000<td>10.00<td>1.50", &time::day_time(first)[..19]);
     assert!(told.contains(&row), "{row}: {told}");
+    let (status, told) = asked(drawn(), &format!("/api/v1{page}/courses"));
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let piece = &told["items"][0]["pieces"][0];
+    assert_eq!((status, &told["piece_s"], &piece["known_s"]), (200, &2.into(), &2.into()), "{told}");
+    assert_eq!(
+        (&piece["bitrate_bps"], &piece["lost"], &piece["jitter_ms"]),
+        (&1_000_000.into(), &10.into(), &1.5.into())
+    );
     assert!(!asked(Site::still(picture(), None), &page).1.contains("How its streams went"));
 }
 

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use super::page::Before;
 use super::problem::{self, Problem};
-use super::{Answer, Here, Named, Served, told};
-use crate::pages::{Wish, done, parsed};
+use super::{Answer, Here, Named, Served, no_finding, told};
+use crate::pages::{Can, Wish, done, parsed};
 use crate::{Picture, Site};
 
 /// A finding, with what people made of it where there is a store. `owner` is whose turn they say it is.
@@ -40,6 +40,9 @@ pub struct Told<'a> {
     /// Who is at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     assigned: Option<&'a str>,
+    /// Whose turn the analysis says it is, where people say another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_owner: Option<&'static str>,
 }
 
 impl<'a> Told<'a> {
@@ -53,6 +56,39 @@ impl<'a> Told<'a> {
             reason: standing.and_then(|it| it.reason.as_deref()),
             expires: standing.and_then(|it| it.expires).map(rfc3339),
             assigned: standing.and_then(|it| it.assigned.as_deref()),
+            first_owner: picture.first_turn(finding),
+        }
+    }
+}
+
+/// What who asks can do to a finding, and what makes sense as it stands.
+#[derive(Debug, Default, Serialize, ToSchema)]
+struct Possible {
+    /// As `act` has them.
+    acts: Vec<&'static str>,
+    /// The teams that it can be handed over to.
+    hand_over_to: Vec<&'static str>,
+    /// Whom it can be given to.
+    assign_to: Vec<String>,
+}
+
+impl From<Can> for Possible {
+    fn from(can: Can) -> Self {
+        let acts = [
+            ("note", can.note),
+            ("acknowledge", can.acknowledge),
+            ("begin", can.begin),
+            ("assign", can.act),
+            ("hand-over", !can.hand_over.is_empty()),
+            ("resolve", can.settle),
+            ("suppress", can.settle),
+            ("false-positive", can.settle),
+            ("reopen", can.reopen),
+        ];
+        Self {
+            acts: acts.into_iter().filter(|(_, is_possible)| *is_possible).map(|(act, _)| act).collect(),
+            hand_over_to: can.hand_over.into_iter().map(|(team, _)| team).collect(),
+            assign_to: can.people.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -120,13 +156,22 @@ pub async fn act(
     wish: Result<Json<Wish>, JsonRejection>,
 ) -> Answer {
     let (Path(id), Json(wish)) = (id?, wish?);
-    let absent = || problem::not_found("there is no such finding");
-    let id = site.picture().finding(&id).map(|it| it.id.clone()).ok_or_else(absent)?;
+    let id = site.picture().finding(&id).map(|it| it.id.clone()).ok_or_else(no_finding)?;
     let access = site.access().ok_or_else(|| problem::not_found("there is no store here"))?;
     let what = parsed(&wish, access.now()).map_err(|(status, why)| problem::of(status, why))?;
     done(&site, id.clone(), what, (here, wish.note)).await?;
     let picture = site.picture();
-    told(&Told::of(&picture, picture.finding(&id).ok_or_else(absent)?))
+    told(&Told::of(&picture, picture.finding(&id).ok_or_else(no_finding)?))
+}
+
+/// What who asks can do to a finding.
+#[utoipa::path(get, path = "/api/v1/findings/{id}/acts", params(("id" = String, Path,)), responses((status = 200, body = Possible), problem::Finds))]
+pub async fn possible(State(site): Served, here: Here, id: Named) -> Answer {
+    let Path(id) = id?;
+    let picture = site.picture();
+    let finding = picture.finding(&id).ok_or_else(no_finding)?;
+    site.access().ok_or_else(|| problem::not_found("there is no store here"))?;
+    told(&Possible::from(Can::of(&site, finding, (picture.status(finding), &here))))
 }
 
 /// Who did what to a finding.
@@ -138,7 +183,7 @@ pub async fn history(
 ) -> Answer {
     let (Path(id), Query(before)) = (id?, before?);
     let picture = site.picture();
-    let finding = picture.finding(&id).ok_or_else(|| problem::not_found("there is no such finding"))?;
+    let finding = picture.finding(&id).ok_or_else(no_finding)?;
     told(&history_of(&site, Some(&finding.id), before)?)
 }
 

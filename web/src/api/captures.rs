@@ -112,7 +112,7 @@ pub async fn remove(State(site): Served, here: Here, id: Named) -> Answer {
 
 /// What is asked of a capture once it is read: all that is asked of a site below `/api/v1`, as `report`, `devices`, `findings/{id}`.
 #[utoipa::path(get, path = "/api/v1/captures/{id}/{what}", params(("id" = String, Path,), ("what" = String, Path,)),
-    responses((status = 200, content_type = "application/json"), problem::Inside))]
+    responses((status = 200, content_type = "application/json"), problem::PartsOfOne))]
 pub async fn inside(State(site): Served, here: Here) -> Response {
     let path = here.uri.path().strip_prefix("/api/v1/captures/").unwrap_or_default();
     let (id, rest) = path.split_once('/').unwrap_or((path, ""));

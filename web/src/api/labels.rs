@@ -26,12 +26,20 @@ pub struct DeviceTold<'a> {
     /// critical, normal or unimportant.
     #[serde(skip_serializing_if = "Option::is_none")]
     importance: Option<&'a str>,
+    /// Findings on it that ask for somebody, those for information apart.
+    open_findings: usize,
 }
 
 impl<'a> DeviceTold<'a> {
     pub fn of(picture: &'a Picture, device: &'a Device) -> Self {
         let said = picture.said(device);
-        Self { device, location: said.location, owner: said.owner, importance: said.importance }
+        Self {
+            device,
+            location: said.location,
+            owner: said.owner,
+            importance: said.importance,
+            open_findings: picture.open_on(&device.id),
+        }
     }
 }
 

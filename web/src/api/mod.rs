@@ -5,55 +5,35 @@
 
 mod acts;
 mod captures;
+mod groups;
 mod labels;
 mod page;
+mod past;
 mod people;
 pub mod problem;
+mod streams;
+mod system;
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spanwatch_engine::detectors;
-use spanwatch_engine::report::mirror_check::Remark;
-use spanwatch_engine::report::{Capture, Report, Session, Stream, Summary, Switch, json};
+use spanwatch_engine::detectors::references::References;
+use spanwatch_engine::report::{Report, Session, Switch, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use crate::access::Here;
 use crate::help;
-use crate::lists::{Devices, Findings, Streams};
+use crate::lists::{Devices, Findings, Sessions};
 use crate::pages::{self, Served};
 use crate::rules::{Need, Routes};
 use crate::site::Packet;
 use page::{Page, Part, cut};
 use problem::Problem;
-
-/// What is at the head of the site.
-#[derive(Debug, Serialize, ToSchema)]
-struct Overview<'a> {
-    /// Of Spanwatch.
-    version: &'static str,
-    /// The site's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    site: Option<&'a str>,
-    /// Whether a watch goes on.
-    live: bool,
-    /// Which picture of the site this is; it grows.
-    picture: u64,
-    /// The latest packet's time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<&'a str>,
-    /// Devices by state, findings by severity.
-    summary: &'a Summary,
-    /// What was read, and how good it was.
-    capture: &'a Capture,
-    /// What the mirror check says; only of a whole capture.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mirror: Option<&'a [Remark]>,
-}
 
 /// All of them: they are few.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,6 +54,9 @@ struct KindOf {
     says: String,
     /// The whole page, as Markdown.
     help: String,
+    /// What it is called elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    references: Option<References>,
 }
 
 /// The description.
@@ -81,8 +64,9 @@ struct KindOf {
 #[openapi(
     info(title = "Spanwatch", description = "Devices, streams and findings of one site, as of one moment. Items are as the report `spanwatch/report/1` has them."),
     paths(
-        overview, devices, device, labels::label, streams, switches, sessions, findings, finding, packets, packets_file, kinds, kind, report,
-        live, description, people::me, acts::act, acts::history, acts::audit,
+        system::overview, system::system, devices, device, groups::groups, labels::label, past::life, past::states, past::changes,
+        past::courses, streams::streams, streams::gets, switches, sessions, findings, finding, text, packets, packets_file, kinds, kind,
+        report, book, live, description, people::me, acts::possible, acts::act, acts::history, acts::audit,
         captures::captures, captures::bring, captures::capture, captures::remove, captures::inside,
         people::users, people::add, people::role, people::link, people::remove,
         people::tokens, people::add_token, people::revoke
@@ -112,6 +96,7 @@ pub fn routes() -> Routes {
         .get("/openapi.json", Need::Look, description)
         .get("/live", Need::Look, live)
         .get("/me", Need::Look, people::me)
+        .get("/findings/{id}/acts", Need::Look, acts::possible)
         .post("/findings/{id}/acts", Need::Act, acts::act)
         .get("/findings/{id}/history", Need::Look, acts::history)
         .get("/captures", Need::Look, captures::captures)
@@ -134,19 +119,28 @@ pub fn routes() -> Routes {
 /// Those that tell of a report, be it the site's or of a capture that somebody brought.
 pub fn of_report() -> Routes {
     Routes::default()
-        .get("/overview", Need::Look, overview)
+        .get("/overview", Need::Look, system::overview)
+        .get("/system", Need::Look, system::system)
         .get("/devices", Need::Look, devices)
+        .get("/devices/groups", Need::Look, groups::groups)
         .get("/devices/{id}", Need::Look, device)
-        .get("/streams", Need::Look, streams)
+        .get("/devices/{id}/life", Need::Look, past::life)
+        .get("/devices/{id}/states", Need::Look, past::states)
+        .get("/devices/{id}/changes", Need::Look, past::changes)
+        .get("/devices/{id}/courses", Need::Look, past::courses)
+        .get("/streams", Need::Look, streams::streams)
+        .get("/streams/receivers", Need::Look, streams::gets)
         .get("/switches", Need::Look, switches)
         .get("/sessions", Need::Look, sessions)
         .get("/findings", Need::Look, findings)
         .get("/findings/{id}", Need::Look, finding)
+        .get("/findings/{id}/text", Need::Look, text)
         .get("/findings/{id}/packets", Need::Look, packets)
         .get("/findings/{id}/packets.pcapng", Need::Look, packets_file)
         .get("/kinds", Need::Look, kinds)
         .get("/kinds/{id}", Need::Look, kind)
         .get("/report", Need::Look, report)
+        .get("/report.html", Need::Look, book)
 }
 
 /// An answer, or what is wrong with the question.
@@ -161,30 +155,13 @@ fn told(value: &impl Serialize) -> Answer {
     Ok(([(header::CONTENT_TYPE, json)], bytes).into_response())
 }
 
-/// The site in short.
-#[utoipa::path(get, path = "/api/v1/overview", responses((status = 200, body = Overview), problem::Looks))]
-async fn overview(State(site): Served) -> Answer {
-    let picture = site.picture();
-    told(&Overview {
-        version: picture.report.version,
-        site: picture.report.site.as_deref(),
-        live: site.is_live(),
-        picture: picture.number,
-        until: picture.report.capture.last.as_deref(),
-        summary: &picture.report.summary,
-        capture: &picture.report.capture,
-        mirror: picture.remarks.as_ref().map(|it| it.as_slice()),
-    })
-}
-
 /// Devices.
 #[utoipa::path(get, path = "/api/v1/devices", params(Devices, Part), responses((status = 200, body = Page<labels::DeviceTold>), problem::Parts))]
 async fn devices(State(site): Served, wanted: Wanted<Devices>, part: Parted) -> Answer {
     let picture = site.picture();
     let Query(wanted) = wanted?;
     let page = cut(wanted.of(&picture), part, |it| it.id.clone())?;
-    let items = page.items.into_iter().map(|it| labels::DeviceTold::of(&picture, it)).collect();
-    told(&Page { items, total: page.total, next: page.next })
+    told(&page.map(|it| labels::DeviceTold::of(&picture, it)))
 }
 
 /// One device, by its id or a former one.
@@ -192,38 +169,43 @@ async fn devices(State(site): Served, wanted: Wanted<Devices>, part: Parted) -> 
 async fn device(State(site): Served, id: Named) -> Answer {
     let Path(id) = id?;
     let picture = site.picture();
-    let device = picture.device(&id).ok_or_else(|| problem::not_found("there is no such device"))?;
+    let device = picture.device(&id).ok_or_else(no_device)?;
     told(&labels::DeviceTold::of(&picture, device))
 }
 
-/// Streams.
-#[utoipa::path(get, path = "/api/v1/streams", params(Streams, Part), responses((status = 200, body = Page<Stream>), problem::Parts))]
-async fn streams(State(site): Served, wanted: Wanted<Streams>, part: Parted) -> Answer {
-    let picture = site.picture();
-    let Query(wanted) = wanted?;
-    let key = |it: &&Stream| {
-        let ssrc = it.ssrc.map(|ssrc| ssrc.to_string()).unwrap_or_default();
-        format!("{} {} {} {ssrc} {}", it.source, it.destination, it.payload_type, it.first_seen)
-    };
-    told(&cut(wanted.of(&picture), part, key)?)
+fn no_device() -> Problem {
+    problem::not_found("there is no such device")
+}
+
+/// A switch, with who hangs on it and how it stands on the map.
+#[derive(Debug, Serialize, ToSchema)]
+struct SwitchTold<'a> {
+    #[serde(flatten)]
+    switch: &'a Switch,
+    /// okay, degraded, critical or failed; absent where it hangs too deep to be judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<&'static str>,
 }
 
 /// Switches, with who hangs on them.
-#[utoipa::path(get, path = "/api/v1/switches", params(Part), responses((status = 200, body = Page<Switch>), problem::Parts))]
+#[utoipa::path(get, path = "/api/v1/switches", params(Part), responses((status = 200, body = Page<SwitchTold>), problem::Parts))]
 async fn switches(State(site): Served, part: Parted) -> Answer {
     let picture = site.picture();
-    told(&cut(picture.report.switches.iter().collect(), part, |it| it.id.clone())?)
+    let map = pages::map(&picture);
+    let page = cut(picture.report.switches.iter().collect(), part, |it| it.id.clone())?;
+    told(&page.map(|switch| SwitchTold { switch, health: map.switches.get(&switch.id).map(|it| it.name()) }))
 }
 
 /// Conversations.
-#[utoipa::path(get, path = "/api/v1/sessions", params(Part), responses((status = 200, body = Page<Session>), problem::Parts))]
-async fn sessions(State(site): Served, part: Parted) -> Answer {
+#[utoipa::path(get, path = "/api/v1/sessions", params(Sessions, Part), responses((status = 200, body = Page<Session>), problem::Parts))]
+async fn sessions(State(site): Served, wanted: Wanted<Sessions>, part: Parted) -> Answer {
     let picture = site.picture();
+    let Query(wanted) = wanted?;
     let key = |it: &&Session| {
         let target = it.target.as_deref().unwrap_or_default();
         format!("{} {} {} {target} {}", it.client, it.server, it.protocol, it.first_seen)
     };
-    told(&cut(picture.report.sessions.iter().collect(), part, key)?)
+    told(&cut(wanted.of(&picture), part, key)?)
 }
 
 /// Findings.
@@ -232,8 +214,7 @@ async fn findings(State(site): Served, wanted: Wanted<Findings>, part: Parted) -
     let picture = site.picture();
     let Query(wanted) = wanted?;
     let page = cut(wanted.of(&picture), part, |it| it.id.clone())?;
-    let items = page.items.into_iter().map(|it| acts::Told::of(&picture, it)).collect();
-    told(&Page { items, total: page.total, next: page.next })
+    told(&page.map(|it| acts::Told::of(&picture, it)))
 }
 
 /// One finding; where it was superseded, the one that took its place.
@@ -241,8 +222,42 @@ async fn findings(State(site): Served, wanted: Wanted<Findings>, part: Parted) -
 async fn finding(State(site): Served, id: Named) -> Answer {
     let Path(id) = id?;
     let picture = site.picture();
-    let finding = picture.finding(&id).ok_or_else(|| problem::not_found("there is no such finding"))?;
+    let finding = picture.finding(&id).ok_or_else(no_finding)?;
     told(&acts::Told::of(&picture, finding))
+}
+
+/// For whom a text is.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct For {
+    /// it, physical-security or security; for everybody unless given.
+    #[serde(rename = "for")]
+    #[param(pattern = "^(it|physical-security|security)$")]
+    audience: Option<String>,
+}
+
+impl For {
+    /// Its name; empty for everybody.
+    fn named(self) -> Result<String, Problem> {
+        let Some(named) = self.audience else { return Ok(String::new()) };
+        let is_known = pages::AUDIENCES.iter().any(|(name, ..)| *name == named);
+        if is_known { Ok(named) } else { Err(problem::bad("for: it, physical-security or security")) }
+    }
+}
+
+/// A finding as text, for a ticket or a mail.
+#[utoipa::path(get, path = "/api/v1/findings/{id}/text", params(("id" = String, Path,), For),
+    responses((status = 200, body = String, content_type = "text/plain"), problem::Finds))]
+async fn text(State(site): Served, id: Named, wanted: Wanted<For>) -> Answer {
+    let (Path(id), Query(wanted)) = (id?, wanted?);
+    let picture = site.picture();
+    let finding = picture.finding(&id).ok_or_else(no_finding)?;
+    Ok(pages::pasted(&picture, finding, &wanted.named()?).to_string().into_response())
+}
+
+fn no_finding() -> Problem {
+    problem::not_found("there is no such finding")
 }
 
 /// The packets behind a finding.
@@ -300,6 +315,14 @@ async fn report(State(site): Served) -> Answer {
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], out).into_response())
 }
 
+/// The report as one HTML file that loads nothing: what the version of that audience has.
+#[utoipa::path(get, path = "/api/v1/report.html", params(For),
+    responses((status = 200, body = String, content_type = "text/html"), problem::Parts))]
+async fn book(site: Served, wanted: Wanted<For>) -> Answer {
+    let Query(wanted) = wanted?;
+    Ok(pages::book(site, &wanted.named()?))
+}
+
 /// The numbers of pictures as they come: server-sent events named `picture`, each with one number. It does not end by itself.
 #[utoipa::path(get, path = "/api/v1/live",
     responses((status = 200, body = String, content_type = "text/event-stream"), problem::Looks))]
@@ -320,5 +343,6 @@ fn kind_of(kind: &spanwatch_engine::finding::Kind) -> KindOf {
         severity: kind.severity.name(),
         says: help::sentence(kind),
         help: kind.help(),
+        references: References::of(kind.id),
     }
 }

@@ -52,6 +52,13 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// The same part, with what `make` makes of each item.
+    pub fn map<M>(self, make: impl FnMut(T) -> M) -> Page<M> {
+        Page { items: self.items.into_iter().map(make).collect(), total: self.total, next: self.next }
+    }
+}
+
 /// Cuts a part out of `all`; `key` names an item.
 ///
 /// # Errors

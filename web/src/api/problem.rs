@@ -31,11 +31,10 @@ pub struct Looks;
 pub struct Parts;
 /// The same of who asks for one thing.
 pub struct Finds;
+/// The same of who asks for a part of what one thing has.
+pub struct PartsOfOne;
 /// The same of who changes something.
 pub struct Changes;
-
-/// The same of who asks something of a capture that somebody brought.
-pub struct Inside;
 
 impl IntoResponses for Looks {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
@@ -55,7 +54,7 @@ impl IntoResponses for Finds {
     }
 }
 
-impl IntoResponses for Inside {
+impl IntoResponses for PartsOfOne {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
         described(&[400, 401, 404, 409])
     }

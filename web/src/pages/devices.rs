@@ -282,29 +282,9 @@ fn filters(picture: &Picture, list: &lists::Devices) -> Vec<(&'static str, &'sta
     filters
 }
 
-/// What a device has in common with others, of which none is `None`.
-fn common<'a>(picture: &'a Picture, group: &str, device: &'a Device) -> Option<&'a str> {
-    match group {
-        "switch" => switch_of(device),
-        "location" => picture.said(device).location,
-        "owner" => picture.said(device).owner,
-        "vendor" => device.vendor.as_deref(),
-        _ => Some(&device.kind),
-    }
-}
-
 fn groups(picture: &Picture, list: &lists::Devices, meant: &[&Device]) -> Vec<Group> {
-    let mut counts: BTreeMap<Option<&str>, [u64; 4]> = BTreeMap::new();
-    for device in meant {
-        let states = counts.entry(common(picture, &list.group, device)).or_default();
-        let at = STATES.iter().position(|state| *state == device.state).unwrap_or(2);
-        if let Some(count) = states.get_mut(at) {
-            *count = count.saturating_add(1);
-        }
-    }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, states)| std::cmp::Reverse((states[0], states.iter().sum::<u64>())));
     let key = GROUPINGS.iter().map(|(key, _)| *key).find(|key| *key == list.group).unwrap_or("kind");
+    let by = GROUPS.iter().find(|(name, _)| *name == key).map_or(GROUPS[0].1, |(_, by)| *by);
     let ungrouped = lists::Devices { group: String::new(), ..list.clone() };
     let group = |(value, states): (Option<&str>, [u64; 4])| Group {
         name: match (value, key) {
@@ -316,8 +296,37 @@ fn groups(picture: &Picture, list: &lists::Devices, meant: &[&Device]) -> Vec<Gr
         count: words::count(states.iter().sum()),
         states,
     };
-    counts.into_iter().take(GROUPS_MAX).map(group).collect()
+    grouped(picture, meant, by).into_iter().take(GROUPS_MAX).map(group).collect()
 }
+
+/// What a device has in common with others, of which none is `None`.
+pub type By = for<'a> fn(&'a Picture, &'a Device) -> Option<&'a str>;
+
+/// How many devices are in which state, by what they have in common: offline, degraded, unknown, online. Where most are offline
+/// first, then where most are.
+pub fn grouped<'a>(picture: &'a Picture, meant: &[&'a Device], by: By) -> Vec<(Option<&'a str>, [u64; 4])> {
+    let mut counts: BTreeMap<Option<&str>, [u64; 4]> = BTreeMap::new();
+    for device in meant {
+        let states = counts.entry(by(picture, device)).or_default();
+        let at = STATES.iter().position(|state| *state == device.state).unwrap_or(2);
+        if let Some(count) = states.get_mut(at) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, states)| std::cmp::Reverse((states[0], states.iter().sum::<u64>())));
+    counts
+}
+
+/// What devices can be counted by.
+pub const GROUPS: &[(&str, By)] = &[
+    ("kind", |_, it| Some(&it.kind)),
+    ("vendor", |_, it| it.vendor.as_deref()),
+    ("switch", |_, it| switch_of(it)),
+    ("location", |picture, it| picture.said(it).location),
+    ("owner", |picture, it| picture.said(it).owner),
+    ("importance", |picture, it| picture.said(it).importance),
+];
 
 fn switch_of(device: &Device) -> Option<&str> {
     device.switch.as_ref().and_then(|it| it.id.as_deref().or(it.name.as_deref()))

@@ -149,7 +149,7 @@ fn piece(evidence: &spanwatch_engine::report::Evidence) -> Piece {
 }
 
 /// The finding as text for a ticket or a mail.
-fn pasted(picture: &Picture, finding: &Finding, audience: &str) -> Shown {
+pub fn pasted(picture: &Picture, finding: &Finding, audience: &str) -> Shown {
     let audience = AUDIENCES.iter().find(|(id, ..)| *id == audience).map_or(Audience::Everybody, |it| it.2);
     let mut out = Vec::new();
     // Nothing fails that is written to memory.

@@ -4,7 +4,7 @@ use spanwatch_appliance::access::{Role, Team};
 use spanwatch_appliance::store::read::AuditRow;
 use spanwatch_engine::report::{Finding, time};
 
-use crate::access::{Here, Who};
+use crate::access::Here;
 use crate::words::{self, Shown};
 use crate::{Picture, Site};
 
@@ -66,12 +66,7 @@ impl Life {
             reason: standing.and_then(|it| it.reason.as_deref()).map(words::said),
             expires: standing.and_then(|it| it.expires).map(told),
             assigned: standing.and_then(|it| it.assigned.as_deref()).map(words::shown),
-            first_turn: picture
-                .report
-                .findings
-                .iter()
-                .find(|it| it.id == finding.id && it.owner != finding.owner)
-                .map(|it| words::turn(it.owner)),
+            first_turn: picture.first_turn(finding).map(words::turn),
             history: rows.iter().map(Entry::of).collect(),
             act: format!("/findings/{}/act", crate::lists::encoded(&finding.id)),
             csrf: here.who.csrf().to_owned(),
@@ -82,10 +77,10 @@ impl Life {
 }
 
 impl Can {
-    fn of(site: &Site, finding: &Finding, (status, here): (&str, &Here)) -> Self {
+    /// Of a finding that stands so, for who looks.
+    pub fn of(site: &Site, finding: &Finding, (status, here): (&str, &Here)) -> Self {
         let role = here.who.role();
-        let act =
-            role.is_some_and(|role| role.acts_for(finding.owner)) && matches!(here.who, Who::User { .. });
+        let act = role.is_some_and(|role| role.acts_for(finding.owner));
         let is_over = finding.ended.is_some();
         let is_settled = matches!(status, "resolved" | "suppressed" | "false-positive");
         let users = site.access().filter(|_| act).and_then(|access| access.desk.users().ok());

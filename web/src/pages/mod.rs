@@ -36,11 +36,16 @@ use crate::{Picture, Site};
 
 pub use act::{Wish, done, parsed, status as status_of};
 pub use assets::stylesheet;
-pub use devices::{Row as DeviceRow, labelled};
-pub use incident::View;
+pub use devices::{GROUPS as DEVICE_GROUPS, Row as DeviceRow, grouped, labelled};
+pub use incident::{AUDIENCES, View, pasted};
+pub use life::Can;
 pub use live::stream as live;
 pub use login::to_login;
+pub use network::map;
+pub use now::found as now;
 pub use packets::behind;
+pub use streams::place as lost_at;
+pub use system::{Stored, book, stored};
 
 /// A site, as every page gets it.
 pub type Served = State<Arc<Site>>;
@@ -88,7 +93,7 @@ pub fn of_report() -> Routes {
         .get("/kinds", Need::Look, kinds::list)
         .get("/kinds/{id}", Need::Look, kinds::page)
         .get("/system", Need::Look, system::page)
-        .get("/report.html", Need::Look, system::book)
+        .get("/report.html", Need::Look, system::page_of_all)
 }
 
 /// Finds out what the first page of each place shows of a picture, so that nobody waits for it.

@@ -37,10 +37,15 @@ pub async fn page(State(site): Served, here: Here) -> Response {
 /// What it shows of a picture.
 pub fn found(picture: &Picture) -> (Arc<Map>, Arc<Option<Faults>>, Arc<Latest>) {
     (
-        picture.once("map", tree::map),
+        map(picture),
         picture.once("faults over time", faults::faults),
         picture.once("faults, the latest", latest),
     )
+}
+
+/// The map of a picture.
+pub fn map(picture: &Picture) -> Arc<Map> {
+    picture.once("map", tree::map)
 }
 
 fn latest(picture: &Picture) -> Latest {

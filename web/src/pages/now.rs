@@ -6,7 +6,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use spanwatch_engine::report::mirror_check::Grade;
-use spanwatch_engine::report::{Device, Finding, History, time};
+use spanwatch_engine::report::time::{self, Stamp};
+use spanwatch_engine::report::{Device, Finding, History};
 use spanwatch_parsers::Span;
 
 use super::{Card, Head, Served};
@@ -25,20 +26,20 @@ struct Page {
 
 /// All that a picture has to say.
 pub struct Now {
-    verdict: &'static str,
-    mirror: Mirror,
+    pub verdict: &'static str,
+    pub mirror: Mirror,
     tiles: Vec<Tile>,
     lanes: Vec<Lane>,
     over: Vec<Card>,
     over_more: usize,
-    changes: Option<Changes>,
+    pub changes: Option<Changes>,
 }
 
 /// How well we see.
-struct Mirror {
-    is_good: bool,
-    verdict: &'static str,
-    told: Shown,
+pub struct Mirror {
+    pub is_good: bool,
+    pub verdict: &'static str,
+    pub told: Shown,
     link: String,
 }
 
@@ -206,11 +207,18 @@ fn lanes(picture: &Picture, open: &[&Finding]) -> Vec<Lane> {
 }
 
 /// What became otherwise since yesterday.
-struct Changes {
+pub struct Changes {
+    pub at: Stamp,
     /// Since when, in words.
     since: String,
-    /// How many, of what, and where they are.
-    lines: Vec<(String, &'static str, String)>,
+    pub lines: Vec<Line>,
+}
+
+/// How many, of what, and where they are.
+pub struct Line {
+    pub count: u64,
+    pub told: &'static str,
+    link: String,
 }
 
 /// What is new since a day before the picture's end, or since it began.
@@ -244,7 +252,8 @@ fn changes(picture: &Picture) -> Option<Changes> {
         (gone, "/devices?state=offline".to_owned())
     };
     let told = |(count, link): (usize, String), [one, several]: [&'static str; 2]| {
-        (count > 0).then(|| (words::count(count as u64), if count == 1 { one } else { several }, link))
+        let told = if count == 1 { one } else { several };
+        (count > 0).then_some(Line { count: count as u64, told, link })
     };
     let lines = [
         told(began("incident"), ["incident began", "incidents began"]),
@@ -260,6 +269,7 @@ fn changes(picture: &Picture) -> Option<Changes> {
     ];
     let whence = if is_day { "Since yesterday" } else { "Since it began" };
     Some(Changes {
+        at: Stamp(since),
         since: format!("{whence}, {} UTC", words::moment(&at)),
         lines: lines.into_iter().flatten().collect(),
     })

@@ -1,6 +1,5 @@
 //! *Streams*: what flows, who records, and where media is lost.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use askama::Template;
@@ -13,6 +12,7 @@ use crate::Picture;
 use crate::access::Here;
 use crate::lists::{self, Paged, Purpose, encoded, lost_share, paged, purpose};
 use crate::picture::is_incident;
+use crate::receivers;
 use crate::words::{self, Shown};
 
 #[derive(Template)]
@@ -26,7 +26,7 @@ struct Page {
     losses: Vec<Card>,
     shows: Vec<(&'static str, &'static str, String, String)>,
     sorts: Vec<(&'static str, &'static str, String)>,
-    receivers: Vec<(&'static str, Arc<Vec<Receiver>>)>,
+    receivers: Vec<(&'static str, Vec<Receiver>)>,
 }
 
 /// Who gets streams.
@@ -76,15 +76,12 @@ impl Row {
             pictures: stream.frame_rate.as_ref().map(ToString::to_string).unwrap_or_default(),
             lost: match stream.lost {
                 0 => "0".to_owned(),
-                lost => format!("{}, {}", words::count(lost), percent(lost_share(stream))),
+                lost => format!("{}, {}", words::count(lost), percent(lost_share(stream.packets, lost))),
             },
             is_lossy: stream.lost > 0,
-            place: place(picture, stream),
-            purpose: match purpose(picture, stream) {
-                Purpose::Records => "records",
-                Purpose::Watches => "watches",
-                Purpose::Unknown => "",
-            },
+            place: place(picture, stream)
+                .map(|(finding, place)| (format!("/findings/{}", encoded(&finding.id)), place)),
+            purpose: purpose(picture, stream).name().unwrap_or_default(),
             jitter: stream.jitter_ms.rounded(1).to_string(),
             gap: stream.longest_gap_ms.as_ref().map(|it| it.rounded(0).to_string()).unwrap_or_default(),
             packets: words::count(stream.packets),
@@ -105,13 +102,12 @@ fn percent(hundredths: u64) -> String {
 }
 
 /// Where a stream's media is lost, as a finding on one of its ends says; the sender's first.
-fn place(picture: &Picture, stream: &Stream) -> Option<(String, &'static str)> {
+pub fn place<'a>(picture: &'a Picture, stream: &Stream) -> Option<(&'a Finding, &'static str)> {
     if stream.lost == 0 {
         return None;
     }
     let ends = [&stream.source, &stream.destination];
     let findings = || ends.into_iter().flat_map(|id| picture.findings_on(id));
-    let link = |it: &Finding| format!("/findings/{}", encoded(&it.id));
     let mut told = findings().filter_map(|it| {
         let place = match it.kind {
             "stream-loss" => "between the camera and the mirror",
@@ -119,7 +115,7 @@ fn place(picture: &Picture, stream: &Stream) -> Option<(String, &'static str)> {
             "stream-loss-downstream" => "behind the mirror, towards who gets it",
             _ => return None,
         };
-        Some((link(it), place))
+        Some((it, place))
     });
     let outage = || {
         let (began, last) = (stream.first_seen.to_string(), stream.last_seen.to_string());
@@ -129,45 +125,36 @@ fn place(picture: &Picture, stream: &Stream) -> Option<(String, &'static str)> {
                 && it.first_seen <= last
                 && it.ended.as_ref().is_none_or(|ended| *ended >= began)
         };
-        findings().find(is_within).map(|it| (link(it), "something was down meanwhile"))
+        findings().find(is_within).map(|it| (it, "something was down meanwhile"))
     };
     told.next().or_else(outage)
 }
 
-/// Who gets streams for one purpose, who gets most first.
-fn receivers(picture: &Picture, streams: &[&Stream], wanted: Purpose) -> Vec<Receiver> {
-    let mut by_receiver: BTreeMap<&str, Vec<&Stream>> = BTreeMap::new();
-    for stream in streams.iter().filter(|it| purpose(picture, it) == wanted) {
-        by_receiver.entry(&stream.destination).or_default().push(stream);
-    }
-    let mut receivers: Vec<_> = by_receiver.into_iter().collect();
-    receivers.sort_by_key(|(_, streams)| std::cmp::Reverse(streams.len()));
-    let receiver = |(id, streams): (&str, Vec<&Stream>)| {
-        let sum = |of: fn(&Stream) -> u64| streams.iter().map(|it| of(it)).fold(0, u64::saturating_add);
-        let senders: BTreeSet<&str> = streams.iter().map(|it| it.source.as_str()).collect();
-        let (packets, lost) = (sum(|it| it.packets), sum(|it| it.lost));
-        let share = lost.saturating_mul(10_000) / packets.saturating_add(lost).max(1);
-        let worst = streams.iter().max_by_key(|it| it.jitter_ms.thousandths());
-        Receiver {
-            who: end(picture, id),
-            senders: words::count(senders.len() as u64),
-            streams: words::count(streams.len() as u64),
-            rate: words::rate(sum(|it| it.bitrate_bps)),
-            share: percent(share),
-            is_lossy: lost > 0,
-            jitter: worst.map(|it| it.jitter_ms.rounded(1).to_string()).unwrap_or_default(),
-            link: lists::Streams { device: id.to_owned(), ..Default::default() }.link("/streams", ("", "")),
+impl Receiver {
+    fn of(picture: &Picture, it: &receivers::Receiver) -> Self {
+        let own = lists::Streams { device: it.id.clone(), ..Default::default() };
+        Self {
+            who: end(picture, &it.id),
+            senders: words::count(it.senders),
+            streams: words::count(it.streams),
+            rate: words::rate(it.bitrate_bps),
+            share: percent(lost_share(it.packets, it.lost)),
+            is_lossy: it.lost > 0,
+            jitter: it.jitter_ms.rounded(1).to_string(),
+            link: own.link("/streams", ("", "")),
         }
-    };
-    receivers.into_iter().take(RECEIVERS_MAX).map(receiver).collect()
+    }
 }
 
 /// Who gets the streams of a list, by purpose.
-fn by_purpose(picture: &Picture, list: &lists::Streams) -> Vec<(&'static str, Arc<Vec<Receiver>>)> {
+fn by_purpose(
+    picture: &Picture,
+    list: &lists::Streams,
+) -> Vec<(&'static str, Arc<Vec<receivers::Receiver>>)> {
     let of = |(name, purpose): (&'static str, Purpose)| {
         let own = lists::Streams { sort: String::new(), ..list.clone() };
         let key = format!("{name} {}", own.link("streams", ("", "")));
-        let make = move |picture: &Picture| receivers(picture, &own.of(picture), purpose);
+        let make = move |picture: &Picture| receivers::receivers(picture, &own, purpose);
         (name, picture.once_of_report(&key, make))
     };
     let all = [("Who records", Purpose::Records), ("Who watches", Purpose::Watches)].map(of);
@@ -204,7 +191,12 @@ pub async fn page(State(site): Served, here: Here, Query(list): Query<lists::Str
         sorts: [("", "sender"), ("loss", "loss"), ("jitter", "jitter"), ("rate", "rate")]
             .map(|(key, name)| (key, name, list.link("/streams", ("sort", key))))
             .to_vec(),
-        receivers: by_purpose(&picture, &list),
+        receivers: by_purpose(&picture, &list)
+            .into_iter()
+            .map(|(name, all)| {
+                (name, all.iter().take(RECEIVERS_MAX).map(|it| Receiver::of(&picture, it)).collect())
+            })
+            .collect(),
         list,
     })
 }

@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use spanwatch_engine::report::mirror_check::Remark;
-use spanwatch_engine::report::time::rfc3339;
-use spanwatch_parsers::Time;
+use spanwatch_engine::report::time::Stamp;
+use utoipa::ToSchema;
 
 use super::{Card, Head, Served, download, rendered};
 use crate::access::Here;
@@ -104,7 +104,7 @@ pub async fn page(State(site): Served, here: Here) -> Response {
                 counts: [it.sent, it.waiting, it.dropped, it.refused].map(words::count),
             })
             .collect(),
-        store: store(&site),
+        store: stored(&site).map(|it| it.rows()).unwrap_or_default(),
         lists: report
             .data
             .iter()
@@ -119,24 +119,57 @@ pub async fn page(State(site): Served, here: Here) -> Response {
     })
 }
 
-/// What is known of the store, where there is one.
-fn store(site: &Site) -> Vec<(&'static str, String)> {
-    let Some(access) = site.access() else { return Vec::new() };
-    let watched = access.desk.watched().unwrap_or_default();
-    let moment = |at: &Time| words::moment(&rfc3339(*at));
-    let span = watched.first().zip(watched.iter().map(|(_, until)| until).max());
+/// What a store holds.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Stored {
+    /// Of its history, on the disk.
+    bytes: u64,
+    /// When somebody watched first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    watched_from: Option<Stamp>,
+    /// Until when somebody watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    watched_until: Option<Stamp>,
+    /// How often a watch began.
+    watches: u64,
+    /// Captures that people brought.
+    captures: u64,
+    /// Of them.
+    captures_bytes: u64,
+}
+
+/// What the store holds, where there is one. Reads it.
+pub fn stored(site: &Site) -> Option<Stored> {
+    let desk = &site.access()?.desk;
+    let watched = desk.watched().unwrap_or_default();
     let brought = site.brought().map(|it| it.all()).unwrap_or_default();
-    let bytes = brought.iter().map(|(about, _)| about.bytes).fold(0, u64::saturating_add);
-    let count = words::count(brought.len() as u64);
-    [
-        Some(("History", words::bytes(access.desk.bytes()))),
-        span.map(|((from, _), until)| ("Watched", format!("{} to {} UTC", moment(from), moment(until)))),
-        Some(("Times that a watch began", words::count(watched.len() as u64))),
-        Some(("Captures that people brought", format!("{count}, {}", words::bytes(bytes)))),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    Some(Stored {
+        bytes: desk.bytes(),
+        watched_from: watched.first().map(|(from, _)| Stamp(*from)),
+        watched_until: watched.iter().map(|(_, until)| Stamp(*until)).max(),
+        watches: watched.len() as u64,
+        captures: brought.len() as u64,
+        captures_bytes: brought.iter().map(|(about, _)| about.bytes).fold(0, u64::saturating_add),
+    })
+}
+
+impl Stored {
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let moment = |at: Stamp| words::moment(&at.to_string());
+        let span = self.watched_from.zip(self.watched_until);
+        let brought = format!("{}, {}", words::count(self.captures), words::bytes(self.captures_bytes));
+        [
+            Some(("History", words::bytes(self.bytes))),
+            span.map(|(from, until)| ("Watched", format!("{} to {} UTC", moment(from), moment(until)))),
+            Some(("Times that a watch began", words::count(self.watches))),
+            Some(("Captures that people brought", brought)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
 }
 
 fn told(remark: &Remark) -> Told {
@@ -176,7 +209,6 @@ fn counters(capture: &spanwatch_engine::report::Capture) -> Vec<(Shown, String)>
         .collect()
 }
 
-/// The whole report as one file.
 /// For whom the report is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -185,8 +217,14 @@ pub struct Reader {
     audience: String,
 }
 
-pub async fn book(State(site): Served, Query(reader): Query<Reader>) -> Response {
-    let version = book::Version::named(&reader.audience);
+/// The whole report as one file.
+pub async fn page_of_all(site: Served, Query(reader): Query<Reader>) -> Response {
+    book(site, &reader.audience)
+}
+
+/// The version of an audience, to be kept.
+pub fn book(State(site): Served, audience: &str) -> Response {
+    let version = book::Version::named(audience);
     let name = match version.key {
         "" => "spanwatch-report.html".to_owned(),
         key => format!("spanwatch-report-{key}.html"),

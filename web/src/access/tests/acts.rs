@@ -86,7 +86,14 @@ fn a_finding_is_handed_over_and_pages_and_api_say_the_same() {
         let headers = [("authorization", &*bearer), ("content-type", "application/json")];
         serde_json::from_str(&house.ask(method, path, &headers, body).body).unwrap()
     };
-    assert_eq!(api("GET", "/api/v1/findings/abc123", "")["owner"], "physical-security");
+    let told = api("GET", "/api/v1/findings/abc123", "");
+    assert_eq!((&told["owner"], &told["first_owner"]), (&"physical-security".into(), &"it".into()));
+    let possible = api("GET", "/api/v1/findings/abc123/acts", "");
+    let all = r#"{"acts":["note","acknowledge","begin","assign","hand-over","resolve","suppress","false-positive"],
+        "hand_over_to":["it"],"assign_to":["ada","carla"]}"#;
+    assert_eq!(possible, serde_json::from_str::<Value>(all).unwrap());
+    let of = |person: &Person| page(person, "/api/v1/findings/abc123/acts");
+    assert_eq!(of(&ian), r#"{"acts":["note"],"hand_over_to":[],"assign_to":[]}"#);
     let assigned = api("POST", "/api/v1/findings/abc123/acts", r#"{"act":"assign","to":"carla"}"#);
     assert_eq!(assigned["assigned"], "carla");
     assert_eq!(act(&carla, "act=resolve&note=mended").status, 303);

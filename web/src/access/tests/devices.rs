@@ -129,6 +129,34 @@ fn a_device_of_a_store_is_shown_with_its_days_its_changes_and_its_streams() {
         assert!(page.contains(due), "{due}: {page}");
     }
     assert!(page.len() < 150_000 && !page.contains("style="));
+    let api = |path: &str| -> Value {
+        let path = format!("/api/v1/devices/02:00:00:00:00:0a/{path}");
+        let answer = house.ask("GET", &path, &[("cookie", &vera.cookie)], "");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    let life = api("life");
+    let of = |at: usize, key: &str| life["periods"][at][key].as_i64().unwrap();
+    assert_eq!(
+        (life["periods"].as_array().unwrap().len(), &life["periods"][0]["name"]),
+        (3, &"24 hours".into())
+    );
+    assert_eq!(
+        (of(0, "online_ms") + of(0, "offline_ms") + of(0, "unknown_ms"), of(0, "offline_ms")),
+        (86_400_000, 47_000)
+    );
+    assert_eq!(api("states")["items"][1]["state"], "offline");
+    let changes = api("changes");
+    let values: Vec<_> =
+        changes["items"].as_array().unwrap().iter().map(|it| it["value"].as_str().unwrap()).collect();
+    assert!(values.contains(&"P3265") && values.contains(&"10.12"), "{changes}");
+    let courses = api("courses?over=24h");
+    assert_eq!(
+        (&courses["piece_s"], &courses["items"][0]["destination"]),
+        (&600.into(), &"192.0.2.10".into())
+    );
+    let pieces = courses["items"][0]["pieces"].as_array().unwrap();
+    assert_eq!(pieces.iter().map(|it| it["packets"].as_u64().unwrap()).sum::<u64>(), 3 * 990);
     let days = house.ask("GET", "/devices/02:00:00:00:00:0a?over=30d", &[("cookie", &vera.cookie)], "").body;
     // A day's sum is of all of it, as far as it is known.
     assert!(
@@ -150,4 +178,7 @@ fn the_system_page_says_what_the_store_holds() {
         "{page}"
     );
     assert!(!crate::test::asked(crate::test::site(), "/system").1.contains("<h2>Store</h2>"));
+    let told = house.ask("GET", "/api/v1/system", &[("cookie", &vera.cookie)], "").body;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["store"]["watches"], &told["store"]["captures"]), (&1.into(), &0.into()), "{told}");
 }
