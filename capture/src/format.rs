@@ -71,6 +71,14 @@ impl Format {
             Self::Pcapng(pcapng) => pcapng.dropped(),
         }
     }
+
+    /// Blocks that hold neither frames nor anything about them.
+    pub(crate) const fn others(&self) -> u64 {
+        match self {
+            Self::Pcap(_) => 0,
+            Self::Pcapng(pcapng) => pcapng.others(),
+        }
+    }
 }
 
 /// Why the stream ends before `wanted` bytes of `what`.

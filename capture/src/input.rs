@@ -35,6 +35,8 @@ pub struct InputReport {
     pub last: Option<Time>,
     /// Frames lost by whoever captured it; `None` where it does not say.
     pub dropped: Option<u64>,
+    /// Blocks of pcapng that hold neither frames nor anything about them, and were stepped over.
+    pub other_blocks: u64,
     /// How it is damaged or cut.
     pub error: Option<Damage>,
     /// Of a network port.
@@ -243,6 +245,7 @@ impl Input {
             first: self.first,
             last: self.last,
             dropped: self.format.dropped(),
+            other_blocks: self.format.others(),
             error: self.harm.damage(self.damaged_at_packed),
             port: None,
         }

@@ -177,7 +177,7 @@ fn simple_packets_carry_the_time_beside_them_and_are_cut_at_the_snaplen() {
 }
 
 #[test]
-fn other_blocks_are_stepped_over_however_long() {
+fn other_blocks_are_stepped_over_and_counted_however_long() {
     let order = Order::Big;
     let file = [
         section(order),
@@ -195,7 +195,7 @@ fn other_blocks_are_stepped_over_however_long() {
     let read: Vec<_> = all.frames.iter().map(|(head, bytes)| (head.frame, bytes.as_slice())).collect();
     assert_eq!(read, [(2, &b"a"[..]), (3, b"b"), (4, b"c")], "a custom block has a number of its own");
     let report = &all.reports[0];
-    assert_eq!((report.packets, report.dropped, &report.error), (3, Some(7), &None));
+    assert_eq!((report.packets, report.other_blocks, report.dropped, &report.error), (3, 4, Some(7), &None));
 }
 
 #[test]

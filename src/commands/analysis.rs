@@ -330,6 +330,7 @@ fn input(report: &InputReport) -> Input {
         first: report.first,
         last: report.last,
         dropped: report.dropped,
+        other_blocks: report.other_blocks,
         error: report.error.as_ref().map(ToString::to_string),
         sent: report.port.and_then(|port| port.sent),
         joined: report.port.map(|port| port.joined),

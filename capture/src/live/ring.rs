@@ -226,6 +226,7 @@ impl Ring {
             first: self.first,
             last: self.last,
             dropped: Some(self.dropped),
+            other_blocks: 0,
             error: None,
             port: Some(PortReport {
                 sent: self.ends.is_none().then(|| self.port.sent()),

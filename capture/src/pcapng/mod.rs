@@ -47,6 +47,8 @@ pub(crate) struct Pcapng {
     links: BTreeSet<LinkType>,
     /// Blocks since the last frame that are no frames and have frame numbers in Wireshark.
     numbered: u64,
+    /// Blocks that were stepped over: neither frames nor anything about them.
+    others: u64,
 }
 
 /// The section that is being read.
@@ -71,6 +73,11 @@ impl Pcapng {
     pub(crate) fn dropped(&self) -> Option<u64> {
         let here = self.section.iter().flat_map(|section| &section.interfaces);
         add_drops(self.dropped_before, here)
+    }
+
+    /// Blocks so far that hold neither frames nor anything about them.
+    pub(crate) const fn others(&self) -> u64 {
+        self.others
     }
 
     /// Reads the next frame; its bytes lie in the window's block until the next call.
@@ -139,7 +146,9 @@ impl Pcapng {
             return Err(Fault::Lengths(format!("a block of type {kind:#x} says it has {total} bytes")));
         }
         if !is_ours && length > HELD_MAX {
-            return step_over(window, order, total).map(|()| None);
+            step_over(window, order, total)?;
+            self.others = self.others.saturating_add(1);
+            return Ok(None);
         }
         if window.peek(length).is_none() {
             let is_sound = is_packet(window, order, kind, length);
@@ -171,6 +180,9 @@ impl Pcapng {
             }
             _ => None,
         };
+        if !is_ours {
+            self.others = self.others.saturating_add(1);
+        }
         if let Some(frame) = &mut found {
             frame.start = window.place().saturating_add(HEAD).saturating_add(frame.start);
             frame.numbered_before = std::mem::take(&mut self.numbered);

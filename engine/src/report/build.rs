@@ -245,6 +245,7 @@ fn capture_input(input: &Input) -> CaptureInput {
         first: input.first.map(rfc3339),
         last: input.last.map(rfc3339),
         error: input.error.clone(),
+        other_blocks: Some(input.other_blocks).filter(|count| *count > 0),
         dropped: input.sent.and(input.dropped),
         sent: input.sent,
         joined: input.joined,

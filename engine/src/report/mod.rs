@@ -64,6 +64,8 @@ pub struct Input {
     pub last: Option<Time>,
     /// Packets that the capturing host says it lost.
     pub dropped: Option<u64>,
+    /// Blocks of pcapng that hold neither packets nor anything about them.
+    pub other_blocks: u64,
     /// What is wrong with it and where.
     pub error: Option<String>,
     /// Packets that a network port transmitted while it was listened on.
@@ -219,6 +221,9 @@ pub struct CaptureInput {
     pub last: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Blocks of pcapng that hold neither packets nor anything about them, as names and secrets, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_blocks: Option<u64>,
     /// Of a network port: packets lost on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropped: Option<u64>,

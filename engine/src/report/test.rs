@@ -144,6 +144,7 @@ fn capture() -> Capture {
         first: None,
         last: None,
         error: None,
+        other_blocks: None,
         dropped: None,
         sent: None,
         joined: None,

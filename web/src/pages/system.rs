@@ -56,6 +56,8 @@ struct Input {
     dropped: Option<String>,
     sha256: Shown,
     error: Option<Shown>,
+    /// Blocks without packets.
+    others: Option<String>,
 }
 
 pub async fn page(State(site): Served, here: Here) -> Response {
@@ -72,6 +74,7 @@ pub async fn page(State(site): Served, here: Here) -> Response {
         dropped: it.dropped.map(words::count),
         sha256: words::shown(it.sha256.as_deref().unwrap_or("not taken")),
         error: it.error.as_deref().map(words::said),
+        others: it.other_blocks.map(words::count),
     });
     let blind = capture.blind.iter().take(ROWS_MAX);
     let limits = capture.limits.iter().take(ROWS_MAX);
