@@ -3,7 +3,8 @@
 //! ```text
 //! STORE/captures/ID/capture/NAME    what was brought, byte by byte
 //!                  /about.json      who brought it, when, how much it is
-//!                  /report.json     what the analysis says; or
+//!                  /report.json     what the analysis says, and
+//!                  /courses.json    how the streams went; or
 //!                  /failed          why there is no report
 //! ```
 //!
@@ -53,6 +54,15 @@ pub struct About {
     pub at: i64,
     /// How much it is; 0 until it is whole.
     pub bytes: u64,
+}
+
+/// What an analysis gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Analysed {
+    /// The report, as JSON.
+    pub report: Vec<u8>,
+    /// How the streams went, as `engine/src/report/courses.rs` writes it.
+    pub courses: Vec<u8>,
 }
 
 /// How far a capture is.
@@ -188,22 +198,25 @@ impl Uploads {
         self.dir.join(&about.id).join(CAPTURE).join(&about.name)
     }
 
-    /// The report of a capture.
+    /// What the analysis of a capture gave.
     ///
     /// # Errors
-    /// Where there is none.
-    pub fn report(&self, about: &About) -> io::Result<Vec<u8>> {
-        fs::read(self.dir.join(&about.id).join(REPORT))
+    /// Where there is no report.
+    pub fn read(&self, about: &About) -> io::Result<Analysed> {
+        let folder = self.dir.join(&about.id);
+        let report = fs::read(folder.join(REPORT))?;
+        Ok(Analysed { report, courses: fs::read(folder.join(COURSES)).unwrap_or_default() })
     }
 
-    /// Keeps what an analysis gave: a report, or why there is none.
+    /// Keeps what an analysis gave, or why there is no report.
     ///
     /// # Errors
     /// Where it cannot be written, as where the capture was removed meanwhile.
-    pub fn tell(&self, about: &About, gave: Result<Vec<u8>, String>) -> io::Result<()> {
+    pub fn tell(&self, about: &About, gave: Result<Analysed, String>) -> io::Result<()> {
         let folder = self.dir.join(&about.id);
         match gave {
-            Ok(report) => {
+            Ok(Analysed { report, courses }) => {
+                created(&self.dir, &folder.join(COURSES))?.write_all(&courses)?;
                 created(&self.dir, &folder.join("report.part"))?.write_all(&report)?;
                 fs::rename(folder.join("report.part"), folder.join(REPORT))
             }
@@ -359,6 +372,7 @@ const ID_LETTERS: usize = 16;
 const CAPTURE: &str = "capture";
 const ABOUT: &str = "about.json";
 const REPORT: &str = "report.json";
+const COURSES: &str = "courses.json";
 const FAILED: &str = "failed";
 /// A byte for each analysis that was begun.
 const TRIES: &str = "tries";
@@ -376,6 +390,10 @@ mod tests {
         upload.finish().unwrap()
     }
 
+    fn empty() -> Analysed {
+        Analysed { report: b"{}".to_vec(), courses: b"[1,[]]".to_vec() }
+    }
+
     #[test]
     fn what_is_brought_is_kept_until_it_is_removed() {
         let folder = Folder::new();
@@ -386,10 +404,11 @@ mod tests {
         assert_eq!(fs::read(uploads.file(&about)).unwrap(), b"abc");
         let later = brought(&uploads, "door.pcapng", 2);
         assert_eq!(uploads.all(), [(later.clone(), Stage::Waiting), (about.clone(), Stage::Waiting)]);
-        uploads.tell(&about, Ok(b"{}".to_vec())).unwrap();
+        uploads.tell(&about, Ok(empty())).unwrap();
         uploads.tell(&later, Err("no capture".to_owned())).unwrap();
         let again = Uploads::open(&folder.0).unwrap();
         assert_eq!(again.one(&about.id), Some((about.clone(), Stage::Read)));
+        assert_eq!(again.read(&about).unwrap(), empty());
         assert_eq!(again.one(&later.id).unwrap().1, Stage::Failed("no capture".to_owned()));
         assert!(again.over(Time(KEPT.0)).is_empty());
         assert_eq!(again.over(Time(KEPT.0 + 2)), std::slice::from_ref(&about));
@@ -434,7 +453,7 @@ mod tests {
         assert!(second.over(Time(KEPT.0 + 2)).is_empty(), "so it is not over");
         drop(claim);
         let claim = second.claim(&about).unwrap();
-        second.tell(&about, Ok(b"{}".to_vec())).unwrap();
+        second.tell(&about, Ok(empty())).unwrap();
         drop(claim);
         assert!(first.claim(&about).is_none(), "it was read");
         assert_eq!(first.over(Time(KEPT.0 + 2)), [about]);
@@ -471,9 +490,10 @@ mod tests {
         }
         let uploads = Uploads::open(&folder.0).unwrap();
         let about = brought(&uploads, "a.pcap", 1);
-        uploads.tell(&about, Ok(b"{}".to_vec())).unwrap();
+        uploads.tell(&about, Ok(empty())).unwrap();
         let own = folder.0.join("captures").join(&about.id);
-        let made = ["", "capture", "capture/a.pcap", "about.json", "report.json"].map(|it| own.join(it));
+        let made = ["", "capture", "capture/a.pcap", "about.json", "report.json", "courses.json"]
+            .map(|it| own.join(it));
         for path in made {
             assert_eq!(fs::metadata(&path).unwrap().uid(), 65_534, "{}", path.display());
         }
@@ -515,7 +535,7 @@ mod tests {
         }
         let link = folder.0.join("captures").join(&uploads.all()[0].0.id).join("report.part");
         std::os::unix::fs::symlink("/dev/null", link).unwrap();
-        assert!(uploads.tell(&uploads.all()[0].0, Ok(b"{}".to_vec())).is_err(), "nobody's link is followed");
+        assert!(uploads.tell(&uploads.all()[0].0, Ok(empty())).is_err(), "nobody's link is followed");
         assert!(matches!(uploads.begin("a", "ada", Time(1)), Err(Refusal::TooMany)));
     }
 }

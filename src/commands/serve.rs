@@ -17,7 +17,6 @@ use spanwatch_appliance::confine::{Needs, confine};
 use spanwatch_appliance::outputs::Say;
 use spanwatch_capture::{Inputs, Reader};
 use spanwatch_engine::carve::Carver;
-use spanwatch_engine::clock::Moment;
 use spanwatch_engine::report::courses::Courses;
 use spanwatch_engine::report::time::rfc3339;
 use spanwatch_engine::report::{Finding, Report, mirror_check, read};
@@ -112,12 +111,10 @@ impl Serve {
         let can_be_read_again = inputs.total_bytes().is_some();
         let mut courses = Courses::default();
         let (report, counts) = analysed_before(inputs, &self.options, &data, &mut |ledger, moment| {
-            if let Moment::Tick(at) = moment {
-                courses.tick(ledger, *at);
-            }
+            courses.hear(ledger, moment);
         })?;
         let remarks = mirror_check::remarks(&report, &counts);
-        let courses = (courses.seconds(), courses.of(&report));
+        let courses = courses.of(&report);
         let again = Again { paths: self.paths.clone(), data: Arc::new(data) };
         let packets: Option<Box<dyn Packets>> = can_be_read_again.then(|| Box::new(again) as _);
         Ok(Site::still(Picture::new(report, Some(remarks)).with_courses(courses), packets))

@@ -18,7 +18,7 @@ use axum::extract::Request;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use spanwatch_appliance::store::users::By;
-use spanwatch_appliance::uploads::{About, Refusal, Stage, Upload, Uploads};
+use spanwatch_appliance::uploads::{About, Analysed, Refusal, Stage, Upload, Uploads};
 use tokio_stream::{Stream, StreamExt as _};
 use tower::ServiceExt as _;
 
@@ -27,17 +27,17 @@ use crate::{Site, api, pages};
 
 /// Who can read a capture.
 pub trait Analyst: Send + Sync {
-    /// Analyses it; gives its report as JSON. It may take minutes.
+    /// Analyses it. It may take minutes.
     ///
     /// # Errors
     /// In a sentence, where it cannot be read.
-    fn report(&self, capture: &Path) -> Result<Vec<u8>, String>;
+    fn analysed(&self, capture: &Path) -> Result<Analysed, String>;
 
-    /// A site that shows a report of it.
+    /// A site that shows what its analysis gave.
     ///
     /// # Errors
     /// In a sentence, where the report cannot be read.
-    fn site(&self, capture: &Path, report: &[u8]) -> Result<Site, String>;
+    fn site(&self, capture: &Path, analysed: &Analysed) -> Result<Site, String>;
 }
 
 /// The captures of a site.
@@ -73,7 +73,7 @@ impl Brought {
                 // Another process of this store may be at it.
                 let Some(_claim) = own.claim(&about) else { continue };
                 let read = std::panic::AssertUnwindSafe(|| match own.tries(&about) {
-                    Ok(true) => reader.report(&own.file(&about)),
+                    Ok(true) => reader.analysed(&own.file(&about)),
                     Ok(false) => Err("the program ended twice while it was analysed".to_owned()),
                     Err(error) => Err(error.to_string()),
                 });
@@ -124,8 +124,8 @@ impl Brought {
         if let Some((_, router)) = open.iter().find(|(id, _)| *id == about.id) {
             return Ok(router.clone());
         }
-        let report = self.uploads.report(about).map_err(|_| "There is no report of it.".to_owned())?;
-        let site = self.analyst.site(&self.uploads.file(about), &report)?.of_capture(&about.name);
+        let analysed = self.uploads.read(about).map_err(|_| "There is no report of it.".to_owned())?;
+        let site = self.analyst.site(&self.uploads.file(about), &analysed)?.of_capture(&about.name);
         let routes = pages::of_report().below("/api/v1", api::of_report());
         let router = routes.split().0.fallback(pages::nothing_here).with_state(Arc::new(site));
         open.truncate(OPEN_MAX - 1);

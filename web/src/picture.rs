@@ -9,10 +9,8 @@ use spanwatch_appliance::access::Team;
 use spanwatch_appliance::store::desk::Standing;
 use spanwatch_appliance::store::labels::Label;
 use spanwatch_engine::finding::Severity;
-use spanwatch_engine::report::courses::Course as Pieces;
-use spanwatch_engine::report::minutes::StreamKey;
 use spanwatch_engine::report::mirror_check::Remark;
-use spanwatch_engine::report::{Device, Finding, Report};
+use spanwatch_engine::report::{Device, Finding, Report, courses};
 use utoipa::ToSchema;
 
 use crate::memo::Memo;
@@ -49,7 +47,7 @@ pub struct Picture {
     /// Who is told, of a watch.
     pub receivers: Vec<Receiver>,
     /// How streams went, of a capture that was read just now.
-    pub(crate) courses: Arc<Courses>,
+    pub(crate) courses: Arc<courses::Kept>,
     /// Which picture of its site it is, from 1.
     pub(crate) number: u64,
     /// Devices by id and former id.
@@ -62,15 +60,6 @@ pub struct Picture {
     of_report: Arc<Memo>,
     /// What was found out of it with what people made of it.
     of_all: Memo,
-}
-
-/// How streams went.
-#[derive(Debug, Default)]
-pub struct Courses {
-    /// How long each piece is.
-    pub seconds: u32,
-    /// Those that are known.
-    pub streams: BTreeMap<StreamKey, Pieces>,
 }
 
 /// What a store knows of findings beside what they say.
@@ -132,10 +121,10 @@ impl Picture {
         Self { receivers, ..self }
     }
 
-    /// The same with how its streams went: in pieces of so many seconds.
+    /// The same with how its streams went.
     #[must_use]
-    pub fn with_courses(self, (seconds, streams): (u32, BTreeMap<StreamKey, Pieces>)) -> Self {
-        Self { courses: Arc::new(Courses { seconds, streams }), ..self }
+    pub fn with_courses(self, courses: courses::Kept) -> Self {
+        Self { courses: Arc::new(courses), ..self }
     }
 
     /// The same moment, with what people made of findings.

@@ -1,6 +1,7 @@
 //! What every page and every answer of the API is to be.
 
 use serde_json::Value;
+use spanwatch_engine::report::courses::Kept;
 use spanwatch_engine::report::minutes::{StreamKey, StreamSum};
 use spanwatch_engine::report::time;
 
@@ -330,8 +331,8 @@ fn how_the_streams_of_a_capture_went_is_drawn_without_a_store() {
     let (page, pieces) = (format!("/devices/{}", stream.source), vec![(first, 2, sum)]);
     let picture = || Picture::new(crate::test::report(), None);
     let drawn = || {
-        let courses = [(key.clone(), pieces.clone())].into();
-        Site::still(picture().with_courses((2, courses)), None)
+        let streams = [(key.clone(), pieces.clone())].into();
+        Site::still(picture().with_courses(Kept { seconds: 2, streams }), None)
     };
     let (status, told) = asked(drawn(), &page);
     assert!(status == 200 && told.contains("Over the capture, by 2 seconds"), "{told}");

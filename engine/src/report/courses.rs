@@ -1,4 +1,4 @@
-//! What streams did over a capture, in pieces as short as there is room for: [`Courses`].
+//! What streams did over a capture, in pieces as short as there is room for: [`Courses`]; and what is kept of that: [`Kept`].
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use spanwatch_parsers::Time;
 
 use super::Report;
 use super::minutes::{StreamKey, StreamSum, Told, each_since};
+use crate::clock::Moment;
 use crate::ledger::Ledger;
 use crate::ledger::stream::StreamId;
 
@@ -24,6 +25,46 @@ pub struct Courses {
 /// What came of one stream: when each piece began, how many seconds of it were watched, and what came in them.
 pub type Course = Vec<(Time, u32, StreamSum)>;
 
+/// What came of the streams of a capture.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// How long each piece is, in seconds.
+    pub seconds: u32,
+    /// Those that are known.
+    pub streams: BTreeMap<StreamKey, Course>,
+}
+
+/// A piece as it is written: when it began, in nanoseconds since 1970, how many seconds of it were watched; packets, bytes, losses,
+/// jitter in microseconds.
+type Written = (i64, u32, u64, u64, u64, u64);
+
+impl Kept {
+    /// As JSON: some fifty bytes a piece.
+    ///
+    /// # Errors
+    /// None that memory has room for.
+    pub fn write(&self) -> serde_json::Result<Vec<u8>> {
+        let piece = |(at, seconds, it): &(Time, u32, StreamSum)| -> Written {
+            (at.0, *seconds, it.packets, it.bytes, it.lost, it.jitter_us)
+        };
+        let stream = |(key, course): (_, &Course)| (key, course.iter().map(piece).collect::<Vec<_>>());
+        serde_json::to_vec(&(self.seconds, self.streams.iter().map(stream).collect::<Vec<_>>()))
+    }
+
+    /// Reads what was written.
+    ///
+    /// # Errors
+    /// Where it was not, or by another version.
+    pub fn read(bytes: &[u8]) -> serde_json::Result<Self> {
+        let (seconds, streams): (u32, Vec<(StreamKey, Vec<Written>)>) = serde_json::from_slice(bytes)?;
+        let piece = |(at, seconds, packets, bytes, lost, jitter_us): Written| {
+            (Time(at), seconds, StreamSum { packets, bytes, lost, jitter_us })
+        };
+        let stream = |(key, pieces): (_, Vec<Written>)| (key, pieces.into_iter().map(piece).collect());
+        Ok(Self { seconds, streams: streams.into_iter().map(stream).collect() })
+    }
+}
+
 impl Default for Courses {
     fn default() -> Self {
         Self { told: BTreeMap::new(), pieces: BTreeMap::new(), length: 1, watched: None }
@@ -31,8 +72,15 @@ impl Default for Courses {
 }
 
 impl Courses {
+    /// Takes what came before a moment that is a tick.
+    pub fn hear(&mut self, ledger: &Ledger, moment: &Moment) {
+        if let Moment::Tick(at) = moment {
+            self.tick(ledger, *at);
+        }
+    }
+
     /// Takes what came before a tick, one for each second.
-    pub fn tick(&mut self, ledger: &Ledger, at: Time) {
+    fn tick(&mut self, ledger: &Ledger, at: Time) {
         let second = at.0.div_euclid(SECOND);
         let (first, last) = self.watched.unwrap_or((second.saturating_sub(1), second.saturating_sub(1)));
         self.watched = Some((first, second.max(last)));
@@ -60,15 +108,9 @@ impl Courses {
         }
     }
 
-    /// Of a piece, in seconds.
-    #[must_use]
-    pub fn seconds(&self) -> u32 {
-        u32::try_from(self.length).unwrap_or(u32::MAX)
-    }
-
     /// What came of each stream of the report that was made of the same ledger; those that only began anew are one.
     #[must_use]
-    pub fn of(&self, report: &Report) -> BTreeMap<StreamKey, Course> {
+    pub fn of(&self, report: &Report) -> Kept {
         let mut sums: BTreeMap<StreamKey, BTreeMap<i64, StreamSum>> = BTreeMap::new();
         for stream in &report.streams {
             let Some(pieces) = self.pieces.get(&stream.number) else { continue };
@@ -86,7 +128,9 @@ impl Courses {
             let seconds = at.saturating_add(self.length).min(last).saturating_sub(at.max(first)).max(1);
             (Time(at.saturating_mul(SECOND)), u32::try_from(seconds).unwrap_or(u32::MAX), sum)
         };
-        sums.into_iter().map(|(key, own)| (key, own.into_iter().map(piece).collect())).collect()
+        let seconds = u32::try_from(self.length).unwrap_or(u32::MAX);
+        let course = |(key, own): (_, BTreeMap<i64, StreamSum>)| (key, own.into_iter().map(piece).collect());
+        Kept { seconds, streams: sums.into_iter().map(course).collect() }
     }
 }
 
@@ -119,7 +163,7 @@ mod tests {
             courses.tick(&ledger, Time(at * SECOND));
             second(&mut ledger, at, ssrc, 0);
             courses.tick(&ledger, Time((at + 1) * SECOND));
-            (courses.seconds(), courses.pieces.values().map(Vec::len).collect::<Vec<_>>())
+            (courses.length, courses.pieces.values().map(Vec::len).collect::<Vec<_>>())
         };
         assert_eq!(stream(1_000, 1), (1, vec![1]));
         // Silent for two seconds, and begun anew: a tick comes with the frame that ends the silence.
@@ -131,7 +175,8 @@ mod tests {
         let numbers: Vec<StreamId> = ledger.streams.by_number().map(|(id, _)| id).collect();
         report.streams = numbers.iter().map(|number| stream_of(*number)).collect();
         let told = courses.of(&report);
-        let [course] = &told.values().collect::<Vec<_>>()[..] else { panic!("one stream: {told:?}") };
+        assert_eq!((told.seconds, Kept::read(&told.write().unwrap()).unwrap()), (2, told.clone()));
+        let [course] = &told.streams.values().collect::<Vec<_>>()[..] else { panic!("one stream: {told:?}") };
         let at = |second: i64| Time(second * SECOND);
         let sum = |packets| StreamSum { packets, bytes: packets * 500, lost: 0, jitter_us: 2_000 };
         assert_eq!(course[0], (at(1_000), 2, StreamSum { jitter_us: 1_000, ..sum(100) }));

@@ -5,23 +5,26 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
 use spanwatch_parsers::Time;
 
 use super::build;
 use super::picture::Pictures;
+use super::read::{self, Word};
 use crate::ledger::Ledger;
 use crate::ledger::directory::Number;
 use crate::ledger::stream::{Stream, StreamId};
 
 /// What tells streams from each other for years.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StreamKey {
     /// Who sends it: a device's id, else an address.
     pub source: String,
     /// Who receives it: a device's id, else an address.
     pub destination: String,
     /// `udp`, `multicast` or `interleaved`.
-    pub transport: &'static str,
+    #[serde(deserialize_with = "read::word")]
+    pub transport: Word,
     /// RTP payload type.
     pub payload_type: u8,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use spanwatch_appliance::access::{Role, Team};
 use spanwatch_appliance::store::users::By;
+use spanwatch_appliance::uploads::Analysed;
 use spanwatch_engine::report::{Finding, Report, read};
 
 use super::{House, Person, clock, later};
@@ -16,15 +17,15 @@ use crate::{Analyst, Carved, Packets, Picture, Site};
 pub struct Reads;
 
 impl Analyst for Reads {
-    fn report(&self, capture: &Path) -> Result<Vec<u8>, String> {
+    fn analysed(&self, capture: &Path) -> Result<Analysed, String> {
         match std::fs::read(capture).unwrap().as_slice() {
             b"nothing" => Err("no <b>capture".to_owned()),
             b"panic" => panic!("a fault"),
-            _ => Ok(crate::test::REPORT.as_bytes().to_vec()),
+            _ => Ok(Analysed { report: crate::test::REPORT.as_bytes().to_vec(), courses: Vec::new() }),
         }
     }
 
-    fn site(&self, capture: &Path, report: &[u8]) -> Result<Site, String> {
+    fn site(&self, capture: &Path, Analysed { report, .. }: &Analysed) -> Result<Site, String> {
         let packets = Box::new(Bytes(std::fs::read(capture).unwrap()));
         Ok(Site::still(Picture::new(read::report(report).unwrap(), None), Some(packets)))
     }
