@@ -1,7 +1,7 @@
 //! One moment of a site: a report, and where to find what in it.
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub struct Picture {
     /// What the mirror check says; only a whole capture has one.
     pub remarks: Option<Arc<Vec<Remark>>>,
     /// The report's findings with what people made of them: whose turn it is; those of earlier runs, too.
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings: Findings,
     /// What people made of findings, by id.
     pub(crate) life: Arc<Life>,
     /// Who is told, of a watch.
@@ -103,7 +103,7 @@ impl Picture {
             remarks: remarks.map(Arc::new),
             receivers: Vec::new(),
             courses: Arc::default(),
-            findings: Vec::new(),
+            findings: Findings::default(),
             life: Arc::default(),
             number: 1,
             ids: Arc::new(ids),
@@ -130,21 +130,7 @@ impl Picture {
     /// The same moment, with what people made of findings.
     #[must_use]
     pub(crate) fn living(&self, life: &Arc<Life>) -> Self {
-        let mut findings = self.report.findings.clone();
-        let known: BTreeSet<&str> = self.report.findings.iter().map(|it| it.id.as_str()).collect();
-        findings.extend(life.past.iter().filter(|it| !known.contains(it.id.as_str())).cloned());
-        if findings.len() > self.report.findings.len() {
-            findings.sort_by(|a, b| (rank(a), &a.first_seen, &a.id).cmp(&(rank(b), &b.first_seen, &b.id)));
-        }
-        for finding in &mut findings {
-            let turn = life.standings.get(&finding.id).and_then(|it| it.turn.as_deref());
-            if let Some(team) = turn.and_then(Team::named).filter(|team| team.name() != finding.owner) {
-                finding.owner = team.name();
-                finding.summary = words::handed_over(&finding.summary, team);
-                // What it was to find out: whose turn it is.
-                finding.first_check = None;
-            }
-        }
+        let findings = Findings::new(&self.report, life);
         let mut by_device: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (number, finding) in findings.iter().enumerate() {
             for index in finding.devices.iter().filter_map(|id| self.ids.get(id)) {
@@ -298,6 +284,95 @@ impl Picture {
     pub(crate) fn switch_called(&self, id: &str) -> words::Shown {
         let named = self.report.switches.iter().find(|switch| switch.id == id);
         words::shown(named.and_then(|switch| switch.name.as_deref()).unwrap_or(id))
+    }
+}
+
+/// The findings of a picture, the worst first. Those of the report and of earlier runs are where they were: with each act of
+/// somebody this is made anew, of a hundred thousand.
+#[derive(Debug, Default)]
+pub struct Findings {
+    report: Option<Arc<Report>>,
+    life: Arc<Life>,
+    /// Those that were handed over, as they are told then.
+    handed_over: Vec<Finding>,
+    order: Vec<Place>,
+}
+
+/// Where a finding is.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Report(usize),
+    Past(usize),
+    HandedOver(usize),
+}
+
+impl Findings {
+    fn new(report: &Arc<Report>, life: &Arc<Life>) -> Self {
+        let mut past: BTreeMap<&str, usize> =
+            life.past.iter().enumerate().map(|(at, it)| (it.id.as_str(), at)).collect();
+        if !past.is_empty() {
+            report.findings.iter().for_each(|it| {
+                past.remove(it.id.as_str());
+            });
+        }
+        let order = (0..report.findings.len()).map(Place::Report);
+        let order = order.chain(past.into_values().map(Place::Past)).collect();
+        let (report, life) = (Some(Arc::clone(report)), Arc::clone(life));
+        let mut findings = Self { report, life, handed_over: Vec::new(), order };
+        findings.sort();
+        findings.hand_over();
+        findings
+    }
+
+    /// As reports have them; what is only the report's is so.
+    fn sort(&mut self) {
+        let mut order = std::mem::take(&mut self.order);
+        if order.iter().any(|it| matches!(it, Place::Past(_))) {
+            order.sort_by_cached_key(|place| self.at(*place).map(|it| (rank(it), &it.first_seen, &it.id)));
+        }
+        self.order = order;
+    }
+
+    /// Tells anew of those that people say are another team's turn.
+    fn hand_over(&mut self) {
+        let mut order = std::mem::take(&mut self.order);
+        for place in &mut order {
+            let turn = |it: &&Finding| {
+                let turn = self.life.standings.get(&it.id)?.turn.as_deref();
+                turn.and_then(Team::named).filter(|team| team.name() != it.owner)
+            };
+            let Some((finding, team)) = self.at(*place).and_then(|it| Some((it, turn(&it)?))) else {
+                continue;
+            };
+            let handed_over = Finding {
+                owner: team.name(),
+                summary: words::handed_over(&finding.summary, team),
+                // What it was to find out: whose turn it is.
+                first_check: None,
+                ..finding.clone()
+            };
+            *place = Place::HandedOver(self.handed_over.len());
+            self.handed_over.push(handed_over);
+        }
+        self.order = order;
+    }
+
+    fn at(&self, place: Place) -> Option<&Finding> {
+        match place {
+            Place::Report(at) => self.report.as_ref()?.findings.get(at),
+            Place::Past(at) => self.life.past.get(at),
+            Place::HandedOver(at) => self.handed_over.get(at),
+        }
+    }
+
+    /// One of them.
+    pub(crate) fn get(&self, at: usize) -> Option<&Finding> {
+        self.order.get(at).and_then(|place| self.at(*place))
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Finding> + Clone {
+        self.order.iter().filter_map(|place| self.at(*place))
     }
 }
 

@@ -489,7 +489,7 @@ mod tests {
         let one = report.findings[0].devices[0].clone();
         report.findings[0].devices.truncate(1);
         let picture = Picture::new(report, None);
-        let (way, left_out) = way(&picture, &picture.findings[0]).unwrap();
+        let (way, left_out) = way(&picture, picture.findings.get(0).unwrap()).unwrap();
         let names: Vec<&str> = way.nodes.iter().map(|it| it.name.as_str()).collect();
         let called = picture.called(&one);
         assert_eq!((names.len(), left_out), (4, 0), "{names:?}");
@@ -500,7 +500,8 @@ mod tests {
         let beside =
             |name: &str| way.nodes.iter().find(|it| it.name.as_str() == name).unwrap().beside.as_str();
         assert_eq!((beside("sw-core"), beside("sw-dock")), ("on the way", "1 of them"));
-        let nowhere = Finding { devices: Vec::new(), switch: None, ..picture.findings[0].clone() };
+        let nowhere =
+            Finding { devices: Vec::new(), switch: None, ..picture.findings.get(0).unwrap().clone() };
         assert!(super::way(&picture, &nowhere).is_none());
     }
 
