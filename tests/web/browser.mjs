@@ -9,6 +9,9 @@ import { browser, due, ended, faults, forms, looked, watched } from "./looked.mj
 
 const [address, folder] = process.argv.slice(2);
 
+// What stands below the beginning of a long page, and has a picture of its own.
+const parts = { incident: ["incident-way", "section[aria-labelledby='way']"], device: ["device-capture", "#courses ~ figure"] };
+
 // Where there are such, one finding with a timeline, its packets, one device, one kind.
 async function places() {
   const context = await browser.newContext();
@@ -43,6 +46,9 @@ for (const [form, settings] of forms) {
     if (place !== "nothing") watched(listened, name, address);
     await listened.goto(address + at);
     await looked(listened, place, form, folder);
+    const [part, selector] = parts[place] ?? [];
+    const drawn = listened.locator(selector ?? "none").first();
+    if (folder && part && (await drawn.count()) > 0) await drawn.screenshot({ path: `${folder}/${part}-${form}.png` });
     await listened.close();
   }
   await page.close();
