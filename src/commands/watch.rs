@@ -24,7 +24,7 @@ use spanwatch_engine::finding::Severity;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::report::changes::{Change, Changes};
 use spanwatch_engine::report::minutes::Minutes;
-use spanwatch_engine::report::picture::Pictures;
+use spanwatch_engine::report::picture::{self, Pictures};
 use spanwatch_engine::report::{Finding, Report, build, json, jsonl, table, time};
 use spanwatch_parsers::{Span, Time};
 use spanwatch_web::{Maker, Picture, Receiver, Site, Web};
@@ -139,6 +139,7 @@ impl Watch {
             store,
             recorder,
             pictures: Pictures::default(),
+            rest: Vec::new(),
             minutes: Minutes::default(),
             quiet,
             is_read: is_shown,
@@ -267,6 +268,8 @@ struct Teller<'a> {
     recorder: Option<Recorder>,
     /// What the store was told of devices.
     pictures: Pictures,
+    /// What the end of the watch has made of devices.
+    rest: Vec<(u32, picture::Picture)>,
     minutes: Minutes,
     quiet: Quiet,
     /// Whether people read it as it comes.
@@ -329,8 +332,10 @@ impl Teller<'_> {
     }
 
     /// Takes what came since the last second.
-    fn is_over(&mut self, ledger: &Ledger) {
+    fn is_over(&mut self, ledger: &mut Ledger) {
         let Some(store) = &mut self.store else { return };
+        self.now = self.now.max(ledger.now());
+        (_, self.rest) = build::tick(ledger, self.now, &mut self.pictures, Some(store.room()));
         if let Some((began, sums)) = self.minutes.rest(ledger, &self.pictures) {
             store.minute(began, sums);
         }
@@ -347,7 +352,8 @@ impl Teller<'_> {
         if let Some(store) = &mut self.store {
             store.waiting(self.outputs.outbox());
             let of_ticks = findings.into_iter().filter(|it| !OF_THE_WHOLE.contains(&it.kind));
-            store.take(self.now, Vec::new(), &of_ticks.collect::<Vec<_>>(), &|id| self.quiet.is_untold(id));
+            let rest = std::mem::take(&mut self.rest);
+            store.take(self.now, rest, &of_ticks.collect::<Vec<_>>(), &|id| self.quiet.is_untold(id));
         }
         Ok(())
     }

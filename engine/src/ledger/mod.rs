@@ -318,6 +318,12 @@ impl Ledger {
         }
     }
 
+    /// The latest moment of which it was told.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
     /// Devices that are another than before, or gone, since this was last asked, as far as they were told of; what they do
     /// may have changed besides. `None` the first time, when any may be.
     pub fn take_changed(&mut self) -> Option<BTreeSet<Number>> {
