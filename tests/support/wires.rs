@@ -92,7 +92,7 @@ impl Wires {
     }
 
     fn begun(&self, around: &[&str], arguments: &[&str]) -> Watch {
-        let all = ["timeout", "--kill-after=5", "300", SPANWATCH, "watch", "--format=jsonl"];
+        let all = ["timeout", "--kill-after=5", LONGEST_S, SPANWATCH, "watch", "--format=jsonl"];
         let mut child = self
             .inside(around.iter().copied().chain(all).chain(arguments.iter().copied()))
             .stdout(Stdio::piped())
@@ -113,6 +113,9 @@ impl Drop for Wires {
         let _ = Command::new("ip").args(["netns", "delete", &self.0]).output();
     }
 }
+
+/// After so long a watch that nobody ended is: longer than the longest flood.
+const LONGEST_S: &str = "600";
 
 /// A running watch.
 #[derive(Debug)]
