@@ -19,7 +19,7 @@
 //!   └──a head that opens a tunnel for RTSP──► Tunnel
 //! ```
 //!
-//! Source: RFC 9112; RFC 9110. Checked against `tests/http_differential.rs`'s captures.
+//! Source: RFC 9112; RFC 9110. Checked against `tests/differential/http.rs`'s captures.
 //! Left out: bodies in parts and compressed ones; what a proxy passes on says nothing of the proxy.
 
 mod body;

@@ -17,7 +17,7 @@
 //!                    \--what cannot be read--> Seeking
 //! ```
 //!
-//! Source: RFC 2326, RFC 7826. Checked against `tests/rtsp_differential.rs`'s captures.
+//! Source: RFC 2326, RFC 7826. Checked against `tests/differential/rtsp.rs`'s captures.
 //! Left out: RTSP inside TLS, and RTSP over UDP. What is inside HTTP is found by `http`.
 
 pub mod credentials;

@@ -1,13 +1,12 @@
 //! What devices tell over ONVIF against tshark's reading of the same answers, taken from cameras, which this project did not
 //! write; see the script beside the capture.
 
-mod wire;
-
 use std::net::IpAddr;
 
+use crate::wire;
+use crate::wire::connections::{Begin, connections};
 use spanwatch_parsers::protocols::http::HTTP;
 use spanwatch_parsers::{Fact, Key, Mac, MediaProfile, NoticeKind, Outcome, Text, TimeTold};
-use wire::connections::{Begin, connections};
 
 const CAPTURE: &str = "onvif-dialogues.pcap";
 

@@ -2,18 +2,17 @@
 //!
 //! Differences that are to stay are in `tls_differences.tsv`: capture, column and reason; each must occur.
 
-mod wire;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::wire;
+use crate::wire::connections::{Begin, Direction, connections};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use spanwatch_parsers::protocols::tls::TLS;
 use spanwatch_parsers::{Certificate, Fact, Text, TlsRole, TlsSide};
-use wire::connections::{Begin, Direction, connections};
 
 /// A column, and the value of each connection: sender's and receiver's end.
 type Columns = BTreeMap<&'static str, BTreeSet<(Direction, String)>>;

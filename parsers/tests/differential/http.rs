@@ -4,18 +4,16 @@
 //! the headers that we tell of. tshark's side is less retransmissions, which it reads again, and tunnels, which the
 //! walk of these tests does not enter. Where the two differ otherwise, [`DIFFERENT`] says why.
 
-mod wire;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
+use crate::wire::connections::{Begin, Direction, Heard, connections};
+use crate::wire::{self, Packet};
 use spanwatch_parsers::protocols::http::HTTP;
 use spanwatch_parsers::protocols::http::head::{Head, Start, head_length};
 use spanwatch_parsers::{Fact, Key, Outcome, Text, TimeTold};
-use wire::Packet;
-use wire::connections::{Begin, Direction, Heard, connections};
 
 /// Captures in which the two differ, and why.
 const DIFFERENT: &[(&str, &str)] = &[

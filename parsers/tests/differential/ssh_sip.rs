@@ -2,20 +2,18 @@
 //!
 //! Differences that are to stay are in `ssh_sip_differences.tsv`: capture, column and reason; each must occur.
 
-mod wire;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::wire::connections::{Begin, Direction, connections};
+use crate::wire::{self, Packet};
 use spanwatch_parsers::protocols::rtsp::message::{Dialect, Message, Start, head_length, probe_start_as};
 use spanwatch_parsers::protocols::sip::SIP;
 use spanwatch_parsers::protocols::ssh::SSH;
 use spanwatch_parsers::{
     About, Envelope, Exchange, Fact, Key, Parser, Probe, Session, Sink, Start as How, Text, Way,
 };
-use wire::Packet;
-use wire::connections::{Begin, Direction, connections};
 
 type Known = BTreeSet<(String, String)>;
 

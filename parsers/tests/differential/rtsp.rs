@@ -2,17 +2,15 @@
 //!
 //! Retransmissions are left out of tshark's side, which reads them again.
 
-mod wire;
-
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use crate::wire::connections::{Begin, Direction, Heard, connections};
+use crate::wire::{self, Packet, number};
 use spanwatch_parsers::protocols::rtsp::RTSP;
 use spanwatch_parsers::protocols::rtsp::message::{Message, Start, head_length};
 use spanwatch_parsers::{Ended, Fact, Outcome, StreamTransport, Text, Way};
-use wire::connections::{Begin, Direction, Heard, connections};
-use wire::{Packet, number};
 
 const CAPTURES: &[&str] = &[
     "own/rtsp-dialogues.pcap",

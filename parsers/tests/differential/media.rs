@@ -1,13 +1,11 @@
 //! RTP and RTCP over UDP against tshark, over all captures there are.
 
-mod wire;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::wire::{self, Packet, number};
 use spanwatch_parsers::protocols::{rtcp, rtp};
 use spanwatch_parsers::{Envelope, Fact, Key, Media, Probe, Progress, Session, Sink, Start, Way};
-use wire::{Packet, number};
 
 /// Captures with media; `own` are the project's.
 const WITH_MEDIA: &[&str] = &[

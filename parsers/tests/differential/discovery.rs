@@ -4,8 +4,6 @@
 //! into a capture of nothing but XML. Where tshark has no reader at all (Dahua, Hanwha, HID, Sony, Vivotek), the
 //! parsers' own tests and the texts beside the public payloads are what there is (`docs/expectations.md`).
 
-mod wire;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +11,8 @@ use std::path::{Path, PathBuf};
 use spanwatch_parsers::portrait::Portrait;
 use spanwatch_parsers::protocols::{bosch, sadp, ubiquiti, ws_discovery};
 use spanwatch_parsers::{Envelope, Key, Parser, Probe};
+
+use crate::wire;
 
 /// What is said in one message: names of leaves, and their texts.
 type Said = Vec<(String, String)>;

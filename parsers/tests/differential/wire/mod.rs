@@ -3,7 +3,7 @@
 //! It knows pcap and pcapng in either byte order, Ethernet with VLAN tags, Linux cooked, BSD loopback,
 //! raw IP, IPv4 without fragments, IPv6, UDP and TCP; all else is passed over. It is
 //! deliberately not the engine's.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, reason = "a packet tells more than is compared")]
 
 pub mod connections;
 

@@ -2,12 +2,12 @@
 //!
 //! Differences that are to stay are in `login_differences.tsv`: capture, protocol and reason; each must occur.
 
-mod wire;
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::Path;
 
+use crate::wire;
+use crate::wire::connections::{Begin, Direction, Heard, connections};
 use spanwatch_parsers::protocols::ftp::FTP;
 use spanwatch_parsers::protocols::mqtt::MQTT;
 use spanwatch_parsers::protocols::smb::SMB;
@@ -15,7 +15,6 @@ use spanwatch_parsers::protocols::smtp::SMTP;
 use spanwatch_parsers::protocols::ssh::SSH;
 use spanwatch_parsers::protocols::telnet::TELNET;
 use spanwatch_parsers::{Fact, Key, KeyExchange, Outcome, Parser, Text};
-use wire::connections::{Begin, Direction, Heard, connections};
 
 /// What was said of a direction: from whom, to whom, and in words.
 type Said = BTreeSet<(Direction, String)>;
