@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::wire::connections::{Begin, Direction, Heard, connections};
 use crate::wire::{self, Packet};
@@ -95,41 +95,36 @@ fn ours(packets: &[Packet]) -> BTreeMap<Direction, Carried> {
     carried
 }
 
-fn expected(path: &Path) -> BTreeMap<Direction, Carried> {
-    let fields = [
-        "ip.src",
-        "ipv6.src",
-        "tcp.srcport",
-        "ip.dst",
-        "ipv6.dst",
-        "tcp.dstport",
-        "http.request.method",
-        "http.request.uri",
-        "http.response.code",
-        "http.server",
-        "http.user_agent",
-    ];
-    let filter = "tcp and (http.request or http.response) and !tcp.analysis.retransmission";
-    let mut arguments =
-        vec!["-Y", filter, "-o", "http.desegment_body:FALSE", "-T", "fields", "-E", "aggregator=\u{1}"];
-    fields.iter().for_each(|field| arguments.extend(["-e", field]));
+const FIELDS: &[&str] = &[
+    "ip.src",
+    "ipv6.src",
+    "tcp.srcport",
+    "ip.dst",
+    "ipv6.dst",
+    "tcp.dstport",
+    "http.request.method",
+    "http.request.uri",
+    "http.response.code",
+    "http.server",
+    "http.user_agent",
+];
+
+fn expected(rows: wire::Rows) -> BTreeMap<Direction, Carried> {
     let mut all: BTreeMap<Direction, Carried> = BTreeMap::new();
-    for line in wire::tshark(path, &arguments).lines() {
-        let list = |cell: &str| -> Vec<String> {
-            cell.split('\u{1}').map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect()
-        };
-        let row: Vec<Vec<String>> = line.split('\t').map(list).collect();
+    for row in rows {
         let one = |n: usize, or: usize| match (&row[n][..], &row[or][..]) {
             ([only], []) | ([], [only]) => Some(only.parse::<IpAddr>().unwrap()),
             _ => None,
         };
         let (Some(from), Some(to)) = (one(0, 1), one(3, 4)) else { continue };
         let port = |n: usize| row[n][0].parse::<u16>().unwrap();
+        let texts =
+            |n: usize| row[n].iter().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let carried = all.entry(((from, port(2)), (to, port(5)))).or_default();
-        carried.requests.extend(row[6].iter().cloned().zip(row[7].iter().cloned()));
-        carried.codes.extend(row[8].iter().cloned());
-        carried.servers.extend(row[9].iter().cloned());
-        carried.agents.extend(row[10].iter().cloned());
+        carried.requests.extend(texts(6).zip(texts(7)));
+        carried.codes.extend(texts(8));
+        carried.servers.extend(texts(9));
+        carried.agents.extend(texts(10));
     }
     all
 }
@@ -143,47 +138,30 @@ fn captures(folder: &Path) -> Vec<String> {
     by_hash.into_values().collect()
 }
 
-/// A capture, and whether both read the same in it.
-type Compared = (String, bool);
-
-/// How many messages we read, and of each capture whether tshark does; the first differences are printed.
-fn compare(folder: &Path, names: &[String]) -> (usize, Vec<Compared>) {
+#[test]
+fn heads_are_what_tshark_reads() {
+    let Some(folder) = wire::shared_captures() else { return };
+    let names = captures(&folder);
+    let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+    let filter = "tcp and (http.request or http.response) and !tcp.analysis.retransmission";
+    let rows = wire::tshark_fields_of(&paths, filter, &["-o", "http.desegment_body:FALSE"], FIELDS);
     let mut messages = 0;
-    let compared = names.iter().map(|name| {
-        let path = folder.join(name);
-        let (ours, expected) = (ours(&wire::packets(&path)), expected(&path));
+    let mut different = Vec::new();
+    for ((name, path), rows) in names.iter().zip(&paths).zip(rows) {
+        let (ours, expected) = (ours(&wire::packets(path)), expected(rows));
         messages += ours.values().map(|carried| carried.requests.len() + carried.codes.len()).sum::<usize>();
         let directions = ours.keys().chain(expected.keys()).filter(|it| ours.get(it) != expected.get(it));
         for direction in directions.take(2) {
             println!("{name} {direction:?}\n  {:?}\n  {:?}", ours.get(direction), expected.get(direction));
         }
-        (name.clone(), ours == expected)
-    });
-    let compared = compared.collect();
-    (messages, compared)
-}
-
-#[test]
-fn heads_are_what_tshark_reads() {
-    let Some(folder) = wire::shared_captures() else { return };
-    let all = captures(&folder);
-    let compared: Vec<(usize, Vec<Compared>)> = std::thread::scope(|scope| {
-        let halves = all.chunks(all.len().div_ceil(2));
-        let running: Vec<_> = halves.map(|half| scope.spawn(|| compare(&folder, half))).collect();
-        running.into_iter().map(|half| half.join().unwrap()).collect()
-    });
-    let messages: usize = compared.iter().map(|(messages, _)| messages).sum();
-    let compared: Vec<&Compared> = compared.iter().flat_map(|(_, compared)| compared).collect();
-    let equal = compared.iter().filter(|(_, is_equal)| *is_equal).count();
+        different.extend((ours != expected).then_some(name));
+    }
+    let equal = names.len() - different.len();
     let explained = |name: &str| DIFFERENT.iter().any(|(different, _)| name.contains(different));
-    let unexplained: Vec<&String> = compared
-        .iter()
-        .filter(|(name, is_equal)| !is_equal && !explained(name))
-        .map(|(name, _)| name)
-        .collect();
+    different.retain(|name| !explained(name));
     println!("{messages} messages, {equal} captures equal, {} different for a reason", DIFFERENT.len());
     assert!(messages > 1_000, "{messages} messages");
-    assert_eq!(unexplained, Vec::<&String>::new());
+    assert_eq!(different, Vec::<&String>::new());
 }
 
 /// What tshark reads in the XML of the answers that name `operation`.

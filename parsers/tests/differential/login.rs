@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::wire;
 use crate::wire::connections::{Begin, Direction, Heard, connections};
@@ -18,6 +18,9 @@ use spanwatch_parsers::{Fact, Key, KeyExchange, Outcome, Parser, Text};
 
 /// What was said of a direction: from whom, to whom, and in words.
 type Said = BTreeSet<(Direction, String)>;
+
+/// Packets as tshark shows them: who sent it to whom, and the fields that were asked for.
+type Shown = Vec<(Direction, Vec<Vec<String>>)>;
 
 /// Captures whose topic is one of these words, or whose name has it.
 fn captures(folder: &Path, words: &[&str]) -> Vec<String> {
@@ -36,7 +39,8 @@ fn compare(
     parser: &'static Parser,
     words: &[&str],
     ours: impl Fn(&Heard) -> Said,
-    theirs: impl Fn(&Path) -> Said,
+    (filter, fields): (&str, &[&str]),
+    theirs: impl Fn(Shown) -> Said,
 ) -> usize {
     let Some(folder) = wire::shared_captures() else { return usize::MAX };
     let list = include_str!("login_differences.tsv");
@@ -50,11 +54,13 @@ fn compare(
         })
         .collect();
     let (mut equal, mut seen, mut unknown) = (0, BTreeSet::new(), Vec::new());
-    for capture in captures(&folder, words) {
-        let path = folder.join(&capture);
-        let heard = connections(parser, Begin::Probed, &wire::packets(&path));
+    let captures = captures(&folder, words);
+    let paths: Vec<PathBuf> = captures.iter().map(|capture| folder.join(capture)).collect();
+    let shown = shown(&paths, filter, fields);
+    for ((capture, path), shown) in captures.into_iter().zip(&paths).zip(shown) {
+        let heard = connections(parser, Begin::Probed, &wire::packets(path));
         let ours: Said = heard.iter().flat_map(&ours).collect();
-        let theirs = theirs(&path);
+        let theirs = theirs(shown);
         equal += ours.intersection(&theirs).count();
         if ours != theirs {
             let (more, less): (Vec<_>, Vec<_>) =
@@ -93,19 +99,19 @@ fn login(fact: &Fact) -> Option<String> {
     }
 }
 
-/// One packet as tshark shows it: who sent it to whom, and these fields.
-fn rows(path: &Path, filter: &str, fields: &[&str]) -> Vec<(Direction, Vec<Vec<String>>)> {
+/// What tshark shows of each capture.
+fn shown(paths: &[PathBuf], filter: &str, fields: &[&str]) -> Vec<Shown> {
     let ends = ["ip.src", "ipv6.src", "tcp.srcport", "ip.dst", "ipv6.dst", "tcp.dstport"];
-    let rows = wire::tshark_fields(path, filter, &[], &[&ends, fields].concat());
-    let each = rows.into_iter().filter_map(|row| {
+    let packet = |row: Vec<Vec<String>>| {
         let end = |at: usize| {
             // In a tunnel the innermost.
             let address = row[at].last().or(row[at + 1].last())?;
             Some((address.parse().ok()?, row[at + 2].last()?.parse().ok()?))
         };
         Some(((end(0)?, end(3)?), row[ends.len()..].to_vec()))
-    });
-    each.collect()
+    };
+    let all = wire::tshark_fields_of(paths, filter, &[], &[&ends, fields].concat());
+    all.into_iter().map(|rows| rows.into_iter().filter_map(packet).collect()).collect()
 }
 
 /// A text of tshark's as we write it.
@@ -115,12 +121,12 @@ fn text(of: &str) -> String {
 
 #[test]
 fn ftp_logins_are_what_tshark_shows() {
-    let theirs = |path: &Path| {
-        let fields = ["ftp.request.command", "ftp.request.arg", "ftp.response.code"];
+    let fields = ["ftp.request.command", "ftp.request.arg", "ftp.response.code"];
+    let theirs = |shown: Shown| {
         let mut waiting: BTreeMap<Direction, VecDeque<(String, String)>> = BTreeMap::new();
         let mut users: BTreeMap<Direction, String> = BTreeMap::new();
         let mut said = Said::new();
-        for ((from, to), row) in rows(path, "ftp", &fields) {
+        for ((from, to), row) in shown {
             for (at, command) in row[0].iter().enumerate() {
                 let argument = row[1].get(at).cloned().unwrap_or_default();
                 waiting.entry((to, from)).or_default().push_back((command.to_uppercase(), argument));
@@ -148,7 +154,7 @@ fn ftp_logins_are_what_tshark_shows() {
         }
         said
     };
-    assert!(compare(&FTP, &["ftp"], |heard| told(heard, login), theirs) >= 15);
+    assert!(compare(&FTP, &["ftp"], |heard| told(heard, login), ("ftp", &fields), theirs) >= 15);
 }
 
 #[test]
@@ -163,10 +169,11 @@ fn mail_servers_greet_and_judge_logins_as_tshark_shows() {
             _ => None,
         })
     };
-    let theirs = |path: &Path| {
+    let fields = ["smtp.response.code", "smtp.rsp.parameter"];
+    let theirs = |shown: Shown| {
         let mut greeted = BTreeSet::new();
         let mut said = Said::new();
-        for (ends, row) in rows(path, "smtp.rsp", &["smtp.response.code", "smtp.rsp.parameter"]) {
+        for (ends, row) in shown {
             let is_first = greeted.insert(ends);
             match row[0].first().map(String::as_str) {
                 Some("220") if is_first => {
@@ -180,7 +187,7 @@ fn mail_servers_greet_and_judge_logins_as_tshark_shows() {
         }
         said
     };
-    assert!(compare(&SMTP, &["smtp"], ours, theirs) >= 15);
+    assert!(compare(&SMTP, &["smtp"], ours, ("smtp.rsp", &fields), theirs) >= 15);
 }
 
 #[test]
@@ -196,11 +203,11 @@ fn mqtt_clients_are_what_tshark_shows() {
             _ => None,
         })
     };
-    let theirs = |path: &Path| {
+    let fields = ["mqtt.msgtype", "mqtt.ver", "mqtt.clientid", "mqtt.username"];
+    let theirs = |shown: Shown| {
         let mut asked: BTreeMap<Direction, (String, Option<String>)> = BTreeMap::new();
         let mut said = Said::new();
-        let fields = ["mqtt.msgtype", "mqtt.ver", "mqtt.clientid", "mqtt.username"];
-        for ((from, to), row) in rows(path, "mqtt.msgtype == 1 || mqtt.msgtype == 2", &fields) {
+        for ((from, to), row) in shown {
             match row[0].first().map(String::as_str) {
                 Some("1") => {
                     let client = row[2].first().map(|it| text(it)).filter(|it| !it.is_empty());
@@ -223,7 +230,8 @@ fn mqtt_clients_are_what_tshark_shows() {
         }
         said
     };
-    assert!(compare(&MQTT, &["mqtt"], ours, theirs) >= 20);
+    let filter = "mqtt.msgtype == 1 || mqtt.msgtype == 2";
+    assert!(compare(&MQTT, &["mqtt"], ours, (filter, &fields), theirs) >= 20);
 }
 
 #[test]
@@ -234,13 +242,13 @@ fn smb_versions_are_what_tshark_shows() {
             _ => None,
         })
     };
-    let theirs = |path: &Path| {
-        let fields = ["smb2.dialect", "smb.cmd"];
-        // Answers alone: to what is asked in SMB 1, or the revision that is agreed on in SMB 2.
-        let filter = "tcp && ((smb.flags.response == 1) || (smb2.flags.response == 1))";
+    let fields = ["smb2.dialect", "smb.cmd"];
+    // Answers alone: to what is asked in SMB 1, or the revision that is agreed on in SMB 2.
+    let filter = "tcp && ((smb.flags.response == 1) || (smb2.flags.response == 1))";
+    let theirs = |shown: Shown| {
         let mut said = Said::new();
         let mut known = BTreeSet::new();
-        for (ends, row) in rows(path, filter, &fields) {
+        for (ends, row) in shown {
             let revision = row[0].first().map(|it| wire::number(it));
             if revision == Some(0x02ff) || !known.insert(ends) {
                 continue;
@@ -257,7 +265,7 @@ fn smb_versions_are_what_tshark_shows() {
         }
         said
     };
-    assert!(compare(&SMB, &["smb1", "smb2"], ours, theirs) >= 20);
+    assert!(compare(&SMB, &["smb1", "smb2"], ours, (filter, &fields), theirs) >= 20);
 }
 
 #[test]
@@ -278,15 +286,15 @@ fn lists_of_ssh_are_what_tshark_shows() {
             _ => None,
         })
     };
-    let theirs = |path: &Path| {
-        let each = rows(path, "ssh.kex_algorithms", &LISTS).into_iter();
+    let theirs = |shown: Shown| {
+        let each = shown.into_iter();
         each.filter_map(|(ends, row)| {
             let lists: Option<Vec<String>> = row.iter().map(|list| Some(list.first()?.clone())).collect();
             Some((ends, lists?.join(" ")))
         })
         .collect()
     };
-    assert!(compare(&SSH, &["ssh"], ours, theirs) >= 20);
+    assert!(compare(&SSH, &["ssh"], ours, ("ssh.kex_algorithms", &LISTS), theirs) >= 20);
 }
 
 /// A greeting's first word: tshark joins its lines.
@@ -299,13 +307,15 @@ fn host(greeting: &str) -> &str {
 fn telnet_accounts_were_typed() {
     let Some(folder) = wire::shared_captures() else { return };
     let mut logins = BTreeSet::new();
-    for capture in captures(&folder, &["telnet"]) {
-        let path = folder.join(&capture);
+    let captures = captures(&folder, &["telnet"]);
+    let paths: Vec<PathBuf> = captures.iter().map(|capture| folder.join(capture)).collect();
+    let shown = shown(&paths, "telnet.data", &["telnet.data"]);
+    for ((capture, path), shown) in captures.iter().zip(&paths).zip(shown) {
         let mut typed: BTreeMap<Direction, String> = BTreeMap::new();
-        for (ends, row) in rows(&path, "telnet.data", &["telnet.data"]) {
+        for (ends, row) in shown {
             typed.entry(ends).or_default().push_str(&row[0].concat());
         }
-        for heard in connections(&TELNET, Begin::Probed, &wire::packets(&path)) {
+        for heard in connections(&TELNET, Begin::Probed, &wire::packets(path)) {
             for ((server, client), login) in told(&heard, login) {
                 let account = login.split(' ').next().unwrap_or_default();
                 let typed = typed.get(&(client, server)).map_or("", String::as_str);
@@ -326,25 +336,23 @@ fn telnet_accounts_were_typed() {
 #[test]
 fn no_fact_of_a_login_shows_its_secret() {
     let Some(folder) = wire::shared_captures() else { return };
+    let fields = ["mqtt.passwd", "smtp.auth.password", "smtp.auth.username_password", "ftp.request.arg"];
+    let filter =
+        "mqtt.passwd || smtp.auth.password || smtp.auth.username_password || ftp.request.command == \"PASS\"";
     let mut secrets = 0;
     for (parser, words) in [(&FTP, "ftp"), (&SMTP, "smtp"), (&MQTT, "mqtt"), (&TELNET, "telnet")] {
-        for capture in captures(&folder, &[words]) {
-            let path = folder.join(&capture);
-            let fields = ["mqtt.passwd", "smtp.auth.password", "smtp.auth.username_password"];
-            let found =
-                rows(&path, "mqtt.passwd || smtp.auth.password || smtp.auth.username_password", &fields);
-            let mut own: Vec<String> = found.into_iter().flat_map(|(_, row)| row.concat()).collect();
-            for (_, row) in rows(&path, "ftp.request.command == \"PASS\"", &["ftp.request.arg"]) {
-                own.extend(row.concat());
-            }
+        let paths: Vec<PathBuf> =
+            captures(&folder, &[words]).iter().map(|capture| folder.join(capture)).collect();
+        for (path, shown) in paths.iter().zip(shown(&paths, filter, &fields)) {
+            let mut own: Vec<String> = shown.into_iter().flat_map(|(_, row)| row.concat()).collect();
             // One account has its name for a password.
             own.retain(|secret| secret.len() > 4 && secret != "02D5050223D3");
             secrets += own.len();
-            for heard in connections(parser, Begin::Probed, &wire::packets(&path)) {
+            for heard in connections(parser, Begin::Probed, &wire::packets(path)) {
                 let told: Vec<_> = heard.facts.iter().filter(|it| !is_greeting(&it.2)).collect();
                 let told = format!("{told:?}");
                 for secret in &own {
-                    assert!(!told.contains(secret.as_str()), "{capture}: {told}");
+                    assert!(!told.contains(secret.as_str()), "{}: {told}", path.display());
                 }
             }
         }

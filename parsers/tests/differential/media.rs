@@ -82,8 +82,9 @@ fn heard(packets: &[Packet]) -> Heard {
     heard
 }
 
-fn path_of(folder: &Path, name: &str) -> PathBuf {
-    name.strip_prefix("own/").map_or_else(|| folder.join(name), wire::own_capture)
+fn with_media(folder: &Path) -> Vec<PathBuf> {
+    let path = |name: &&str| name.strip_prefix("own/").map_or_else(|| folder.join(name), wire::own_capture);
+    WITH_MEDIA.iter().map(path).collect()
 }
 
 fn all_captures(folder: &Path) -> Vec<PathBuf> {
@@ -132,14 +133,14 @@ fn proved_media_is_what_tshark_reads() {
     let fields = ["frame.number", "rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.p_type", "rtp.marker"];
     let mut packets = 0;
     let mut used = BTreeSet::new();
-    for name in WITH_MEDIA {
-        let path = path_of(&folder, name);
-        let rows =
-            wire::tshark_fields(&path, "udp && rtp && !icmp", &["--enable-heuristic", "rtp_udp"], &fields);
+    let paths = with_media(&folder);
+    let options = ["--enable-heuristic", "rtp_udp"];
+    let rows = wire::tshark_fields_of(&paths, "udp && rtp && !icmp", &options, &fields);
+    for ((name, path), rows) in WITH_MEDIA.iter().zip(&paths).zip(rows) {
         // Rows without a source are of another version; an expected port makes tshark list them.
         let expected: BTreeMap<u64, Vec<i64>> =
             rows.iter().filter(|row| !row[1].is_empty()).map(|row| row_of(row)).collect();
-        let heard = heard(&wire::packets(&path)).proved_media();
+        let heard = heard(&wire::packets(path)).proved_media();
         let ours: BTreeMap<u64, Vec<i64>> =
             heard.iter().map(|(frame, media)| (*frame, numbers(media))).collect();
         for (frame, packet) in &ours {
@@ -193,13 +194,12 @@ fn reports_are_what_tshark_reads() {
         "rtcp.sdes.text",
     ];
     let mut reports = 0;
-    for name in WITH_MEDIA {
-        let path = path_of(&folder, name);
-        let heard = heard(&wire::packets(&path));
-        let mut expected = BTreeMap::new();
-        for row in wire::tshark_fields(&path, "udp && rtcp && !icmp", &[], &fields) {
-            expected.insert(number(&row[0][0]) as u64, lines_of(&row));
-        }
+    let paths = with_media(&folder);
+    let rows = wire::tshark_fields_of(&paths, "udp && rtcp && !icmp", &[], &fields);
+    for ((name, path), rows) in WITH_MEDIA.iter().zip(&paths).zip(rows) {
+        let heard = heard(&wire::packets(path));
+        let mut expected: BTreeMap<_, _> =
+            rows.iter().map(|row| (number(&row[0][0]) as u64, lines_of(row))).collect();
         let ours: BTreeMap<_, _> =
             heard.reports.iter().map(|(frame, facts)| (*frame, lines(facts))).collect();
         for frame in
@@ -262,15 +262,20 @@ fn lines(facts: &[Fact]) -> Vec<String> {
 fn nothing_else_on_udp_is_proved_to_be_media() {
     let Some(folder) = wire::shared_captures() else { return };
     let mut datagrams = 0;
+    let (mut paths, mut all) = (Vec::new(), Vec::new());
     for path in all_captures(&folder) {
         let packets = wire::packets(&path);
         datagrams += packets.iter().filter(|packet| packet.tcp.is_none()).count();
         let heard = heard(&packets);
         let ours: BTreeSet<u64> = heard.proved_media().into_keys().chain(heard.reports.into_keys()).collect();
-        if ours.is_empty() {
-            continue;
+        if !ours.is_empty() {
+            paths.push(path);
+            all.push(ours);
         }
-        for row in wire::tshark_fields(&path, "udp", &[], &["frame.number", "frame.protocols"]) {
+    }
+    let rows = wire::tshark_fields_of(&paths, "udp", &[], &["frame.number", "frame.protocols"]);
+    for ((path, ours), rows) in paths.iter().zip(all).zip(rows) {
+        for row in rows {
             let protocols: Vec<_> = row[1][0].split(':').collect();
             let is_media = protocols.iter().any(|name| ["rtp", "rtcp"].contains(name));
             let is_unknown = protocols.last() == Some(&"data");

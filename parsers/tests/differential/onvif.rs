@@ -2,6 +2,7 @@
 //! write; see the script beside the capture.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use crate::wire;
 use crate::wire::connections::{Begin, connections};
@@ -32,30 +33,29 @@ impl Answer {
 }
 
 /// The answers to one operation; empty where the shared captures, and with them tshark, are not there.
-fn answers(operation: &str) -> Vec<Answer> {
+fn answers(operation: &str) -> Vec<&'static Answer> {
+    static ALL: LazyLock<Vec<Answer>> = LazyLock::new(all_answers);
     if wire::shared_captures().is_none() {
         return Vec::new();
     }
-    let path = wire::own_capture(CAPTURE);
-    let heard = connections(&HTTP, Begin::Probed, &wire::packets(&path));
-    let filter = format!("http.response and xml.tag contains \":{operation}Response\"");
-    let fields = ["-e", "tcp.dstport", "-e", "xml.tag", "-e", "xml.cdata"];
-    let arguments = [&["-Y", &filter, "-T", "fields", "-E", "aggregator=\u{1}"][..], &fields].concat();
-    let shown = wire::tshark(&path, &arguments);
-    let answers = shown.lines().map(|line| {
-        let list = |cell: &str| cell.split('\u{1}').map(|it| it.trim().to_owned()).collect::<Vec<_>>();
-        let row: Vec<Vec<String>> = line.split('\t').map(list).collect();
-        let client: u16 = row[0][0].parse().unwrap();
-        let of_it = heard.iter().filter(|it| it.direction.0.1 == client).flat_map(|it| &it.facts);
-        Answer {
-            tags: row[1].clone(),
-            texts: row[2].clone(),
-            facts: of_it.map(|(_, _, fact)| fact.clone()).collect(),
-        }
-    });
-    let answers: Vec<Answer> = answers.collect();
+    let name = format!(":{operation}Response");
+    let answers: Vec<_> = ALL.iter().filter(|it| it.tags.iter().any(|tag| tag.contains(&name))).collect();
     assert!(!answers.is_empty(), "nobody answers {operation}");
     answers
+}
+
+fn all_answers() -> Vec<Answer> {
+    let path = wire::own_capture(CAPTURE);
+    let heard = connections(&HTTP, Begin::Probed, &wire::packets(&path));
+    let fields = ["tcp.dstport", "xml.tag", "xml.cdata"];
+    let rows = wire::tshark_fields(&path, "http.response and xml.tag", &[], &fields);
+    let answer = |row: Vec<Vec<String>>| {
+        let list = |at: usize| row[at].iter().map(|it| it.trim().to_owned()).collect();
+        let client: u16 = row[0][0].parse().unwrap();
+        let of_it = heard.iter().filter(|it| it.direction.0.1 == client).flat_map(|it| &it.facts);
+        Answer { tags: list(1), texts: list(2), facts: of_it.map(|(_, _, fact)| fact.clone()).collect() }
+    };
+    rows.into_iter().map(answer).collect()
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::wire::connections::{Begin, Direction, connections};
 use crate::wire::{self, Packet};
@@ -65,30 +65,30 @@ impl Judge {
     }
 }
 
-fn captures(folder: &Path, topic: &str) -> Vec<String> {
+/// The names of captures, and where they are.
+fn captures(folder: &Path, topic: &str) -> (Vec<String>, Vec<PathBuf>) {
     let index = fs::read_to_string(folder.join("INDEX.tsv")).unwrap();
     let rows = index.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>());
     let with = rows.filter(|row| row[6].split(',').any(|it| it == topic) && !row[0].ends_with(".gz"));
-    with.map(|row| row[0].to_owned()).collect()
+    with.map(|row| (row[0].to_owned(), folder.join(row[0]))).unzip()
 }
 
 #[test]
 fn ssh_is_identified_as_tshark_identifies_it() {
     let Some(folder) = wire::shared_captures() else { return };
     let mut judge = Judge::new(&["ssh"]);
-    for capture in captures(&folder, "ssh") {
-        let path = folder.join(&capture);
+    let (captures, paths) = captures(&folder, "ssh");
+    let fields = ["ip.src", "ipv6.src", "tcp.srcport", "ip.dst", "ipv6.dst", "tcp.dstport", "ssh.protocol"];
+    let rows = wire::tshark_fields_of(&paths, "tcp && ssh.protocol", &[], &fields);
+    for ((capture, path), rows) in captures.iter().zip(&paths).zip(rows) {
         let mut ours = BTreeSet::new();
-        for heard in connections(&SSH, Begin::Probed, &wire::packets(&path)) {
+        for heard in connections(&SSH, Begin::Probed, &wire::packets(path)) {
             for (way, about, fact) in &heard.facts {
                 if let Fact::Attribute { key: Key::SshIdentification, value } = fact {
                     ours.insert((heard.ends(*way, *about), value.to_string()));
                 }
             }
         }
-        let fields =
-            ["ip.src", "ipv6.src", "tcp.srcport", "ip.dst", "ipv6.dst", "tcp.dstport", "ssh.protocol"];
-        let rows = wire::tshark_fields(&path, "tcp && ssh.protocol", &[], &fields);
         let theirs = rows.iter().filter_map(|row| {
             let end = |at: usize| {
                 let address = row[at].first().or(row[at + 1].first())?;
@@ -97,7 +97,7 @@ fn ssh_is_identified_as_tshark_identifies_it() {
             let direction: Direction = (end(0)?, end(3)?);
             Some((direction, Text::from(&*row[6].join(";")).to_string()))
         });
-        judge.compare((&capture, "ssh"), &ours, &theirs.collect());
+        judge.compare((capture, "ssh"), &ours, &theirs.collect());
     }
     judge.decide(40);
 }
@@ -127,10 +127,20 @@ fn words(message: &Message<'_>) -> Vec<String> {
 fn sip_datagrams_are_what_tshark_reads() {
     let Some(folder) = wire::shared_captures() else { return };
     let mut judge = Judge::new(&["sip"]);
-    for capture in captures(&folder, "sip") {
-        let path = folder.join(&capture);
+    let (captures, paths) = captures(&folder, "sip");
+    let fields = [
+        "frame.number",
+        "sip.Request-Line",
+        "sip.Status-Line",
+        "sip.CSeq",
+        "sip.Call-ID",
+        "sip.User-Agent",
+        "sip.Server",
+    ];
+    let rows = wire::tshark_fields_of(&paths, "udp && sip && !icmp", &[], &fields);
+    for ((capture, path), rows) in captures.iter().zip(&paths).zip(rows) {
         let mut ours = BTreeSet::new();
-        for packet in wire::packets(&path).iter().filter(|packet| packet.tcp.is_none()) {
+        for packet in wire::packets(path).iter().filter(|packet| packet.tcp.is_none()) {
             let text = packet.payload.trim_ascii_start();
             if probe_start_as(&Dialect::SIP, text) != Probe::Yes {
                 continue;
@@ -140,23 +150,13 @@ fn sip_datagrams_are_what_tshark_reads() {
                 ours.insert((packet.frame, words(&message)));
             }
         }
-        let fields = [
-            "frame.number",
-            "sip.Request-Line",
-            "sip.Status-Line",
-            "sip.CSeq",
-            "sip.Call-ID",
-            "sip.User-Agent",
-            "sip.Server",
-        ];
-        let rows = wire::tshark_fields(&path, "udp && sip && !icmp", &[], &fields);
         let theirs = rows.iter().map(|row| {
             let text = |at: usize| row[at].join(";").trim().to_owned();
             let line = if row[1].is_empty() { text(2) } else { text(1) };
             let frame = row[0][0].parse::<u64>().unwrap();
             (frame, [vec![line], (3..7).map(text).collect()].concat())
         });
-        judge.compare((&capture, "sip"), &ours, &theirs.collect());
+        judge.compare((capture, "sip"), &ours, &theirs.collect());
     }
     judge.decide(500);
 }
@@ -228,8 +228,9 @@ fn sip_exchanges_are_what_zeek_pairs() {
 fn no_sip_capture_shows_a_secret() {
     let Some(folder) = wire::shared_captures() else { return };
     let mut count = 0;
-    for capture in captures(&folder, "sip") {
-        let packets = wire::packets(&folder.join(&capture));
+    let (captures, paths) = captures(&folder, "sip");
+    for (capture, path) in captures.iter().zip(&paths) {
+        let packets = wire::packets(path);
         let over_tcp = connections(&SIP, Begin::Probed, &packets);
         let over_tcp = over_tcp.iter().flat_map(|heard| &heard.facts).map(|(_, _, fact)| format!("{fact:?}"));
         let over_udp = flows(&SIP, &packets).into_iter().map(|(_, _, _, fact)| format!("{fact:?}"));

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::wire;
@@ -46,18 +46,21 @@ fn handshakes_and_certificates_are_what_others_read() {
     let (mut seen, mut unknown) = (BTreeSet::new(), Vec::new());
     let mut compared: BTreeMap<&str, usize> = BTreeMap::new();
     let mut certificates: BTreeMap<String, (Certificate, Option<Vec<u8>>)> = BTreeMap::new();
-    for capture in captures(&folder) {
-        let path = folder.join(&capture);
-        let sides = sides(&path);
+    let captures = captures(&folder);
+    let paths: Vec<PathBuf> = captures.iter().map(|capture| folder.join(capture)).collect();
+    let filter = "tcp && (tls.handshake.ja3 || tls.handshake.ja3s || tls.handshake.certificate)";
+    let rows = wire::tshark_fields_of(&paths, filter, &[], FIELDS);
+    for ((capture, path), rows) in captures.iter().zip(&paths).zip(rows) {
+        let sides = sides(path);
         let mut ours = columns(&sides);
-        let (mut theirs, shown) = by_tshark(&path);
+        let (mut theirs, shown) = by_tshark(rows);
         for (_, side) in &sides {
             if let Some(certificate) = &side.certificate {
                 let der = shown.get(&certificate.sha256.to_string()).cloned();
                 certificates.insert(certificate.sha256.to_string(), ((**certificate).clone(), der));
             }
         }
-        published(&folder, &capture, &mut ours, &mut theirs);
+        published(&folder, capture, &mut ours, &mut theirs);
         for (column, theirs) in theirs {
             let ours = ours.remove(column).unwrap_or_default();
             if ours == theirs {
@@ -150,12 +153,11 @@ fn columns(sides: &[(Direction, TlsSide)]) -> Columns {
 }
 
 /// What tshark reads, and the certificates by their hashes.
-fn by_tshark(path: &Path) -> (Columns, BTreeMap<String, Vec<u8>>) {
+fn by_tshark(rows: wire::Rows) -> (Columns, BTreeMap<String, Vec<u8>>) {
     let mut columns = Columns::new();
     let mut shown = BTreeMap::new();
     let mut met = BTreeSet::new();
-    let filter = "tcp && (tls.handshake.ja3 || tls.handshake.ja3s || tls.handshake.certificate)";
-    for row in wire::tshark_fields(path, filter, &[], FIELDS) {
+    for row in rows {
         let first = |field: &str| {
             let place = FIELDS.iter().position(|name| *name == field).unwrap();
             row.get(place).and_then(|values| values.first().cloned())

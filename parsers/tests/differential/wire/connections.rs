@@ -102,7 +102,7 @@ impl Open {
         let side = way as usize;
         for piece in pieces {
             match piece {
-                Piece::Bytes { bytes, .. } => {
+                Piece::Bytes(bytes) => {
                     let skipped = self.ahead[side].min(bytes.len());
                     self.ahead[side] -= skipped;
                     self.kept[side].extend(&bytes[skipped..]);

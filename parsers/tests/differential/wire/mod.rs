@@ -3,14 +3,15 @@
 //! It knows pcap and pcapng in either byte order, Ethernet with VLAN tags, Linux cooked, BSD loopback,
 //! raw IP, IPv4 without fragments, IPv6, UDP and TCP; all else is passed over. It is
 //! deliberately not the engine's.
-#![allow(dead_code, reason = "a packet tells more than is compared")]
 
 pub mod connections;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 /// One UDP datagram or TCP segment.
 #[derive(Debug, Clone)]
@@ -24,21 +25,12 @@ pub struct Packet {
     /// Sequence number and flags of TCP; `None` of UDP.
     pub tcp: Option<(u32, u8)>,
     pub payload: Vec<u8>,
-    /// Whether the capture holds less than was sent.
-    pub is_cut: bool,
 }
 
 /// Every datagram and segment of a capture that can be read.
 pub fn packets(path: &Path) -> Vec<Packet> {
-    let bytes = std::fs::read(path).unwrap_or_default();
-    let mut frames = Vec::new();
-    match bytes.get(..4) {
-        Some([0x0a, 0x0d, 0x0d, 0x0a]) => pcapng(&bytes, &mut frames),
-        Some([0xd4, 0xc3, 0xb2, 0xa1] | [0x4d, 0x3c, 0xb2, 0xa1]) => _ = pcap(&bytes, false, &mut frames),
-        Some([0xa1, 0xb2, 0xc3, 0xd4] | [0xa1, 0xb2, 0x3c, 0x4d]) => _ = pcap(&bytes, true, &mut frames),
-        _ => {}
-    }
-    let numbered = frames.into_iter().zip(1..);
+    let bytes = fs::read(path).unwrap_or_default();
+    let numbered = frames(&bytes).into_iter().zip(1..);
     numbered
         .filter_map(|((link, data), frame)| link_layer(link, data).and_then(|ip| network(frame, ip)))
         .collect()
@@ -46,16 +38,22 @@ pub fn packets(path: &Path) -> Vec<Packet> {
 
 /// The folder of captures beside the project; `None` where it is missing and tests may be skipped.
 pub fn shared_captures() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/pcaps");
-    let tshark = Command::new("tshark").arg("--version").output();
-    let lacks = match (folder.is_dir(), tshark.is_ok_and(|output| output.status.success())) {
-        (true, true) => return Some(folder),
-        (false, _) => "the folder ../shared/pcaps",
-        (true, false) => "tshark",
-    };
+    static LACKS: LazyLock<Option<&str>> = LazyLock::new(|| {
+        let tshark = Command::new("tshark").arg("--version").output();
+        match (folder().is_dir(), tshark.is_ok_and(|output| output.status.success())) {
+            (true, true) => None,
+            (false, _) => Some("the folder ../shared/pcaps"),
+            (true, false) => Some("tshark"),
+        }
+    });
+    let Some(lacks) = *LACKS else { return Some(folder()) };
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{lacks} is missing");
     println!("SKIPPED: {lacks} is missing");
     None
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/pcaps")
 }
 
 /// A capture that the project ships.
@@ -70,14 +68,98 @@ pub fn tshark(path: &Path, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The rows of tshark's fields, each a list of values.
-pub fn tshark_fields(path: &Path, filter: &str, options: &[&str], fields: &[&str]) -> Vec<Vec<Vec<String>>> {
-    let mut arguments = vec!["-Y", filter, "-T", "fields", "-E", "aggregator=;"];
+/// Rows of tshark's fields, each a list of values.
+pub type Rows = Vec<Vec<Vec<String>>>;
+
+/// The rows of one capture.
+pub fn tshark_fields(path: &Path, filter: &str, options: &[&str], fields: &[&str]) -> Rows {
+    let mut arguments = vec!["-Y", filter, "-T", "fields", "-E", "aggregator=\u{1}"];
     arguments.extend(options);
     fields.iter().for_each(|field| arguments.extend(["-e", field]));
-    let list = |cell: &str| cell.split(';').filter(|value| !value.is_empty()).map(str::to_owned).collect();
+    let list =
+        |cell: &str| cell.split('\u{1}').filter(|value| !value.is_empty()).map(str::to_owned).collect();
     tshark(path, &arguments).lines().map(|line| line.split('\t').map(list).collect()).collect()
 }
+
+/// The rows of each of these captures, in their order.
+///
+/// To start tshark costs far more than to read a small capture, so that those of about one size are read in one run: each
+/// is filled up to the same number of frames, after which tshark begins anew, knows nothing and counts from 1.
+pub fn tshark_fields_of(paths: &[PathBuf], filter: &str, options: &[&str], fields: &[&str]) -> Vec<Rows> {
+    let mut by_size: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+    for (at, path) in paths.iter().enumerate() {
+        let count = frames(&fs::read(path).unwrap()).len();
+        let above = (1..).map(|power| 4_usize.pow(power)).find(|size| *size > count).expect("a size above");
+        let size = if path.ends_with(WITH_SECRETS) { 0 } else { above };
+        by_size.entry(size).or_default().push((at, count));
+    }
+    let mut rows = vec![Rows::new(); paths.len()];
+    for (size, captures) in by_size {
+        if let [(at, _)] = captures[..] {
+            rows[at] = tshark_fields(&paths[at], filter, options, fields);
+            continue;
+        }
+        let of_size: Vec<_> = captures.iter().map(|(at, count)| (&*paths[*at], size - count)).collect();
+        let found = tshark_fields_filled(&of_size, size, (filter, options, fields));
+        captures.iter().zip(found).for_each(|((at, _), found)| rows[*at] = found);
+    }
+    rows
+}
+
+/// The rows of captures that miss so many frames to this size, by one run.
+fn tshark_fields_filled(
+    captures: &[(&Path, usize)],
+    size: usize,
+    (filter, options, fields): (&str, &[&str], &[&str]),
+) -> Vec<Rows> {
+    let scratch = format!("{}-{:?}", std::process::id(), std::thread::current().id());
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(scratch);
+    fs::create_dir_all(&scratch).unwrap();
+    let merged = scratch.join("merged.pcapng");
+    let mut mergecap = Command::new("mergecap");
+    mergecap.arg("-a").arg("-w").arg(&merged);
+    for (path, missing) in captures {
+        let rest = scratch.join(format!("{missing}.pcap"));
+        fs::write(&rest, filling(*missing)).unwrap();
+        mergecap.arg(path).arg(rest);
+    }
+    assert!(mergecap.status().expect("mergecap runs").success(), "{captures:?}");
+
+    let filter = format!("({filter}) || (eth.type == {END:#06x} && frame.number == {size})");
+    let session = size.to_string();
+    let options = [&["-M", &session], options].concat();
+    let fields = [&["eth.type"], fields].concat();
+    let (mut all, mut rows) = (Vec::new(), Rows::new());
+    for mut row in tshark_fields(&merged, &filter, &options, &fields) {
+        let wanted = row.split_off(1);
+        if row[0].first().is_some_and(|kind| number(kind) == i64::from(END)) {
+            all.push(std::mem::take(&mut rows));
+        } else {
+            rows.push(wanted);
+        }
+    }
+    assert_eq!((all.len(), rows.len()), (captures.len(), 0), "{captures:?}");
+    fs::remove_dir_all(scratch).unwrap();
+    all
+}
+
+/// A capture of so many frames, which say nothing; the last shows that it is.
+fn filling(count: usize) -> Vec<u8> {
+    let mut capture = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x01\0\0\0".to_vec();
+    for left in (0..count).rev() {
+        let kind = if left == 0 { END } else { FILL };
+        capture.extend(b"\0\0\0\0\0\0\0\0\x0e\0\0\0\x0e\0\0\0\x02\0\0\0\0\x01\x02\0\0\0\0\x02");
+        capture.extend(kind.to_be_bytes());
+    }
+    capture
+}
+
+/// Types of Ethernet for experiments (IEEE 802).
+const FILL: u16 = 0x88b5;
+const END: u16 = 0x88b6;
+
+/// mergecap cannot write what a capture brings of secrets.
+const WITH_SECRETS: &str = "chrome-cloudflare-quic-with-secrets.pcapng";
 
 /// A number as tshark prints it, decimal or hexadecimal.
 pub fn number(text: &str) -> i64 {
@@ -104,12 +186,12 @@ pub fn byte_by_byte(packet: &Packet) -> Vec<Packet> {
 #[derive(Default)]
 pub struct Ordered {
     next: Option<u32>,
-    early: BTreeMap<u32, (u64, Vec<u8>)>,
+    early: BTreeMap<u32, Vec<u8>>,
 }
 
 /// What [`Ordered`] gives on.
 pub enum Piece {
-    Bytes { frame: u64, bytes: Vec<u8> },
+    Bytes(Vec<u8>),
     Gap { missing: u64 },
 }
 
@@ -124,7 +206,7 @@ impl Ordered {
             return;
         }
         self.next.get_or_insert(start);
-        self.early.entry(start).or_insert((packet.frame, packet.payload.clone()));
+        self.early.entry(start).or_insert_with(|| packet.payload.clone());
         self.drain(out);
         if self.early.len() > EARLY_MAX {
             self.jump(out);
@@ -141,11 +223,11 @@ impl Ordered {
         while let Some(next) = self.next {
             let due = self.early.keys().copied().find(|&start| start.wrapping_sub(next) as i32 <= 0);
             let Some(start) = due else { return };
-            let (frame, bytes) = self.early.remove(&start).unwrap_or_default();
+            let bytes = self.early.remove(&start).unwrap_or_default();
             let known = next.wrapping_sub(start) as usize;
             if let Some(bytes) = bytes.get(known..).filter(|bytes| !bytes.is_empty()) {
                 self.next = Some(next.wrapping_add(bytes.len() as u32));
-                out.push(Piece::Bytes { frame, bytes: bytes.to_vec() });
+                out.push(Piece::Bytes(bytes.to_vec()));
             }
         }
     }
@@ -165,6 +247,18 @@ const SYN: u8 = 2;
 const EARLY_MAX: usize = 32;
 
 type Frames<'a> = Vec<(u32, &'a [u8])>;
+
+/// The frames of a capture, each with its link type.
+fn frames(bytes: &[u8]) -> Frames<'_> {
+    let mut frames = Frames::new();
+    match bytes.get(..4) {
+        Some([0x0a, 0x0d, 0x0d, 0x0a]) => pcapng(bytes, &mut frames),
+        Some([0xd4, 0xc3, 0xb2, 0xa1] | [0x4d, 0x3c, 0xb2, 0xa1]) => _ = pcap(bytes, false, &mut frames),
+        Some([0xa1, 0xb2, 0xc3, 0xd4] | [0xa1, 0xb2, 0x3c, 0x4d]) => _ = pcap(bytes, true, &mut frames),
+        _ => {}
+    }
+    frames
+}
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
@@ -262,7 +356,7 @@ fn network(frame: u64, ip: &[u8]) -> Option<Packet> {
             let (from, to) = (address(12)?.into(), address(16)?.into());
             // Segmentation offload leaves 0.
             let end = if total == 0 { ip.len() } else { total.min(ip.len()) };
-            transport(frame, *ip.get(9)?, (from, to), ip.get(header..end)?, total > ip.len())
+            transport(frame, *ip.get(9)?, (from, to), ip.get(header..end)?)
         }
         6 => {
             let total = usize::from(u16_at(ip, 4)?) + 40;
@@ -274,13 +368,13 @@ fn network(frame: u64, ip: &[u8]) -> Option<Packet> {
                 protocol = *ip.get(at)?;
                 at += (usize::from(*ip.get(at + 1)?) + 1) * 8;
             }
-            transport(frame, protocol, (from, to), ip.get(at..total.min(ip.len()))?, total > ip.len())
+            transport(frame, protocol, (from, to), ip.get(at..total.min(ip.len()))?)
         }
         _ => None,
     }
 }
 
-fn transport(frame: u64, protocol: u8, ends: (IpAddr, IpAddr), bytes: &[u8], is_cut: bool) -> Option<Packet> {
+fn transport(frame: u64, protocol: u8, ends: (IpAddr, IpAddr), bytes: &[u8]) -> Option<Packet> {
     let (from, to) = ((ends.0, u16_at(bytes, 0)?), (ends.1, u16_at(bytes, 2)?));
     let (tcp, payload) = match protocol {
         6 => {
@@ -293,5 +387,5 @@ fn transport(frame: u64, protocol: u8, ends: (IpAddr, IpAddr), bytes: &[u8], is_
         }
         _ => return None,
     };
-    Some(Packet { frame, from, to, tcp, payload: payload.to_vec(), is_cut })
+    Some(Packet { frame, from, to, tcp, payload: payload.to_vec() })
 }
