@@ -133,7 +133,7 @@ fn report(kept: Kept, name: Option<&str>) -> Report {
     // What a later version wrote in another form is left out.
     report.devices = kept.devices.iter().filter_map(parsed::<Box<Device>>).collect();
     report.switches = switches(&report.devices);
-    report.streams = kept.streams.iter().filter_map(|it| stream(it, &kept.watched)).collect();
+    report.streams = kept.streams.iter().filter_map(|it| stream(it, &kept.watched).map(Box::new)).collect();
     report.findings = kept.findings.iter().filter_map(parsed::<Finding>).collect();
     report.learned = kept.learned.into_iter().map(Learned::from).collect();
     let rank = |it: &Finding| Severity::ALL.into_iter().position(|severity| severity.name() == it.severity);

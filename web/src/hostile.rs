@@ -16,7 +16,7 @@ const HARM: &[&str] = &[
     "cam\u{202e}gpj.exe\u{200f}\u{2066}\u{0}\u{7}\u{1b}[31m\u{9b}31m",
     "javascript:alert(1)//{{7*7}}{% raw %}../../etc/passwd",
 ];
-/// What stays: times, and what makes it a report.
+/// What stays: times, addresses that can be no other text, and what makes it a report.
 const KEPT: &[&str] = &[
     "schema",
     "time",
@@ -30,6 +30,8 @@ const KEPT: &[&str] = &[
     "ended",
     "not_before",
     "not_after",
+    "client",
+    "server",
 ];
 
 fn harmed(value: &mut Value, harm: &str, key: &str) {
@@ -44,6 +46,11 @@ fn harmed(value: &mut Value, harm: &str, key: &str) {
 fn site(harm: &str) -> Site {
     let mut report: Value = serde_json::from_str(REPORT).unwrap();
     harmed(&mut report, harm, "");
+    // Whose conversations are shown.
+    let client = report["sessions"][0]["client"].clone();
+    for device in report["devices"].as_array_mut().unwrap() {
+        device["ips"].as_array_mut().unwrap().push(client.clone());
+    }
     // Pages that depend on a word of ours are to be drawn as well.
     report["findings"][0]["category"] = "availability".into();
     report["findings"][0]["owner"] = "it".into();
@@ -123,6 +130,25 @@ fn no_page_is_turned_against_who_reads_it() {
             }
             let hidden = body.chars().find(|it| crate::words::is_hidden(*it) && *it != '\n');
             assert_eq!(hidden, None, "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_stays_is_no_place_for_it() {
+    let places = [
+        ("/sessions/0/client", "invalid IP address"),
+        ("/sessions/0/server", "invalid IP address"),
+        ("/sessions/0/last_seen", "a time as RFC 3339 has it"),
+        ("/devices/0/history/0/from", "a time as RFC 3339 has it"),
+        ("/devices/0/history/0/to", "a time as RFC 3339 has it"),
+    ];
+    for (place, due) in places {
+        for harm in HARM {
+            let mut report: Value = serde_json::from_str(REPORT).unwrap();
+            *report.pointer_mut(place).unwrap() = (*harm).into();
+            let why = read::report(report.to_string().as_bytes()).unwrap_err();
+            assert!(why.contains(due) && !why.contains(char::is_control), "{place}: {why}");
         }
     }
 }

@@ -210,8 +210,7 @@ pub fn lanes(picture: &Picture, finding: &Finding) -> Lanes {
 /// A device's states within the time shown.
 fn bars(device: &Device, scale: &Scale) -> Vec<Bar> {
     let spans = device.history.iter().filter_map(|it| {
-        let from = parse(&it.from)?;
-        let to = it.to.as_deref().and_then(parse);
+        let (from, to) = (it.from.0, it.to.map(|to| to.0));
         let until = to.map_or_else(
             || "to the end".to_owned(),
             |to| format!("to {} ({})", clock_time(to), length(to - from)),

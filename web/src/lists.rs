@@ -1,6 +1,7 @@
 //! What lists can be narrowed to: the same for a page, its CSV and its JSON.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::Deserialize;
 use spanwatch_engine::report::{Device, Finding, Session, Stream, time};
@@ -273,7 +274,7 @@ impl Streams {
         let own = self.clone();
         let places =
             picture.once_of_report(&self.link("streams", ("", "")), move |picture| own.places(picture));
-        places.iter().filter_map(|place| picture.report.streams.get(*place as usize)).collect()
+        places.iter().filter_map(|place| Some(&**picture.report.streams.get(*place as usize)?)).collect()
     }
 
     /// Their places in the report.
@@ -294,7 +295,7 @@ impl Streams {
             "watched" => purpose(picture, it) == Purpose::Watches,
             _ => true,
         };
-        let all = picture.report.streams.iter().enumerate();
+        let all = picture.report.streams.iter().map(|it| &**it).enumerate();
         let mut meant: Vec<(usize, &Stream)> = all
             .filter(|(at, it)| {
                 (self.device.is_empty() || it.source == self.device || it.destination == self.device)
@@ -321,18 +322,20 @@ impl Streams {
 impl Sessions {
     /// The conversations meant, in the report's order.
     pub fn of<'a>(&self, picture: &'a Picture) -> Vec<&'a Session> {
-        let device = picture.device(&self.device);
-        let is_meant = |it: &&Session| match device {
-            Some(device) => is_of(device, &it.client) || is_of(device, &it.server),
-            None => self.device.is_empty() || it.client == self.device || it.server == self.device,
+        let own = match picture.device(&self.device) {
+            Some(device) => addresses(device),
+            None => self.device.parse().into_iter().collect(),
         };
-        picture.report.sessions.iter().filter(is_meant).collect()
+        let is_meant = |it: &&Session| {
+            self.device.is_empty() || own.contains(&it.client) || own.contains(&it.server)
+        };
+        picture.report.sessions.iter().map(|it| &**it).filter(is_meant).collect()
     }
 }
 
-/// Whether a device is at an end of a conversation.
-pub fn is_of(device: &Device, end: &String) -> bool {
-    device.id == *end || device.ips.contains(end)
+/// By which addresses a device is at an end of a conversation.
+pub fn addresses(device: &Device) -> Vec<IpAddr> {
+    std::iter::once(&device.id).chain(&device.ips).filter_map(|it| it.parse().ok()).collect()
 }
 
 /// What who gets a stream does with it, by what he is.

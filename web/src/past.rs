@@ -131,13 +131,11 @@ fn captured(picture: &Picture, id: &str, streams_max: u32) -> (Vec<Course>, Scop
 /// When a device was there, the oldest first.
 pub fn states(device: &Device, past: Option<&Past>) -> Vec<Held> {
     let Some(past) = past else {
-        let held = device.history.iter().filter_map(|it| {
-            Some(Held {
-                from: Stamp(parse(&it.from)?),
-                to: it.to.as_deref().and_then(parse).map(Stamp),
-                state: it.state.to_owned(),
-                cause: it.cause.map(str::to_owned),
-            })
+        let held = device.history.iter().map(|it| Held {
+            from: it.from,
+            to: it.to,
+            state: it.state.to_owned(),
+            cause: it.cause.map(str::to_owned),
         });
         return held.collect();
     };

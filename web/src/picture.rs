@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -214,17 +215,17 @@ impl Picture {
     }
 
     /// The device that has an address.
-    pub(crate) fn at_address(&self, address: &str) -> Option<&Device> {
+    pub(crate) fn at_address(&self, address: IpAddr) -> Option<&Device> {
         let places = self.once_of_report("devices by address", |picture| {
-            let mut places: BTreeMap<String, usize> = BTreeMap::new();
+            let mut places: BTreeMap<IpAddr, usize> = BTreeMap::new();
             for (place, device) in picture.report.devices.iter().enumerate() {
-                for ip in &device.ips {
-                    places.entry(ip.clone()).or_insert(place);
+                for ip in device.ips.iter().filter_map(|ip| ip.parse().ok()) {
+                    places.entry(ip).or_insert(place);
                 }
             }
             places
         });
-        places.get(address).and_then(|place| self.report.devices.get(*place)).map(|it| &**it)
+        places.get(&address).and_then(|place| self.report.devices.get(*place)).map(|it| &**it)
     }
 
     /// Where a device is, whose it is and how much it matters.

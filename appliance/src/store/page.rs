@@ -285,10 +285,7 @@ impl<'a, 'b, 'c> Page<'a, 'b, 'c> {
             .history
             .iter()
             .skip(tail)
-            .filter_map(|it| {
-                let to = it.to.as_deref().map(time::parse);
-                Some((time::parse(&it.from)?.0, to.flatten().map(|to| to.0), it.state, it.cause))
-            })
+            .map(|it| (it.from.0.0, it.to.map(|to| to.0.0), it.state, it.cause))
             .collect();
         let Some((first, ..)) = times.first() else { return Ok(()) };
         self.run("DELETE FROM availability WHERE device = ?1 AND since >= ?2", [row, *first])?;

@@ -63,7 +63,7 @@ pub(crate) fn device(last: u8) -> Device {
 }
 
 pub(crate) fn history(from: i64, to: Option<i64>, state: &'static str) -> History {
-    History { from: rfc3339(at(from)), to: to.map(|to| rfc3339(at(to))), state, cause: None }
+    History { from: Stamp(at(from)), to: to.map(|to| Stamp(at(to))), state, cause: None }
 }
 
 pub(crate) fn finding(id: &str) -> Finding {

@@ -10,9 +10,9 @@ use super::ids::Ids;
 use super::picture::{Picture, Pictures};
 use super::time::{Stamp, rfc3339, rfc3339_of_seconds};
 use super::{
-    Alternative, Attachment, Blind, Capture, CaptureCounts, CaptureInput, Certificate, DataList, Decimal,
-    Device, Evidence, Finding, History, Identity, Input, Learned, Limit, Port, Profile, Report, Revision,
-    Service, Session, Stream, Summary, Switch, Tls,
+    Alternative, Attachment, Blind, Boxes, Capture, CaptureCounts, CaptureInput, Certificate, DataList,
+    Decimal, Device, Evidence, Finding, History, Identity, Input, Learned, Limit, Port, Profile, Report,
+    Revision, Service, Session, Stream, Summary, Switch, Tls,
 };
 use crate::clock::{Dropper, GapReason};
 use crate::detectors::references::References;
@@ -64,17 +64,23 @@ pub fn report(mut ledger: Ledger, run: &Run) -> Report {
     let (capture, claims) = (capture(&ledger, run), claims(&ledger, run));
     let learned = learned(&ledger);
     ledger.let_go();
-    let spoken = (streams(&ledger, Ids::of(&ledger.directory).all()), sessions(&ledger));
+    let ids = Ids::of(&ledger.directory).into_all();
+    let spoken = (streams(&ledger, &ids), sessions(&ledger));
     (ledger.streams, ledger.sessions) = (Streams::default(), Sessions::default());
-    Report { learned, ..written(&ledger, run, (capture, &claims), spoken) }
+    let rest = written((&ledger, &ids), run, (capture, &claims), spoken);
+    drop(ledger);
+    let findings = claims.into_iter().map(|claim| finding(claim, &ids)).collect();
+    Report { learned, findings, ..rest }
 }
 
 /// The report as of now, of a ledger that goes on.
 #[must_use]
 pub fn snapshot(ledger: &Ledger, run: &Run) -> Report {
-    let spoken = (streams(ledger, Ids::of(&ledger.directory).all()), sessions(ledger));
-    let rest = written(ledger, run, (capture(ledger, run), &claims(ledger, run)), spoken);
-    Report { learned: learned(ledger), ..rest }
+    let (claims, ids) = (claims(ledger, run), Ids::of(&ledger.directory).into_all());
+    let spoken = (streams(ledger, &ids), sessions(ledger));
+    let rest = written((ledger, &ids), run, (capture(ledger, run), &claims), spoken);
+    let findings = claims.into_iter().map(|claim| finding(claim, &ids)).collect();
+    Report { learned: learned(ledger), findings, ..rest }
 }
 
 /// Whom it was learned to expect.
@@ -95,16 +101,15 @@ fn claims(ledger: &Ledger, run: &Run) -> Vec<finding::Finding> {
     claims
 }
 
+/// All but what was learned, and found.
 fn written(
-    ledger: &Ledger,
+    (ledger, ids): (&Ledger, &BTreeMap<Number, String>),
     run: &Run,
     (capture, claims): (Capture, &[finding::Finding]),
-    (streams, sessions): (Vec<Stream>, Vec<Session>),
+    (streams, sessions): (Boxes<Stream>, Boxes<Session>),
 ) -> Report {
-    let (ids, now) = (Ids::of(&ledger.directory), run.now());
-    let ids = ids.all();
-    #[allow(clippy::vec_box)]
-    let mut devices: Vec<Box<Device>> = ledger
+    let now = run.now();
+    let mut devices: Boxes<Device> = ledger
         .directory
         .devices()
         .map(|(number, device)| Box::new(self::device(ledger, claims, number, device, ids, now)))
@@ -129,7 +134,7 @@ fn written(
         streams,
         sessions,
         learned: Vec::new(),
-        findings: claims.iter().map(|claim| finding(claim, ids)).collect(),
+        findings: Vec::new(),
         summary,
     }
 }
@@ -139,7 +144,7 @@ fn written(
 #[must_use]
 pub fn findings(ledger: &Ledger, now: Time) -> Vec<Finding> {
     let (claims, ids) = (sorted(ledger, now), Ids::of(&ledger.directory));
-    claims.iter().map(|claim| finding(claim, ids.all())).collect()
+    claims.into_iter().map(|claim| finding(claim, ids.all())).collect()
 }
 
 /// The same, and what became of devices since `pictures` were last asked: so many to be told anew at most; nothing of devices
@@ -158,7 +163,7 @@ pub fn tick(
         Some(room) => pictures.since(ledger, &claims, (now, room)),
         None => Vec::new(),
     };
-    let found = claims.iter().map(|claim| finding(claim, pictures.ids.all())).collect();
+    let found = claims.iter().cloned().map(|claim| finding(claim, pictures.ids.all())).collect();
     ledger.told(claims);
     (found, told)
 }
@@ -271,7 +276,7 @@ pub(super) fn device(
             |claim: &&finding::Finding| claim.first_seen == from && claim.devices.first() == Some(&number);
         claims.iter().find(is_it).and_then(|claim| claim.cause).map(finding::Cause::name)
     };
-    let ends = history.iter().skip(1).map(|(at, _)| Some(rfc3339(*at))).chain([None]);
+    let ends = history.iter().skip(1).map(|(at, _)| Some(Stamp(*at))).chain([None]);
     let attachment = device.attachment.as_ref().map(|attachment| {
         let id = attachment.switch.as_ref().map(|said| ledger.switches.id_of(said));
         let name = id.as_ref().and_then(|id| ledger.switches.get(id)).and_then(|switch| switch.name.clone());
@@ -331,7 +336,7 @@ pub(super) fn device(
             .iter()
             .zip(ends)
             .map(|((from, state), to)| History {
-                from: rfc3339(*from),
+                from: Stamp(*from),
                 to,
                 state: state.name(),
                 cause: (*state == State::Offline).then(|| cause_at(*from)).flatten(),
@@ -461,7 +466,7 @@ pub(super) const fn transport(transport: StreamTransport) -> &'static str {
     }
 }
 
-fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Stream> {
+fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Boxes<Stream> {
     let mut streams: Vec<_> = ledger.streams.iter().collect();
     streams.sort_by_key(|stream| {
         (
@@ -497,16 +502,17 @@ fn streams(ledger: &Ledger, ids: &BTreeMap<Number, String>) -> Vec<Stream> {
             first_seen: Stamp(stream.first_seen),
             last_seen: Stamp(stream.measured.last),
         })
+        .map(Box::new)
         .collect()
 }
 
-fn sessions(ledger: &Ledger) -> Vec<Session> {
+fn sessions(ledger: &Ledger) -> Boxes<Session> {
     ledger
         .sessions
         .iter()
         .map(|(key, session, login)| Session {
-            client: key.client.to_string(),
-            server: key.server.to_string(),
+            client: key.client,
+            server: key.server,
             protocol: key.protocol,
             account: login.and_then(|login| login.account.as_ref()).map(|it| it.as_str().to_owned()),
             scheme: login.map(|login| login.scheme),
@@ -525,58 +531,59 @@ fn sessions(ledger: &Ledger) -> Vec<Session> {
             first_seen: Stamp(session.first_seen),
             last_seen: Stamp(session.last_seen),
         })
+        .map(Box::new)
         .collect()
 }
 
-fn finding(claim: &finding::Finding, ids: &BTreeMap<Number, String>) -> Finding {
+fn finding(claim: finding::Finding, ids: &BTreeMap<Number, String>) -> Finding {
     Finding {
-        id: claim.id.clone(),
+        id: claim.id,
         kind: claim.kind.id,
         category: claim.kind.category,
         severity: claim.severity.name(),
         confidence: Decimal::confidence(claim.confidence),
         owner: claim.owner.name(),
-        first_check: claim.first_check.clone(),
+        first_check: claim.first_check,
         dispatch: claim.dispatch,
         devices: claim.devices.iter().filter_map(|number| ids.get(number).cloned()).collect(),
-        switch: claim.switch.clone(),
+        switch: claim.switch,
         cause: claim.cause.map(finding::Cause::name),
         alternatives: claim
             .alternatives
-            .iter()
+            .into_iter()
             .map(|it| Alternative {
                 cause: it.cause.name(),
                 confidence: Decimal::confidence(it.confidence),
-                speaks_for: it.speaks_for.clone(),
-                speaks_against: it.speaks_against.clone(),
+                speaks_for: it.speaks_for,
+                speaks_against: it.speaks_against,
                 would_change: it.would_change,
             })
             .collect(),
         revisions: claim
             .revisions
-            .iter()
+            .into_iter()
             .map(|it| Revision {
                 time: rfc3339(it.at),
                 cause: it.cause.name(),
                 confidence: Decimal::confidence(it.confidence),
-                because: it.because.clone(),
+                because: it.because,
             })
             .collect(),
-        supersedes: claim.supersedes.clone(),
-        title: claim.title.clone(),
-        summary: claim.summary.clone(),
-        detail: claim.detail.clone(),
-        remedy: claim.remedy.clone(),
-        verify: claim.verify.clone(),
+        supersedes: claim.supersedes,
+        title: claim.title,
+        summary: claim.summary,
+        detail: claim.detail,
+        remedy: claim.remedy,
+        verify: claim.verify,
         evidence: claim
             .evidence
-            .iter()
+            .into_iter()
             .map(|it| Evidence {
                 time: rfc3339(it.at),
                 input: it.cite.map(|cite| cite.input()),
                 frame: it.cite.map(|cite| cite.frame()),
                 protocol: it.protocol,
-                text: it.text.clone(),
+                text: it.text,
             })
             .collect(),
         first_seen: rfc3339(claim.first_seen),

@@ -173,7 +173,7 @@ mod tests {
         }
         assert_eq!(stream(1_147, 2), (2, vec![1, 73]));
         let numbers: Vec<StreamId> = ledger.streams.by_number().map(|(id, _)| id).collect();
-        report.streams = numbers.iter().map(|number| stream_of(*number)).collect();
+        report.streams = numbers.iter().map(|number| Box::new(stream_of(*number))).collect();
         let told = courses.of(&report);
         assert_eq!((told.seconds, Kept::read(&told.write().unwrap()).unwrap()), (2, told.clone()));
         let [course] = &told.streams.values().collect::<Vec<_>>()[..] else { panic!("one stream: {told:?}") };

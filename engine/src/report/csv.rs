@@ -27,7 +27,7 @@ pub fn write(report: &Report, table: Table, with_header: bool, out: &mut dyn Wri
     match table {
         Table::Devices => rows(with_header, DEVICES, report.devices.iter().map(|it| device(it)), out),
         Table::Findings => rows(with_header, FINDINGS, report.findings.iter().map(finding), out),
-        Table::Streams => rows(with_header, STREAMS, report.streams.iter().map(stream), out),
+        Table::Streams => rows(with_header, STREAMS, report.streams.iter().map(|it| stream(it)), out),
     }
 }
 

@@ -29,6 +29,11 @@ impl Ids {
         &self.ids
     }
 
+    /// By number, and nothing besides.
+    pub(super) fn into_all(self) -> BTreeMap<Number, String> {
+        self.ids
+    }
+
     /// Learns what those are called that are another than before, or gone.
     pub(super) fn learn(&mut self, directory: &Directory, changed: &BTreeSet<Number>) {
         let mut touched = BTreeSet::new();

@@ -427,7 +427,7 @@ fn of_day(rfc3339: &str) -> &str {
 
 /// `92 %` of `0.92`.
 fn percent(confidence: &super::Decimal) -> String {
-    format!("{} %", confidence.scaled)
+    format!("{} %", confidence.percent())
 }
 
 /// Columns: mails and tickets show as many.

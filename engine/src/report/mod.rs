@@ -27,6 +27,7 @@ pub mod time;
 pub mod timeline;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +124,10 @@ pub struct CaptureCounts {
     pub lost_by_mirror: u64,
 }
 
+/// What a large site has many thousands of: each fits into the room that the analysis leaves, where all side by side would not.
+#[allow(clippy::vec_box)]
+pub type Boxes<T> = Vec<Box<T>>;
+
 /// The report.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -144,16 +149,17 @@ pub struct Report {
     pub data: BTreeMap<String, DataList>,
     /// What was read and how good it was.
     pub capture: Capture,
-    /// Sorted by id; in boxes, which fit into the room that the analysis leaves.
-    #[allow(clippy::vec_box)]
+    /// Sorted by id.
     #[cfg_attr(feature = "schema", schema(value_type = Vec<Device>))]
-    pub devices: Vec<Box<Device>>,
+    pub devices: Boxes<Device>,
     /// Sorted by id.
     pub switches: Vec<Switch>,
     /// Sorted by source, destination, SSRC and first time.
-    pub streams: Vec<Stream>,
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Stream>))]
+    pub streams: Boxes<Stream>,
     /// Sorted by client, server, protocol and target.
-    pub sessions: Vec<Session>,
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Session>))]
+    pub sessions: Boxes<Session>,
     /// Whom it was learned to expect; sorted by role and name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learned: Vec<Learned>,
@@ -439,9 +445,11 @@ pub struct Certificate {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct History {
-    pub from: String,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
+    pub from: Stamp,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
+    pub to: Option<Stamp>,
     #[serde(deserialize_with = "read::word")]
     #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub state: Word,
@@ -548,8 +556,10 @@ pub struct Stream {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Session {
-    pub client: String,
-    pub server: String,
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub client: IpAddr,
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub server: IpAddr,
     #[serde(deserialize_with = "read::word")]
     #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub protocol: Word,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::time::{Stamp, parse};
 use super::{
     Alternative, Attachment, Blind, Capture, CaptureInput, Decimal, Device, Evidence, Finding, History,
     Report, Revision, Summary,
@@ -87,12 +88,9 @@ pub fn finding(id: &str) -> Finding {
 }
 
 fn device(id: &str, name: &str) -> Device {
-    let history = |from: &str, to: Option<&str>, state| History {
-        from: format!("2026-11-22T{from}.000000000Z"),
-        to: to.map(|to| format!("2026-11-22T{to}.000000000Z")),
-        state,
-        cause: None,
-    };
+    let at = |time: &str| Stamp(parse(&format!("2026-11-22T{time}Z")).unwrap());
+    let history =
+        |from, to: Option<&str>, state| History { from: at(from), to: to.map(at), state, cause: None };
     Device {
         id: id.into(),
         aliases: Vec::new(),
@@ -126,8 +124,8 @@ fn device(id: &str, name: &str) -> Device {
         inventory: None,
         tls: Vec::new(),
         profiles: Vec::new(),
-        first_seen: super::time::Stamp::default(),
-        last_seen: super::time::Stamp::default(),
+        first_seen: Stamp::default(),
+        last_seen: Stamp::default(),
         packets: 1,
         bytes: 1,
     }

@@ -13,7 +13,7 @@ use super::{Card, Head, Served, devices, rendered, sorry, streams};
 use crate::Picture;
 use crate::access::Here;
 use crate::charts::{self, Chart, SCOPES, Scope};
-use crate::lists::{encoded, is_of};
+use crate::lists::{addresses, encoded};
 use crate::past::{self, Changed, Held, Life};
 use crate::words::{self, Shown};
 
@@ -292,11 +292,12 @@ fn tls(it: &Tls) -> Vec<(&'static str, Shown)> {
 
 fn talks(picture: &Picture, device: &Device) -> Vec<Talk> {
     let sessions = crate::lists::Sessions { device: device.id.clone() }.of(picture);
+    let own = addresses(device);
     let talk = |it: &spanwatch_engine::report::Session| {
         let (role, other) =
-            if is_of(device, &it.client) { ("asks", &it.server) } else { ("answers", &it.client) };
+            if own.contains(&it.client) { ("asks", it.server) } else { ("answers", it.client) };
         let with = picture.at_address(other).map_or_else(
-            || (String::new(), words::shown(other)),
+            || (String::new(), words::shown(&other.to_string())),
             |it| (format!("/devices/{}", encoded(&it.id)), words::called(it)),
         );
         Talk {

@@ -245,7 +245,7 @@ fn changes(picture: &Picture) -> Option<Changes> {
     };
     let gone = || {
         let was_there = |device: &Device| {
-            let began = |it: &&History| time::parse(&it.from).is_some_and(|from| from <= since);
+            let began = |it: &&History| it.from.0 <= since;
             device.history.iter().rfind(began).is_some_and(|it| it.state == "online")
         };
         let gone = report.devices.iter().filter(|it| it.state == "offline" && was_there(it)).count();

@@ -66,7 +66,7 @@ fn report() -> Report {
             .map(Box::new)
             .into(),
         switches: Vec::new(),
-        streams: vec![stream("a", "b")],
+        streams: vec![Box::new(stream("a", "b"))],
         sessions: Vec::new(),
         learned: Vec::new(),
         findings: vec![finding],
