@@ -1,4 +1,4 @@
-//! [`Expiring`], the table for everything that traffic can make grow.
+//! [`Expiring`], the table for everything that traffic can make grow, and [`Table`], the same of what has its key in it.
 //!
 //! It takes its capacity and its idle time at birth. When it is full the oldest
 //! entry goes and is handed to the caller, who says what was lost; [`Expiring::expire`]
@@ -26,11 +26,14 @@ use spanwatch_parsers::{Span, Time};
 use crate::hash::Keyed;
 use crate::numbered::Slots;
 
+/// A table of values that are found by keys beside them.
+pub type Expiring<K, V> = Table<(K, V)>;
+
 /// A table that holds at most `capacity` entries, and none much longer than it is idle.
 #[derive(Debug)]
-pub struct Expiring<K, V> {
+pub struct Table<E> {
     index: HashTable<u32>,
-    slots: Slots<Slot<K, V>>,
+    slots: Slots<Slot<E>>,
     free: Vec<u32>,
     oldest: u32,
     newest: u32,
@@ -40,16 +43,50 @@ pub struct Expiring<K, V> {
     evicted: u64,
 }
 
+/// What a table holds.
+pub trait Entry {
+    /// By what it is found.
+    type Key: Hash + Eq;
+    /// What its user sees.
+    type Value;
+
+    /// By what it is found: the same as long as it is held.
+    fn key(&self) -> &Self::Key;
+
+    /// What its user sees.
+    fn value(&self) -> &Self::Value;
+
+    /// What its user sees, to be changed in all but its key.
+    fn value_mut(&mut self) -> &mut Self::Value;
+}
+
+impl<K: Hash + Eq, V> Entry for (K, V) {
+    type Key = K;
+    type Value = V;
+
+    fn key(&self) -> &K {
+        &self.0
+    }
+
+    fn value(&self) -> &V {
+        &self.1
+    }
+
+    fn value_mut(&mut self) -> &mut V {
+        &mut self.1
+    }
+}
+
 #[derive(Debug)]
-struct Slot<K, V> {
-    entry: Option<(K, V)>,
+struct Slot<E> {
+    entry: Option<E>,
     used: Time,
     /// The next older one; with [`USED`] where this was used since it took its place.
     older: u32,
     newer: u32,
 }
 
-impl<K, V> Slot<K, V> {
+impl<E> Slot<E> {
     const fn older(&self) -> u32 {
         self.older & NONE
     }
@@ -66,7 +103,7 @@ impl<K, V> Slot<K, V> {
     }
 }
 
-impl<K: Hash + Eq, V> Expiring<K, V> {
+impl<E: Entry> Table<E> {
     /// A table for at most `capacity` entries (at least one), each kept for `idle` after its last use.
     #[must_use]
     pub fn new(capacity: usize, idle: Span, seed: u64) -> Self {
@@ -109,20 +146,20 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
 
     /// The entry of `key`, without counting as a use.
     #[must_use]
-    pub fn peek(&self, key: &K) -> Option<&V> {
+    pub fn peek(&self, key: &E::Key) -> Option<&E::Value> {
         let slot = self.find(key)?;
-        self.slots.get(slot)?.entry.as_ref().map(|(_, value)| value)
+        self.slots.get(slot)?.entry.as_ref().map(E::value)
     }
 
     /// The entry of `key`, used at `now`.
-    pub fn get(&mut self, key: &K, now: Time) -> Option<&mut V> {
+    pub fn get(&mut self, key: &E::Key, now: Time) -> Option<&mut E::Value> {
         let slot = self.find(key)?;
         self.touch(slot, now)
     }
 
     /// The slot of `key`: where it stays until it is removed.
     #[must_use]
-    pub fn find(&self, key: &K) -> Option<usize> {
+    pub fn find(&self, key: &E::Key) -> Option<usize> {
         let hash = self.keyed.of(key);
         let slots = &self.slots;
         self.index.find(hash, |slot| slot_key(slots, *slot) == Some(key)).map(|slot| *slot as usize)
@@ -135,21 +172,21 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
     }
 
     /// The entry in a slot, used at `now`.
-    pub fn touch(&mut self, slot: usize, now: Time) -> Option<&mut V> {
+    pub fn touch(&mut self, slot: usize, now: Time) -> Option<&mut E::Value> {
         let slot = self.slots.get_mut(slot)?;
         slot.touch(now);
-        slot.entry.as_mut().map(|(_, value)| value)
+        slot.entry.as_mut().map(E::value_mut)
     }
 
     /// The entry in a slot, without counting as a use.
-    pub fn at(&mut self, slot: usize) -> Option<(&K, &mut V)> {
-        self.slots.get_mut(slot)?.entry.as_mut().map(|(key, value)| (&*key, value))
+    pub fn at(&mut self, slot: usize) -> Option<&mut E::Value> {
+        self.slots.get_mut(slot)?.entry.as_mut().map(E::value_mut)
     }
 
     /// Adds an entry and tells its slot, and what had to go: the entry of the
     /// same key, or the oldest where there was no room.
-    pub fn insert(&mut self, key: K, value: V, now: Time) -> (usize, Option<(K, V)>) {
-        let gone = match self.find(&key) {
+    pub fn put(&mut self, entry: E, now: Time) -> (usize, Option<E>) {
+        let gone = match self.find(entry.key()) {
             Some(slot) => self.take(slot),
             None if self.len() >= self.capacity => {
                 self.evicted = self.evicted.saturating_add(1);
@@ -157,8 +194,8 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
             }
             None => None,
         };
-        let hash = self.keyed.of(&key);
-        let slot = Slot { entry: Some((key, value)), used: now, older: NONE, newer: NONE };
+        let hash = self.keyed.of(entry.key());
+        let slot = Slot { entry: Some(entry), used: now, older: NONE, newer: NONE };
         let number = match self.free.pop() {
             Some(number) => {
                 if let Some(place) = self.slots.get_mut(number as usize) {
@@ -175,10 +212,10 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
     }
 
     /// Takes the entry of a slot out.
-    pub fn take(&mut self, slot: usize) -> Option<(K, V)> {
+    pub fn take(&mut self, slot: usize) -> Option<E> {
         let number = u32::try_from(slot).ok()?;
         let entry = self.slots.get_mut(slot)?.entry.take()?;
-        let hash = self.keyed.of(&entry.0);
+        let hash = self.keyed.of(entry.key());
         if let Ok(found) = self.index.find_entry(hash, |other| *other == number) {
             found.remove();
         }
@@ -190,26 +227,26 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
     /// Takes out one entry that was idle too long at `now`; call it until it says `None`.
     ///
     /// An entry stays for the idle time at least and twice that at most.
-    pub fn expire(&mut self, now: Time) -> Option<(K, V)> {
+    pub fn expire(&mut self, now: Time) -> Option<E> {
         self.pass_used();
         let oldest = self.slots.get(self.oldest as usize)?;
         if now.0.saturating_sub(oldest.used.0) > self.idle.0 { self.take(self.oldest as usize) } else { None }
     }
 
     /// Takes the entry out whose turn it is to go.
-    pub fn pop_oldest(&mut self) -> Option<(K, V)> {
+    pub fn pop_oldest(&mut self) -> Option<E> {
         self.pass_used();
         self.take(self.oldest as usize)
     }
 
     /// Everything in it, in the order of the line.
     #[cfg(test)]
-    fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    fn iter(&self) -> impl Iterator<Item = &E> {
         let mut next = self.oldest;
         std::iter::from_fn(move || {
             let slot = self.slots.get(next as usize)?;
             next = slot.newer;
-            slot.entry.as_ref().map(|(key, value)| (key, value))
+            slot.entry.as_ref()
         })
     }
 
@@ -250,8 +287,15 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
     }
 }
 
-fn slot_key<K, V>(slots: &Slots<Slot<K, V>>, number: u32) -> Option<&K> {
-    slots.get(number as usize)?.entry.as_ref().map(|(key, _)| key)
+impl<K: Hash + Eq, V> Expiring<K, V> {
+    /// The same of a key and its value.
+    pub fn insert(&mut self, key: K, value: V, now: Time) -> (usize, Option<(K, V)>) {
+        self.put((key, value), now)
+    }
+}
+
+fn slot_key<E: Entry>(slots: &Slots<Slot<E>>, number: u32) -> Option<&E::Key> {
+    slots.get(number as usize)?.entry.as_ref().map(E::key)
 }
 
 /// No slot: the end of the line.
@@ -352,7 +396,7 @@ mod tests {
                         prop_assert_eq!(taken.map(|(_, value)| value), gone);
                     }
                 }
-                let line: Vec<_> = table.iter().map(|(key, value)| (*key, *value)).collect();
+                let line: Vec<_> = table.iter().copied().collect();
                 let expected: Vec<_> = model.iter().map(|(key, value, _)| (*key, *value)).collect();
                 prop_assert_eq!(line, expected);
             }

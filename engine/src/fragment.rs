@@ -103,7 +103,7 @@ impl Fragments {
                 slot
             }
         };
-        let (_, packet) = self.packets.at(slot)?;
+        let packet = self.packets.at(slot)?;
         let end = u64::from(part.offset).saturating_add(bytes.len() as u64);
         if end > PACKET_MAX {
             let (_, gone) = self.packets.take(slot)?;

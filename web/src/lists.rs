@@ -326,9 +326,8 @@ impl Sessions {
             Some(device) => addresses(device),
             None => self.device.parse().into_iter().collect(),
         };
-        let is_meant = |it: &&Session| {
-            self.device.is_empty() || own.contains(&it.client) || own.contains(&it.server)
-        };
+        let is_meant =
+            |it: &&Session| self.device.is_empty() || own.contains(&it.client) || own.contains(&it.server);
         picture.report.sessions.iter().map(|it| &**it).filter(is_meant).collect()
     }
 }

@@ -222,7 +222,7 @@ impl Conflicts {
     /// Says that `sign` holds an address that another gave back because of it.
     fn meet_declined(&mut self, key: Key, sign: Sign) {
         let Some(slot) = self.declined.find(&key) else { return };
-        let Some((_, declined)) = self.declined.at(slot).map(|(key, sign)| (*key, *sign)) else { return };
+        let Some(declined) = self.declined.at(slot).copied() else { return };
         if declined.mac != sign.mac && sign.at - declined.at <= WITHIN {
             self.declined.take(slot);
             self.meet(key, &[Holder::of(&sign), Holder::of(&declined)], &[declined, sign], true);

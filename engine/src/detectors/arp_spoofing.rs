@@ -298,7 +298,7 @@ impl Detector for Claims {
             }
             Fact::Asked { target, .. } => {
                 if let Some(slot) = self.holders.find(&(vlan, *target))
-                    && let Some((_, holder)) = self.holders.at(slot)
+                    && let Some(holder) = self.holders.at(slot)
                 {
                     holder.asked = holder.asked.max(seen.at);
                 }
@@ -320,7 +320,7 @@ impl Detector for Claims {
                     own.for_each(|it| it.is_alive |= activity.last > it.first);
                 }
                 if let Some(slot) = self.holders.find(&(vlan, ip))
-                    && let Some((_, holder)) = self.holders.at(slot)
+                    && let Some(holder) = self.holders.at(slot)
                     && holder.mac == mac
                 {
                     holder.shown = holder.shown.max(activity.last);

@@ -157,7 +157,7 @@ impl Queriers {
         let (vlan, ip) = key;
         let since = due - PATIENCE;
         let Some(slot) = self.groups.find(&key) else { return };
-        let Some((_, group)) = self.groups.at(slot) else { return };
+        let Some(group) = self.groups.at(slot) else { return };
         let (joined, member) = (group.joined, group.members.keys().next().copied());
         let streams = self
             .streams

@@ -208,7 +208,7 @@ impl TimeSources {
         let is_of =
             |(server, own): &(&IpAddr, &Option<Mac>)| Some(**server) == ip || (mac.is_some() && **own == mac);
         for (server, _) in self.suspects.iter().filter(is_of) {
-            let Some((_, of)) = self.servers.find(server).and_then(|slot| self.servers.at(slot)) else {
+            let Some(of) = self.servers.find(server).and_then(|slot| self.servers.at(slot)) else {
                 continue;
             };
             let sight = Some((seen.at, seen.cite));
@@ -224,7 +224,7 @@ impl TimeSources {
         if !self.suspects.contains_key(&target) {
             return;
         }
-        let Some((_, of)) = self.servers.find(&target).and_then(|slot| self.servers.at(slot)) else { return };
+        let Some(of) = self.servers.find(&target).and_then(|slot| self.servers.at(slot)) else { return };
         let Some(by) = seen.subject.ip else { return };
         while of.looked.front().is_some_and(|(_, (at, _))| seen.at - *at > LOOKING)
             || of.looked.len() > CLIENTS_MAX
@@ -241,7 +241,7 @@ impl TimeSources {
     fn missed(&mut self, due: Time, server: IpAddr, client: IpAddr, known: &Known<'_>) {
         let (asked, watched_since) = (due - PATIENCE, self.watched_since);
         let Some(slot) = self.servers.find(&server) else { return };
-        let Some((_, of)) = self.servers.at(slot) else { return };
+        let Some(of) = self.servers.at(slot) else { return };
         let Some(it) = of.clients.get_mut(&client).filter(|it| it.is_waiting && it.asked.0 == asked) else {
             return;
         };
@@ -307,7 +307,7 @@ impl TimeSources {
     }
 
     fn lose(&mut self, server: IpAddr, hungry: Vec<(IpAddr, Client)>, due: Time) {
-        let Some((_, of)) = self.servers.find(&server).and_then(|slot| self.servers.at(slot)) else { return };
+        let Some(of) = self.servers.find(&server).and_then(|slot| self.servers.at(slot)) else { return };
         if self.lost.len() >= LOST_MAX {
             return;
         }

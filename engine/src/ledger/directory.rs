@@ -454,7 +454,7 @@ impl Directory {
         let Some(device) = self.devices.get_mut(number) else { return };
         let slot = self.by_ip.find(&ip);
         let slot = slot.unwrap_or_else(|| self.by_ip.insert(ip, Few::default(), Time::MIN).0);
-        let Some((_, holders)) = self.by_ip.at(slot) else { return };
+        let Some(holders) = self.by_ip.at(slot) else { return };
         if !holders.contains(&(vlan, number)) {
             if holders.len() >= HOLDERS_MAX {
                 self.refused.count("holders of one address", HOLDERS_MAX);
@@ -487,7 +487,7 @@ impl Directory {
 
     fn let_go(&mut self, ip: IpAddr, which: impl Fn(Option<u16>) -> bool) {
         let Some(slot) = self.by_ip.find(&ip) else { return };
-        let Some((_, holders)) = self.by_ip.at(slot) else { return };
+        let Some(holders) = self.by_ip.at(slot) else { return };
         let gone: Vec<_> = holders.iter().copied().filter(|(vlan, _)| which(*vlan)).collect();
         holders.retain(|(vlan, _)| !which(*vlan));
         let is_still_held = |number: Number| holders.iter().any(|(_, holder)| *holder == number);
@@ -511,7 +511,7 @@ impl Directory {
 
     fn unlink(&mut self, ip: IpAddr, number: Number) {
         let Some(slot) = self.by_ip.find(&ip) else { return };
-        let Some((_, holders)) = self.by_ip.at(slot) else { return };
+        let Some(holders) = self.by_ip.at(slot) else { return };
         holders.retain(|(_, holder)| *holder != number);
         if holders.is_empty() {
             self.by_ip.take(slot);

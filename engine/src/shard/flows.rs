@@ -117,7 +117,7 @@ impl Flows {
         let handle = |slot: usize| Handle { is_tcp, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let table = self.table(is_tcp);
         let slot = table.find(key)?;
-        let (_, flow) = table.at(slot)?;
+        let flow = table.at(slot)?;
         let way = flow.head.way(from_low);
         let is_rival = flow.head.contradicts(way, sender);
         let may_be_rivals = flow.head.has_rivals && flow.head.side(way).party.vlan != sender.vlan;
@@ -137,7 +137,7 @@ impl Flows {
         let is_tcp = key.is_tcp();
         let table = self.table(is_tcp);
         let key = match table.find(&key).and_then(|slot| table.at(slot)) {
-            Some((_, rival)) => {
+            Some(rival) => {
                 rival.head.has_rivals = true;
                 key.in_segment(sender.vlan)
             }
@@ -158,7 +158,7 @@ impl Flows {
         loop {
             let call = self.calls.pop_front();
             let review = call.or(self.young.get(fresh).copied()).filter(|_| fresh < FRESH_MAX)?;
-            let head = self.others.at(review.slot as usize).map(|(_, flow)| &flow.head);
+            let head = self.others.at(review.slot as usize).map(|flow| &flow.head);
             let last = head.filter(|head| head.number as u32 == review.number).map(Head::last);
             let is_question = last.is_some_and(|last| last <= review.due - YOUNG_FOR + QUESTION_FOR);
             if call.is_none() && is_question && last > Some(now - ANSWERED_FOR) {
@@ -249,7 +249,7 @@ impl Flows {
     pub fn expire(&mut self, now: Time) -> Option<Flow> {
         while let Some(review) = pop_due(&mut self.closed, now) {
             let slot = review.slot as usize;
-            if let Some((_, flow)) = self.connections.at(slot)
+            if let Some(flow) = self.connections.at(slot)
                 && flow.head.number as u32 == review.number
             {
                 return self.connections.take(slot).map(|(_, flow)| flow);
@@ -257,7 +257,7 @@ impl Flows {
         }
         while let Some(review) = pop_due(&mut self.embryonic, now) {
             let slot = review.slot as usize;
-            if let Some((_, flow)) = self.connections.at(slot)
+            if let Some(flow) = self.connections.at(slot)
                 && flow.head.number as u32 == review.number
                 && flow.tcp().is_some_and(|tcp| tcp.connection.is_embryonic())
             {
@@ -274,7 +274,7 @@ impl Flows {
             pop_due(if is_call { &mut self.calls } else { &mut self.young }, now)
         } {
             let slot = review.slot as usize;
-            if let Some((_, flow)) = self.others.at(slot)
+            if let Some(flow) = self.others.at(slot)
                 && flow.head.number as u32 == review.number
                 && flow.head.last() <= now - YOUNG_FOR + QUESTION_FOR
             {
@@ -337,7 +337,7 @@ impl Flows {
         for (place, Active { handle, sums }) in (0_u32..).zip(std::mem::take(active)) {
             let table = if handle.is_tcp { &mut *connections } else { &mut *others };
             // Its slot may be another's by now, or nobody's.
-            let flow = table.at(handle.slot as usize).map(|(_, flow)| flow);
+            let flow = table.at(handle.slot as usize);
             let Some(flow) = flow.filter(|flow| flow.head.listed == place) else { continue };
             flow.head.listed = NOT_LISTED;
             for (way, sum) in [Way::Orig, Way::Resp].into_iter().zip(sums) {

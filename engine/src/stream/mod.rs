@@ -202,7 +202,7 @@ impl Streams {
             stream.write(scribe);
         }
         for slot in self.active.drain(..) {
-            if let Some((_, stream)) = self.streams.at(slot as usize) {
+            if let Some(stream) = self.streams.at(slot as usize) {
                 stream.write(scribe);
                 stream.is_listed = false;
                 if stream.is_believed {
