@@ -156,9 +156,9 @@ impl Hearing<'_, '_> {
 #[must_use]
 pub fn talk(head: &Head, way: Way, source: &'static str) -> Talk {
     Talk {
-        sender: head.side(way).party,
-        receiver: head.side(way.other()).party,
-        transport: head.transport,
+        sender: head.party(way),
+        receiver: head.party(way.other()),
+        transport: head.key.protocol(),
         source,
     }
 }

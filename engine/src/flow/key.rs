@@ -1,7 +1,7 @@
 //! What makes two frames one flow: [`Key`].
 
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use spanwatch_parsers::Mac;
 
@@ -20,8 +20,10 @@ type End = [u64; 2];
 /// What the ends speak, and by which ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// IP, by protocol number and the ports of both ends.
-    Ip(u8, u16, u16),
+    /// IPv4, by protocol number and the ports of both ends.
+    V4(u8, u16, u16),
+    /// IPv6, by the same.
+    V6(u8, u16, u16),
     /// No IP, by EtherType; one flow for each direction.
     EtherType(u16),
     /// No IP, by LLC service access points; one flow for each direction.
@@ -40,18 +42,16 @@ impl Key {
         protocol: u8,
         source_mac: Option<Mac>,
     ) -> (Self, bool) {
-        let source = if ips.0.is_unspecified() { mac_word(source_mac) } else { word(ips.0) };
+        let source = if is_nobodys(ips.0) { mac_word(source_mac) } else { word(ips.0) };
         let from = (source, ports.0);
         let to = (word(ips.1), ports.1);
         let is_low = from <= to;
         let ((low, low_port), (high, high_port)) = if is_low { (from, to) } else { (to, from) };
-        let key = Self {
-            low: halves(low),
-            high: halves(high),
-            kind: Kind::Ip(protocol, low_port, high_port),
-            segment: 0,
+        let kind = match ips.0 {
+            IpAddr::V4(_) => Kind::V4(protocol, low_port, high_port),
+            IpAddr::V6(_) => Kind::V6(protocol, low_port, high_port),
         };
-        (key, is_low)
+        (Self { low: halves(low), high: halves(high), kind, segment: 0 }, is_low)
     }
 
     /// The key of a frame without IP; its sender always is the lower end.
@@ -61,10 +61,38 @@ impl Key {
         Self { low, high, kind, segment: 0 }
     }
 
+    /// The IP protocol number.
+    #[must_use]
+    pub const fn protocol(&self) -> Option<u8> {
+        match self.kind {
+            Kind::V4(protocol, ..) | Kind::V6(protocol, ..) => Some(protocol),
+            _ => None,
+        }
+    }
+
     /// Whether it is one of TCP.
     #[must_use]
     pub fn is_tcp(&self) -> bool {
-        matches!(self.kind, Kind::Ip(6, ..))
+        self.protocol() == Some(TCP)
+    }
+
+    /// The address and the port of an end; no address and 0 where it has none.
+    #[must_use]
+    pub fn end(&self, is_low: bool) -> (Option<IpAddr>, u16) {
+        let [low, high] = if is_low { self.low } else { self.high };
+        let (is_v4, low_port, high_port) = match self.kind {
+            Kind::V4(_, low_port, high_port) => (true, low_port, high_port),
+            Kind::V6(_, low_port, high_port) => (false, low_port, high_port),
+            _ => return (None, 0),
+        };
+        let ip: IpAddr = match (is_v4, high == MAC_HIGH) {
+            (true, true) => Ipv4Addr::UNSPECIFIED.into(),
+            // The lower half of its place in IPv6.
+            (true, false) => Ipv4Addr::from_bits(low as u32).into(),
+            (false, true) => Ipv6Addr::UNSPECIFIED.into(),
+            (false, false) => Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low)).into(),
+        };
+        (Some(ip), if is_low { low_port } else { high_port })
     }
 
     /// The same ends in a VLAN of their own, where another flow has the plain key.
@@ -80,7 +108,7 @@ impl Hash for Key {
             state.write_u64(half);
         }
         let kind = match self.kind {
-            Kind::Ip(protocol, low, high) => {
+            Kind::V4(protocol, low, high) | Kind::V6(protocol, low, high) => {
                 u64::from(protocol) << 32 | u64::from(low) << 16 | u64::from(high)
             }
             Kind::EtherType(kind) => 1 << 40 | u64::from(kind),
@@ -102,6 +130,11 @@ fn word(ip: IpAddr) -> u128 {
     }
 }
 
+/// Whether a sender cannot be known by his address: he has none yet, or one in the place of MACs.
+fn is_nobodys(ip: IpAddr) -> bool {
+    ip.is_unspecified() || (word(ip) >> 64) as u64 == MAC_HIGH
+}
+
 fn mac_word(mac: Option<Mac>) -> u128 {
     let [a, b, c, d, e, f] = mac.unwrap_or_default().0;
     MAC | u128::from(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
@@ -112,6 +145,10 @@ const V4: u128 = 0xffff_0000_0000;
 
 /// 100::/64, which discards (RFC 6666): no host has such an address.
 const MAC: u128 = 0x0100 << 112;
+const MAC_HIGH: u64 = (MAC >> 64) as u64;
+
+/// IP protocol number.
+const TCP: u8 = 6;
 
 #[cfg(test)]
 mod tests {
@@ -136,5 +173,35 @@ mod tests {
         let ips: (IpAddr, IpAddr) = ("0.0.0.0".parse().unwrap(), "255.255.255.255".parse().unwrap());
         let of = |mac| Key::ip(ips, (68, 67), 17, Some(Mac([2, 0, 0, 0, 0, mac]))).0;
         assert_ne!(of(1), of(2));
+        let (key, is_low) = Key::ip(ips, (68, 67), 17, Some(Mac([2, 0, 0, 0, 0, 1])));
+        assert_eq!((key.end(is_low), key.end(!is_low)), ((Some(ips.0), 68), (Some(ips.1), 67)));
+    }
+
+    #[test]
+    fn ends_are_the_addresses_and_ports_that_went_in() {
+        let pairs = [
+            ("192.0.2.7", "198.51.100.9"),
+            ("0.0.0.0", "192.0.2.1"),
+            ("192.0.2.1", "0.0.0.0"),
+            ("2001:db8::7", "ff02::1"),
+            ("fe80::1", "fe80::2"),
+            ("::ffff:192.0.2.7", "::ffff:192.0.2.9"),
+            ("::", "ff02::1:ff00:7"),
+        ];
+        for (from, to) in pairs {
+            let ips: (IpAddr, IpAddr) = (from.parse().unwrap(), to.parse().unwrap());
+            let (key, is_low) = Key::ip(ips, (5_000, 80), 17, Some(Mac([2, 0, 0, 0, 0, 1])));
+            assert_eq!(key.end(is_low), (Some(ips.0), 5_000), "{from}");
+            assert_eq!(key.end(!is_low), (Some(ips.1), 80), "{to}");
+        }
+        let link = Key::link(Some(Mac([2, 0, 0, 0, 0, 1])), None, Kind::EtherType(0x88cc));
+        assert_eq!([true, false].map(|it| link.end(it)), [(None, 0); 2]);
+    }
+
+    #[test]
+    fn mapped_addresses_are_others_than_those_they_map() {
+        let of =
+            |from: &str, to: &str| Key::ip((from.parse().unwrap(), to.parse().unwrap()), (1, 2), 6, None).0;
+        assert_ne!(of("192.0.2.7", "192.0.2.9"), of("::ffff:192.0.2.7", "::ffff:192.0.2.9"));
     }
 }

@@ -21,6 +21,7 @@ use spanwatch_parsers::{Activity, Envelope, Mac, Span, Time, Way};
 
 pub use key::{Key, Kind};
 
+use crate::bounded::Entry;
 use crate::dispatch::App;
 use crate::observation::{Cite, Party};
 use crate::tcp::Tcp;
@@ -37,6 +38,8 @@ pub struct Flow {
 /// What is known of a flow besides its content.
 #[derive(Debug)]
 pub struct Head {
+    /// Its two ends.
+    pub key: Key,
     /// The number of its first frame.
     pub number: u64,
     /// Whether its originator is the lower of the key's two ends.
@@ -45,8 +48,6 @@ pub struct Head {
     pub sides: [Side; 2],
     /// What it speaks, where that is known; by a thin pointer, as there are many flows.
     pub protocol: Option<&'static &'static str>,
-    /// IP protocol number.
-    pub transport: Option<u8>,
     /// Its place in the list of flows to be summed at the next tick; [`NOT_LISTED`] where it has none.
     pub listed: u32,
     /// Whether a flow of the same addresses had to be kept apart from it.
@@ -57,11 +58,13 @@ pub struct Head {
     pub announcements: u32,
 }
 
-/// One end of a flow.
+/// One end of a flow, by the best frame of this round; its address and port are in the flow's key.
 #[derive(Debug, Clone, Copy)]
 pub struct Side {
-    /// Who it is, by the best frame of this round.
-    pub party: Party,
+    mac: Option<Mac>,
+    /// The innermost VLAN tag.
+    pub vlan: Option<u16>,
+    hop_limit: u8,
     /// His last frame ever; [`NEVER`] if he never spoke.
     pub last: Time,
     /// His last frame's place in its input.
@@ -72,7 +75,7 @@ pub struct Side {
 
 impl Default for Side {
     fn default() -> Self {
-        Self { party: Party::default(), last: NEVER, cite: Cite::default(), bound: NEVER }
+        Self { mac: None, vlan: None, hop_limit: 0, last: NEVER, cite: Cite::default(), bound: NEVER }
     }
 }
 
@@ -98,13 +101,13 @@ pub struct Sum {
 impl Flow {
     /// A flow that begins with a frame from `sender`.
     #[must_use]
-    pub fn new(number: u64, orig_is_low: bool, transport: Option<u8>) -> Self {
+    pub fn new(key: Key, number: u64, orig_is_low: bool) -> Self {
         let head = Head {
+            key,
             number,
             orig_is_low,
             sides: [Side::default(); 2],
             protocol: None,
-            transport,
             listed: NOT_LISTED,
             has_rivals: false,
             is_expected: false,
@@ -120,6 +123,23 @@ impl Flow {
             App::Segments(tcp) => Some(tcp),
             _ => None,
         }
+    }
+}
+
+impl Entry for Flow {
+    type Key = Key;
+    type Value = Self;
+
+    fn key(&self) -> &Key {
+        &self.head.key
+    }
+
+    fn value(&self) -> &Self {
+        self
+    }
+
+    fn value_mut(&mut self) -> &mut Self {
+        self
     }
 }
 
@@ -149,6 +169,14 @@ impl Head {
         }
     }
 
+    /// Who one side is.
+    #[must_use]
+    pub fn party(&self, way: Way) -> Party {
+        let Side { mac, vlan, hop_limit, .. } = *self.side(way);
+        let (ip, port) = self.key.end((way == Way::Orig) == self.orig_is_low);
+        Party { mac, ip, vlan, hop_limit, port }
+    }
+
     /// When either side last spoke.
     #[must_use]
     pub fn last(&self) -> Time {
@@ -161,16 +189,16 @@ impl Head {
     pub fn contradicts(&self, way: Way, sender: &Party) -> bool {
         let known = self.side(way);
         known.last != NEVER
-            && differ(known.party.mac, sender.mac)
-            && differ(known.party.vlan, sender.vlan)
-            && known.party.hop_limit == sender.hop_limit
+            && differ(known.mac, sender.mac)
+            && differ(known.vlan, sender.vlan)
+            && known.hop_limit == sender.hop_limit
     }
 
     /// Counts one frame in `sum`, which holds what was sent the same way since the last tick.
     pub fn count(&mut self, way: Way, (sender, receiver): (&Party, &Party), frame: Counted, sum: &mut Sum) {
         let other = self.side_mut(way.other());
         if other.last == NEVER {
-            other.party = *receiver;
+            other.show(receiver);
         }
         self.side_mut(way).count(sender, frame, sum);
     }
@@ -178,7 +206,7 @@ impl Head {
     /// What a parser is told of a message sent this way.
     #[must_use]
     pub fn envelope(&self, way: Way, is_cut: bool) -> Envelope {
-        let (sender, receiver) = (&self.side(way).party, &self.side(way.other()).party);
+        let (sender, receiver) = (self.party(way), self.party(way.other()));
         Envelope {
             source_port: sender.port,
             destination_port: receiver.port,
@@ -188,7 +216,7 @@ impl Head {
             source: sender.ip,
             destination: receiver.ip,
             is_cut,
-            is_stream: self.transport == Some(TCP),
+            is_stream: self.key.is_tcp(),
         }
     }
 }
@@ -207,10 +235,14 @@ pub struct Counted {
 }
 
 impl Side {
+    fn show(&mut self, party: &Party) {
+        (self.mac, self.vlan, self.hop_limit) = (party.mac, party.vlan, party.hop_limit);
+    }
+
     fn count(&mut self, sender: &Party, frame: Counted, sum: &mut Sum) {
         // Of the copies on both sides of a router the one with the higher hop limit is the sender's own.
-        if sum.packets == 0 || sender.mac == self.party.mac || sender.hop_limit >= self.party.hop_limit {
-            self.party = *sender;
+        if sum.packets == 0 || sender.mac == self.mac || sender.hop_limit >= self.hop_limit {
+            self.show(sender);
         }
         sum.add(Some(self.last).filter(|last| *last != NEVER), frame);
         if self.last <= frame.at {
@@ -280,15 +312,16 @@ pub const fn is_shared(mac: Mac) -> bool {
     )
 }
 
-/// IP protocol number.
-const TCP: u8 = 6;
-
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
 
+    const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+
     fn party(mac: u8, vlan: Option<u16>, hop_limit: u8) -> Party {
-        Party { mac: Some(Mac([2, 0, 0, 0, 0, mac])), vlan, hop_limit, ..Party::default() }
+        Party { mac: Some(Mac([2, 0, 0, 0, 0, mac])), ip: Some(IP), vlan, hop_limit, port: 0 }
     }
 
     fn frame(ms: i64) -> Counted {
@@ -296,7 +329,8 @@ mod tests {
     }
 
     fn heard(first: &Party) -> Head {
-        let mut flow = Flow::new(1, true, Some(17));
+        let (key, orig_is_low) = Key::ip((IP, IP), (0, 0), 17, None);
+        let mut flow = Flow::new(key, 1, orig_is_low);
         flow.head.count(Way::Orig, (first, &party(9, None, 0)), frame(0), &mut Sum::default());
         flow.head
     }
@@ -316,10 +350,16 @@ mod tests {
         let mut head = heard(&party(1, Some(10), 64));
         let mut sum = Sum { packets: 1, ..Sum::default() };
         head.count(Way::Orig, (&party(2, Some(20), 63), &Party::default()), frame(1), &mut sum);
-        assert_eq!(head.side(Way::Orig).party, party(1, Some(10), 64));
+        assert_eq!(head.party(Way::Orig), party(1, Some(10), 64));
         let mut head = heard(&party(2, Some(20), 63));
         head.count(Way::Orig, (&party(1, Some(10), 64), &Party::default()), frame(1), &mut sum);
-        assert_eq!(head.side(Way::Orig).party, party(1, Some(10), 64));
+        assert_eq!(head.party(Way::Orig), party(1, Some(10), 64));
+    }
+
+    /// A site of 50,000 devices has 230,000.
+    #[test]
+    fn flows_are_small() {
+        assert_eq!((size_of::<Side>(), size_of::<Flow>()), (40, 168));
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Counts {
         let Some(connection) = flow.tcp().map(|tcp| &tcp.connection) else { return };
         if connection.is_two_way() {
             self.two_way = self.two_way.saturating_add(1);
-            let [orig, resp] = [Way::Orig, Way::Resp].map(|way| flow.head.side(way).party.vlan.is_some());
+            let [orig, resp] = [Way::Orig, Way::Resp].map(|way| flow.head.side(way).vlan.is_some());
             self.tagged_one_way = self.tagged_one_way.saturating_add(u64::from(orig != resp));
         } else if !connection.is_embryonic() {
             self.one_way = self.one_way.saturating_add(1);

@@ -10,7 +10,7 @@ use spanwatch_parsers::{About, Fact, Span, Time, Way};
 
 use super::counts::Counts;
 use super::{Parties, message};
-use crate::bounded::Expiring;
+use crate::bounded::Table;
 use crate::dispatch::App;
 use crate::flow::{Counted, Flow, Head, Key, NOT_LISTED, Sum};
 use crate::hearing::{Hearing, SOURCE, talk};
@@ -22,8 +22,8 @@ use crate::tcp::{Listening, Tcp};
 /// The flows of a shard.
 #[derive(Debug)]
 pub struct Flows {
-    connections: Expiring<Key, Flow>,
-    others: Expiring<Key, Flow>,
+    connections: Table<Flow>,
+    others: Table<Flow>,
     /// In pieces, of which a tick leaves none: it is much only while a site is switched on.
     active: Slots<Active>,
     gone: Slots<Gone>,
@@ -78,8 +78,8 @@ impl Flows {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
-            connections: Expiring::new(CONNECTIONS_MAX, CONNECTION_IDLE, seed),
-            others: Expiring::new(OTHERS_MAX, OTHER_IDLE, seed),
+            connections: Table::new(CONNECTIONS_MAX, CONNECTION_IDLE, seed),
+            others: Table::new(OTHERS_MAX, OTHER_IDLE, seed),
             active: Slots::default(),
             gone: Slots::default(),
             unsummed: 0,
@@ -120,7 +120,7 @@ impl Flows {
         let flow = table.at(slot)?;
         let way = flow.head.way(from_low);
         let is_rival = flow.head.contradicts(way, sender);
-        let may_be_rivals = flow.head.has_rivals && flow.head.side(way).party.vlan != sender.vlan;
+        let may_be_rivals = flow.head.has_rivals && flow.head.side(way).vlan != sender.vlan;
         if is_rival || may_be_rivals {
             if let Some(slot) = table.find(&key.in_segment(sender.vlan)) {
                 return Some(handle(slot));
@@ -133,20 +133,18 @@ impl Flows {
     }
 
     /// Puts a new flow in; what had to go for it is given back.
-    pub fn insert(&mut self, key: Key, flow: Flow, sender: &Party, at: Time) -> (Handle, Option<Flow>) {
+    pub fn insert(&mut self, mut flow: Flow, sender: &Party, at: Time) -> (Handle, Option<Flow>) {
+        let key = flow.head.key;
         let is_tcp = key.is_tcp();
         let table = self.table(is_tcp);
-        let key = match table.find(&key).and_then(|slot| table.at(slot)) {
-            Some(rival) => {
-                rival.head.has_rivals = true;
-                key.in_segment(sender.vlan)
-            }
-            None => key,
-        };
+        if let Some(rival) = table.find(&key).and_then(|slot| table.at(slot)) {
+            rival.head.has_rivals = true;
+            flow.head.key = key.in_segment(sender.vlan);
+        }
         let answered = if is_tcp { None } else { self.answered(at) };
-        let (slot, gone) = self.table(is_tcp).insert(key, flow, at);
+        let (slot, gone) = self.table(is_tcp).put(flow, at);
         let handle = Handle { is_tcp, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
-        (handle, answered.or(gone.map(|(_, flow)| flow)))
+        (handle, answered.or(gone))
     }
 
     /// Takes out the oldest call, or question that has had its answer, where the table is full: that is no loss.
@@ -169,7 +167,7 @@ impl Flows {
                 self.young.remove(fresh);
             }
             if is_question {
-                return self.others.take(review.slot as usize).map(|(_, flow)| flow);
+                return self.others.take(review.slot as usize);
             }
         }
     }
@@ -181,7 +179,7 @@ impl Flows {
 
     /// Takes a flow out.
     pub fn take(&mut self, handle: Handle) -> Option<Flow> {
-        self.table(handle.is_tcp).take(handle.slot as usize).map(|(_, flow)| flow)
+        self.table(handle.is_tcp).take(handle.slot as usize)
     }
 
     /// The flow of a frame from its lower end or its higher, in use and with the frame counted.
@@ -252,7 +250,7 @@ impl Flows {
             if let Some(flow) = self.connections.at(slot)
                 && flow.head.number as u32 == review.number
             {
-                return self.connections.take(slot).map(|(_, flow)| flow);
+                return self.connections.take(slot);
             }
         }
         while let Some(review) = pop_due(&mut self.embryonic, now) {
@@ -263,7 +261,7 @@ impl Flows {
             {
                 let due = flow.head.last() + EMBRYONIC_FOR;
                 if due <= now {
-                    return self.connections.take(slot).map(|(_, flow)| flow);
+                    return self.connections.take(slot);
                 }
                 push(&mut self.embryonic, Review { due, ..review });
             }
@@ -278,17 +276,15 @@ impl Flows {
                 && flow.head.number as u32 == review.number
                 && flow.head.last() <= now - YOUNG_FOR + QUESTION_FOR
             {
-                return self.others.take(slot).map(|(_, flow)| flow);
+                return self.others.take(slot);
             }
         }
-        let expired = self.connections.expire(now).or_else(|| self.others.expire(now));
-        expired.map(|(_, flow)| flow)
+        self.connections.expire(now).or_else(|| self.others.expire(now))
     }
 
     /// Takes out any flow, the oldest first.
     pub fn pop(&mut self) -> Option<Flow> {
-        let oldest = self.connections.pop_oldest().or_else(|| self.others.pop_oldest());
-        oldest.map(|(_, flow)| flow)
+        self.connections.pop_oldest().or_else(|| self.others.pop_oldest())
     }
 
     /// Parts with a flow that was taken out: its sums are kept, its session has the last word.
@@ -357,7 +353,7 @@ impl Flows {
         }
     }
 
-    fn table(&mut self, is_tcp: bool) -> &mut Expiring<Key, Flow> {
+    fn table(&mut self, is_tcp: bool) -> &mut Table<Flow> {
         if is_tcp { &mut self.connections } else { &mut self.others }
     }
 }

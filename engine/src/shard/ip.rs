@@ -101,8 +101,7 @@ impl Shard {
     ) {
         let counted = frame.counted();
         let mut hearing = self.voice.hear(frame.scribe(self.index, out), counted);
-        let (handle, gone) =
-            self.flows.begin_or_find(key, from_low, parties, frame, Some(transport.protocol));
+        let (handle, gone) = self.flows.begin_or_find(key, from_low, parties, frame);
         if let Some(gone) = gone {
             self.flows.part_with(gone, &mut hearing);
         }
@@ -131,7 +130,7 @@ impl Shard {
 /// Says, once a minute, that a sender's address is bound to his MAC: what is sent to a group of the link
 /// (RFC 5771, 4; RFC 4291, 2.7), or from a link-local address, no router has forwarded.
 fn bind(flow: &mut Flow, way: Way, hearing: &mut Hearing<'_, '_>) {
-    let (sender, receiver) = (&flow.head.side(way).party, &flow.head.side(way.other()).party);
+    let (sender, receiver) = (flow.head.party(way), flow.head.party(way.other()));
     let is_of_the_link = match (sender.ip, receiver.ip) {
         (Some(IpAddr::V4(from)), Some(IpAddr::V4(to))) => {
             matches!(to.octets(), [224, 0, 0, _]) && !from.is_unspecified() && !from.is_multicast()
@@ -176,7 +175,7 @@ fn udp(flow: &mut Flow, way: Way, transport: &Transport<'_>, hearing: &mut Heari
     let announcements = hearing.streams.announcements();
     if !head.is_expected && head.announcements != announcements && !matches!(flow.app, App::Messages(_)) {
         head.announcements = announcements;
-        let (sender, receiver) = (head.side(way).party, head.side(way.other()).party);
+        let (sender, receiver) = (head.party(way), head.party(way.other()));
         head.is_expected = hearing.streams.is_expected(&sender, &receiver);
     }
     let (source, destination) = transport.ports;
@@ -230,7 +229,7 @@ const fn name(protocol: u8) -> Option<&'static &'static str> {
 }
 
 const ICMP: u8 = 1;
-pub(super) const TCP: u8 = 6;
+const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 const SCTP: u8 = 132;

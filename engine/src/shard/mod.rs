@@ -288,7 +288,7 @@ impl Shard {
         let key = Key::link(layers.source_mac, layers.destination_mac, kind);
         let counted = frame.counted();
         let mut hearing = self.voice.hear(frame.scribe(self.index, out), counted);
-        let (handle, gone) = self.flows.begin_or_find(&key, true, &parties, frame, None);
+        let (handle, gone) = self.flows.begin_or_find(&key, true, &parties, frame);
         if let Some(gone) = gone {
             self.flows.part_with(gone, &mut hearing);
         }
@@ -307,13 +307,12 @@ impl Flows {
         from_low: bool,
         parties: &Parties,
         frame: &FrameIn,
-        transport: Option<u8>,
     ) -> (Handle, Option<Flow>) {
         match self.find(key, from_low, &parties.sender) {
             Some(handle) => (handle, None),
             None => {
-                let flow = Flow::new(frame.frame, from_low, transport);
-                let (handle, gone) = self.insert(*key, flow, &parties.sender, frame.at);
+                let flow = Flow::new(*key, frame.frame, from_low);
+                let (handle, gone) = self.insert(flow, &parties.sender, frame.at);
                 if !key.is_tcp() {
                     // What is sent to a group may be media, which goes on.
                     let is_group = parties.receiver.ip.is_some_and(|ip| ip.is_multicast());

@@ -3,7 +3,7 @@
 use spanwatch_parsers::{About, Fact, Time, Way};
 
 use super::flows::{Flows, Handle};
-use super::ip::{TCP, Transport};
+use super::ip::Transport;
 use super::{FrameIn, Parties, Shard};
 use crate::dispatch::App;
 use crate::flow::{Counted, Flow, Key};
@@ -97,10 +97,10 @@ impl Flows {
             return handle;
         }
         let orig_is_low = from_low != segment.answers_opening();
-        let mut flow = Flow::new(frame.frame, orig_is_low, Some(TCP));
+        let mut flow = Flow::new(*key, frame.frame, orig_is_low);
         segment.way = flow.head.way(from_low);
         flow.app = App::Segments(Tcp::beginning_with(segment));
-        let (handle, gone) = self.insert(*key, flow, &parties.sender, frame.at);
+        let (handle, gone) = self.insert(flow, &parties.sender, frame.at);
         if let Some(gone) = gone {
             self.part_with(gone, hearing);
         }

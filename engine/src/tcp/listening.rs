@@ -211,13 +211,12 @@ impl Listening<'_, '_, '_> {
             return;
         }
         pick(&mut search.heads, way).extend_from_slice(bytes);
-        let (sender, receiver) = (self.head.side(way).party.port, self.head.side(way.other()).party.port);
         let envelope = self.head.envelope(way, false);
         let dispatch = self.hearing.dispatch;
         let message = std::mem::take(pick(&mut search.heads, way));
         let mut is_open = false;
         let mut chosen = None;
-        for number in dispatch.candidates(Channel::Tcp(sender, receiver)) {
+        for number in dispatch.candidates(Channel::Tcp(envelope.source_port, envelope.destination_port)) {
             let Some(parser) = dispatch.parser(number) else { continue };
             match self.hearing.call(number, |_| (parser.probe)(&envelope, &message)) {
                 Some(Probe::Yes) if matches!(parser.start, Start::Session(_)) => {
