@@ -179,7 +179,7 @@ impl Ledger {
 /// Leaves out what another finding explains (facts, offline_and_switch 9.4, N15, and 10.4): of two devices that fight for
 /// one address each seems to be gone in turns, who is given no address comes and goes with each question for one, and so
 /// does who speaks in another VLAN. What is lost on a path because the path is full is no second fault.
-pub(super) fn explained(findings: Vec<Finding>) -> Vec<Finding> {
+pub(super) fn explained(findings: &mut Vec<Finding>) {
     let of_addresses =
         [address_conflict::KIND.id, dhcp_failed::KIND.id, dhcp_exhausted::KIND.id, wrong_segment::KIND.id];
     let seems_gone = [
@@ -196,53 +196,54 @@ pub(super) fn explained(findings: Vec<Finding>) -> Vec<Finding> {
             _ => &[],
         }
     };
-    let (mut reasons, others): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(|finding| {
+    let is_reason = |finding: &mut Finding| {
         of_addresses.contains(&finding.kind.id) || finding.kind.id == path_congestion::KIND.id
-    });
-    let mut kept = Vec::new();
-    for finding in others {
+    };
+    let mut reasons: Vec<Finding> = findings.extract_if(.., is_reason).collect();
+    findings.retain(|finding| {
         let explains = |reason: &&mut Finding| {
             let is_in_time = finding.first_seen >= reason.first_seen - AROUND
                 && reason.ended.is_none_or(|ended| finding.first_seen <= ended + AROUND);
             is_in_time && finding.devices.iter().all(|device| reason.devices.contains(device))
         };
         let of_it = reasons_of(finding.kind.id);
-        match reasons.iter_mut().filter(|it| of_it.contains(&it.kind.id)).find(explains) {
-            Some(reason) => reason.supersedes.push(finding.id),
-            None => kept.push(finding),
-        }
-    }
-    kept.extend(reasons);
-    kept
+        let reason = reasons.iter_mut().filter(|it| of_it.contains(&it.kind.id)).find(explains);
+        superseded(finding, reason)
+    });
+    findings.extend(reasons);
+}
+
+/// Notes that another says what a finding says; whether none does.
+fn superseded(finding: &Finding, by: Option<&mut Finding>) -> bool {
+    let is_kept = by.is_none();
+    by.into_iter().for_each(|by| by.supersedes.push(finding.id.clone()));
+    is_kept
 }
 
 /// Leaves out that two hold one address where one of them pretends to: that is told as what it is.
-pub(super) fn pretended(mut findings: Vec<Finding>) -> Vec<Finding> {
+pub(super) fn pretended(findings: &mut Vec<Finding>) {
     if !findings.iter().any(|finding| finding.kind.id == arp_spoofing::KIND.id) {
-        return findings;
+        return;
     }
-    let is_conflict = |finding: &Finding| finding.kind.id == address_conflict::KIND.id;
-    let (conflicts, mut kept): (Vec<Finding>, Vec<Finding>) = findings.drain(..).partition(is_conflict);
+    let is_conflict = |finding: &mut Finding| finding.kind.id == address_conflict::KIND.id;
+    let conflicts: Vec<Finding> = findings.extract_if(.., is_conflict).collect();
     for conflict in conflicts {
         let explains = |it: &&mut Finding| {
             it.kind.id == arp_spoofing::KIND.id
                 && conflict.devices.iter().all(|device| it.devices.contains(device))
         };
-        match kept.iter_mut().find(explains) {
-            Some(spoofing) => spoofing.supersedes.push(conflict.id),
-            None => kept.push(conflict),
+        if superseded(&conflict, findings.iter_mut().find(explains)) {
+            findings.push(conflict);
         }
     }
-    kept
 }
 
 /// Leaves out who was cut off until another way was taken, and while the former one was taken again: that is of the
 /// lost way (IEEE 802.1D-2004, table 17-1: twice 15 s).
-pub(super) fn rerouted(findings: Vec<Finding>) -> Vec<Finding> {
-    let (mut ways, others): (Vec<Finding>, Vec<Finding>) =
-        findings.into_iter().partition(|finding| finding.kind.id == redundancy_lost::KIND.id);
-    let mut kept = Vec::new();
-    for finding in others {
+pub(super) fn rerouted(findings: &mut Vec<Finding>) {
+    let is_way = |finding: &mut Finding| finding.kind.id == redundancy_lost::KIND.id;
+    let mut ways: Vec<Finding> = findings.extract_if(.., is_way).collect();
+    findings.retain(|finding| {
         let is_of = |way: &&mut Finding| {
             let Some(ended) = finding.ended else { return false };
             let (since, taken) = (finding.first_seen, way.first_seen);
@@ -255,13 +256,9 @@ pub(super) fn rerouted(findings: Vec<Finding>) -> Vec<Finding> {
         };
         let kinds = [device_offline::KIND.id, devices_offline_together::KIND.id];
         let lived = matches!(finding.cause, Some(Cause::Link | Cause::Uplink | Cause::Unknown));
-        match ways.iter_mut().filter(|_| lived && kinds.contains(&finding.kind.id)).find(is_of) {
-            Some(way) => way.supersedes.push(finding.id),
-            None => kept.push(finding),
-        }
-    }
-    kept.extend(ways);
-    kept
+        superseded(finding, ways.iter_mut().filter(|_| lived && kinds.contains(&finding.kind.id)).find(is_of))
+    });
+    findings.extend(ways);
 }
 
 /// Ports listen and learn for so long before they forward, and a little.
@@ -293,7 +290,8 @@ mod tests {
     fn left(since: i64, ended: Option<i64>, cause: Cause) -> usize {
         let way = finding(&redundancy_lost::KIND, 100, Some(200), Cause::Uplink);
         let gone = finding(&device_offline::KIND, since, ended, cause);
-        let findings = rerouted(vec![gone, way]);
+        let mut findings = vec![gone, way];
+        rerouted(&mut findings);
         let superseded = findings.last().map_or(0, |way| way.supersedes.len());
         assert_eq!(findings.len() + superseded, 2);
         findings.len() - 1

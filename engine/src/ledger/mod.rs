@@ -682,8 +682,10 @@ impl Ledger {
             self.incidents(now)
         }));
         let known = self.known(now);
-        findings.extend(self.watchers.findings(&known));
-        let mut findings = incidents::rerouted(incidents::explained(incidents::pretended(findings)));
+        self.watchers.find(&known, &mut findings);
+        incidents::pretended(&mut findings);
+        incidents::explained(&mut findings);
+        incidents::rerouted(&mut findings);
         findings.extend(self.all_limits().iter().map(|(what, limit)| limit_reached::finding(what, limit)));
         for finding in &mut findings {
             let devices = finding.devices.iter().filter_map(|number| self.directory.device(*number));

@@ -77,9 +77,11 @@ impl Watchers {
         is_over
     }
 
-    /// What they found.
-    pub(super) fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
-        self.all.iter().flat_map(|it| self.asked(it.kind, || it.detector.findings(known))).collect()
+    /// Adds what they found.
+    pub(super) fn find(&self, known: &Known<'_>, findings: &mut Vec<Finding>) {
+        for it in &self.all {
+            findings.append(&mut self.asked(it.kind, || it.detector.findings(known)));
+        }
     }
 
     /// What who has this name found.

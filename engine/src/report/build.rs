@@ -97,8 +97,7 @@ fn claims(ledger: &Ledger, run: &Run) -> Vec<finding::Finding> {
     claims.extend(mirror_duplicates::finding(&run.counts, whole));
     claims.extend(mirror_truncated::finding(&run.counts, whole));
     claims.extend((0..).zip(&run.inputs).filter_map(|(index, input)| input_damaged::finding(index, input)));
-    claims.sort_by(|a, b| (a.severity, a.first_seen, &a.id).cmp(&(b.severity, b.first_seen, &b.id)));
-    claims
+    in_order(claims)
 }
 
 /// All but what was learned, and found.
@@ -143,7 +142,7 @@ fn written(
 /// capture make.
 #[must_use]
 pub fn findings(ledger: &Ledger, now: Time) -> Vec<Finding> {
-    let (claims, ids) = (sorted(ledger, now), Ids::of(&ledger.directory));
+    let (claims, ids) = (in_order(ledger.findings(now)), Ids::of(&ledger.directory));
     claims.into_iter().map(|claim| finding(claim, ids.all())).collect()
 }
 
@@ -157,7 +156,7 @@ pub fn tick(
     room: Option<usize>,
 ) -> (Vec<Finding>, Vec<(u32, Picture)>) {
     let changed = ledger.take_changed();
-    let claims = sorted(ledger, now);
+    let claims = in_order(ledger.findings(now));
     pictures.called(ledger, changed);
     let told = match room {
         Some(room) => pictures.since(ledger, &claims, (now, room)),
@@ -168,9 +167,8 @@ pub fn tick(
     (found, told)
 }
 
-fn sorted(ledger: &Ledger, now: Time) -> Vec<finding::Finding> {
-    let mut claims = ledger.findings(now);
-    claims.sort_by(|a, b| (a.severity, a.first_seen, &a.id).cmp(&(b.severity, b.first_seen, &b.id)));
+fn in_order(mut claims: Vec<finding::Finding>) -> Vec<finding::Finding> {
+    claims.sort_unstable_by(|a, b| (a.severity, a.first_seen, &a.id).cmp(&(b.severity, b.first_seen, &b.id)));
     claims
 }
 
