@@ -141,7 +141,8 @@ pub fn is_named(device: &Device, name: &str) -> bool {
 }
 
 /// Whether an address is in a network, as `192.0.2.0/24`.
-fn is_in(ip: IpAddr, network: &str) -> bool {
+#[must_use]
+pub fn is_in(ip: IpAddr, network: &str) -> bool {
     let Some((base, bits)) = network.split_once('/') else { return false };
     let (Ok(base), Ok(bits)) = (base.parse::<IpAddr>(), bits.parse::<u32>()) else { return false };
     match (ip, base) {

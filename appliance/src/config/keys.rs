@@ -39,6 +39,10 @@ pub const TABLES: &[(&str, &str)] = &[
     ("metrics", "`[metrics]`: figures for Prometheus; without this table nothing listens"),
     ("store", "`[store]`: where a watch keeps what it has seen; without this table nothing is kept"),
     ("recorder", "`[recorder]`: which packets are kept in the store's folder"),
+    (
+        "zone",
+        "`[[zone]]`: a part of the site; as many as there are, and its name may stand wherever devices are listed",
+    ),
     ("maintenance", "`[[maintenance]]`: when nobody is told; as many as there are"),
     ("grace", "`[[grace]]`: whose outages are told only where they last; as many as there are"),
     ("web", "`[web]`: the pages and the API; without this table nothing listens"),
@@ -286,6 +290,14 @@ pub const KEYS: &[Key] = &[
         "MiB, 0 to 1048576",
         "room on the disk that is left to the history and to others: where there is less recent packets go, then none are recorded",
     ),
+    key("zone", "name", Required, "text", "what it is called"),
+    key(
+        "zone",
+        "devices",
+        Required,
+        DEVICES,
+        "what it consists of; `[[policy]]` and `[expected]` know no switches",
+    ),
     key("maintenance", "devices", Words("the whole site"), DEVICES, "of whom nobody is told"),
     key("maintenance", "from", Words("none"), "as `2026-11-28T22:00:00Z`", "from when; goes with `until`"),
     key("maintenance", "until", Words("none"), "as `2026-11-29T04:00:00Z`", "until when"),
@@ -367,7 +379,7 @@ const SERVERS: &str = "list of addresses, networks";
 /// How the two of a session are named.
 const PARTIES: &str = "list of kinds, names, MACs, addresses, networks";
 /// How devices are named.
-const DEVICES: &str = "list of MACs, addresses, names, kinds, switches";
+const DEVICES: &str = "list of MACs, addresses, networks, names, kinds, switches";
 
 const fn key(
     table: &'static str,

@@ -6,6 +6,7 @@
 
 pub mod keys;
 mod value;
+mod zones;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +23,7 @@ use toml::de::{DeTable, DeValue};
 pub use value::{
     At, Expression, Facility, Hostname, Moment, Named, Severity, SyslogTarget, Url, Weekly, Within, Working,
 };
+pub use zones::Zone;
 
 /// What a watch goes by.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -55,6 +57,8 @@ pub struct Config {
     pub store: Option<Store>,
     /// Which packets are kept there.
     pub recorder: Recorder,
+    /// Parts of the site. Where devices are named, the names of zones have been replaced by what they consist of.
+    pub zone: Vec<Zone>,
     /// When nobody is told of what befalls whom.
     pub maintenance: Vec<Maintenance>,
     /// Whose outages are told later.
@@ -296,6 +300,7 @@ impl Config {
             }
         });
         config.source = source;
+        config.resolve_zones().map_err(|fault| vec![fault])?;
         let is_timeless = |it: &Maintenance| match (&it.from, &it.until, &it.weekly) {
             (Some(from), Some(until), None) => from >= until,
             (None, None, Some(_)) => false,

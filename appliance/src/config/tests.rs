@@ -16,6 +16,7 @@ fn least(table: &str) -> &'static str {
         "metrics" => "[metrics]\n",
         "store" => "[store]\n",
         "recorder" => "[recorder]\n",
+        "zone" => "[[zone]]\nname = \"yard\"\ndevices = [\"192.0.2.0/24\"]\n",
         "maintenance" => "[[maintenance]]\nweekly = \"sun 02:00\"\n",
         "grace" => "[[grace]]\nseconds = 30\n",
         "web" => "[web]\n",
@@ -152,4 +153,41 @@ fn a_secret_that_everybody_may_read_is_refused() {
         assert_eq!(secret(&file).is_ok_and(|secret| secret == "of the harbour"), is_read, "{mode:o}");
     }
     fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn a_zone_stands_for_its_devices_wherever_devices_are_named() {
+    let text = "[[policy]]\nfrom = [\"Yard\"]\nto = [\"gate\", \"yard\"]\nmay = false\n[[maintenance]]\nweekly = \"sun 02:00\"\n\
+                devices = [\"yard\"]\n[[grace]]\nseconds = 9\n[expected]\nviewers = [\"yard\"]\n\
+                [[zone]]\nname = \"yard\"\ndevices = [\"192.0.2.0/24\", \"Cam-7\"]\n";
+    let config = parsed(text).unwrap();
+    let names = |list: &[Named]| list.iter().map(|name| name.0.clone()).collect::<Vec<_>>();
+    let yard = ["192.0.2.0/24", "cam-7"];
+    assert_eq!(names(&config.policy[0].from), yard);
+    assert_eq!(names(&config.policy[0].to), ["gate", "192.0.2.0/24", "cam-7"]);
+    assert_eq!(names(&config.maintenance[0].devices), yard);
+    assert_eq!(names(&config.grace[0].devices), [""; 0]);
+    assert_eq!(names(&config.expected.viewers.unwrap()), yard);
+}
+
+#[test]
+fn a_zone_that_cannot_be_is_told_with_its_line() {
+    let zone = |name: &str, devices: &str| format!("[[zone]]\nname = \"{name}\"\ndevices = [{devices}]\n");
+    let told = |text: String| parsed(&text).unwrap_err().join("|");
+    assert_eq!(
+        told(zone("a", "\"camera\"") + &zone("A", "\"camera\"")),
+        "/etc/spanwatch.toml:5: there is a zone a above already; call one of them otherwise"
+    );
+    assert_eq!(
+        told(zone("a", "\"b\"") + &zone("b", "\"camera\"")),
+        "/etc/spanwatch.toml:3: b is a zone itself: list what it consists of"
+    );
+    assert_eq!(
+        told(zone("a", "")),
+        "/etc/spanwatch.toml:3: nobody is in the zone a: list MACs, addresses, networks, names, kinds or switches"
+    );
+    assert_eq!(
+        told(zone("internet", "\"camera\"")),
+        "/etc/spanwatch.toml:2: internet is every public address; call the zone otherwise"
+    );
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use spanwatch_engine::policy::is_in;
 use spanwatch_engine::report::changes::Change;
 use spanwatch_engine::report::picture::Picture;
 use spanwatch_engine::report::{Device, Finding, time};
@@ -129,7 +130,10 @@ impl Quiet {
 
     /// Whether all devices of a finding are among those named, or its switch is; everything is where none are.
     fn is_of(&self, finding: &Finding, named: &[Named]) -> bool {
-        let is_named = |name: &String| named.iter().any(|it| it.0 == *name);
+        let is_named = |name: &String| {
+            let ip = name.parse().ok();
+            named.iter().any(|it| it.0 == *name || ip.is_some_and(|ip| is_in(ip, &it.0)))
+        };
         let is_device_named = |id: &String| {
             self.names
                 .get(id)
@@ -201,6 +205,8 @@ mod tests {
         };
         assert!(of("\"SW-Dock\""));
         assert!(of("\"02:00:00:00:00:01\", \"192.0.2.7\""));
+        assert!(of("\"02:00:00:00:00:01\", \"192.0.2.0/29\""));
+        assert!(!of("\"02:00:00:00:00:01\", \"192.0.2.0/30\""));
         assert!(!of("\"192.0.2.7\""), "the other one is told of");
         assert!(!of("\"sw-01\""));
     }
