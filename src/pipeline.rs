@@ -186,7 +186,7 @@ fn together(
         let (to_workers, from_reader): (Vec<Sender<Arc<Round>>>, Vec<Receiver<_>>) =
             (0..workers).map(|_| bounded(ROUNDS)).unzip();
         let (to_books, all_rounds) = bounded::<Arc<Round>>(ROUNDS);
-        let reading = scope.spawn(move || {
+        let reading = named(scope, "reader", move || {
             while let Some(round) = source.next(Batch::default())? {
                 // A channel is closed only where a thread died; joining it tells.
                 for worker in to_workers.iter().chain([&to_books]) {
@@ -196,13 +196,13 @@ fn together(
                 }
             }
             Ok(source)
-        });
+        })?;
         let mut seen_by = Vec::new();
         let mut working = Vec::new();
         for (index, rounds) in from_reader.into_iter().enumerate() {
             let (to_books, seen) = bounded::<Seen>(ROUNDS);
             seen_by.push(seen);
-            working.push(scope.spawn(move || {
+            working.push(named(scope, "worker", move || {
                 let mut worker = Worker::new((index, workers), known);
                 for round in rounds {
                     if to_books.send(worker.see(&round)).is_err() {
@@ -210,7 +210,7 @@ fn together(
                     }
                 }
                 worker
-            }));
+            })?);
         }
         for round in all_rounds {
             let seen: Result<Vec<Seen>, _> = seen_by.iter().map(Receiver::recv).collect();
@@ -232,6 +232,15 @@ fn together(
         books.close(rest, clock, until);
         source.finish(books.ledger, shards)
     })
+}
+
+/// A thread that `top -H` shows by its name.
+fn named<'scope, T: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Result<thread::ScopedJoinHandle<'scope, T>, Stopped> {
+    thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, work).map_err(|_| Stopped::Died)
 }
 
 /// The reader's side: batches, peeled, with the clock's marks.
