@@ -1,6 +1,6 @@
 //! How devices encrypt, and what they prove themselves with.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::Text;
 
@@ -124,7 +124,10 @@ pub struct Digest<const N: usize>(pub [u8; N]);
 
 impl<const N: usize> fmt::Display for Digest<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        digits
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .try_for_each(|digit| f.write_char(digit))
     }
 }
 

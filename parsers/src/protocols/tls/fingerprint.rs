@@ -19,8 +19,6 @@
 //! Source: `salesforce/ja3`, README; `FoxIO-LLC/ja4`, `technical_details/JA4.md`, and its published results, which have
 //! `9` for a character of ALPN that is not ASCII. Left out: all others of FoxIO's family, which are under another licence.
 
-use std::fmt::Write;
-
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
@@ -34,7 +32,8 @@ pub fn ja3(hello: &ClientHello<'_>) -> Digest<16> {
     let extensions = hello.extensions.iter().map(|extension| extension.kind);
     let groups = hello.extensions.shorts(hello::GROUPS);
     let formats = hello.extensions.point_formats().iter().map(|format| u16::from(*format));
-    let _ = write!(text, "{},", hello.version.0);
+    decimal(&mut text, [hello.version.0]);
+    text.push(',');
     decimal(&mut text, hello.ciphers.without_grease());
     text.push(',');
     decimal(&mut text, extensions.filter(|kind| !is_grease(*kind)));
@@ -48,7 +47,11 @@ pub fn ja3(hello: &ClientHello<'_>) -> Digest<16> {
 /// JA3S of a server.
 #[must_use]
 pub fn ja3s(hello: &ServerHello<'_>) -> Digest<16> {
-    let mut text = format!("{},{},", hello.version.0, hello.cipher.0);
+    let mut text = String::new();
+    for number in [hello.version.0, hello.cipher.0] {
+        decimal(&mut text, [number]);
+        text.push(',');
+    }
     let extensions = hello.extensions.iter().map(|extension| extension.kind);
     decimal(&mut text, extensions.filter(|kind| !is_grease(*kind)));
     Digest(md5::Digest::finalize(<Md5 as md5::Digest>::new_with_prefix(text)).into())
@@ -110,18 +113,23 @@ fn cut_hash(text: &str) -> String {
     hash
 }
 
-fn decimal(text: &mut String, numbers: impl Iterator<Item = u16>) {
-    for (n, number) in numbers.enumerate() {
-        let separator = if n == 0 { "" } else { "-" };
-        let _ = write!(text, "{separator}{number}");
+// Digit by digit: a client's first message has dozens of numbers, and a site thousands of such messages.
+fn decimal(text: &mut String, numbers: impl IntoIterator<Item = u16>) {
+    for (n, number) in numbers.into_iter().enumerate() {
+        text.extend((n > 0).then_some('-'));
+        let places = [10_000, 1_000, 100, 10, 1].into_iter().skip_while(|place| *place > number.max(1));
+        text.extend(
+            places.filter_map(|place| char::from_digit(u32::from(number.checked_div(place)? % 10), 10)),
+        );
     }
 }
 
 fn hexadecimal(numbers: impl Iterator<Item = u16>) -> String {
     let mut text = String::new();
     for (n, number) in numbers.enumerate() {
-        let separator = if n == 0 { "" } else { "," };
-        let _ = write!(text, "{separator}{number:04x}");
+        text.extend((n > 0).then_some(','));
+        let digits = [12, 8, 4, 0].into_iter().map(|shift| u32::from(number >> shift & 0xf));
+        text.extend(digits.filter_map(|digit| char::from_digit(digit, 16)));
     }
     text
 }
