@@ -47,9 +47,11 @@ fn see(seen: &Observation) -> Option<Sight> {
         && !is_site_address(other)
         && is_device_address(other)
         && seen.transport == Some(TCP);
-    let rows = if OF_DEVICES.contains(&protocol) { vec![ANY] } else { Vec::new() };
-    let what = format!("{} on port {} from {other}", protocol.to_uppercase(), seen.subject.port);
-    is_reached.then(|| Sight { rows, ..Sight::of(seen, what) })
+    is_reached.then(|| {
+        let rows = if OF_DEVICES.contains(&protocol) { vec![ANY] } else { Vec::new() };
+        let what = format!("{} on port {} from {other}", protocol.to_uppercase(), seen.subject.port);
+        Sight { rows, ..Sight::of(seen, what) }
+    })
 }
 
 fn applies(rows: &[u16], device: &Device) -> bool {
