@@ -7,7 +7,7 @@ BINARY   := target/release/spanwatch
 # Four tests at a time at least, for many wait.
 CHECKED  := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings RUST_TEST_THREADS=$(shell n=$$(nproc); echo $$((n > 4 ? n : 4))) cargo test --locked --profile checked --workspace
 BUILDS   := build-essential pkg-config libpcap-dev
-TESTS    := user-mode-linux strace tshark tcpdump python3 iproute2 openssl curl procps python3-prometheus-client rsyslog rsyslog-openssl mmdebstrap man-db chromium fonts-dejavu-core poppler-utils python3-venv $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
+TESTS    := user-mode-linux strace tshark tcpdump python3 iproute2 openssl curl procps prometheus python3-prometheus-client rsyslog rsyslog-openssl mmdebstrap man-db chromium fonts-dejavu-core poppler-utils python3-venv $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
 BENCHES  := tcpdump tshark libndpi-bin python3
 
 .PHONY: deb help picture pages demo test waiting working part lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny

@@ -1,7 +1,7 @@
 //! What a watch tells others, as they hear it: rsyslogd over UDP, TCP and TLS, a webhook receiver that verifies what is
-//! signed, and Prometheus' own parser. All of it in a network namespace, nothing of the machine is touched.
+//! signed, and Prometheus itself. All of it in a network namespace, nothing of the machine is touched.
 //!
-//! Needs root and, from Debian, iproute2, openssl, python3, python3-prometheus-client, rsyslog and rsyslog-openssl.
+//! Needs root and, from Debian, iproute2, openssl, prometheus, python3, python3-prometheus-client, rsyslog and rsyslog-openssl.
 
 use crate::support;
 
@@ -40,6 +40,7 @@ impl Place {
         for (program, question) in [
             ("rsyslogd", vec!["-v"]),
             ("openssl", vec!["version"]),
+            ("prometheus", vec!["--version"]),
             (PYTHON, vec!["-c", "import prometheus_client.parser"]),
         ] {
             let answer = Command::new(program).args(question).output();
@@ -138,6 +139,31 @@ impl Place {
         read.status.success().then(|| serde_json::from_slice(&read.stdout).expect("JSON"))
     }
 
+    /// Starts Prometheus, which asks the watch for its figures every second.
+    fn prometheus(&self) -> Running {
+        let targets = serde_json::json!([{ "targets": ["127.0.0.1:9947"] }]);
+        let configuration = serde_json::json!({
+            "global": { "scrape_interval": "1s", "scrape_timeout": "1s" },
+            "scrape_configs": [{ "job_name": "spanwatch", "static_configs": targets }],
+        });
+        // JSON is YAML.
+        let file = self.scratch.file("prometheus.yml", configuration.to_string().as_bytes());
+        let (file, data) = (
+            format!("--config.file={}", file.display()),
+            format!("--storage.tsdb.path={}/tsdb", text(self.scratch.path())),
+        );
+        self.start(["prometheus", &file, &data, "--web.listen-address=127.0.0.1:9090", "--log.level=error"])
+    }
+
+    /// What Prometheus holds as the latest value of a question.
+    fn held(&self, question: &str) -> Option<String> {
+        let url = "http://127.0.0.1:9090/api/v1/query";
+        let question = format!("query={question}");
+        let answer = self.wires.inside(["curl", "-sG", url, "--data-urlencode", &question]).output();
+        let answer: Value = serde_json::from_slice(&answer.expect("ip is there").stdout).ok()?;
+        answer["data"]["result"][0]["value"][1].as_str().map(str::to_owned)
+    }
+
     fn configured(&self, lines: &str) -> PathBuf {
         self.scratch.file("spanwatch.toml", lines.as_bytes())
     }
@@ -228,6 +254,17 @@ fn a_finding_is_told_by_syslog_over_udp_tcp_and_tls_by_webhook_and_in_figures() 
     ] {
         assert_eq!(figures[name].as_f64(), Some(f64::from(due)), "{name}: {figures}");
     }
+    let _prometheus = place.prometheus();
+    for (question, due) in [
+        ("up{job=\"spanwatch\"}", "1"),
+        ("spanwatch_findings{severity=\"high\"}", "1"),
+        ("spanwatch_sent_packets_total{interface=\"b0\"}", "0"),
+    ] {
+        assert_eq!(until(question, || place.held(question)), due, "{question}");
+    }
+    let lint = "curl -s http://127.0.0.1:9947/metrics | promtool check metrics 2>&1";
+    let lint = place.wires.inside(["sh", "-c", lint]).output().expect("ip is there");
+    assert_eq!((lint.status.success(), String::from_utf8_lossy(&lint.stdout).as_ref()), (true, ""));
     let (_, said) = watch.end();
     assert!(said.contains("packets sent: 0") && !said.contains("messages wait"), "{said}");
 }
