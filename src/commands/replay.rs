@@ -153,6 +153,7 @@ impl Replay {
         let format = self.format();
         let is_array = self.each && format == Format::Json;
         let mut worst = None;
+        let last = parts.len().saturating_sub(1);
         for (index, inputs) in parts.into_iter().enumerate() {
             let name = inputs.names().next().unwrap_or_default().to_owned();
             let (report, _) = analysed(inputs, &self.options, data)?;
@@ -170,6 +171,10 @@ impl Replay {
                 continue;
             }
             self.write(&report, format, &name, index, out)?;
+            if index == last {
+                // The process ends, and all that it holds at once; piece by piece a large report takes its time.
+                std::mem::forget(report);
+            }
         }
         if is_array {
             writeln!(out, "]")?;
