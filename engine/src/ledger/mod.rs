@@ -362,11 +362,11 @@ impl Ledger {
 
     /// Gets ready for observations that come next: memory answers many questions at a time, if they are short.
     fn expect(&self, next: &[Observation]) {
-        let traffic = || next.iter().filter(|seen| matches!(seen.fact, Fact::Activity(_)));
-        let parties = traffic().flat_map(|seen| [&seen.subject, &seen.peer]);
+        let traffic = next.iter().filter(|seen| matches!(seen.fact, Fact::Activity(_)));
+        let parties = next.iter().flat_map(|seen| [&seen.subject, &seen.peer]);
         let numbers: SmallVec<[Number; 2 * EXPECTED]> =
             parties.filter_map(|party| self.directory.find_mac(party.mac?)).collect();
-        traffic().for_each(|seen| self.view.foresee(seen));
+        traffic.for_each(|seen| self.view.foresee(seen));
         numbers.iter().for_each(|number| self.directory.foresee(*number));
         numbers.iter().for_each(|number| self.verdict.foresee(*number));
     }
