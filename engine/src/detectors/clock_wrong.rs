@@ -17,9 +17,8 @@
 //! time (RFC 3550, 6.4.1). Many clients send a random time, or none, when they ask for it (RFC 8633, 3.3): such stamps are never off by the same amount twice.
 //!
 //! ## State
-//! `DEVICES_MAX` devices that told their time.
+//! As many devices as the directory holds; what is kept of a clock that was always right is that it was.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use spanwatch_parsers::{Fact, Span, Time, TimeTold};
@@ -27,7 +26,7 @@ use spanwatch_parsers::{Fact, Span, Time, TimeTold};
 use super::{Detector, Known};
 use crate::finding::{Cause, Evidence, Finding, Kind, Severity};
 use crate::ledger::device::Device;
-use crate::ledger::directory::Number;
+use crate::ledger::directory::{DEVICES_MAX, Number};
 use crate::observation::{Cite, Observation};
 use crate::report::time::{clock_time, day_time, length};
 
@@ -54,8 +53,6 @@ const ZONE_NEAR: Span = Span::seconds(2);
 const NTP_EPOCH_S: i64 = 2_208_988_800;
 /// No device of before is set to the time of then.
 const YEAR_2000_S: i64 = 946_684_800;
-/// Devices that told their time.
-const DEVICES_MAX: usize = 4_096;
 /// It says so itself, against the capture's clock, in per cent.
 const SAID: u8 = 85;
 
@@ -67,19 +64,27 @@ struct Told {
     utc: Time,
 }
 
-/// A device that tells its time.
+/// A device that tells its time. Most are right, and take no more than this.
 #[derive(Debug)]
 struct Clock {
-    /// What it was called at first.
-    id: String,
-    source: &'static str,
     /// How it tells its time; where it does so in several ways, the first of them.
     way: TimeTold,
-    /// Since when it is off by what it is off by, and when it last told so.
-    since: Told,
-    last: Told,
+    /// Whether it was right when it last told so.
+    is_right: bool,
     /// How often the capture's clock had leapt by then, or may have.
     leaps: u64,
+    /// Of one that is not right, or was not.
+    off: Option<Box<Off>>,
+}
+
+/// A clock that is off.
+#[derive(Debug)]
+struct Off {
+    /// What the device was called when that was first seen.
+    id: String,
+    source: &'static str,
+    /// Since when it is off by what it is off by.
+    since: Told,
     wrong: Option<Wrong>,
 }
 
@@ -122,44 +127,51 @@ impl Clocks {
             return;
         }
         let mut others = self.devices.iter().filter(|(other, _)| **other != number);
-        let is_right = |clock: &Clock| clock.leaps == self.leaps && clock.last.is_right();
+        let is_right = |clock: &Clock| clock.leaps == self.leaps && clock.is_right;
         let is_other_right = !told.is_right() && others.any(|(_, clock)| is_right(clock));
         if !self.devices.contains_key(&number) && self.devices.len() >= DEVICES_MAX {
             self.refused = self.refused.saturating_add(1);
             return;
         }
-        let clock = self.devices.entry(number).or_insert_with(|| Clock {
-            id: known.id_of(number),
-            source,
-            way,
-            since: told,
-            last: told,
-            leaps: self.leaps,
-            wrong: None,
-        });
-        match clock.way.cmp(&way) {
-            Ordering::Less => return,
-            Ordering::Greater => (clock.way, clock.since, clock.source) = (way, told, source),
-            Ordering::Equal => {}
+        let leaps = self.leaps;
+        let clock = self.devices.entry(number).or_insert(Clock { way, is_right: false, leaps, off: None });
+        if clock.way < way {
+            return;
         }
-        let is_steady = is_within(Span(told.offset().0.saturating_sub(clock.since.offset().0)), STEADY);
-        if !is_steady || clock.leaps != self.leaps {
-            (clock.since, clock.leaps) = (told, self.leaps);
+        let is_anew = clock.way > way || clock.leaps != leaps;
+        (clock.way, clock.is_right, clock.leaps) = (way, told.is_right(), leaps);
+        if told.is_right() {
+            match &mut clock.off {
+                Some(off) if off.wrong.is_some() => off.is_over(told),
+                off => *off = None,
+            }
+            return;
         }
-        clock.last = told;
-        match &mut clock.wrong {
-            Some(wrong) if told.is_right() => wrong.ended = wrong.ended.or(Some(told)),
+        let begun = || Box::new(Off { id: known.id_of(number), source, since: told, wrong: None });
+        let off = clock.off.get_or_insert_with(begun);
+        if is_anew || !is_within(Span(told.offset().0.saturating_sub(off.since.offset().0)), STEADY) {
+            (off.since, off.source) = (told, source);
+        }
+        match &mut off.wrong {
             Some(wrong) if wrong.ended.is_none() => wrong.last = told.at,
-            _ if !told.is_right() && told.at - clock.since.at >= AGAIN && is_other_right => {
-                clock.wrong = Some(Wrong { told: [clock.since, told], last: told.at, ended: None });
+            _ if told.at - off.since.at >= AGAIN && is_other_right => {
+                off.wrong = Some(Wrong { told: [off.since, told], last: told.at, ended: None });
             }
             _ => {}
         }
     }
 }
 
-impl Clock {
-    fn finding(&self, number: Number, wrong: Wrong, known: &Known<'_>) -> Finding {
+impl Off {
+    /// Says that it is right again.
+    fn is_over(&mut self, told: Told) {
+        self.since = told;
+        if let Some(wrong) = &mut self.wrong {
+            wrong.ended = wrong.ended.or(Some(told));
+        }
+    }
+
+    fn finding(&self, (number, told_by): (Number, TimeTold), wrong: Wrong, known: &Known<'_>) -> Finding {
         let called = known.directory.device(number).map_or_else(|| self.id.clone(), Device::title);
         let [first, second] = wrong.told;
         let offset = second.offset();
@@ -172,7 +184,7 @@ impl Clock {
             (format!("The clock of {called} is {by} {way}"), "It seems that nobody sets its clock.")
         };
         let is_over = wrong.ended.map_or("", |_| " It is right again.");
-        let by_what = match self.way {
+        let by_what = match told_by {
             TimeTold::Asked => "Over ONVIF (GetSystemDateAndTime)",
             TimeTold::Reported => "By its reports on its media (RTCP)",
             TimeTold::Stamped => "By the stamps of its NTP packets",
@@ -243,12 +255,15 @@ impl Detector for Clocks {
     }
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
-        let wrong = self.devices.iter().filter_map(|(number, clock)| Some((*number, clock, clock.wrong?)));
+        let wrong = self.devices.iter().filter_map(|(number, clock)| {
+            let off = clock.off.as_ref()?;
+            Some(((*number, clock.way), off, off.wrong?))
+        });
         // Printers and the like need no clock, and many have none.
         let is_meant = |number: Number| known.directory.device(number).is_some_and(Device::is_guarded);
         wrong
-            .filter(|(number, clock, _)| clock.way == TimeTold::Asked || is_meant(*number))
-            .map(|(number, clock, wrong)| clock.finding(number, wrong, known))
+            .filter(|((number, way), ..)| *way == TimeTold::Asked || is_meant(*number))
+            .map(|(whose, off, wrong)| off.finding(whose, wrong, known))
             .collect()
     }
 
@@ -295,6 +310,11 @@ mod tests {
         bench.claims(s(at), mac(device), &ip, None);
         let fact = Fact::TimeOfDay { utc: s(at + off), told };
         bench.sees(s(at), party(mac(device), &ip, None), Party::default(), fact);
+    }
+
+    #[test]
+    fn a_clock_that_is_right_takes_hardly_any_room() {
+        assert!(size_of::<Clock>() <= 24);
     }
 
     /// What is found after a camera told times that are off by these seconds, every 40 s, beside one that is off by `other`.
