@@ -41,12 +41,12 @@ test: install-build install-test
 	$(CHECKED) --no-run < /dev/null
 	$(MAKE) --jobs 2 --output-sync=target waiting working
 
-# Tests that wait for the lab's clock most of the time, beside those that do not.
+# Tests that wait for the lab's clock most of the time, and one more, beside the others: both take as long.
 waiting:
-	$(CHECKED) --test flood --test lab --test live < /dev/null
+	$(CHECKED) --test flood --test lab --test live --test told < /dev/null
 
 working:
-	$(CHECKED) --lib --bins --test '[!fl]*' --test 'f[!l]*' < /dev/null
+	$(CHECKED) --lib --bins --test '[!flt]*' --test 'f[!l]*' --test 't[!o]*' < /dev/null
 
 # A part of what `make test` runs, as `make part OF="--test product networks::"`.
 part:
