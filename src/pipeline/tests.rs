@@ -7,7 +7,7 @@ use spanwatch_engine::detectors::{self, Detector, Known, port_scan};
 use spanwatch_engine::finding::Finding;
 use spanwatch_engine::report::build::{Run, report};
 use spanwatch_engine::report::{Report, json};
-use spanwatch_parsers::{ALL, On, Probe, Start};
+use spanwatch_parsers::{ALL, Fact, On, Probe, Start};
 
 use super::*;
 
@@ -29,6 +29,10 @@ static BROKEN: Parser = Parser {
 struct Faulty;
 
 impl Detector for Faulty {
+    fn reads(&self, _: &Fact) -> bool {
+        true
+    }
+
     fn observe(&mut self, seen: &Observation, _: &Known<'_>) {
         assert!(seen.source != "arp", "a turn that goes wrong on purpose");
     }

@@ -125,6 +125,10 @@ impl Detector for Admissions {
         matches!(fact, Fact::Admission(_) | Fact::Activity(_))
     }
 
+    fn is_idle(&self) -> bool {
+        self.asking.is_empty()
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         match &seen.fact {
             Fact::Admission(Admission::Answered { id }) => {

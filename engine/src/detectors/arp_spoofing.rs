@@ -285,6 +285,10 @@ impl Detector for Claims {
         matches!(fact, Fact::Binding { .. } | Fact::Asked { .. } | Fact::Lease(_) | Fact::Activity(_))
     }
 
+    fn is_idle(&self) -> bool {
+        self.contests.is_empty()
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let vlan = seen.subject.vlan;
         match &seen.fact {

@@ -225,6 +225,7 @@ pub fn nothing_but<'a>(directory: &'a Directory, switches: &'a Switches) -> Know
         networks: &NO_NETWORKS,
         learns_until: Time::MIN,
         now: s(0),
+        parties: None,
     }
 }
 

@@ -118,6 +118,11 @@ impl Member {
     }
 }
 
+/// Whether facts of this form tell of bonds.
+pub const fn reads(fact: &Fact) -> bool {
+    matches!(fact, Fact::Bond(_))
+}
+
 impl Bonds {
     /// Takes the next observation.
     pub fn observe(&mut self, seen: &Observation) {

@@ -23,7 +23,7 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Fact, Mac, Span, Time};
 
-use super::{Detector, Known};
+use super::{Detector, Known, Look};
 use crate::finding::{Evidence, Finding, Kind, Severity};
 use crate::ledger::directory::Number;
 use crate::observation::{Cite, Observation, Party};
@@ -187,6 +187,10 @@ impl Storms {
 impl Detector for Storms {
     fn reads(&self, fact: &Fact) -> bool {
         matches!(fact, Fact::Activity(_) | Fact::Returning(_))
+    }
+
+    fn heeds(&self, look: Look) -> bool {
+        look.is_to_many
     }
 
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {

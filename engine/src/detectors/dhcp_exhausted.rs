@@ -50,6 +50,10 @@ impl Detector for Exhausted {
         matches!(fact, Fact::Lease(_) | Fact::Activity(_))
     }
 
+    fn is_idle(&self) -> bool {
+        self.0.is_idle()
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         self.0.observe(seen, known);
     }

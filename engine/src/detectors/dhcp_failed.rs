@@ -46,6 +46,10 @@ impl Detector for Unanswered {
         matches!(fact, Fact::Lease(_) | Fact::Activity(_))
     }
 
+    fn is_idle(&self) -> bool {
+        self.0.is_idle()
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         self.0.observe(seen, known);
     }

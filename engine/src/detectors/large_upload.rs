@@ -17,7 +17,7 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Fact, Span, Time};
 
-use super::{Detector, Known, peers};
+use super::{Detector, Known, Look, peers};
 use crate::finding::{Evidence, Finding, Kind, Severity};
 use crate::ledger::device::Device;
 use crate::ledger::directory::{Number, is_device_address, is_site_address};
@@ -138,6 +138,10 @@ impl Upload {
 impl Detector for Uploads {
     fn reads(&self, fact: &Fact) -> bool {
         matches!(fact, Fact::Activity(_))
+    }
+
+    fn heeds(&self, look: Look) -> bool {
+        look.is_remote
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

@@ -144,6 +144,10 @@ impl Detector for Crossing {
         matches!(fact, Fact::Opening { .. } | Fact::Refused { .. } | Fact::Activity(_))
     }
 
+    fn is_idle(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Opening { target, port, .. } => self.opens(seen, (*target, *port), known),

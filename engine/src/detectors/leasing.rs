@@ -126,6 +126,11 @@ struct Newcomers {
 }
 
 impl Leasing {
+    /// Whether what goes on can tell nothing more: of each VLAN with clients both ways were seen.
+    pub fn is_idle(&self) -> bool {
+        self.segments.values().all(|segment| segment.is_two_way)
+    }
+
     /// Takes the next observation.
     pub fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {

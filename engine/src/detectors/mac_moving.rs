@@ -23,7 +23,7 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{BindingBy, Fact, Mac, Span, Time};
 
-use super::{Detector, Known};
+use super::{Detector, Known, Look};
 use crate::bounded::Expiring;
 use crate::finding::{Evidence, Finding, Kind, Severity};
 use crate::flow::is_shared;
@@ -195,6 +195,10 @@ impl Moves {
 impl Detector for Moves {
     fn reads(&self, fact: &Fact) -> bool {
         matches!(fact, Fact::Binding { .. } | Fact::Activity(_))
+    }
+
+    fn heeds(&self, look: Look) -> bool {
+        look.is_tagged
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

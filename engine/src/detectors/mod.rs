@@ -123,7 +123,7 @@ use spanwatch_parsers::{Fact, Mac, Span, Text, Time};
 use crate::expected::{Candidate, LEARNS, Peer, Role};
 use crate::finding::{Finding, Kind};
 use crate::ledger::device::Device;
-use crate::ledger::directory::{Directory, Number};
+use crate::ledger::directory::{Directory, Number, is_site_address};
 use crate::ledger::loss::Losses;
 use crate::ledger::memory::Memory;
 use crate::ledger::switch::Switches;
@@ -142,9 +142,20 @@ pub trait Detector: fmt::Debug + Send {
     fn observe(&mut self, seen: &Observation, known: &Known<'_>);
 
     /// Whether it reads facts of this form, whatever they say: it takes no others.
-    fn reads(&self, _fact: &Fact) -> bool {
+    fn reads(&self, fact: &Fact) -> bool;
+
+    /// Of what goes on ([`Fact::Activity`]), which is most of all that it could read, whether it reads what looks like this.
+    fn heeds(&self, _look: Look) -> bool {
         true
     }
+
+    /// Whether nothing of what goes on means anything to it now; asked after each of its turns.
+    fn is_idle(&self) -> bool {
+        false
+    }
+
+    /// Says that the first observation is of `at`.
+    fn begin(&mut self, _at: Time) {}
 
     /// Says that all of the time before `to` has been seen: deadlines up to then may fire, in their order, stamped with themselves.
     fn advance(&mut self, _to: Time, _known: &Known<'_>) {}
@@ -175,6 +186,47 @@ pub trait Detector: fmt::Debug + Send {
     }
 }
 
+/// How a second of one side of a flow looks at a glance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Look {
+    /// It runs over TCP.
+    pub is_tcp: bool,
+    /// It goes to a group, to all, or to nobody who can be told.
+    pub is_to_many: bool,
+    /// One of the two has an address that is none of a site's.
+    pub is_remote: bool,
+    /// It bears a VLAN's tag.
+    pub is_tagged: bool,
+}
+
+impl Look {
+    /// How many there are.
+    pub const COUNT: usize = 16;
+
+    /// That of an observation.
+    #[must_use]
+    pub fn of(seen: &Observation) -> Self {
+        let is_remote = |ip: Option<IpAddr>| ip.is_some_and(|ip| !is_site_address(ip));
+        let is_group = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
+            IpAddr::V6(ip) => ip.is_multicast(),
+        };
+        Self {
+            is_tcp: seen.transport == Some(TCP),
+            is_to_many: seen.peer.mac.is_none() || seen.peer.ip.is_none_or(is_group),
+            is_remote: is_remote(seen.subject.ip) || is_remote(seen.peer.ip),
+            is_tagged: seen.subject.vlan.is_some(),
+        }
+    }
+
+    /// Its place among all.
+    #[must_use]
+    pub fn index(self) -> usize {
+        let bits = [self.is_tcp, self.is_to_many, self.is_remote, self.is_tagged];
+        bits.into_iter().fold(0, |index, bit| index << 1 | usize::from(bit))
+    }
+}
+
 /// What a detector may read of the ledger.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {
@@ -200,9 +252,29 @@ pub struct Known<'a> {
     pub learns_until: Time,
     /// The last packet's time.
     pub now: Time,
+    /// Whom the ledger took the observation's subject and peer for, where it looked.
+    pub parties: Option<(Option<Number>, Option<Number>)>,
 }
 
 impl Known<'_> {
+    /// The device that the observation's subject is.
+    #[must_use]
+    pub fn subject(&self, seen: &Observation) -> Option<Number> {
+        let find = || self.directory.find(&seen.subject);
+        let subject = self.parties.map_or_else(find, |(subject, _)| subject);
+        debug_assert_eq!(subject, find(), "of {seen:?}");
+        subject
+    }
+
+    /// The device that the observation's peer is.
+    #[must_use]
+    pub fn peer(&self, seen: &Observation) -> Option<Number> {
+        let find = || self.directory.find(&seen.peer);
+        let peer = self.parties.map_or_else(find, |(_, peer)| peer);
+        debug_assert_eq!(peer, find(), "of {seen:?}");
+        peer
+    }
+
     /// Whether somebody is expected in a role: by the configuration, or by what an earlier run learned; `None` where neither says.
     #[must_use]
     pub fn expects(&self, role: Role, who: Candidate<'_>) -> Option<bool> {
@@ -300,6 +372,9 @@ impl Known<'_> {
         Some(self.switches.id_of(said).as_str().to_owned())
     }
 }
+
+/// IP protocol number.
+const TCP: u8 = 6;
 
 /// Around the beginning of an outage (facts, offline_and_switch 9.4, N8), as STP needs its time (802.1D-2004, table 17-1).
 const AROUND_LOSS: (Span, Span) = (Span::seconds(5), Span::seconds(50));

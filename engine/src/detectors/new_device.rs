@@ -62,8 +62,16 @@ fn is_new(device: &Device, (begun, joined): (Time, Time), known: &Known<'_>) -> 
 }
 
 impl Detector for Joining {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Lease(_) | Fact::Announced | Fact::Instance { .. })
+    }
+
+    fn begin(&mut self, at: Time) {
+        self.begun.get_or_insert(at);
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
-        let begun = *self.begun.get_or_insert(seen.at);
+        let Some(begun) = self.begun else { return };
         let how = match &seen.fact {
             Fact::Lease(lease) if matches!(lease.message, DISCOVER | REQUEST) => "asks for a lease",
             Fact::Announced => "tells its address unasked",

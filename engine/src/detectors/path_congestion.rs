@@ -126,6 +126,10 @@ impl Detector for Paths {
         matches!(fact, Fact::Activity(_) | Fact::LinkSpeed { .. })
     }
 
+    fn is_idle(&self) -> bool {
+        self.watched.is_empty()
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Activity(activity) if !self.watched.is_empty() => self.carries(activity, seen, known),

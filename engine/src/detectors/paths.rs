@@ -98,7 +98,17 @@ impl Default for Paths {
     }
 }
 
+/// Whether facts of this form tell of ways.
+pub const fn reads(fact: &Fact) -> bool {
+    matches!(fact, Fact::Neighbor(_) | Fact::Bridge(_) | Fact::TopologyChange { .. })
+}
+
 impl Paths {
+    /// Says that the first observation is of `at`.
+    pub fn begin(&mut self, at: Time) {
+        self.start.get_or_insert(at);
+    }
+
     /// Takes the next observation.
     pub fn observe(&mut self, seen: &Observation) {
         let start = *self.start.get_or_insert(seen.at);

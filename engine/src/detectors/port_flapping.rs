@@ -363,6 +363,10 @@ impl Detector for Flapping {
         matches!(fact, Fact::Notice(_) | Fact::Activity(_) | Fact::Neighbor(_) | Fact::Lease(_))
     }
 
+    fn is_idle(&self) -> bool {
+        self.downs.is_empty() && self.outages.is_empty()
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Notice(_) => self.told(seen, known),

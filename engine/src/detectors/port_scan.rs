@@ -19,7 +19,7 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Fact, Span, Time};
 
-use super::{Detector, Known};
+use super::{Detector, Known, Look};
 use crate::finding::{Evidence, Finding, Kind, Owner, Severity};
 use crate::observation::{Cite, Observation};
 use crate::report::time::clock_time;
@@ -291,6 +291,10 @@ impl Scanning {
 impl Detector for Scanning {
     fn reads(&self, fact: &Fact) -> bool {
         matches!(fact, Fact::Opening { .. } | Fact::Refused { .. } | Fact::Activity(_))
+    }
+
+    fn heeds(&self, look: Look) -> bool {
+        look.is_tcp
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

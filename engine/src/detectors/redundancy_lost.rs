@@ -24,10 +24,10 @@
 //! ## State
 //! The ways of 16,384 bridges; 1,024 losses ([`super::paths`]). Ports of bonds, `PORTS_MAX`; as many losses ([`super::bonds`]).
 
-use spanwatch_parsers::{Span, Time};
+use spanwatch_parsers::{Fact, Span, Time};
 
 use super::bonds::{self, Bonds, PORTS_MAX, Sign};
-use super::paths::{CONFIRM, Loss, Paths, Turn};
+use super::paths::{self, CONFIRM, Loss, Paths, Turn};
 use super::{Detector, Known, in_vlans, is_explained, of_vlan, outages};
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Severity};
 use crate::observation::Observation;
@@ -86,6 +86,14 @@ pub fn told<'a>(paths: &'a Paths, known: &Known<'_>, until: Time) -> Vec<Vec<&'a
 }
 
 impl Detector for Redundancy {
+    fn reads(&self, fact: &Fact) -> bool {
+        paths::reads(fact) || bonds::reads(fact)
+    }
+
+    fn begin(&mut self, at: Time) {
+        self.paths.begin(at);
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         self.paths.observe(seen);
         self.bonds.observe(seen);

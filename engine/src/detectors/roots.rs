@@ -92,6 +92,11 @@ pub struct Roots {
 }
 
 impl Roots {
+    /// Says that the first observation is of `at`.
+    pub fn begin(&mut self, at: Time) {
+        self.start.get_or_insert(at);
+    }
+
     /// Takes the next observation.
     pub fn observe(&mut self, seen: &Observation) {
         let start = *self.start.get_or_insert(seen.at);

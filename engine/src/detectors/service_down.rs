@@ -21,7 +21,7 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Activity, Fact, Span, Time};
 
-use super::{Detector, Known};
+use super::{Detector, Known, Look};
 use crate::few::Few;
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Severity, id};
 use crate::ledger::directory::Number;
@@ -273,15 +273,19 @@ impl Detector for Services {
         matches!(fact, Fact::Activity(_) | Fact::Refused { .. })
     }
 
+    fn heeds(&self, look: Look) -> bool {
+        look.is_tcp
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Activity(activity) if is_server_side(seen) => {
-                if let Some(device) = known.directory.find(&seen.subject) {
+                if let Some(device) = known.subject(seen) {
                     self.served(device, seen, activity);
                 }
             }
             Fact::Refused { port } => {
-                if let Some(device) = known.directory.find(&seen.subject) {
+                if let Some(device) = known.subject(seen) {
                     self.refuses(device, *port, seen, known);
                 }
             }

@@ -190,9 +190,8 @@ impl Connections {
         let (Some(from), Some(to)) = (seen.subject.ip, seen.peer.ip) else { return };
         let (first, last) = (second.first - offset, second.last - offset);
         let carries = second.bytes > second.packets.saturating_mul(BARE_MAX);
-        let key = known.directory.find(&seen.subject).map(|it| (it, seen.subject.port, to, seen.peer.port));
-        let back =
-            || known.directory.find(&seen.peer).map(|it| (it, seen.peer.port, from, seen.subject.port));
+        let key = known.subject(seen).map(|it| (it, seen.subject.port, to, seen.peer.port));
+        let back = || known.peer(seen).map(|it| (it, seen.peer.port, from, seen.subject.port));
         let key = if let Some((key, it)) = key.and_then(|key| Some((key, self.connections.get_mut(&key)?))) {
             if it.flow != second.flow {
                 self.connections.remove(&key);

@@ -17,7 +17,7 @@
 //! ## State
 //! Eight roots of each tree; 1,024 takeovers ([`super::roots`]).
 
-use spanwatch_parsers::{Span, Time};
+use spanwatch_parsers::{Fact, Span, Time};
 
 use super::roots::{Roots, Takeover};
 use super::{Detector, Known, in_vlans, of_vlan};
@@ -47,6 +47,14 @@ pub struct RootChange {
 }
 
 impl Detector for RootChange {
+    fn reads(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Bridge(_))
+    }
+
+    fn begin(&mut self, at: Time) {
+        self.roots.begin(at);
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         self.roots.observe(seen);
     }

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use spanwatch_parsers::{Fact, Mac, NoticeKind, Span, Time};
 
-use super::paths::Paths;
+use super::paths::{self, Paths};
 use super::roots::{Roots, START};
 use super::{Detector, Known, in_vlans, joined, of_vlan, outages, redundancy_lost};
 use crate::bounded::Expiring;
@@ -128,7 +128,6 @@ struct Tree {
 /// ```
 #[derive(Debug)]
 pub struct Changes {
-    start: Option<Time>,
     /// Changes before this are not judged.
     from: Time,
     /// Whether a port told of a change, and when it last spoke.
@@ -146,7 +145,6 @@ pub struct Changes {
 impl Changes {
     fn new() -> Self {
         Self {
-            start: None,
             from: Time::MIN,
             ports: Expiring::new(PORTS_MAX, HELD, SEED),
             trees: BTreeMap::new(),
@@ -269,11 +267,17 @@ impl Changes {
 }
 
 impl Detector for Changes {
+    fn reads(&self, fact: &Fact) -> bool {
+        paths::reads(fact) || matches!(fact, Fact::Bridge(_) | Fact::TopologyChange { .. } | Fact::Notice(_))
+    }
+
+    fn begin(&mut self, at: Time) {
+        self.roots.begin(at);
+        self.paths.begin(at);
+        self.from = at + START;
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
-        if self.start.is_none() {
-            self.start = Some(seen.at);
-            self.from = seen.at + START;
-        }
         self.roots.observe(seen);
         self.paths.observe(seen);
         match &seen.fact {

@@ -28,7 +28,7 @@ use spanwatch_parsers::{Exchange, Fact, Span, StreamActivity, Time};
 
 use super::silent_connections::{CONNECTIONS_MAX, Connections};
 use super::stalls::{OVERLAP, PATIENCE_GAPS, PATIENCE_MIN, Sign, Stall, Told, is_occasional};
-use super::{Detector, Known};
+use super::{Detector, Known, Look};
 use crate::few::Sometime;
 use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::directory::Number;
@@ -285,6 +285,10 @@ impl Stalls {
 impl Detector for Stalls {
     fn reads(&self, fact: &Fact) -> bool {
         matches!(fact, Fact::Stream(_) | Fact::Exchange(_) | Fact::StreamEnded { .. } | Fact::Activity(_))
+    }
+
+    fn heeds(&self, look: Look) -> bool {
+        look.is_tcp
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

@@ -336,6 +336,10 @@ impl Detector for TimeSources {
         )
     }
 
+    fn is_idle(&self) -> bool {
+        self.suspects.is_empty()
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         match &seen.fact {
             Fact::Timekeeping(told) => match told.step {

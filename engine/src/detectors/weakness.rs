@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use smallvec::SmallVec;
 use spanwatch_parsers::{Fact, Time};
 
-use super::{Detector, Known};
+use super::{Detector, Known, Look};
 use crate::few::Seldom;
 use crate::finding::{Evidence, Finding, Kind, Owner};
 use crate::ledger::binding::Bond;
@@ -285,6 +285,10 @@ impl Held {
 impl Detector for Watch {
     fn reads(&self, fact: &Fact) -> bool {
         (self.rule.reads)(fact)
+    }
+
+    fn heeds(&self, look: Look) -> bool {
+        look.is_remote
     }
 
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {

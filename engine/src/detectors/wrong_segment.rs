@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use spanwatch_parsers::{Fact, Mac, Span, Time};
 
-use super::{Detector, Known};
+use super::{Detector, Known, Look};
 use crate::bounded::Expiring;
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Severity};
 use crate::ledger::device::Device;
@@ -242,6 +242,10 @@ impl Detector for Segments {
         )
     }
 
+    fn heeds(&self, look: Look) -> bool {
+        look.is_tagged
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         let (Some(mac), Some(vlan)) = (seen.subject.mac, seen.subject.vlan) else { return };
         match &seen.fact {
@@ -253,8 +257,7 @@ impl Detector for Segments {
                 self.heard(mac, vlan, (seen.at, seen.cite));
             }
             Fact::Activity(activity) => {
-                let device =
-                    known.directory.find(&seen.subject).and_then(|number| known.directory.device(number));
+                let device = known.subject(seen).and_then(|number| known.directory.device(number));
                 let is_home = self.homes.peek(&mac).is_none_or(|home| home.vlan == vlan);
                 if is_home && device.is_some_and(|device| device.macs.contains(&mac) && !device.is_router) {
                     self.heard(mac, vlan, (activity.last, seen.cite));

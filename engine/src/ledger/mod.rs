@@ -139,6 +139,10 @@ pub struct Ledger {
     refused: Refusals,
     /// What watches for one kind each.
     watchers: Watchers,
+    /// Whether there was an observation.
+    has_begun: bool,
+    /// Whom subject and peer of the observation were taken for, where that was asked.
+    parties: Option<(Option<Number>, Option<Number>)>,
     /// All findings as they were last told.
     told: Told,
     /// How often code of ours panicked, by what it is and its name.
@@ -199,6 +203,8 @@ impl Ledger {
             opened_as: Vec::new(),
             refused: Refusals::default(),
             watchers: Watchers::new(kinds),
+            has_begun: false,
+            parties: None,
             told: Told::default(),
             panics: BTreeMap::new(),
             memory: Arc::default(),
@@ -375,7 +381,7 @@ impl Ledger {
     pub fn observe(&mut self, seen: &Observation) {
         planted::here("observation");
         self.now = self.now.max(seen.at);
-        self.directory.handed = None;
+        (self.directory.handed, self.parties) = (None, None);
         match &seen.fact {
             Fact::Activity(activity) => self.activity(seen, activity),
             Fact::Stream(stream) => self.stream(seen, stream),
@@ -532,18 +538,35 @@ impl Ledger {
         self.hang_listed();
         self.forget_evicted();
         self.note_refusals(seen.at);
-        self.each_of(Some(&seen.fact), |detector, known| detector.observe(seen, known));
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.each_detector(|detector, _| detector.begin(seen.at));
+        }
+        let (watchers, known) = self.watched();
+        watchers.observe(seen, &known);
     }
 
-    fn each_detector(&mut self, tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
-        self.each_of(None, tell);
+    fn each_detector(&mut self, mut tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
+        let (watchers, known) = self.watched();
+        watchers.each(|detector| tell(detector, &known));
     }
 
-    fn each_of(&mut self, fact: Option<&Fact>, mut tell: impl FnMut(&mut dyn Detector, &Known<'_>)) {
-        let mut watchers = std::mem::take(&mut self.watchers);
-        let known = self.known(self.now);
-        watchers.each(fact, |detector| tell(detector, &known));
-        self.watchers = watchers;
+    /// The detectors, and what they may read.
+    fn watched(&mut self) -> (&mut Watchers, Known<'_>) {
+        let known = Known {
+            directory: &self.directory,
+            switches: &self.switches,
+            losses: &self.losses,
+            absences: self.verdict.absences(),
+            faults: self.view.faults(),
+            fingerprints: self.fingerprints,
+            memory: &self.memory,
+            policy: &self.policy,
+            networks: &self.networks,
+            learns_until: self.learns_until,
+            now: self.now,
+            parties: self.parties,
+        };
+        (&mut self.watchers, known)
     }
 
     fn known(&self, now: Time) -> Known<'_> {
@@ -559,6 +582,7 @@ impl Ledger {
             networks: &self.networks,
             learns_until: self.learns_until,
             now,
+            parties: None,
         }
     }
 
@@ -754,7 +778,9 @@ impl Ledger {
         self.second = Some(seen.cite);
         self.carried(&seen.subject);
         if self.is_foreign(seen) {
-            self.view.heard(seen, activity, None, self.directory.find(&seen.peer));
+            let to = self.directory.find(&seen.peer);
+            self.parties = Some((None, to));
+            self.view.heard(seen, activity, None, to);
             return;
         }
         let is_link_scope = seen.subject.hop_limit == HOP_LIMIT_OF_THE_LINK;
@@ -785,6 +811,7 @@ impl Ledger {
             self.sessions.carried((one, other), protocol, activity.bytes);
         }
         let to = self.directory.find(&seen.peer);
+        self.parties = Some((Some(number), to));
         if let Some(device) = to.and_then(|to| self.directory.device_mut(to)) {
             device.is_spoken_to = true;
         }

@@ -326,6 +326,10 @@ static BROKEN: Kind =
     Kind { id: "broken", start: Some(|| Box::new(Broken::default())), ..detectors::port_scan::KIND };
 
 impl Detector for Broken {
+    fn reads(&self, _: &Fact) -> bool {
+        true
+    }
+
     fn observe(&mut self, _: &Observation, _: &Known<'_>) {}
 
     fn advance(&mut self, _: Time, _: &Known<'_>) {

@@ -9,17 +9,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hashbrown::HashMap;
 use spanwatch_parsers::Fact;
 
-use crate::detectors::{Detector, Known};
+use crate::detectors::{Detector, Known, Look};
 use crate::expected::{Peer, Role};
 use crate::finding::{Finding, Kind};
 use crate::hash::Keyed;
+use crate::observation::Observation;
 
 /// Detectors in the order of their kinds.
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
     all: Vec<Watcher>,
-    /// Who reads facts of a form, and all, as far as they have been asked.
-    readers: HashMap<Option<Discriminant<Fact>>, Vec<usize>, Keyed>,
+    /// Who reads facts of a form, as far as they have been asked.
+    readers: HashMap<Discriminant<Fact>, Vec<usize>, Keyed>,
+    /// Who heeds of what goes on what looks like this, likewise.
+    heeding: [Option<Vec<usize>>; Look::COUNT],
     /// What a detector finds is asked of a ledger that does not change.
     faults: Mutex<Faults>,
 }
@@ -36,35 +39,44 @@ struct Faults {
 struct Watcher {
     kind: &'static str,
     detector: Box<dyn Detector>,
+    /// Whether what goes on means nothing to it now.
+    is_idle: bool,
+}
+
+impl Watcher {
+    fn start(kind: &Kind) -> Option<Self> {
+        let detector = (kind.start?)();
+        let is_idle = detector.is_idle();
+        Some(Self { kind: kind.id, detector, is_idle })
+    }
 }
 
 impl Watchers {
     /// Starts those of all kinds that have one.
     pub(super) fn new(kinds: &[&'static Kind]) -> Self {
-        let all = kinds.iter().filter_map(|kind| Some(Watcher { kind: kind.id, detector: (kind.start?)() }));
-        Self { all: all.collect(), ..Self::default() }
+        Self { all: kinds.iter().filter_map(|kind| Watcher::start(kind)).collect(), ..Self::default() }
     }
 
-    /// Gives each its turn, or each that reads such a fact.
-    pub(super) fn each(&mut self, fact: Option<&Fact>, mut turn: impl FnMut(&mut dyn Detector)) {
-        let Self { all, readers, faults } = self;
-        let reads = |watcher: &Watcher| fact.is_none_or(|fact| watcher.detector.reads(fact));
-        let ask = || (0..).zip(&*all).filter(|(_, it)| reads(it)).map(|(index, _)| index).collect();
-        let mut turns = readers.entry(fact.map(discriminant)).or_insert_with(ask).iter();
-        let mut watched = None;
-        while turns.len() > 0 {
-            let rest = AssertUnwindSafe(|| {
-                for index in turns.by_ref() {
-                    let Some(watcher) = all.get_mut(*index) else { continue };
-                    watched = Some(watcher.kind);
-                    turn(watcher.detector.as_mut());
-                }
-            });
-            if catch_unwind(rest).is_err()
-                && let Some(kind) = watched
-            {
-                faults.get_mut().unwrap_or_else(PoisonError::into_inner).note(kind);
-            }
+    /// Gives each its turn.
+    pub(super) fn each(&mut self, turn: impl FnMut(&mut dyn Detector)) {
+        let places = 0..self.all.len();
+        give(places, (&mut self.all, &mut self.faults), |_| true, turn);
+    }
+
+    /// Shows an observation to each that reads such.
+    pub(super) fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
+        let Self { all, readers, heeding, faults } = self;
+        let reads = |it: &Watcher| it.detector.reads(&seen.fact);
+        let turn = |detector: &mut dyn Detector| detector.observe(seen, known);
+        if matches!(seen.fact, Fact::Activity(_)) {
+            let look = Look::of(seen);
+            let heeds = || those(all, |it| reads(it) && it.detector.heeds(look));
+            let Some(heeding) = heeding.get_mut(look.index()) else { return };
+            let places = heeding.get_or_insert_with(heeds).iter().copied();
+            give(places, (all, faults), |it| !it.is_idle, turn);
+        } else {
+            let readers = readers.entry(discriminant(&seen.fact)).or_insert_with(|| those(all, reads));
+            give(readers.iter().copied(), (all, faults), |_| true, turn);
         }
     }
 
@@ -132,11 +144,41 @@ impl Watchers {
 
     /// Lets go of all they hold.
     pub(super) fn let_go(&mut self) {
-        (self.all, self.readers) = Default::default();
+        (self.all, self.readers, self.heeding) = Default::default();
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The places of those who are so.
+fn those(all: &[Watcher], are: impl Fn(&Watcher) -> bool) -> Vec<usize> {
+    (0..).zip(all).filter(|(_, it)| are(it)).map(|(place, _)| place).collect()
+}
+
+/// Gives those at these places their turn, as far as they have one; a panic costs that one's alone.
+fn give(
+    mut places: impl Iterator<Item = usize>,
+    (all, faults): (&mut [Watcher], &mut Mutex<Faults>),
+    has_turn: impl Fn(&Watcher) -> bool,
+    mut turn: impl FnMut(&mut dyn Detector),
+) {
+    let mut whose = None;
+    let mut is_over = false;
+    while !is_over {
+        let rest = AssertUnwindSafe(|| {
+            for place in places.by_ref() {
+                let Some(it) = all.get_mut(place).filter(|it| has_turn(it)) else { continue };
+                (whose, it.is_idle) = (Some(it.kind), false);
+                turn(it.detector.as_mut());
+                it.is_idle = it.detector.is_idle();
+            }
+        });
+        is_over = catch_unwind(rest).is_ok();
+        if let Some(kind) = whose.filter(|_| !is_over) {
+            faults.get_mut().unwrap_or_else(PoisonError::into_inner).note(kind);
+        }
     }
 }
 
@@ -153,7 +195,6 @@ mod tests {
 
     use super::*;
     use crate::detectors::port_scan;
-    use crate::observation::Observation;
 
     /// Panics at every turn after its first, and whenever it is asked.
     #[derive(Debug, Default)]
@@ -164,6 +205,10 @@ mod tests {
     struct Sound(u64);
 
     impl Detector for Broken {
+        fn reads(&self, _: &Fact) -> bool {
+            false
+        }
+
         fn observe(&mut self, _: &Observation, _: &Known<'_>) {}
 
         fn unwatched(&mut self, _: Time, _: Time) {
@@ -177,6 +222,10 @@ mod tests {
     }
 
     impl Detector for Sound {
+        fn reads(&self, _: &Fact) -> bool {
+            false
+        }
+
         fn observe(&mut self, _: &Observation, _: &Known<'_>) {}
 
         fn unwatched(&mut self, _: Time, _: Time) {
@@ -200,7 +249,7 @@ mod tests {
     fn one_that_panics_loses_its_turns_and_the_others_have_theirs() {
         let mut watchers = Watchers::new(&[&SOUND, &BROKEN, &SOUND]);
         for _ in 0..3 {
-            watchers.each(None, |detector| detector.unwatched(Time(0), Time(1)));
+            watchers.each(|detector| detector.unwatched(Time(0), Time(1)));
         }
         let turns: Vec<u64> = watchers.limits().map(|(_, _, turns)| turns).collect();
         assert_eq!(turns, [3, 3]);
