@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use spanwatch_appliance::recorder::{Feed, Frames};
 use spanwatch_capture::{Batch, Event, EventKind, FrameHead, InputReport, Item, ReadError, Source};
 use spanwatch_engine::clock::{Clock, Dropped, Dropper, Moment};
-use spanwatch_engine::duplicate::Identity;
+use spanwatch_engine::dispatch::Dispatch;
 use spanwatch_engine::finding::Kind;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::ledger::inventory::Inventory;
@@ -26,7 +26,7 @@ use spanwatch_engine::networks::Networks;
 use spanwatch_engine::observation::{Cite, Observation};
 use spanwatch_engine::peel::{self, Peeled, Peeler};
 use spanwatch_engine::policy::Policy;
-use spanwatch_engine::shard::{FrameIn, SHARDS, Shard, ShardCounts};
+use spanwatch_engine::shard::{Coming, FrameIn, SHARDS, Shard, ShardCounts};
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{Parser, Time};
 
@@ -363,20 +363,22 @@ struct Worker {
     /// By shard number; `None` where another worker has it.
     shards: Vec<Option<Shard>>,
     /// What they said of each frame of the round; `None` where it is another worker's.
-    expected: Vec<Option<Identity>>,
+    expected: Vec<Option<Coming>>,
+    /// Room for what they see: empty between rounds.
+    seen: Vec<Observation>,
 }
 
 impl Worker {
     fn new((index, workers): (usize, usize), known: &Knowledge) -> Self {
-        let seed = seed();
+        let (seed, parsers) = (seed(), Arc::new(Dispatch::new(known.parsers)));
         let shard = |number: u8| {
             let is_ours = usize::from(number) % workers == index;
-            let shard = is_ours
-                .then(|| Shard::with_parsers(number, Some(known.fingerprints), seed, known.parsers))?;
+            let shard =
+                is_ours.then(|| Shard::with_parsers(number, Some(known.fingerprints), seed, &parsers))?;
             Some(if known.tests_passwords { shard } else { shard.leaving_passwords() })
         };
         let shards = (0..SHARDS).map(|number| u8::try_from(number).ok().and_then(shard)).collect();
-        Self { shards, expected: Vec::new() }
+        Self { shards, expected: Vec::new(), seen: Vec::new() }
     }
 
     /// Sees a round for a ledger that waits for what others saw.
@@ -405,7 +407,7 @@ impl Worker {
     /// Sees a round and tells the ledger at once, which keeps no second's sums of all shards together.
     /// Frames come in order, and at a mark the shards do, so that nothing has to be sorted.
     fn tell(&mut self, round: &Round, books: &mut Books<'_>) {
-        let mut seen = Vec::new();
+        let mut seen = std::mem::take(&mut self.seen);
         let mut marks = round.marks.iter().peekable();
         self.expect(round);
         for (index, frame) in round.batch.frames().zip(&round.peeled).enumerate() {
@@ -416,6 +418,7 @@ impl Worker {
         }
         marks.for_each(|mark| self.tell_mark(mark, &mut seen, books));
         books.observe(&mut seen);
+        self.seen = seen;
     }
 
     fn tell_mark(&mut self, mark: &Mark, seen: &mut Vec<Observation>, books: &mut Books<'_>) {
@@ -440,24 +443,21 @@ impl Worker {
 
     /// Gets ready for all frames of a round, in steps: memory answers many questions at a time, if they are short.
     fn expect(&mut self, round: &Round) {
-        let Self { shards, expected } = self;
+        let Self { shards, expected, .. } = self;
         let shards = || {
             let numbers = round.peeled.iter().map(|peeled| usize::from(peeled.layers.shard));
             numbers.map(|number| shards.get(number).and_then(Option::as_ref))
         };
         expected.clear();
         for (shard, ((_, bytes), peeled)) in shards().zip(round.batch.frames().zip(&round.peeled)) {
-            expected.push(shard.map(|shard| shard.identity(peeled, bytes)));
+            expected.push(shard.map(|shard| shard.coming(peeled, bytes)));
         }
-        for step in [Shard::expect, Shard::expect_more] {
-            for (shard, identity) in shards().zip(&*expected) {
-                if let (Some(shard), Some(identity)) = (shard, identity) {
-                    step(shard, *identity);
+        for step in [Shard::expect, Shard::expect_more, Shard::expect_flow] {
+            for (shard, coming) in shards().zip(&mut *expected) {
+                if let (Some(shard), Some(coming)) = (shard, coming) {
+                    step(shard, coming);
                 }
             }
-        }
-        for (shard, ((_, bytes), peeled)) in shards().zip(round.batch.frames().zip(&round.peeled)) {
-            shard.into_iter().for_each(|shard| shard.expect_flow(peeled, bytes));
         }
     }
 
@@ -467,7 +467,7 @@ impl Worker {
         ((head, bytes), peeled): ((&FrameHead, &[u8]), &Peeled),
         out: &mut Vec<Observation>,
     ) {
-        let Some(identity) = self.expected.get(index).copied().flatten() else { return };
+        let Some(Some(coming)) = self.expected.get(index) else { return };
         if let Some(Some(shard)) = self.shards.get_mut(usize::from(peeled.layers.shard)) {
             let frame = FrameIn {
                 at: head.at,
@@ -476,7 +476,7 @@ impl Worker {
                 interface: head.interface,
                 wire_length: head.wire_length,
             };
-            shard.expected(&frame, (peeled, identity), bytes, out);
+            shard.expected(&frame, (peeled, coming), bytes, out);
         }
     }
 

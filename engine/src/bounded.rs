@@ -147,8 +147,7 @@ impl<E: Entry> Table<E> {
     /// The entry of `key`, without counting as a use.
     #[must_use]
     pub fn peek(&self, key: &E::Key) -> Option<&E::Value> {
-        let slot = self.find(key)?;
-        self.slots.get(slot)?.entry.as_ref().map(E::value)
+        self.look(self.find(key)?)
     }
 
     /// The entry of `key`, used at `now`.
@@ -176,6 +175,12 @@ impl<E: Entry> Table<E> {
         let slot = self.slots.get_mut(slot)?;
         slot.touch(now);
         slot.entry.as_mut().map(E::value_mut)
+    }
+
+    /// The entry in a slot, to be looked at.
+    #[must_use]
+    pub fn look(&self, slot: usize) -> Option<&E::Value> {
+        self.slots.get(slot)?.entry.as_ref().map(E::value)
     }
 
     /// The entry in a slot, without counting as a use.

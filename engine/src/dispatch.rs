@@ -8,23 +8,28 @@
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::Hash;
 
+use hashbrown::HashMap;
 use spanwatch_parsers::{On, Parser, Session};
 
+use crate::hash::Keyed;
 use crate::tcp::Tcp;
+
+/// Parsers by where they look.
+type Lists<K> = HashMap<K, Vec<u16>, Keyed>;
 
 /// The registry, sorted by where its parsers look.
 #[derive(Debug)]
 pub struct Dispatch {
     parsers: &'static [&'static Parser],
-    ethertypes: BTreeMap<u16, Vec<u16>>,
-    llc: BTreeMap<u8, Vec<u16>>,
-    snap: BTreeMap<([u8; 3], u16), Vec<u16>>,
-    ip: BTreeMap<u8, Vec<u16>>,
-    udp: BTreeMap<u16, Vec<u16>>,
-    tcp: BTreeMap<u16, Vec<u16>>,
+    ethertypes: Lists<u16>,
+    llc: Lists<u8>,
+    snap: Lists<([u8; 3], u16)>,
+    ip: Lists<u8>,
+    udp: Lists<u16>,
+    tcp: Lists<u16>,
     any_udp: Vec<u16>,
     any_tcp: Vec<u16>,
     rtp: Option<u16>,
@@ -91,12 +96,12 @@ impl Dispatch {
     pub fn new(parsers: &'static [&'static Parser]) -> Self {
         let mut dispatch = Self {
             parsers,
-            ethertypes: BTreeMap::new(),
-            llc: BTreeMap::new(),
-            snap: BTreeMap::new(),
-            ip: BTreeMap::new(),
-            udp: BTreeMap::new(),
-            tcp: BTreeMap::new(),
+            ethertypes: Lists::default(),
+            llc: Lists::default(),
+            snap: Lists::default(),
+            ip: Lists::default(),
+            udp: Lists::default(),
+            tcp: Lists::default(),
             any_udp: Vec::new(),
             any_tcp: Vec::new(),
             rtp: None,
@@ -151,7 +156,7 @@ impl Dispatch {
     }
 }
 
-fn list<K: Ord>(lists: &BTreeMap<K, Vec<u16>>, key: K) -> &[u16] {
+fn list<K: Hash + Eq>(lists: &Lists<K>, key: K) -> &[u16] {
     lists.get(&key).map_or(&[], Vec::as_slice)
 }
 

@@ -144,7 +144,7 @@ impl<T> Slots<T> {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     /// The one at `place`.
@@ -171,6 +171,12 @@ impl<T> Slots<T> {
             }
         }
         place
+    }
+
+    /// Takes all out, and keeps room for as many as most tables need.
+    pub fn clear(&mut self) {
+        self.0.truncate(1);
+        self.0.iter_mut().for_each(Vec::clear);
     }
 
     /// All of them, in order of place.

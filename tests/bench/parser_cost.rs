@@ -7,10 +7,12 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use spanwatch_capture::{Batch, Inputs, Reader, Source};
+use spanwatch_engine::dispatch::Dispatch;
 use spanwatch_engine::observation::Cite;
 use spanwatch_engine::peel::Peeler;
 use spanwatch_engine::shard::{FrameIn, Shard};
@@ -137,8 +139,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Gives all frames to the shards, and nothing of what they say to anybody.
 fn walk(mut reader: Reader, registry: &'static [&'static Parser]) -> Result<u64, Box<dyn std::error::Error>> {
+    let parsers = Arc::new(Dispatch::new(registry));
     let mut shards: Vec<Shard> =
-        (0..64).map(|index| Shard::with_parsers(index, None, SEED, registry)).collect();
+        (0..64).map(|index| Shard::with_parsers(index, None, SEED, &parsers)).collect();
     let mut peeler = Peeler::new();
     let (mut batch, mut said, mut packets) = (Batch::default(), Vec::new(), 0);
     loop {

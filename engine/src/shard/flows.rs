@@ -5,10 +5,12 @@
 //! ended leave before their time. What a flow sent since the last tick outlives it.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
-use spanwatch_parsers::{About, Fact, Span, Time, Way};
+use spanwatch_parsers::{About, Fact, Mac, Span, Time, Way};
 
 use super::counts::Counts;
+use super::ip::ports;
 use super::{Parties, message};
 use crate::bounded::Table;
 use crate::dispatch::App;
@@ -16,6 +18,7 @@ use crate::flow::{Counted, Flow, Head, Key, NOT_LISTED, Sum};
 use crate::hearing::{Hearing, SOURCE, talk};
 use crate::numbered::Slots;
 use crate::observation::{Cite, Party};
+use crate::peel::Layers;
 use crate::scribe::{Scribe, Talk};
 use crate::tcp::{Listening, Tcp};
 
@@ -24,7 +27,7 @@ use crate::tcp::{Listening, Tcp};
 pub struct Flows {
     connections: Table<Flow>,
     others: Table<Flow>,
-    /// In pieces, of which a tick leaves none: it is much only while a site is switched on.
+    /// In pieces, of which a tick leaves one: it is much only while a site is switched on.
     active: Slots<Active>,
     gone: Slots<Gone>,
     unsummed: u64,
@@ -45,6 +48,17 @@ pub struct Flows {
 pub struct Handle {
     is_tcp: bool,
     slot: u32,
+}
+
+/// By what the flow of a packet is found.
+#[derive(Debug, Clone, Copy)]
+pub struct Sought {
+    /// Its key.
+    pub key: Key,
+    /// Whether the sender is the lower end.
+    pub from_low: bool,
+    /// Where it stood when that was looked up ahead: by now it may not, or it may be new.
+    slot: Option<u32>,
 }
 
 /// What both sides of a flow sent since the last tick.
@@ -103,22 +117,26 @@ impl Flows {
         ]
     }
 
-    /// Fetches what is held on a flow.
-    pub fn foresee(&self, key: &Key) {
-        let table = if key.is_tcp() { &self.connections } else { &self.others };
-        let flow = table.peek(key);
+    /// Looks ahead where a flow stands, and fetches what is held on it.
+    pub fn foresee(&self, sought: &mut Sought) {
+        let table = if sought.key.is_tcp() { &self.connections } else { &self.others };
+        let slot = table.find(&sought.key);
+        let flow = slot.and_then(|slot| table.look(slot));
         std::hint::black_box(flow.map(|flow| (flow.head.listed, flow.head.last())));
+        sought.slot = slot.and_then(|slot| u32::try_from(slot).ok());
     }
 
-    /// Finds the flow of a packet from `sender`, `from_low` being his end of the key.
+    /// Finds the flow of a packet from `sender`.
     #[must_use]
-    pub fn find(&mut self, key: &Key, from_low: bool, sender: &Party) -> Option<Handle> {
+    pub fn find(&mut self, sought: &Sought, sender: &Party) -> Option<Handle> {
+        let Sought { key, from_low, slot } = sought;
         let is_tcp = key.is_tcp();
         let handle = |slot: usize| Handle { is_tcp, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let table = self.table(is_tcp);
-        let slot = table.find(key)?;
+        let stands = |slot: &usize| table.look(*slot).is_some_and(|flow| flow.head.key == *key);
+        let slot = slot.map(|slot| slot as usize).filter(stands).or_else(|| table.find(key))?;
         let flow = table.at(slot)?;
-        let way = flow.head.way(from_low);
+        let way = flow.head.way(*from_low);
         let is_rival = flow.head.contradicts(way, sender);
         let may_be_rivals = flow.head.has_rivals && flow.head.side(way).vlan != sender.vlan;
         if is_rival || may_be_rivals {
@@ -141,17 +159,16 @@ impl Flows {
             rival.head.has_rivals = true;
             flow.head.key = key.in_segment(sender.vlan);
         }
-        let answered = if is_tcp { None } else { self.answered(at) };
+        let is_full = !is_tcp && self.others.len() >= self.others.capacity();
+        let answered = if is_full { self.answered(at) } else { None };
         let (slot, gone) = self.table(is_tcp).put(flow, at);
         let handle = Handle { is_tcp, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         (handle, answered.or(gone))
     }
 
-    /// Takes out the oldest call, or question that has had its answer, where the table is full: that is no loss.
+    /// Takes out the oldest call, or question that has had its answer: that is no loss.
+    #[cold]
     fn answered(&mut self, now: Time) -> Option<Flow> {
-        if self.others.len() < self.others.capacity() {
-            return None;
-        }
         let mut fresh = 0;
         loop {
             let call = self.calls.pop_front();
@@ -330,7 +347,7 @@ impl Flows {
             scribe.write_at(gone.cite, &gone.talk, About::Sender, Fact::Activity(activity));
         }
         let Self { connections, others, active, .. } = self;
-        for (place, Active { handle, sums }) in (0_u32..).zip(std::mem::take(active)) {
+        for (place, Active { handle, sums }) in (0_u32..).zip(active.iter()) {
             let table = if handle.is_tcp { &mut *connections } else { &mut *others };
             // Its slot may be another's by now, or nobody's.
             let flow = table.at(handle.slot as usize);
@@ -351,10 +368,34 @@ impl Flows {
                 }
             }
         }
+        active.clear();
     }
 
     fn table(&mut self, is_tcp: bool) -> &mut Table<Flow> {
         if is_tcp { &mut self.connections } else { &mut self.others }
+    }
+}
+
+impl Sought {
+    /// The flow of a whole IP packet; `None` of all else.
+    #[must_use]
+    pub fn of_packet(layers: &Layers, bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.get(layers.transport_at as usize..layers.end as usize).unwrap_or_default();
+        let ips = layers.ips.filter(|_| layers.fragment.is_none())?;
+        Some(Self::of(ips, ports(layers.protocol, bytes), layers.protocol, layers.source_mac))
+    }
+
+    /// The flow of a packet between two addresses; `source_mac` stands for a sender without one.
+    #[must_use]
+    pub fn of(ips: (IpAddr, IpAddr), ports: (u16, u16), protocol: u8, source_mac: Option<Mac>) -> Self {
+        let (key, from_low) = Key::ip(ips, ports, protocol, source_mac);
+        Self { key, from_low, slot: None }
+    }
+
+    /// The flow of a frame without IP.
+    #[must_use]
+    pub const fn of_link(key: Key) -> Self {
+        Self { key, from_low: true, slot: None }
     }
 }
 

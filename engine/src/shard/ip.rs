@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{About, BindingBy, Fact, Malformed, Way};
 
+use super::flows::Sought;
 use super::{FrameIn, Parties, Shard, message, whole_of};
 use crate::dispatch::{App, Channel};
-use crate::flow::{Flow, Key, NEVER, is_shared};
+use crate::flow::{Flow, NEVER, is_shared};
 use crate::fragment::PacketKey;
 use crate::hearing::{Hearing, talk};
 use crate::icmp;
@@ -27,19 +28,12 @@ pub(super) struct Transport<'a> {
     ports: (u16, u16),
 }
 
-/// The flow of a whole packet.
-pub(super) fn key_of(layers: &Layers, bytes: &[u8]) -> Option<Key> {
-    let bytes = bytes.get(layers.transport_at as usize..layers.end as usize).unwrap_or_default();
-    let ips = layers.ips.filter(|_| layers.fragment.is_none())?;
-    Some(Key::ip(ips, ports(layers.protocol, bytes), layers.protocol, layers.source_mac).0)
-}
-
 impl Shard {
-    /// Takes an IP packet.
+    /// Takes an IP packet, and its flow where it is whole.
     pub(super) fn packet(
         &mut self,
         frame: &FrameIn,
-        layers: &Layers,
+        (layers, flow): (&Layers, Option<&Sought>),
         bytes: &[u8],
         out: &mut Vec<Observation>,
     ) {
@@ -48,7 +42,9 @@ impl Shard {
         let Some(part) = layers.fragment else {
             let ports = ports(layers.protocol, bytes);
             let transport = Transport { protocol: layers.protocol, bytes, whole, is_readable: true, ports };
-            self.transport(frame, layers, &transport, out);
+            if let Some(sought) = flow {
+                self.transport(frame, (layers, sought), &transport, out);
+            }
             return;
         };
         let (Some(ips), Some(identification)) = (layers.ips, layers.identification) else { return };
@@ -59,7 +55,8 @@ impl Shard {
             let ports = self.fragments.ports(&key).or(known).filter(|_| has_ports(layers.protocol));
             let ports = ports.unwrap_or_default();
             let transport = Transport { protocol: layers.protocol, bytes, whole, is_readable: false, ports };
-            self.transport(frame, layers, &transport, out);
+            let sought = Sought::of(ips, ports, layers.protocol, layers.source_mac);
+            self.transport(frame, (layers, &sought), &transport, out);
             return;
         };
         let mut cursor = Cursor::new(&joined, 0, joined.len());
@@ -70,38 +67,36 @@ impl Shard {
         let ports = ports(behind.protocol, bytes);
         let transport =
             Transport { protocol: behind.protocol, bytes, whole: bytes.len(), is_readable, ports };
-        self.transport(frame, layers, &transport, out);
+        let sought = Sought::of(ips, ports, behind.protocol, layers.source_mac);
+        self.transport(frame, (layers, &sought), &transport, out);
     }
 
     fn transport(
         &mut self,
         frame: &FrameIn,
-        layers: &Layers,
+        (layers, sought): (&Layers, &Sought),
         transport: &Transport<'_>,
         out: &mut Vec<Observation>,
     ) {
-        let Some(ips) = layers.ips else { return };
         let parties = Parties::of(layers, transport.ports);
-        // Not taken apart: what was just written in small pieces is slow to copy, and passed on where it lies.
-        let keyed = Key::ip(ips, transport.ports, transport.protocol, layers.source_mac);
-        let key = (&keyed.0, keyed.1);
         match transport.protocol {
-            TCP if transport.is_readable => self.segment(frame, key, &parties, transport, out),
-            _ => self.datagram(frame, key, &parties, transport, out),
+            TCP if transport.is_readable => self.segment(frame, sought, &parties, transport, out),
+            _ => self.datagram(frame, sought, &parties, transport, out),
         }
     }
 
     pub(super) fn datagram(
         &mut self,
         frame: &FrameIn,
-        (key, from_low): (&Key, bool),
+        sought: &Sought,
         parties: &Parties,
         transport: &Transport<'_>,
         out: &mut Vec<Observation>,
     ) {
         let counted = frame.counted();
+        let from_low = sought.from_low;
         let mut hearing = self.voice.hear(frame.scribe(self.index, out), counted);
-        let (handle, gone) = self.flows.begin_or_find(key, from_low, parties, frame);
+        let (handle, gone) = self.flows.begin_or_find(sought, parties, frame);
         if let Some(gone) = gone {
             self.flows.part_with(gone, &mut hearing);
         }
@@ -204,7 +199,8 @@ const fn has_ports(protocol: u8) -> bool {
     matches!(protocol, TCP | UDP | SCTP | UDP_LITE)
 }
 
-fn ports(protocol: u8, transport: &[u8]) -> (u16, u16) {
+/// The ports in front of a transport, where it has any.
+pub(super) fn ports(protocol: u8, transport: &[u8]) -> (u16, u16) {
     let mut cursor = Cursor::new(transport, 0, transport.len());
     match (has_ports(protocol), cursor.u16(), cursor.u16()) {
         (true, Some(source), Some(destination)) => (source, destination),

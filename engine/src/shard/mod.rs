@@ -32,9 +32,10 @@ mod tunnels;
 mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use spanwatch_fingerprints::Fingerprints;
-use spanwatch_parsers::{ALL, Parser, Sink, Time, Way};
+use spanwatch_parsers::{ALL, Sink, Time, Way};
 
 pub use crate::peel::SHARDS;
 pub use counts::Counts as ShardCounts;
@@ -53,7 +54,7 @@ use crate::planted;
 use crate::said::Said;
 use crate::scribe::Scribe;
 use crate::stream::Streams;
-use flows::{Flows, Handle};
+use flows::{Flows, Handle, Sought};
 use tunnels::Tunnels;
 
 /// A frame's place and time.
@@ -92,7 +93,7 @@ pub struct Shard {
 /// What messages need besides their flow, for as long as the shard lives.
 #[derive(Debug)]
 struct Voice {
-    dispatch: Dispatch,
+    dispatch: Arc<Dispatch>,
     sink: Sink,
     said: Said,
     streams: Streams,
@@ -116,6 +117,14 @@ struct Parties {
     receiver: Party,
 }
 
+/// A frame that is soon to come, and what it will be looked up by.
+#[derive(Debug, Clone, Copy)]
+pub struct Coming {
+    identity: Identity,
+    /// `None` where it is no whole IP packet.
+    flow: Option<Sought>,
+}
+
 /// The index of a frame's first observation.
 pub const FIRST_OF_FRAME: u32 = 1 << 24;
 
@@ -127,16 +136,16 @@ impl Shard {
     /// Shard `index` with all parsers; `fingerprints` draw labels, `seed` keeps its tables unpredictable.
     #[must_use]
     pub fn new(index: u8, fingerprints: Option<&'static Fingerprints>, seed: u64) -> Self {
-        Self::with_parsers(index, fingerprints, seed, ALL)
+        Self::with_parsers(index, fingerprints, seed, &Arc::new(Dispatch::new(ALL)))
     }
 
-    /// The same with a registry of one's own.
+    /// The same with a registry of one's own, which others may share.
     #[must_use]
     pub fn with_parsers(
         index: u8,
         fingerprints: Option<&'static Fingerprints>,
         seed: u64,
-        parsers: &'static [&'static Parser],
+        parsers: &Arc<Dispatch>,
     ) -> Self {
         Self {
             index,
@@ -145,7 +154,7 @@ impl Shard {
             flows: Flows::new(seed),
             tunnels: Tunnels::default(),
             voice: Voice {
-                dispatch: Dispatch::new(parsers),
+                dispatch: Arc::clone(parsers),
                 sink: Sink::default(),
                 said: Said::new(fingerprints, seed),
                 streams: Streams::new(seed),
@@ -173,45 +182,47 @@ impl Shard {
         Counts { frames: self.frames, copies: *self.copies.counts(), ..self.flows.ended }
     }
 
-    /// What tells a frame that comes some frames later from others, for [`Shard::expected`].
+    /// A frame that comes some frames later, for [`Shard::expected`].
     #[must_use]
-    pub fn identity(&self, peeled: &Peeled, bytes: &[u8]) -> Identity {
-        self.copies.identity(peeled, peeled.bytes(bytes))
+    pub fn coming(&self, peeled: &Peeled, bytes: &[u8]) -> Coming {
+        let bytes = peeled.bytes(bytes);
+        let identity = self.copies.identity(peeled, bytes);
+        Coming { identity, flow: Sought::of_packet(&peeled.layers, bytes) }
     }
 
-    /// Gets ready for such a frame: best first for all of them, and then [`Shard::expect_more`] for all.
-    pub fn expect(&self, identity: Identity) {
-        self.copies.foresee(identity);
+    /// Gets ready for such a frame: best first for all of them, then [`Shard::expect_more`] for all, then [`Shard::expect_flow`].
+    pub fn expect(&self, coming: &mut Coming) {
+        self.copies.foresee(coming.identity);
     }
 
     /// Gets ready for the rest of it.
-    pub fn expect_more(&self, identity: Identity) {
-        self.copies.foresee_entry(identity);
+    pub fn expect_more(&self, coming: &mut Coming) {
+        self.copies.foresee_entry(coming.identity);
     }
 
-    /// Gets ready for the flow of such a frame, after the rest.
-    pub fn expect_flow(&self, peeled: &Peeled, bytes: &[u8]) {
-        if let Some(key) = ip::key_of(&peeled.layers, peeled.bytes(bytes)) {
-            self.flows.foresee(&key);
+    /// Gets ready for its flow.
+    pub fn expect_flow(&self, coming: &mut Coming) {
+        if let Some(sought) = &mut coming.flow {
+            self.flows.foresee(sought);
         }
     }
 
     /// Takes the next frame of its pairs.
     pub fn frame(&mut self, frame: &FrameIn, peeled: &Peeled, bytes: &[u8], out: &mut Vec<Observation>) {
-        let identity = self.identity(peeled, bytes);
-        self.expected(frame, (peeled, identity), bytes, out);
+        let coming = self.coming(peeled, bytes);
+        self.expected(frame, (peeled, &coming), bytes, out);
     }
 
     /// Takes the next frame of its pairs, which was expected. A panic costs this frame alone.
     pub fn expected(
         &mut self,
         frame: &FrameIn,
-        (peeled, identity): (&Peeled, Identity),
+        (peeled, coming): (&Peeled, &Coming),
         bytes: &[u8],
         out: &mut Vec<Observation>,
     ) {
         let before = out.len();
-        let turn = AssertUnwindSafe(|| self.take(frame, (peeled, identity), bytes, out));
+        let turn = AssertUnwindSafe(|| self.take(frame, (peeled, coming), bytes, out));
         if catch_unwind(turn).is_err() {
             out.truncate(before);
             self.voice.sink.clear();
@@ -222,7 +233,7 @@ impl Shard {
     fn take(
         &mut self,
         frame: &FrameIn,
-        (peeled, identity): (&Peeled, Identity),
+        (peeled, coming): (&Peeled, &Coming),
         bytes: &[u8],
         out: &mut Vec<Observation>,
     ) {
@@ -239,11 +250,11 @@ impl Shard {
         if let Some(outer) = &peeled.outer {
             self.tunnels.count(outer, frame.frame, frame.counted());
         }
-        if self.copies.is_copy(peeled, identity, &arrival) {
+        if self.copies.is_copy(peeled, coming.identity, &arrival) {
             return;
         }
         match layers.network {
-            Network::Ip => self.packet(frame, layers, bytes, out),
+            Network::Ip => self.packet(frame, (layers, coming.flow.as_ref()), bytes, out),
             Network::EtherType(kind) => {
                 self.link_message(
                     frame,
@@ -285,10 +296,10 @@ impl Shard {
         out: &mut Vec<Observation>,
     ) {
         let parties = Parties::of(layers, (0, 0));
-        let key = Key::link(layers.source_mac, layers.destination_mac, kind);
+        let sought = Sought::of_link(Key::link(layers.source_mac, layers.destination_mac, kind));
         let counted = frame.counted();
         let mut hearing = self.voice.hear(frame.scribe(self.index, out), counted);
-        let (handle, gone) = self.flows.begin_or_find(&key, true, &parties, frame);
+        let (handle, gone) = self.flows.begin_or_find(&sought, &parties, frame);
         if let Some(gone) = gone {
             self.flows.part_with(gone, &mut hearing);
         }
@@ -303,15 +314,15 @@ impl Flows {
     /// The flow of a packet, made where there was none; what had to go for it is given back.
     fn begin_or_find(
         &mut self,
-        key: &Key,
-        from_low: bool,
+        sought: &Sought,
         parties: &Parties,
         frame: &FrameIn,
     ) -> (Handle, Option<Flow>) {
-        match self.find(key, from_low, &parties.sender) {
+        let Sought { key, from_low, .. } = sought;
+        match self.find(sought, &parties.sender) {
             Some(handle) => (handle, None),
             None => {
-                let flow = Flow::new(*key, frame.frame, from_low);
+                let flow = Flow::new(*key, frame.frame, *from_low);
                 let (handle, gone) = self.insert(flow, &parties.sender, frame.at);
                 if !key.is_tcp() {
                     // What is sent to a group may be media, which goes on.

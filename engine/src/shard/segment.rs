@@ -2,11 +2,11 @@
 
 use spanwatch_parsers::{About, Fact, Time, Way};
 
-use super::flows::{Flows, Handle};
+use super::flows::{Flows, Handle, Sought};
 use super::ip::Transport;
 use super::{FrameIn, Parties, Shard};
 use crate::dispatch::App;
-use crate::flow::{Counted, Flow, Key};
+use crate::flow::{Counted, Flow};
 use crate::hearing::{Hearing, SOURCE, talk};
 use crate::observation::Observation;
 use crate::scribe::Talk;
@@ -17,21 +17,21 @@ impl Shard {
     pub(super) fn segment(
         &mut self,
         frame: &FrameIn,
-        (key, from_low): (&Key, bool),
+        sought: &Sought,
         parties: &Parties,
         transport: &Transport<'_>,
         out: &mut Vec<Observation>,
     ) {
         let mut parsed = Segment::parse(transport.bytes, transport.whole, Way::Orig, frame.at);
         let Some(segment) = &mut parsed else {
-            self.datagram(frame, (key, from_low), parties, transport, out);
+            self.datagram(frame, sought, parties, transport, out);
             return;
         };
         let counted = Counted { stamp: segment.stamp, ..frame.counted() };
         let mut hearing = self.voice.hear(frame.scribe(self.index, out), counted);
-        let handle = self.flows.connection((key, from_low), parties, frame, segment, &mut hearing);
+        let handle = self.flows.connection(sought, parties, frame, segment, &mut hearing);
         let held = self.flows.held;
-        let flow = self.flows.count(handle, from_low, parties, counted);
+        let flow = self.flows.count(handle, sought.from_low, parties, counted);
         let Some(Flow { head, app: App::Segments(tcp) }) = flow else { return };
         let number = head.number;
         let others = held.saturating_sub(tcp.held());
@@ -71,13 +71,14 @@ impl Flows {
     /// The connection of a segment, made where there was none, or another one; sets the segment's way.
     fn connection(
         &mut self,
-        (key, from_low): (&Key, bool),
+        sought: &Sought,
         parties: &Parties,
         frame: &FrameIn,
         segment: &mut Segment<'_>,
         hearing: &mut Hearing<'_, '_>,
     ) -> Handle {
-        let mut found = self.find(key, from_low, &parties.sender);
+        let Sought { key, from_low, .. } = *sought;
+        let mut found = self.find(sought, &parties.sender);
         if let Some(handle) = found
             && let Some(flow) = self.get(handle, frame.at)
         {
@@ -97,7 +98,7 @@ impl Flows {
             return handle;
         }
         let orig_is_low = from_low != segment.answers_opening();
-        let mut flow = Flow::new(*key, frame.frame, orig_is_low);
+        let mut flow = Flow::new(key, frame.frame, orig_is_low);
         segment.way = flow.head.way(from_low);
         flow.app = App::Segments(Tcp::beginning_with(segment));
         let (handle, gone) = self.insert(flow, &parties.sender, frame.at);

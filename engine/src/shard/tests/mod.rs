@@ -5,9 +5,11 @@ mod flows;
 mod messages;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use spanwatch_parsers::{
-    About, Envelope, Fact, Key, LinkType, Mac, Malformed, Media, On, Probe, Progress, Session, Span, Start,
+    About, Envelope, Fact, Key, LinkType, Mac, Malformed, Media, On, Parser, Probe, Progress, Session, Span,
+    Start,
 };
 
 use super::*;
@@ -143,7 +145,7 @@ fn ms(ms: i64) -> Time {
 
 impl Bench {
     fn new() -> Self {
-        let shard = Shard::with_parsers(3, None, 7, PARSERS);
+        let shard = Shard::with_parsers(3, None, 7, &Arc::new(Dispatch::new(PARSERS)));
         Self { peeler: Peeler::new(), shard, out: Vec::new(), frame: 0 }
     }
 
