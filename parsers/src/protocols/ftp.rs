@@ -213,10 +213,16 @@ fn is_anonymous(account: &[u8]) -> bool {
 fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
     let is_at_home = [envelope.source_port, envelope.destination_port].contains(&PORT);
     let front = bytes.get(..PROBED_MAX).unwrap_or(bytes);
+    let is_begun = match is_at_home {
+        true => front.first().is_none_or(u8::is_ascii_alphanumeric),
+        false => front.iter().zip(b"220").all(|(byte, known)| byte == known),
+    };
+    if !is_begun {
+        return Probe::No;
+    }
     let line = front.iter().position(|byte| *byte == b'\n').and_then(|end| front.get(..end));
     if !is_at_home {
         return match line {
-            _ if !front.iter().zip(b"220").all(|(byte, known)| byte == known) => Probe::No,
             None if bytes.len() < PROBED_MAX => Probe::Maybe,
             None => Probe::No,
             Some(line) if reply(trimmed(line)).is_some() && names_it(line) => Probe::Yes,
@@ -224,7 +230,6 @@ fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
         };
     }
     match line {
-        _ if !front.first().is_none_or(u8::is_ascii_alphanumeric) => Probe::No,
         None if bytes.len() < PROBED_MAX => Probe::Maybe,
         None => Probe::No,
         Some(line) => {

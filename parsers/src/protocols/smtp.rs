@@ -273,9 +273,10 @@ fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
     let front = bytes.get(..PROBED_MAX).unwrap_or(bytes);
     let is_begun = |word: &[u8]| front.iter().zip(word).all(|(byte, known)| byte.eq_ignore_ascii_case(known));
     let is_open = is_begun(b"220") || (is_at_home && [&b"EHLO "[..], b"HELO "].into_iter().any(is_begun));
-    let line = front.iter().position(|byte| *byte == b'\n').and_then(|end| front.get(..end));
-    match line {
-        _ if !is_open => Probe::No,
+    if !is_open {
+        return Probe::No;
+    }
+    match front.iter().position(|byte| *byte == b'\n').and_then(|end| front.get(..end)) {
         None if bytes.len() < PROBED_MAX => Probe::Maybe,
         None => Probe::No,
         Some(line) if is_at_home && (line.len() > 4) => Probe::Yes,

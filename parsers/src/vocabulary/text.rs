@@ -19,10 +19,16 @@ impl Text {
     /// Makes a text of `bytes`, cut at [`Text::MAX`].
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        let mut text = String::new();
         // Each input byte gives at most one character, so four times the cap is always enough.
         let bytes = bytes.get(..Self::MAX.saturating_mul(4)).unwrap_or(bytes);
-        for character in String::from_utf8_lossy(bytes).trim_matches(['\0', ' ', '\t', '\r', '\n']).chars() {
+        let said = String::from_utf8_lossy(bytes);
+        let said = said.trim_matches(ENDS);
+        // Most texts are plain: nothing to replace, nothing to cut.
+        if said.len() <= Self::MAX && said.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Self(said.into());
+        }
+        let mut text = String::with_capacity(Self::MAX);
+        for character in said.chars() {
             let character = if is_unprintable(character) { '·' } else { character };
             if text.len().saturating_add(character.len_utf8()) > Self::MAX {
                 break;
@@ -74,6 +80,9 @@ impl fmt::Debug for Text {
         fmt::Debug::fmt(&self.0, f)
     }
 }
+
+/// What goes at both ends.
+const ENDS: [char; 5] = ['\0', ' ', '\t', '\r', '\n'];
 
 /// What firmware writes into fields that nobody filled in (SMBIOS and LLDP-MED inventories).
 const PLACEHOLDERS: [&str; 8] = [

@@ -28,7 +28,7 @@ use crate::vocabulary::{Digest, Text, TlsVersion};
 /// JA3 of a client.
 #[must_use]
 pub fn ja3(hello: &ClientHello<'_>) -> Digest<16> {
-    let mut text = String::new();
+    let mut text = String::with_capacity(TYPICAL);
     let extensions = hello.extensions.iter().map(|extension| extension.kind);
     let groups = hello.extensions.shorts(hello::GROUPS);
     let formats = hello.extensions.point_formats().iter().map(|format| u16::from(*format));
@@ -108,8 +108,10 @@ fn cut_hash(text: &str) -> String {
     if text.is_empty() {
         return "0".repeat(CUT_HASH);
     }
-    let mut hash = Digest::<32>(Sha256::digest(text).into()).to_string();
-    hash.truncate(CUT_HASH);
+    let mut hash = String::with_capacity(CUT_HASH);
+    for byte in Sha256::digest(text).into_iter().take(CUT_HASH / 2) {
+        digits(&mut hash, byte.into(), &[4, 0]);
+    }
     hash
 }
 
@@ -118,21 +120,28 @@ fn decimal(text: &mut String, numbers: impl IntoIterator<Item = u16>) {
     for (n, number) in numbers.into_iter().enumerate() {
         text.extend((n > 0).then_some('-'));
         let places = [10_000, 1_000, 100, 10, 1].into_iter().skip_while(|place| *place > number.max(1));
-        text.extend(
-            places.filter_map(|place| char::from_digit(u32::from(number.checked_div(place)? % 10), 10)),
-        );
+        let digits =
+            places.filter_map(|place| char::from_digit(u32::from(number.checked_div(place)? % 10), 10));
+        digits.for_each(|digit| text.push(digit));
     }
 }
 
 fn hexadecimal(numbers: impl Iterator<Item = u16>) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(TYPICAL);
     for (n, number) in numbers.enumerate() {
         text.extend((n > 0).then_some(','));
-        let digits = [12, 8, 4, 0].into_iter().map(|shift| u32::from(number >> shift & 0xf));
-        text.extend(digits.filter_map(|digit| char::from_digit(digit, 16)));
+        digits(&mut text, number, &[12, 8, 4, 0]);
     }
     text
 }
 
+/// Adds the hexadecimal digits of a number that stand so many bits from its end.
+fn digits(text: &mut String, number: u16, at: &[u32]) {
+    let digits = at.iter().filter_map(|at| char::from_digit(u32::from(number >> at & 0xf), 16));
+    digits.for_each(|digit| text.push(digit));
+}
+
+/// Bytes of most lists of numbers.
+const TYPICAL: usize = 256;
 const COUNT_MAX: usize = 99;
 const CUT_HASH: usize = 12;
