@@ -107,6 +107,7 @@ impl<R: Read> Window<R> {
     }
 
     /// The next `n` bytes in one piece; `None` where the stream ends before.
+    #[inline]
     pub(crate) fn peek(&mut self, n: usize) -> Option<&[u8]> {
         if self.in_view() < n {
             self.load(n);
@@ -173,6 +174,7 @@ impl<R: Read> Window<R> {
     }
 
     /// Brings at least `n` bytes in view, where the stream has them.
+    #[cold]
     fn load(&mut self, n: usize) {
         if self.is_over {
             return;

@@ -154,7 +154,7 @@ impl Clock {
         if let Some(why) = self.blindness(at - now) {
             moments.push(Moment::Gap { from: now, to: at, why });
         }
-        if at.floor_second() > now.floor_second() {
+        if at - now.floor_second() >= SECOND {
             moments.push(Moment::Tick(at.floor_second()));
         }
         self.now = Some(now.max(at));
@@ -199,6 +199,9 @@ impl Clock {
         self.now
     }
 }
+
+/// Between two ticks.
+const SECOND: Span = Span::seconds(1);
 
 /// Stamps of one input this far apart are a broken clock, not time passing.
 pub const LEAP: Span = Span::seconds(86_400);
