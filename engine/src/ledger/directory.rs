@@ -179,9 +179,10 @@ impl Directory {
 
     /// Fetches what is looked at of a device with each of its sums.
     pub fn foresee(&self, number: Number) {
-        std::hint::black_box(
-            self.devices.get(number).map(|it| (it.last_seen, it.macs.first(), it.ips.first())),
-        );
+        let device = self.devices.get(number);
+        std::hint::black_box(device.map(|it| {
+            (it.last_seen, it.bytes, it.speaks, it.macs.first().copied(), it.ips.first().copied())
+        }));
     }
 
     /// The device that a party of a packet is, where one is known: whose MAC he bears where that held

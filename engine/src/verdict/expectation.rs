@@ -72,6 +72,11 @@ impl Default for Expectation {
 }
 
 impl Expectation {
+    /// Something of what each sign is held against.
+    pub fn glance(&self) -> Option<u64> {
+        self.signs.keys().next().copied()
+    }
+
     /// Takes one second of media, and whether its way was cut in it; `offset` is packet time less watched time.
     pub fn media(&mut self, second: &StreamActivity, is_cut: bool, offset: Span) {
         let (first, last) = (second.first - offset, second.last - offset);

@@ -40,6 +40,11 @@ struct Clock {
 }
 
 impl Clocks {
+    /// Something of what is read.
+    pub fn glance(&self) -> Option<IpAddr> {
+        self.0.keys().next().copied()
+    }
+
     /// Reads the clock.
     pub fn read(&mut self, peer: IpAddr, at: Time, stamp: u32) -> Reading {
         if self.0.len() >= CLOCKS_MAX

@@ -103,6 +103,12 @@ impl Watch {
         }
     }
 
+    /// Something of each place that is looked at with each second of traffic.
+    pub(super) fn glance(&self) -> impl Sized + use<> {
+        let heads = (self.clocks.glance(), self.asks.glance(), self.expectation.glance());
+        (self.last.0, self.deadline, self.blinds, heads)
+    }
+
     /// When silence becomes suspect, in watched time; `None` while nothing is expected or it is known to be gone.
     pub(super) fn due(&self) -> Option<Time> {
         let is_expected = self.expectation.is_learned() && self.past.absent.is_none();

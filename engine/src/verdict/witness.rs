@@ -70,6 +70,11 @@ pub struct Asks {
 }
 
 impl Asks {
+    /// Something of what is looked at when somebody sends it anything.
+    pub fn glance(&self) -> Option<Number> {
+        self.clients.keys().next().copied()
+    }
+
     /// Says that somebody receives the device's media, [`CLIENTS_MAX`] at most.
     pub fn known(&mut self, client: Option<Number>) {
         if let Some(client) = client.filter(|_| self.clients.len() < CLIENTS_MAX) {
