@@ -116,6 +116,11 @@ impl Flow {
         Self { head, app: App::default() }
     }
 
+    /// Something of each place that is looked at with each of its packets.
+    pub fn glance(&self) -> impl Sized + use<> {
+        (self.head.listed, self.head.last(), self.tcp().map(Tcp::glance))
+    }
+
     /// What puts its segments in order, for TCP.
     #[must_use]
     pub fn tcp(&self) -> Option<&Tcp> {

@@ -122,7 +122,7 @@ impl Flows {
         let table = if sought.key.is_tcp() { &self.connections } else { &self.others };
         let slot = table.find(&sought.key);
         let flow = slot.and_then(|slot| table.look(slot));
-        std::hint::black_box(flow.map(|flow| (flow.head.listed, flow.head.last())));
+        std::hint::black_box(flow.map(Flow::glance));
         sought.slot = slot.and_then(|slot| u32::try_from(slot).ok());
     }
 
@@ -348,6 +348,14 @@ impl Flows {
         }
         let Self { connections, others, active, .. } = self;
         for (place, Active { handle, sums }) in (0_u32..).zip(active.iter()) {
+            if place % AHEAD == 0 {
+                for Active { handle, .. } in
+                    (place..).take(AHEAD as usize).map_while(|it| active.get(it as usize))
+                {
+                    let table = if handle.is_tcp { &*connections } else { &*others };
+                    std::hint::black_box(table.look(handle.slot as usize).map(Flow::glance));
+                }
+            }
             let table = if handle.is_tcp { &mut *connections } else { &mut *others };
             // Its slot may be another's by now, or nobody's.
             let flow = table.at(handle.slot as usize);
@@ -461,6 +469,9 @@ const REVIEWS_MORE: usize = 512;
 
 /// Segments with bytes in one second that are told of: of a few nothing can be learned.
 const CARRYING_MIN: u64 = 8;
+
+/// Flows looked at before the first of them is summed.
+const AHEAD: u32 = 16;
 
 /// Flows summed at one tick: with so many, others came and went in their places.
 const ACTIVE_MAX: usize = 4 * OTHERS_MAX;

@@ -75,6 +75,11 @@ pub struct Stretch<'a> {
 }
 
 impl Half {
+    /// Something of each place that is looked at with each segment.
+    pub fn glance(&self) -> impl Sized + use<> {
+        (self.base, self.next, self.is_heard, self.passed.glance())
+    }
+
     /// Starts at a sequence number, where nothing is known yet.
     pub fn base_at(&mut self, sequence: u32) {
         self.base.get_or_insert(sequence);

@@ -69,6 +69,15 @@ impl Reading {
         Self::Searching(Box::new(Search { is_midstream, ..Search::default() }))
     }
 
+    /// Something of who reads.
+    pub fn glance(&self) -> impl Sized + use<> {
+        match self {
+            Self::Searching(search) => search.segments,
+            Self::Session(listener) => [listener.parser.into(), 0],
+            Self::Deaf => [0; 2],
+        }
+    }
+
     /// The memory in use.
     #[must_use]
     pub fn held(&self) -> usize {

@@ -73,6 +73,11 @@ impl Tcp {
         })
     }
 
+    /// Something of each place that is looked at with each segment.
+    pub fn glance(&self) -> impl Sized + use<> {
+        (self.connection.orig.glance(), self.connection.resp.glance(), self.reading.glance())
+    }
+
     /// The memory in use for bytes.
     #[must_use]
     pub fn held(&self) -> usize {

@@ -67,6 +67,11 @@ impl Hole {
 }
 
 impl Passed {
+    /// Something of what is counted with each segment.
+    pub fn glance(&self) -> impl Sized + use<> {
+        (self.seen, self.sum.carrying)
+    }
+
     /// Takes a segment; `acknowledged` says up to where its peer has what was sent. Whether bytes of it were
     /// missing until now.
     pub fn take(&mut self, stretch: &Stretch<'_>, acknowledged: Option<u64>) -> bool {
