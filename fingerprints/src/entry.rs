@@ -19,6 +19,7 @@
 //! what keeps matching as fast with ten times the entries. A class with another character says so: `(?u:[^·])`.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use regex::bytes::{Captures, Regex, RegexBuilder};
 use serde::Deserialize;
@@ -46,8 +47,10 @@ pub struct Entry {
     pub examples: Vec<Example>,
     /// Values that it must not match.
     pub not: Vec<String>,
-    /// The pattern again, where labels quote from what it captured.
-    captures: Option<Regex>,
+    /// Whether labels quote from what the pattern captured.
+    quotes: bool,
+    /// The pattern, once it was compiled.
+    compiled: OnceLock<Option<Regex>>,
 }
 
 /// A label in waiting.
@@ -125,14 +128,18 @@ impl Entry {
     /// Each thing that keeps it from speaking: a pattern that is none, an
     /// attribute that there is not, a strength that is missing or out of
     /// bounds, a group that the pattern lacks.
-    pub fn new(file: &str, said: SaidEntry) -> Result<Self, Vec<Problem>> {
+    ///
+    /// The pattern of one that is proved is compiled when it is first asked for.
+    pub fn new(file: &str, said: SaidEntry, is_proved: bool) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut wrong = |what: String, fix: &str| problems.push(Problem::in_entry(file, &said.id, what, fix));
-        let pattern = compile(&said.pattern)
-            .map_err(|error| {
+        let pattern = if is_proved { None } else { Some(compile(&said.pattern)) };
+        let pattern = pattern.and_then(|compiled| {
+            let wrong = |error| {
                 wrong(format!("`match` is no pattern: {error}"), "write it as the regex crate reads it");
-            })
-            .ok();
+            };
+            compiled.map_err(wrong).ok()
+        });
 
         let mut templates = Vec::new();
         for (name, value) in &said.labels {
@@ -181,13 +188,16 @@ impl Entry {
             note: said.note,
             examples: said.examples,
             not: said.not,
-            captures: pattern.filter(|_| quotes),
+            quotes,
+            compiled: pattern.map_or_else(OnceLock::new, |pattern| Some(pattern).into()),
         })
     }
 
     /// Adds the labels of `value`, which the pattern matches.
     pub fn speak(&self, key: Key, value: &str, identifiers: &Identifiers, out: &mut Vec<Label>) {
-        let captures = self.captures.as_ref().and_then(|pattern| pattern.captures(value.as_bytes()));
+        let pattern = || self.compiled.get_or_init(|| compile(&self.pattern).ok()).as_ref();
+        let pattern = if self.quotes { pattern() } else { None };
+        let captures = pattern.and_then(|pattern| pattern.captures(value.as_bytes()));
         for template in &self.templates {
             let Some(said) = template.fill(captures.as_ref()) else { continue };
             let said = match template.attribute {

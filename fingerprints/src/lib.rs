@@ -65,8 +65,11 @@ impl Fingerprints {
     pub fn builtin() -> &'static Self {
         static BUILTIN: OnceLock<Fingerprints> = OnceLock::new();
         BUILTIN.get_or_init(|| {
-            // The data is part of the program; `shipped_data_is_proved` reads all of it.
-            Self::from_files(shipped::ENTRIES).expect("the shipped fingerprints can be read")
+            // The data is part of the program; `shipped_data_is_proved` and a test beside it read all of it.
+            let mut problems = Vec::new();
+            let mut all = Self::with_vocabulary(&mut problems);
+            all.layer("", shipped::ENTRIES, true, &mut problems);
+            all.done(problems).expect("the shipped fingerprints can be read")
         })
     }
 
@@ -83,12 +86,12 @@ impl Fingerprints {
     /// label names a group that its pattern lacks. What is merely unproved is
     /// for [`Fingerprints::check`] to say.
     pub fn from_files(files: &[(&str, &str)]) -> Result<Self, Vec<Problem>> {
-        let mut all = Self { sources: tables(), ..Self::default() };
         let mut problems = Vec::new();
-        if !files.iter().any(|(file, _)| is_vocabulary(file)) {
-            all.layer("", &[shipped::IDENTIFIERS], &mut problems);
-        }
-        all.layer("", files, &mut problems);
+        let mut all = match files.iter().any(|(file, _)| is_vocabulary(file)) {
+            true => Self { sources: tables(), ..Self::default() },
+            false => Self::with_vocabulary(&mut problems),
+        };
+        all.layer("", files, false, &mut problems);
         all.done(problems)
     }
 
@@ -99,16 +102,23 @@ impl Fingerprints {
     /// # Errors
     /// Those of [`Fingerprints::from_files`].
     pub fn with_files(files: &[(&str, &str)]) -> Result<Self, Vec<Problem>> {
-        let mut all = Self { sources: tables(), ..Self::default() };
         let mut problems = Vec::new();
-        all.layer("", &[shipped::IDENTIFIERS], &mut problems);
-        all.layer("site/", files, &mut problems);
-        all.layer("", shipped::ENTRIES, &mut problems);
+        let mut all = Self::with_vocabulary(&mut problems);
+        all.layer("site/", files, false, &mut problems);
+        all.layer("", shipped::ENTRIES, true, &mut problems);
         all.done(problems)
     }
 
-    /// Adds files whose entries speak after those that are there; their names in the report begin with `prefix`.
-    fn layer(&mut self, prefix: &str, files: &[(&str, &str)], problems: &mut Vec<Problem>) {
+    /// No entries, and the shipped vocabulary.
+    fn with_vocabulary(problems: &mut Vec<Problem>) -> Self {
+        let mut all = Self { sources: tables(), ..Self::default() };
+        all.layer("", &[shipped::IDENTIFIERS], true, problems);
+        all
+    }
+
+    /// Adds files whose entries speak after those that are there; their names in the report begin with `prefix`. What a test
+    /// proves is compiled when it is first asked for.
+    fn layer(&mut self, prefix: &str, files: &[(&str, &str)], is_proved: bool, problems: &mut Vec<Problem>) {
         let mut files = files.to_vec();
         // The vocabulary stands before what is said in it.
         files.sort_unstable_by_key(|(file, text)| (!is_vocabulary(file), *file, *text));
@@ -117,7 +127,7 @@ impl Fingerprints {
             let date = if is_vocabulary(file) {
                 self.identifiers.add(file, text).map_err(|problem| vec![problem])
             } else {
-                KeyList::read(file, text).and_then(|(list, date)| {
+                KeyList::read(file, text, is_proved).and_then(|(list, date)| {
                     if keys.contains(&list.key) {
                         let what = "there is a file for this key already";
                         return Err(vec![Problem::in_file(file, what, "join the two files")]);

@@ -1,5 +1,7 @@
 //! The entries of one key, in order.
 
+use std::sync::OnceLock;
+
 use regex::bytes::{RegexSet, RegexSetBuilder};
 use serde::Deserialize;
 use spanwatch_parsers::{Key, Label, Text};
@@ -15,8 +17,8 @@ pub struct KeyList {
     pub key: Key,
     /// Its entries, as ordered in their files.
     pub entries: Vec<Entry>,
-    /// Their patterns as one automaton, so that the number of entries costs nothing.
-    patterns: RegexSet,
+    /// Their patterns as one automaton, so that the number of entries costs nothing, once it was made.
+    patterns: OnceLock<RegexSet>,
 }
 
 impl KeyList {
@@ -24,8 +26,8 @@ impl KeyList {
     ///
     /// # Errors
     /// Where the name is no key's, the text no TOML of this shape, or an entry
-    /// cannot speak.
-    pub fn read(file: &str, text: &str) -> Result<(Self, String), Vec<Problem>> {
+    /// cannot speak. Of a file that is proved, patterns are compiled when they are first asked for.
+    pub fn read(file: &str, text: &str, is_proved: bool) -> Result<(Self, String), Vec<Problem>> {
         let mut key = Key::ALL.iter().copied().filter(|key| !key.is_outright());
         let named = last_part(file).strip_suffix(".toml");
         let Some(key) = key.find(|key| named == Some(key.name())) else {
@@ -42,7 +44,7 @@ impl KeyList {
         let mut entries = Vec::new();
         let mut problems = Vec::new();
         for said in said.entry {
-            match Entry::new(file, said) {
+            match Entry::new(file, said, is_proved) {
                 Ok(entry) => entries.push(entry),
                 Err(found) => problems.extend(found),
             }
@@ -50,7 +52,7 @@ impl KeyList {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let patterns = together(file, &entries)?;
+        let patterns = if is_proved { OnceLock::new() } else { together(file, &entries)?.into() };
         Ok((Self { key, entries, patterns }, said.date))
     }
 
@@ -60,7 +62,7 @@ impl KeyList {
     /// Where all patterns together are too many.
     pub fn join(&mut self, file: &str, later: Self) -> Result<(), Vec<Problem>> {
         self.entries.extend(later.entries);
-        self.patterns = together(file, &self.entries)?;
+        self.patterns = together(file, &self.entries)?.into();
         Ok(())
     }
 
@@ -74,12 +76,17 @@ impl KeyList {
 
     /// The place of the first entry that matches.
     pub fn first(&self, value: &str) -> Option<usize> {
-        self.patterns.matches(value.as_bytes()).iter().next()
+        self.patterns().matches(value.as_bytes()).iter().next()
     }
 
     /// Whether the entry at `place` matches, be it the first or not.
     pub fn is_match(&self, place: usize, value: &str) -> bool {
-        place < self.entries.len() && self.patterns.matches(value.as_bytes()).matched(place)
+        place < self.entries.len() && self.patterns().matches(value.as_bytes()).matched(place)
+    }
+
+    fn patterns(&self) -> &RegexSet {
+        // What is not compiled yet is proved.
+        self.patterns.get_or_init(|| together("", &self.entries).unwrap_or_default())
     }
 }
 

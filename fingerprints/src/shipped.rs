@@ -56,3 +56,16 @@ pub const PASSWORDS: (&str, &str) = ("passwords.tsv", include_str!("../data/pass
 
 /// All other address blocks.
 pub const OUI_IEEE: (&str, &str) = ("oui-ieee.tsv", include_str!("../data/oui-ieee.tsv"));
+
+#[cfg(test)]
+mod tests {
+    use super::ENTRIES;
+    use crate::Fingerprints;
+
+    /// Of these, patterns are compiled when they are first asked for, by a program that can do nothing about a wrong one.
+    #[test]
+    fn every_pattern_compiles_and_has_the_groups_that_labels_quote() {
+        let problems = Fingerprints::from_files(ENTRIES).err().unwrap_or_default();
+        assert!(problems.is_empty(), "{problems:?}");
+    }
+}
