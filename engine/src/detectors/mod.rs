@@ -128,7 +128,7 @@ use crate::ledger::loss::Losses;
 use crate::ledger::memory::Memory;
 use crate::ledger::switch::Switches;
 use crate::networks::Networks;
-use crate::observation::Observation;
+use crate::observation::{Observation, Party};
 use crate::policy::Policy;
 use crate::verdict::Absence;
 use crate::verdict::view::Fault;
@@ -227,6 +227,9 @@ impl Look {
     }
 }
 
+/// The devices that an observation's subject and peer are, where they are any.
+pub type Parties = (Option<Number>, Option<Number>);
+
 /// What a detector may read of the ledger.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {
@@ -253,26 +256,27 @@ pub struct Known<'a> {
     /// The last packet's time.
     pub now: Time,
     /// Whom the ledger took the observation's subject and peer for, where it looked.
-    pub parties: Option<(Option<Number>, Option<Number>)>,
+    pub parties: Option<Parties>,
 }
 
 impl Known<'_> {
     /// The device that the observation's subject is.
     #[must_use]
     pub fn subject(&self, seen: &Observation) -> Option<Number> {
-        let find = || self.directory.find(&seen.subject);
-        let subject = self.parties.map_or_else(find, |(subject, _)| subject);
-        debug_assert_eq!(subject, find(), "of {seen:?}");
-        subject
+        self.taken_for(&seen.subject, |(subject, _)| subject)
     }
 
     /// The device that the observation's peer is.
     #[must_use]
     pub fn peer(&self, seen: &Observation) -> Option<Number> {
-        let find = || self.directory.find(&seen.peer);
-        let peer = self.parties.map_or_else(find, |(_, peer)| peer);
-        debug_assert_eq!(peer, find(), "of {seen:?}");
-        peer
+        self.taken_for(&seen.peer, |(_, peer)| peer)
+    }
+
+    fn taken_for(&self, party: &Party, which: impl Fn(Parties) -> Option<Number>) -> Option<Number> {
+        let find = || self.directory.find(party);
+        let number = self.parties.map_or_else(find, which);
+        debug_assert_eq!(number, find(), "{party:?}");
+        number
     }
 
     /// Whether somebody is expected in a role: by the configuration, or by what an earlier run learned; `None` where neither says.

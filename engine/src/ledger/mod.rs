@@ -40,7 +40,7 @@ use crate::carve::Addresses;
 use crate::clock::{Dropped, GapReason};
 use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
-use crate::detectors::{self, Detector, Known, limit_reached, mirror_clock};
+use crate::detectors::{self, Detector, Known, Parties, limit_reached, mirror_clock};
 use crate::expected::{Peer, Role};
 use crate::finding::{Finding, Kind};
 use crate::networks::Networks;
@@ -142,7 +142,7 @@ pub struct Ledger {
     /// Whether there was an observation.
     has_begun: bool,
     /// Whom subject and peer of the observation were taken for, where that was asked.
-    parties: Option<(Option<Number>, Option<Number>)>,
+    parties: Option<Parties>,
     /// All findings as they were last told.
     told: Told,
     /// How often code of ours panicked, by what it is and its name.
@@ -164,6 +164,26 @@ impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Ledger({} devices)", self.directory.devices().count())
     }
+}
+
+/// What detectors may read of a ledger: its fields one by one, so that the detectors can be changed meanwhile.
+macro_rules! known {
+    ($ledger:ident, $now:expr, $parties:expr) => {
+        Known {
+            directory: &$ledger.directory,
+            switches: &$ledger.switches,
+            losses: &$ledger.losses,
+            absences: $ledger.verdict.absences(),
+            faults: $ledger.view.faults(),
+            fingerprints: $ledger.fingerprints,
+            memory: &$ledger.memory,
+            policy: &$ledger.policy,
+            networks: &$ledger.networks,
+            learns_until: $ledger.learns_until,
+            now: $now,
+            parties: $parties,
+        }
+    };
 }
 
 impl Ledger {
@@ -552,38 +572,12 @@ impl Ledger {
 
     /// The detectors, and what they may read.
     fn watched(&mut self) -> (&mut Watchers, Known<'_>) {
-        let known = Known {
-            directory: &self.directory,
-            switches: &self.switches,
-            losses: &self.losses,
-            absences: self.verdict.absences(),
-            faults: self.view.faults(),
-            fingerprints: self.fingerprints,
-            memory: &self.memory,
-            policy: &self.policy,
-            networks: &self.networks,
-            learns_until: self.learns_until,
-            now: self.now,
-            parties: self.parties,
-        };
+        let known = known!(self, self.now, self.parties);
         (&mut self.watchers, known)
     }
 
     fn known(&self, now: Time) -> Known<'_> {
-        Known {
-            directory: &self.directory,
-            switches: &self.switches,
-            losses: &self.losses,
-            absences: self.verdict.absences(),
-            faults: self.view.faults(),
-            fingerprints: self.fingerprints,
-            memory: &self.memory,
-            policy: &self.policy,
-            networks: &self.networks,
-            learns_until: self.learns_until,
-            now,
-            parties: None,
-        }
+        known!(self, now, None)
     }
 
     /// Says that every shard has flushed all frames before `tick`.
