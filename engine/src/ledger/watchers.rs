@@ -194,7 +194,11 @@ mod tests {
     use spanwatch_parsers::Time;
 
     use super::*;
+    use crate::detectors::bench::{activity, mac, nothing_but, party, s};
     use crate::detectors::port_scan;
+    use crate::ledger::directory::Directory;
+    use crate::ledger::switch::Switches;
+    use crate::observation::{Cite, Place};
 
     /// Panics at every turn after its first, and whenever it is asked.
     #[derive(Debug, Default)]
@@ -241,6 +245,44 @@ mod tests {
         }
     }
 
+    /// Sleeps until somebody announces himself, and then counts what goes on with a tag.
+    #[derive(Debug, Default)]
+    struct Drowsy {
+        is_awake: bool,
+        shown: u64,
+    }
+
+    impl Detector for Drowsy {
+        fn reads(&self, fact: &Fact) -> bool {
+            matches!(fact, Fact::Announced | Fact::Activity(_))
+        }
+
+        fn heeds(&self, look: Look) -> bool {
+            look.is_tagged
+        }
+
+        fn is_idle(&self) -> bool {
+            !self.is_awake
+        }
+
+        fn observe(&mut self, seen: &Observation, _: &Known<'_>) {
+            match seen.fact {
+                Fact::Activity(_) => self.shown += 1,
+                _ => self.is_awake = true,
+            }
+        }
+
+        fn findings(&self, _: &Known<'_>) -> Vec<Finding> {
+            Vec::new()
+        }
+
+        fn limits(&self) -> Vec<(&'static str, usize, u64)> {
+            vec![("shown", 0, self.shown)]
+        }
+    }
+
+    static DROWSY: Kind =
+        Kind { id: "drowsy", start: Some(|| Box::new(Drowsy::default())), ..port_scan::KIND };
     static BROKEN: Kind =
         Kind { id: "broken", start: Some(|| Box::new(Broken::default())), ..port_scan::KIND };
     static SOUND: Kind = Kind { id: "sound", start: Some(|| Box::new(Sound::default())), ..port_scan::KIND };
@@ -254,5 +296,32 @@ mod tests {
         let turns: Vec<u64> = watchers.limits().map(|(_, _, turns)| turns).collect();
         assert_eq!(turns, [3, 3]);
         assert_eq!(watchers.panicked(), BTreeMap::from([("broken", 2)]));
+    }
+
+    #[test]
+    fn what_goes_on_is_shown_to_who_heeds_it_and_is_awake() {
+        let (directory, switches) = (Directory::default(), Switches::default());
+        let known = nothing_but(&directory, &switches);
+        let mut watchers = Watchers::new(&[&DROWSY]);
+        let mut shown_after = |fact: Fact, vlan: Option<u16>| {
+            let [subject, peer] = [1, 2].map(|n| party(mac(n), "192.0.2.7", vlan));
+            let seen = Observation {
+                place: Place::default(),
+                at: s(1),
+                cite: Cite::default(),
+                subject,
+                peer,
+                transport: Some(6),
+                source: "test",
+                fact,
+            };
+            watchers.observe(&seen, &known);
+            watchers.limits().map(|(_, _, shown)| shown).sum::<u64>()
+        };
+        let goes_on = || Fact::Activity(activity(s(1), 1));
+        assert_eq!(shown_after(goes_on(), Some(10)), 0, "it sleeps");
+        assert_eq!(shown_after(Fact::Announced, None), 0, "it wakes");
+        assert_eq!(shown_after(goes_on(), None), 0, "it heeds no such");
+        assert_eq!(shown_after(goes_on(), Some(10)), 1);
     }
 }
