@@ -21,6 +21,7 @@ pub mod stream;
 pub mod switch;
 pub mod tls;
 mod told;
+mod traffic;
 mod watchers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,11 +30,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
-use smallvec::SmallVec;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{
-    Activity, BindingBy, Concluded, Ended, Exchange, Fact, Key, Label, Mac, Neighbor, ReceiverReport, Span,
-    StreamActivity, Text, Time, TlsRole,
+    Concluded, Ended, Exchange, Fact, Key, Label, Mac, Neighbor, Span, Text, Time, TlsRole,
 };
 
 use crate::carve::Addresses;
@@ -380,21 +379,10 @@ impl Ledger {
 
     /// Takes observations that lie side by side: what they look at is fetched some ahead.
     pub fn take_all(&mut self, seen: &[Observation]) {
-        for next in seen.chunks(EXPECTED) {
+        for next in seen.chunks(traffic::EXPECTED) {
             self.expect(next);
             self.take(next);
         }
-    }
-
-    /// Gets ready for observations that come next: memory answers many questions at a time, if they are short.
-    fn expect(&self, next: &[Observation]) {
-        let traffic = next.iter().filter(|seen| matches!(seen.fact, Fact::Activity(_)));
-        let parties = next.iter().flat_map(|seen| [&seen.subject, &seen.peer]);
-        let numbers: SmallVec<[Number; 2 * EXPECTED]> =
-            parties.filter_map(|party| self.directory.find_mac(party.mac?)).collect();
-        traffic.for_each(|seen| self.view.foresee(seen));
-        numbers.iter().for_each(|number| self.directory.foresee(*number));
-        numbers.iter().for_each(|number| self.verdict.foresee(*number));
     }
 
     /// Takes the next observation.
@@ -768,95 +756,6 @@ impl Ledger {
         limits
     }
 
-    fn activity(&mut self, seen: &Observation, activity: &Activity) {
-        self.second = Some(seen.cite);
-        self.carried(&seen.subject);
-        if self.is_foreign(seen) {
-            let to = self.directory.find(&seen.peer);
-            self.parties = Some((None, to));
-            self.view.heard(seen, activity, None, to);
-            return;
-        }
-        let is_link_scope = seen.subject.hop_limit == HOP_LIMIT_OF_THE_LINK;
-        if let (true, Some(mac), Some(ip)) = (is_link_scope, seen.subject.mac, seen.subject.ip) {
-            self.bind(mac, ip, BindingBy::LinkScope, seen);
-        }
-        let Some(number) = self.device_of(&seen.subject, seen) else { return };
-        let first = Cite::new(activity.first_frame.0, activity.first_frame.1);
-        self.directory.heard(number, (activity.first, activity.last));
-        let mut receives_media = false;
-        if let Some(device) = self.directory.device_mut(number) {
-            receives_media = device.receives_media || !device.rare.pulled_from.is_empty();
-            device.speaks |= seen.peer.ip.is_some_and(is_device_address);
-            if activity.last >= device.last_seen {
-                device.last_frame = seen.cite;
-            }
-            device.is_router |= seen.subject.ip.is_some_and(|ip| self.routers.contains(&ip));
-            device.packets = device.packets.saturating_add(activity.packets);
-            device.bytes = device.bytes.saturating_add(activity.bytes);
-            // What a router passed on bears its MAC, and the VLAN is not the device's.
-            if device.macs.is_empty() || seen.subject.mac.is_some_and(|mac| device.macs.contains(&mac)) {
-                device.in_vlan(seen.subject.vlan, &mut self.refused);
-                device.last_own = device.last_own.max(activity.last);
-                self.view.back(number, (activity.first, first));
-            }
-        }
-        if let (Some(protocol), Some(one), Some(other)) = (activity.protocol, seen.subject.ip, seen.peer.ip) {
-            self.sessions.carried((one, other), protocol, activity.bytes);
-        }
-        let to = self.directory.find(&seen.peer);
-        self.parties = Some((Some(number), to));
-        if let Some(device) = to.and_then(|to| self.directory.device_mut(to)) {
-            device.is_spoken_to = true;
-        }
-        if let Some(to) = to {
-            self.verdict.addressed(to, number, activity.last);
-        }
-        self.view.heard(seen, activity, Some(number), to);
-        if self.senders.len() < SENDERS_COUNTED {
-            self.senders.insert(number);
-        }
-        self.verdict.heard(number, (activity.first, first), (activity.last, seen.cite));
-        if let (Some(stamp), Some(peer)) = (activity.stamp, seen.peer.ip) {
-            self.verdict.stamped(number, peer, (activity.first, first), stamp);
-        }
-        if let Some(peer) = seen.peer.ip
-            && (is_server_side(seen) || receives_media)
-        {
-            self.verdict.signed(number, activity, peer, to);
-        }
-    }
-
-    fn stream(&mut self, seen: &Observation, second: &StreamActivity) {
-        let Some(ip) = seen.subject.ip else { return };
-        let number = self.site_device_of(seen);
-        self.streams.measured(number, ip, second, seen.cite);
-        self.losses.measured(number, ip, seen, second);
-        let Some(number) = number else { return };
-        if let Some(device) = self.directory.device_mut(number) {
-            device.sends_media = true;
-        }
-        let cite = Cite::new(second.first_frame.0, second.first_frame.1);
-        let client = self.directory.find_ip(second.destination, seen.subject.vlan);
-        if let Some(device) = client.and_then(|client| self.directory.device_mut(client)) {
-            device.receives_media = true;
-        }
-        self.verdict.streamed(number, second, client, cite);
-    }
-
-    /// Takes a receiver's word on media, where it goes to who sends it.
-    fn received(&mut self, seen: &Observation, report: &ReceiverReport) {
-        let Some(source) = self.directory.find(&seen.peer) else { return };
-        let Some(last) = self.directory.device(source).map(|device| device.last_seen) else { return };
-        let by = self.directory.find(&seen.subject);
-        self.view.reported(seen, by, (source, last), report);
-        let sequence = report.highest_sequence as u16;
-        if let Some(by) = by.filter(|_| self.verdict.ended_with(source, report.ssrc, sequence)) {
-            let how = How::ReceivesNothing;
-            self.verdict.asked(source, Ask { at: seen.at, cite: seen.cite, by, how, attempt: 1 });
-        }
-    }
-
     /// Whether the subject is an Internet host that a device of the site talks to: it is no device of the site.
     fn is_foreign(&self, seen: &Observation) -> bool {
         let is_remote = |ip: Option<IpAddr>| ip.is_some_and(|ip| !is_site_address(ip));
@@ -1103,9 +1002,6 @@ impl Ledger {
     }
 }
 
-/// Observations looked at before the first of them is taken: what that fetches has room in the nearest memory.
-const EXPECTED: usize = 16;
-
 /// Whether the subject is the side of a TCP connection that others call: its port is below the ephemeral ones
 /// (RFC 6335, 6; Linux begins at 32768), its peer's is one of them.
 pub(crate) fn is_server_side(seen: &Observation) -> bool {
@@ -1142,15 +1038,11 @@ const EPHEMERAL: u16 = 32_768;
 const BY_OUI: u8 = 40;
 /// The switch itself says where the client hangs, in per cent.
 const BY_OPTION_82: u8 = 90;
-/// What no router has touched (RFC 5082, 3).
-const HOP_LIMIT_OF_THE_LINK: u8 = 255;
 /// Enabled capabilities of IEEE 802.1AB-2016, table 8-4.
 const LLDP_BRIDGE: u16 = 1 << 2;
 const LLDP_ROUTER: u16 = 1 << 4;
 /// What all device types of network video begin with (ONVIF Core Specification, 7.3.1).
 const OF_VIDEO: &str = "NetworkVideo";
-/// Senders in one second that are told apart: enough for [`mirror_lost`].
-const SENDERS_COUNTED: usize = 8;
 /// Routers that DHCP names.
 const ROUTERS_MAX: usize = 1_024;
 /// Bridges known by another name than a MAC.

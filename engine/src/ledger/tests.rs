@@ -1,6 +1,6 @@
 //! What the rooms make of observations together.
 
-use spanwatch_parsers::{Command, Order, Span};
+use spanwatch_parsers::{Activity, BindingBy, Command, Order, ReceiverReport, Span, StreamActivity};
 
 use super::*;
 use crate::clock::Dropper;
