@@ -154,7 +154,7 @@ impl Clock {
         if let Some(why) = self.blindness(at - now) {
             moments.push(Moment::Gap { from: now, to: at, why });
         }
-        if at - now.floor_second() >= SECOND {
+        if is_over(now, at) {
             moments.push(Moment::Tick(at.floor_second()));
         }
         self.now = Some(now.max(at));
@@ -169,7 +169,7 @@ impl Clock {
         let Some(now) = self.now else { return };
         if let Some(why) = self.blindness(at - now) {
             moments.push(Moment::Blind { since: now, at, why });
-        } else if self.is_filtered && self.is_covered && at.floor_second() > now.floor_second() {
+        } else if self.is_filtered && self.is_covered && is_over(now, at) {
             moments.push(Moment::Tick(at.floor_second()));
             self.now = Some(at.floor_second());
         }
@@ -200,8 +200,10 @@ impl Clock {
     }
 }
 
-/// Between two ticks.
-const SECOND: Span = Span::seconds(1);
+/// Whether the second that `now` lies in is over `at` then.
+fn is_over(now: Time, at: Time) -> bool {
+    at - now.floor_second() >= Span::seconds(1)
+}
 
 /// Stamps of one input this far apart are a broken clock, not time passing.
 pub const LEAP: Span = Span::seconds(86_400);

@@ -37,7 +37,7 @@ pub struct Rule {
     pub confidence: u8,
     /// Whether it is told once for the site where many are so: what is the rule there is nothing to mend one by one.
     pub is_common: bool,
-    /// See [`Detector::reads`].
+    /// See [`Detector::reads`]; of seconds of traffic, those in which one side has an address that is none of a site's.
     pub reads: fn(&Fact) -> bool,
     /// Whether what was seen is told of a device, as far as he is known by now; the numbers are a sight's rows.
     pub applies: fn(&[u16], &Device) -> bool,
