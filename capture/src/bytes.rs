@@ -26,6 +26,15 @@ impl Order {
         })
     }
 
+    /// The first `N` 32-bit numbers; `None` where there are fewer.
+    pub(crate) fn words<const N: usize>(self, bytes: &[u8]) -> Option<[u32; N]> {
+        let words = *bytes.as_chunks().0.first_chunk::<N>()?;
+        Some(match self {
+            Self::Big => words.map(u32::from_be_bytes),
+            Self::Little => words.map(u32::from_le_bytes),
+        })
+    }
+
     /// The 64-bit number at `at`; `None` past the end.
     pub(crate) fn u64(self, bytes: &[u8], at: usize) -> Option<u64> {
         let chunk = *bytes.get(at..)?.first_chunk()?;

@@ -62,6 +62,8 @@ pub(crate) struct Input {
     damaged_at_packed: Option<u64>,
     next: Option<Next>,
     after_next: Option<Next>,
+    /// The block that the next frame lies in, where the window has moved on.
+    left: Option<Arc<Block>>,
     /// The running maximum of its time stamps.
     clock: Option<Time>,
     /// The last time stamp seen.
@@ -76,7 +78,7 @@ pub(crate) struct Input {
 }
 
 /// A frame that is about to be delivered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Next {
     pub(crate) frame: Frame,
     pub(crate) at: Time,
@@ -87,8 +89,6 @@ pub(crate) struct Next {
     pub(crate) is_first: bool,
     /// The time stamp before damage, where there was damage in between.
     pub(crate) damaged_since: Option<Time>,
-    /// The block it lies in, where the window has moved on.
-    block: Option<Arc<Block>>,
 }
 
 impl Input {
@@ -117,6 +117,7 @@ impl Input {
             damaged_at_packed: None,
             next: None,
             after_next: None,
+            left: None,
             clock: None,
             stamp: None,
             read: 0,
@@ -135,8 +136,8 @@ impl Input {
     }
 
     /// The block in which the next frame lies.
-    pub(crate) fn block<'a>(&'a self, next: &'a Next) -> &'a Arc<Block> {
-        next.block.as_ref().unwrap_or_else(|| self.window.block())
+    pub(crate) fn block(&self) -> &Arc<Block> {
+        self.left.as_ref().unwrap_or_else(|| self.window.block())
     }
 
     /// The input's clock: the greatest time stamp so far, leaps left out.
@@ -165,16 +166,14 @@ impl Input {
     /// stamp that leaps by more than a day moves the clock unless the stamp behind
     /// it leaps back: one wrong stamp must not hold back all that follows.
     pub(crate) fn advance(&mut self) {
+        self.left = None;
         self.next = self.after_next.take().or_else(|| self.read());
         let Some(at) = self.next.as_ref().map(|next| next.at) else { return };
         let clock = match self.clock {
             Some(clock) if is_near(clock, at) => clock.max(at),
             clock => {
-                let block = Arc::clone(self.window.block());
+                self.left = Some(Arc::clone(self.window.block()));
                 self.after_next = self.read();
-                if let Some(next) = &mut self.next {
-                    next.block = Some(block);
-                }
                 let after = self.after_next.as_ref().map(|next| next.at);
                 if let (None, Some(next), Some(after)) = (clock, &mut self.next, after)
                     && next.frame.at.is_none()
@@ -214,15 +213,7 @@ impl Input {
         self.read = self.read.saturating_add(1);
         self.number = self.number.saturating_add(frame.numbered_before).saturating_add(1);
         let at = self.stamp.unwrap_or_default();
-        Some(Next {
-            frame,
-            at,
-            key: at,
-            number: self.number,
-            is_first: self.read == 1,
-            damaged_since,
-            block: None,
-        })
+        Some(Next { frame, at, key: at, number: self.number, is_first: self.read == 1, damaged_since })
     }
 
     /// Reads the file as given to its end and reports on it.

@@ -286,7 +286,7 @@ fn deliver(input: &mut Input, index: u32, number: u64, filter: Option<&mut Filte
         batch.push_event(event(EventKind::Damaged { from }));
     }
     let frame = next.frame;
-    let block = input.block(next);
+    let block = input.block();
     if filter.is_none_or(|filter| filter.passes(frame.link, block.slice(frame.start, frame.length))) {
         let head = FrameHead {
             at: next.at,

@@ -117,28 +117,18 @@ impl Pcapng {
 
     /// Reads one block; gives the frame that is in it.
     fn block<R: Read>(&mut self, window: &mut Window<R>) -> Result<Option<Frame>, Fault> {
-        let Some(head) = window.peek(HEAD) else {
+        let head = window.peek(HEAD).and_then(<[u8]>::first_chunk::<HEAD>).copied();
+        let Some(head) = head else {
             return Err(match window.in_view() {
                 0 if window.failure().is_none() => Fault::End,
                 _ => Fault::Cut(cut(window, HEAD, "a block header")),
             });
         };
-        let is_section = head.starts_with(&SECTION_MAGIC);
-        let mut order = self.section.as_ref().map_or(Order::Little, |section| section.order);
-        let kind = order.u32(head, 0).unwrap_or_default();
-        if is_section {
-            let Some(head) = window.peek(12) else {
-                return Err(Fault::Cut(cut(window, 12, "a section header")));
-            };
-            let told = section_order(head);
-            order = told.unwrap_or(order);
-            // Even where the header is damaged: what follows must not be taken for the old section's.
-            self.open_section(order);
-            if told.is_none() {
-                return Err(Fault::Lengths("a section header tells no byte order".to_owned()));
-            }
+        if head.starts_with(&SECTION_MAGIC) {
+            self.begin_section(window)?;
         }
-        let total = window.peek(HEAD).and_then(|head| order.u32(head, 4)).unwrap_or_default();
+        let order = self.order();
+        let [kind, total] = order.words(&head).unwrap_or_default();
         let length = total as usize;
         let is_ours = matches!(kind, SECTION | INTERFACE | OLD | SIMPLE | COUNTS | ENHANCED);
         let longest = if is_ours { HELD_MAX } else { BLOCK_MAX };
@@ -191,6 +181,25 @@ impl Pcapng {
         Ok(found)
     }
 
+    /// The byte order of what is being read.
+    fn order(&self) -> Order {
+        self.section.as_ref().map_or(Order::Little, |section| section.order)
+    }
+
+    /// Begins the section whose header comes next.
+    fn begin_section<R: Read>(&mut self, window: &mut Window<R>) -> Result<(), Fault> {
+        let Some(head) = window.peek(12) else {
+            return Err(Fault::Cut(cut(window, 12, "a section header")));
+        };
+        let told = section_order(head);
+        // Even where the header is damaged: what follows must not be taken for the old section's.
+        self.open_section(told.unwrap_or(self.order()));
+        match told {
+            Some(_) => Ok(()),
+            None => Err(Fault::Lengths("a section header tells no byte order".to_owned())),
+        }
+    }
+
     fn open_section(&mut self, order: Order) {
         self.dropped_before = self.dropped();
         let section = self.section.replace(Section { order, interfaces: Vec::new() });
@@ -221,14 +230,8 @@ impl Pcapng {
     /// Reads an enhanced or old packet; `start` counts from the body.
     fn packet(&mut self, order: Order, kind: u32, body: &[u8]) -> Result<Frame, String> {
         let short = "a packet block is too short";
-        let id = match kind {
-            OLD => u32::from(order.u16(body, 0).ok_or(short)?),
-            _ => order.u32(body, 0).ok_or(short)?,
-        };
-        let upper = order.u32(body, 4).ok_or(short)?;
-        let lower = order.u32(body, 8).ok_or(short)?;
-        let captured = order.u32(body, 12).ok_or(short)?;
-        let wire_length = order.u32(body, 16).ok_or(short)?;
+        let [id, upper, lower, captured, wire_length] = order.words(body).ok_or(short)?;
+        let id = if kind == OLD { order.u16(body, 0).ok_or(short)?.into() } else { id };
         let length = captured as usize;
         let room = body.len().saturating_sub(PACKET);
         if captured > FRAME_MAX || length > room {
