@@ -124,7 +124,22 @@ impl Clock {
     }
 
     /// Takes the stamp of the next frame and adds to `moments` what it means.
+    #[inline]
     pub fn frame(&mut self, at: Time, input: u32, moments: &mut Vec<Moment>) {
+        let last = self.last_of_input.get_mut(input as usize);
+        if let (Some(now), Some(last)) = (self.now, last)
+            && self.is_covered
+            && now <= at
+            && !is_over(now, at)
+        {
+            // Nearly all frames: time goes on, and within a second.
+            (*last, self.now, self.behind) = (Some(at), Some(at), 0);
+        } else {
+            self.notable_frame(at, input, moments);
+        }
+    }
+
+    fn notable_frame(&mut self, at: Time, input: u32, moments: &mut Vec<Moment>) {
         let index = input as usize;
         if self.last_of_input.len() <= index {
             self.input_opened(input);
