@@ -30,6 +30,7 @@ impl Walk {
     }
 
     /// Reads an IPv4 packet that begins here.
+    #[inline]
     pub fn ipv4(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let mut cursor = self.cursor(bytes);
         let header: [u8; 20] = cursor.array().ok_or("ipv4 header")?;
@@ -54,7 +55,7 @@ impl Walk {
         self.layers.identification = Some(u16::from_be_bytes([i, i2]).into());
         self.layers.fragment = (part.offset > 0 || part.more).then_some(part);
         self.layers.protocol = protocol;
-        self.transport(cursor, protocol == AH)
+        self.transport(bytes, cursor.at(), protocol == AH)
     }
 
     /// Reads an IPv6 packet that begins here.
@@ -75,15 +76,27 @@ impl Walk {
         self.layers.identification = None;
         self.layers.fragment = None;
         self.layers.protocol = next;
-        self.transport(cursor, true)
+        self.transport(bytes, cursor.at(), true)
     }
 
-    /// Steps over extension headers and notes where the transport begins.
-    fn transport(&mut self, cursor: Cursor<'_>, is_extended: bool) -> Result<(), Fault> {
-        let mut payload = Cursor::new(cursor.rest(), 0, self.end.saturating_sub(cursor.at()));
+    /// Notes where the transport begins: at `at`, behind extension headers where there may be such.
+    #[inline]
+    fn transport(&mut self, bytes: &[u8], at: usize, is_extended: bool) -> Result<(), Fault> {
+        let network_at = offset(self.at);
+        self.at = at;
+        let is_whole = self.layers.fragment.is_none();
+        let stepped = if is_extended && is_whole { self.extensions(bytes) } else { Ok(()) };
+        self.payload(Network::Ip);
+        self.layers.network_at = network_at;
+        stepped
+    }
+
+    /// Steps over the extension headers that begin here.
+    #[inline(never)]
+    fn extensions(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let mut cursor = self.cursor(bytes);
         let mut found = Extensions { protocol: self.layers.protocol, ..Extensions::default() };
-        let fault =
-            if is_extended && self.layers.fragment.is_none() { found.skip(&mut payload).err() } else { None };
+        let stepped = found.skip(&mut cursor);
         if let Some((part, identification)) = found.fragment {
             self.layers.fragment = Some(part);
             self.layers.identification = Some(identification);
@@ -92,11 +105,8 @@ impl Walk {
             self.seen.add(Encapsulation::Ah);
         }
         self.layers.protocol = found.protocol;
-        let network_at = self.at;
-        self.at = cursor.at().saturating_add(payload.at());
-        self.payload(Network::Ip);
-        self.layers.network_at = offset(network_at);
-        fault.map_or(Ok(()), Err)
+        self.at = cursor.at();
+        stepped
     }
 }
 

@@ -95,37 +95,38 @@ impl Peeler {
     /// Walks one frame of `wire_length` bytes, of which `bytes` were captured at `at`.
     pub fn peel(&mut self, link: LinkType, at: Time, bytes: &[u8], wire_length: u32) -> Peeled {
         self.counts.frame(bytes.len(), wire_length);
-        let mut peeled = Peeled::default();
-        let walk = Walk { end: bytes.len(), whole: bytes.len().max(wire_length as usize), ..Walk::default() };
-        let turn = AssertUnwindSafe(|| self.walk(walk, (link, at), bytes, &mut peeled));
-        if catch_unwind(turn).is_err() {
-            peeled = Peeled { layers: Layers { is_lost: true, ..Layers::default() }, ..Peeled::default() };
-        }
-        peeled
+        let turn = AssertUnwindSafe(|| self.walk((link, at), bytes, wire_length));
+        catch_unwind(turn).unwrap_or_else(|_| Peeled {
+            layers: Layers { is_lost: true, ..Layers::default() },
+            ..Peeled::default()
+        })
     }
 
-    fn walk(&mut self, mut walk: Walk, (link, at): (LinkType, Time), bytes: &[u8], peeled: &mut Peeled) {
+    fn walk(&mut self, (link, at): (LinkType, Time), bytes: &[u8], wire_length: u32) -> Peeled {
         planted::here("peeler");
+        let (mut outer, mut owned) = (None, None);
+        let whole = bytes.len().max(wire_length as usize);
+        let mut walk = Walk { end: bytes.len(), whole, ..Walk::default() };
         let by_capture = walk.end < walk.whole;
         match walk.link(link, bytes) {
             Some(Ok(())) => {}
             Some(Err(fault)) => self.counts.cannot(fault),
             None => self.counts.cannot_link(link),
         }
-        self.open(&mut walk, bytes, peeled);
+        self.open(&mut walk, bytes, &mut outer);
         if walk.layers.fragment.is_some() {
-            self.join(&mut walk, bytes, at, peeled);
+            owned = self.join(&mut walk, bytes, at, &mut outer);
         }
-        peeled.layers = walk.layers;
-        peeled.layers.shard = shard_of(&walk.layers);
+        walk.layers.shard = shard_of(&walk.layers);
         self.count(&walk);
         if by_capture || walk.layers.is_cut() {
             self.counts.cut(at, by_capture);
         }
+        Peeled { layers: walk.layers, outer, owned }
     }
 
     /// Opens tunnels until there is none.
-    fn open(&mut self, walk: &mut Walk, bytes: &[u8], peeled: &mut Peeled) {
+    fn open(&mut self, walk: &mut Walk, bytes: &[u8], outer: &mut Option<Box<Outer>>) {
         for _ in 0..TUNNELS_MAX {
             if walk.layers.network != Network::Ip || walk.layers.fragment.is_some() {
                 return;
@@ -137,51 +138,69 @@ impl Peeler {
                     return;
                 }
                 Found::Open(tunnel) => {
-                    let Some(inner) = enter(walk, bytes, tunnel) else {
-                        walk.seen.add(tunnel.by);
-                        self.counts.cannot("inside of a tunnel");
+                    if !self.step_into(tunnel, walk, bytes, outer) {
                         return;
-                    };
-                    if let (None, Some(ips)) = (&peeled.outer, walk.layers.ips) {
-                        peeled.outer = Some(Box::new(Outer {
-                            by: tunnel.by,
-                            source_mac: walk.layers.source_mac,
-                            destination_mac: walk.layers.destination_mac,
-                            ips,
-                            vlan: walk.layers.tags.inner(),
-                            hop_limit: walk.layers.hop_limit,
-                            protocol: walk.layers.protocol,
-                            around: [None; TUNNELS_MAX],
-                        }));
                     }
-                    if let (Some(outer), Some(ips)) = (&mut peeled.outer, walk.layers.ips)
-                        && let Some(free) = outer.around.iter_mut().find(|it| it.is_none())
-                    {
-                        *free = Some(Around {
-                            ips,
-                            protocol: walk.layers.protocol,
-                            transport_at: walk.layers.transport_at,
-                            end: walk.layers.end,
-                            is_whole: !walk.layers.is_cut(),
-                        });
-                    }
-                    self.follow(walk, tunnel);
-                    *walk = inner;
                 }
             }
         }
     }
 
-    /// Keeps a fragment that belongs to a tunnel; the one that completes its packet brings all of it.
+    /// Steps into a tunnel; whether a packet can be read in it.
+    #[inline(never)]
+    fn step_into(
+        &mut self,
+        tunnel: Tunnel,
+        walk: &mut Walk,
+        bytes: &[u8],
+        outer: &mut Option<Box<Outer>>,
+    ) -> bool {
+        let Some(inner) = enter(walk, bytes, tunnel) else {
+            walk.seen.add(tunnel.by);
+            self.counts.cannot("inside of a tunnel");
+            return false;
+        };
+        let layers = &walk.layers;
+        if let Some(ips) = layers.ips {
+            let outer = outer.get_or_insert_with(|| {
+                Box::new(Outer {
+                    by: tunnel.by,
+                    source_mac: layers.source_mac,
+                    destination_mac: layers.destination_mac,
+                    ips,
+                    vlan: layers.tags.inner(),
+                    hop_limit: layers.hop_limit,
+                    protocol: layers.protocol,
+                    around: [None; TUNNELS_MAX],
+                })
+            });
+            if let Some(free) = outer.around.iter_mut().find(|it| it.is_none()) {
+                *free = Some(Around {
+                    ips,
+                    protocol: layers.protocol,
+                    transport_at: layers.transport_at,
+                    end: layers.end,
+                    is_whole: !layers.is_cut(),
+                });
+            }
+        }
+        self.follow(walk, tunnel);
+        *walk = inner;
+        true
+    }
+
+    /// Keeps a fragment that belongs to a tunnel; the one that completes its packet brings all of it, which is given back.
     ///
     /// Over UDP only the first fragment shows the port: others that come before it pass as what they seem.
-    fn join(&mut self, walk: &mut Walk, bytes: &[u8], at: Time, peeled: &mut Peeled) {
+    fn join(
+        &mut self,
+        walk: &mut Walk,
+        bytes: &[u8],
+        at: Time,
+        outer: &mut Option<Box<Outer>>,
+    ) -> Option<Box<[u8]>> {
         let layers = walk.layers;
-        let (Some(part), Some(ips), Some(identification)) =
-            (layers.fragment, layers.ips, layers.identification)
-        else {
-            return;
-        };
+        let (part, ips, identification) = (layers.fragment?, layers.ips?, layers.identification?);
         let key = PacketKey { ips, protocol: layers.protocol, identification };
         let transport = walk.cursor(bytes).rest();
         let is_ours = match layers.protocol {
@@ -191,14 +210,14 @@ impl Peeler {
             _ => false,
         };
         if !is_ours || layers.is_cut() {
-            return;
+            return None;
         }
         let whole = self.fragments.add(key, part, transport, at);
         self.counts.tunnel_packets_incomplete =
             self.fragments.lost().saturating_add(self.fragments.incomplete());
         let Some(whole) = whole else {
             walk.layers.is_absorbed = true;
-            return;
+            return None;
         };
         let mut joined = bytes.get(..walk.at).unwrap_or_default().to_vec();
         joined.extend_from_slice(&whole);
@@ -207,8 +226,8 @@ impl Peeler {
         walk.layers.fragment = None;
         walk.layers.end = wire::offset(joined.len());
         walk.layers.whole_end = walk.layers.end;
-        self.open(walk, &joined, peeled);
-        peeled.owned = Some(joined.into_boxed_slice());
+        self.open(walk, &joined, outer);
+        Some(joined.into_boxed_slice())
     }
 
     /// Follows a mirror's running number: what it leaves out never reached us.
