@@ -287,8 +287,8 @@ impl Copies {
                 }
                 let identification = layers.identification.unwrap_or(0);
                 let part = layers.fragment.map_or(0, |part| part.offset.wrapping_add(1));
-                hash.write_u64(u64::from(identification) << 32 | u64::from(part));
-                hash.write_u64(length << 8 | u64::from(layers.protocol));
+                let part = u128::from(identification) << 32 | u128::from(part);
+                hash.write_u128(part << 64 | u128::from(length << 8 | u64::from(layers.protocol)));
                 match (layers.protocol, identification) {
                     (_, 1..) => Kind::Identified,
                     (TCP, _) => Kind::of_tcp(payload),
@@ -296,8 +296,8 @@ impl Copies {
                 }
             }
             _ => {
-                hash.write_u64(mac_word(layers.source_mac));
-                hash.write_u64(mac_word(layers.destination_mac));
+                let [from, to] = [layers.source_mac, layers.destination_mac].map(mac_word);
+                hash.write_u128(u128::from(from) << 64 | u128::from(to));
                 let kind = match layers.network {
                     Network::EtherType(kind) => kind.into(),
                     Network::Llc { dsap, ssap } => 1 << 16 | u64::from(dsap) << 8 | u64::from(ssap),

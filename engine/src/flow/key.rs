@@ -104,8 +104,8 @@ impl Key {
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for half in self.low.into_iter().chain(self.high) {
-            state.write_u64(half);
+        for [low, high] in [self.low, self.high] {
+            state.write_u128(u128::from(high) << 64 | u128::from(low));
         }
         let kind = match self.kind {
             Kind::V4(protocol, low, high) | Kind::V6(protocol, low, high) => {
