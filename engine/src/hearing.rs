@@ -85,14 +85,8 @@ impl Hearing<'_, '_> {
     /// Passes on what a parser found in a message sent `way`; whether it proved media.
     pub fn deliver(&mut self, head: &mut Head, way: Way, parser: &'static Parser) -> bool {
         self.faults.refused = self.faults.refused.saturating_add(std::mem::take(&mut self.sink.refused));
-        let talk = talk(head, way, parser.name);
         if !self.sink.media.is_empty() {
-            let found = Found {
-                flow: (head.number, way),
-                talk: &talk,
-                frame: (self.scribe.place().frame, self.frame),
-                is_expected: head.is_expected,
-            };
+            let found = Found { head, way, frame: (self.scribe.place().frame, self.frame) };
             for media in &self.sink.media {
                 self.streams.take(&found, media);
             }
@@ -101,6 +95,7 @@ impl Hearing<'_, '_> {
         if self.sink.facts.is_empty() && self.sink.proofs.is_empty() {
             return false;
         }
+        let talk = talk(head, way, parser.name);
         let (mut is_proved, mut is_unasked) = (false, false);
         let has_proof = !self.sink.proofs.is_empty();
         for (about, fact) in self.sink.facts.drain(..) {

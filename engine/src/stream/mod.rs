@@ -29,7 +29,8 @@ use spanwatch_parsers::{
 };
 
 use crate::bounded::Expiring;
-use crate::flow::{Counted, Sum};
+use crate::flow::{Counted, Head, Sum};
+use crate::hearing::talk;
 use crate::observation::{Cite, Party};
 use crate::scribe::{Scribe, Talk};
 use statistics::Statistics;
@@ -49,14 +50,19 @@ pub struct Streams {
 /// Where a media packet was found.
 #[derive(Debug, Clone, Copy)]
 pub struct Found<'a> {
-    /// Its flow's number and side.
-    pub flow: (u64, Way),
-    /// Who sent it to whom.
-    pub talk: &'a Talk,
+    /// Its flow.
+    pub head: &'a Head,
+    /// Which side sent it.
+    pub way: Way,
     /// The frame that brought (the end of) it.
     pub frame: (u64, Counted),
-    /// Whether the flow was announced to carry it.
-    pub is_expected: bool,
+}
+
+impl Found<'_> {
+    /// Who sent it to whom.
+    fn talk(&self) -> Talk {
+        talk(self.head, self.way, SOURCE)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +75,9 @@ struct StreamKey {
 
 impl Hash for StreamKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.flow);
         let channel = self.channel.map_or(0, |channel| u64::from(channel).wrapping_add(1));
-        state.write_u64(u64::from(self.ssrc) << 32 | channel << 8 | self.way as u64);
+        let within = u64::from(self.ssrc) << 32 | channel << 8 | self.way as u64;
+        state.write_u128(u128::from(self.flow) << 64 | u128::from(within));
     }
 }
 
@@ -165,15 +171,15 @@ impl Streams {
 
     /// Takes one packet.
     pub fn take(&mut self, found: &Found<'_>, media: &Media) {
-        let (flow, way) = found.flow;
-        let key = StreamKey { flow, way, channel: media.channel, ssrc: media.ssrc };
+        let Found { head, way, .. } = *found;
+        let key = StreamKey { flow: head.number, way, channel: media.channel, ssrc: media.ssrc };
         let (_, counted) = found.frame;
         let slot = match self.streams.find(&key) {
             Some(slot) => slot,
             None => self.begin(key, found, media),
         };
         let Some(stream) = self.streams.touch(slot, counted.at) else { return };
-        stream.is_believed |= found.is_expected;
+        stream.is_believed |= head.is_expected;
         if !stream.statistics.take(media.sequence, media.timestamp, counted.at) {
             return;
         }
@@ -182,7 +188,7 @@ impl Streams {
         stream.last = stream.last.max(Some(counted.at));
         stream.cite = counted.cite;
         if !stream.is_listed && self.active.len() < ACTIVE_MAX {
-            stream.talk = Talk { source: SOURCE, ..*found.talk };
+            stream.talk = found.talk();
             stream.is_listed = true;
             self.active.push(u32::try_from(slot).unwrap_or(u32::MAX));
         }
@@ -220,26 +226,27 @@ impl Streams {
         let (frame, counted) = found.frame;
         let place = if self.begun.0 == frame { self.begun.1.saturating_add(1) } else { 0 };
         self.begun = (frame, place);
-        let announced = self.announcement(&found.talk.sender, &found.talk.receiver, media.channel);
+        let talk = found.talk();
+        let announced = self.announcement(&talk.sender, &talk.receiver, media.channel);
         let clock_hz = announced
             .filter(|it| it.payload_type.is_none_or(|kind| kind == media.payload_type))
             .and_then(|it| it.clock_hz)
             .or(rtp::static_type(media.payload_type).map(|(_, hz)| hz))
             .unwrap_or(CLOCK_OF_VIDEO);
-        let transport = match (media.channel, found.talk.receiver.ip) {
+        let transport = match (media.channel, talk.receiver.ip) {
             (Some(_), _) => StreamTransport::Interleaved,
             (None, Some(ip)) if ip.is_multicast() => StreamTransport::Multicast,
             _ => StreamTransport::Udp,
         };
         let stream = Stream {
             number: (frame, place),
-            talk: Talk { source: SOURCE, ..*found.talk },
+            talk,
             transport,
             channel: media.channel,
             ssrc: media.ssrc,
             payload_type: media.payload_type,
             statistics: Statistics::new(media.sequence, clock_hz, counted.at),
-            is_believed: found.is_expected || announced.is_some() || media.channel.is_some(),
+            is_believed: found.head.is_expected || announced.is_some() || media.channel.is_some(),
             is_listed: false,
             last: None,
             cite: counted.cite,
@@ -321,6 +328,7 @@ const GONE_MAX: usize = 4_096;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::{Flow, Key};
     use crate::observation::{Observation, Place};
 
     fn party(host: u8, port: u16) -> Party {
@@ -331,11 +339,16 @@ mod tests {
         Talk { sender: party(7, 6970), receiver: party(9, 5000), transport: Some(17), source: "rtp" }
     }
 
-    fn send(streams: &mut Streams, n: u16, channel: Option<u8>, is_expected: bool) {
+    fn flow() -> Flow {
+        let ips = [talk().sender, talk().receiver].map(|party| party.ip.unwrap());
+        let (key, from_low) = Key::ip(ips.into(), (6970, 5000), 17, None);
+        Flow::new(key, 1, from_low)
+    }
+
+    fn send(streams: &mut Streams, n: u16, channel: Option<u8>) {
         let at = Time(i64::from(n) * 20_000_000);
         let counted = Counted { at, cite: Cite::new(0, u64::from(n) + 1), bytes: 0, stamp: None };
-        let found =
-            Found { flow: (1, Way::Orig), talk: &talk(), frame: (u64::from(n) + 1, counted), is_expected };
+        let found = Found { head: &flow().head, way: Way::Orig, frame: (u64::from(n) + 1, counted) };
         let media = Media {
             channel,
             payload_type: 96,
@@ -376,9 +389,9 @@ mod tests {
     #[test]
     fn unproved_source_is_not_reported_and_counts_once_it_is() {
         let mut streams = Streams::new(1);
-        (0..5).for_each(|n| send(&mut streams, n, None, false));
+        (0..5).for_each(|n| send(&mut streams, n, None));
         assert_eq!(ticked(&mut streams, 100), []);
-        (5..9).for_each(|n| send(&mut streams, n, None, false));
+        (5..9).for_each(|n| send(&mut streams, n, None));
         streams.prove((1, Way::Orig), 7, Time(0));
         let seconds = ticked(&mut streams, 200);
         let [stream] = &seconds[..] else { panic!("{seconds:?}") };
@@ -392,7 +405,7 @@ mod tests {
         let mut streams = Streams::new(1);
         streams.announce(&talk(), &announced(48_000), Time(0));
         assert!(streams.is_expected(&talk().sender, &talk().receiver));
-        (0..2).for_each(|n| send(&mut streams, n, None, false));
+        (0..2).for_each(|n| send(&mut streams, n, None));
         let stream = &ticked(&mut streams, 100)[0];
         // Between two packets pass 20 ms: 960 ticks of 48 kHz, where the stamps say 1,800.
         assert_eq!((stream.packets, stream.jitter_16ticks), (2, 840));
@@ -401,7 +414,7 @@ mod tests {
     #[test]
     fn interleaved_media_needs_no_proof() {
         let mut streams = Streams::new(1);
-        send(&mut streams, 0, Some(2), false);
+        send(&mut streams, 0, Some(2));
         let stream = &ticked(&mut streams, 100)[0];
         assert_eq!((stream.transport, stream.channel), (StreamTransport::Interleaved, Some(2)));
     }
@@ -410,7 +423,9 @@ mod tests {
     fn flood_of_sources_stays_in_bounds() {
         let mut streams = Streams::new(1);
         let counted = Counted { at: Time(0), cite: Cite::default(), bytes: 0, stamp: None };
-        let found = Found { flow: (1, Way::Orig), talk: &talk(), frame: (1, counted), is_expected: true };
+        let mut flow = flow();
+        flow.head.is_expected = true;
+        let found = Found { head: &flow.head, way: Way::Orig, frame: (1, counted) };
         for ssrc in 0..20_000 {
             let media = Media {
                 channel: None,
