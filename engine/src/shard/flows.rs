@@ -20,7 +20,7 @@ use crate::numbered::Slots;
 use crate::observation::{Cite, Party};
 use crate::peel::Layers;
 use crate::scribe::{Scribe, Talk};
-use crate::tcp::{Listening, Tcp};
+use crate::tcp::Listening;
 
 /// The flows of a shard.
 #[derive(Debug)]
@@ -306,7 +306,7 @@ impl Flows {
 
     /// Parts with a flow that was taken out: its sums are kept, its session has the last word.
     pub fn part_with(&mut self, mut flow: Flow, hearing: &mut Hearing<'_, '_>) {
-        self.held = self.held.saturating_sub(flow.tcp().map_or(0, Tcp::held));
+        self.held = self.held.saturating_sub(flow.tcp().map_or(0, |tcp| tcp.held as usize));
         self.bury(&flow);
         self.ended.ended(&flow);
         if let Flow { head, app: App::Segments(tcp) } = &mut flow {

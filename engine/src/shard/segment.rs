@@ -30,21 +30,27 @@ impl Shard {
         let counted = Counted { stamp: segment.stamp, ..frame.counted() };
         let mut hearing = self.voice.hear(frame.scribe(self.index, out), counted);
         let handle = self.flows.connection(sought, parties, frame, segment, &mut hearing);
-        let held = self.flows.held;
+        let mut held = self.flows.held;
         let flow = self.flows.count(handle, sought.from_low, parties, counted);
         let Some(Flow { head, app: App::Segments(tcp) }) = flow else { return };
         let number = head.number;
-        let others = held.saturating_sub(tcp.held());
         let Tcp { connection, reading, .. } = &mut **tcp;
         let mut listening = Listening { reading, head, hearing: &mut hearing };
         let outcome = connection.take(segment, &mut listening);
         if outcome.closed {
             connection.give_all_up(&mut listening);
             listening.end();
-        } else if others.saturating_add(connection.held()).saturating_add(listening.reading.held()) > HELD_MAX
-        {
-            connection.give_all_up(&mut listening);
-            listening.let_go();
+        }
+        // An acknowledgement alone changes nothing of it, unless something waits for what it says.
+        if segment.has_payload() || tcp.is_waiting || outcome.closed {
+            tcp.weigh(&mut held);
+            if held > HELD_MAX {
+                let Tcp { connection, reading, .. } = &mut **tcp;
+                let mut listening = Listening { reading, head, hearing: &mut hearing };
+                connection.give_all_up(&mut listening);
+                listening.let_go();
+                tcp.weigh(&mut held);
+            }
         }
         if outcome != Outcome::default() {
             let talk = Talk {
@@ -57,7 +63,7 @@ impl Shard {
         let has_holes = tcp.connection.has_holes();
         let must_wait = has_holes && !tcp.is_waiting;
         tcp.is_waiting = has_holes;
-        self.flows.held = others.saturating_add(tcp.held());
+        self.flows.held = held;
         if must_wait {
             self.flows.wait(handle, number);
         }
@@ -114,17 +120,17 @@ impl Flows {
     /// Gives up the holes of connections that have waited too long at `now`.
     pub fn give_up_holes(&mut self, now: Time, hearing: &mut Hearing<'_, '_>) {
         for (handle, number) in self.take_waiting() {
-            let held = self.held;
+            let mut held = self.held;
             let Some(Flow { head, app: App::Segments(tcp) }) = self.get(handle, Time::MIN) else { continue };
             if head.number != number {
                 continue;
             }
-            let others = held.saturating_sub(tcp.held());
-            let Tcp { connection, reading, is_waiting } = &mut **tcp;
+            let Tcp { connection, reading, .. } = &mut **tcp;
             connection.tick(now, &mut Listening { reading, head, hearing });
-            *is_waiting = connection.has_holes();
-            let must_wait = *is_waiting;
-            self.held = others.saturating_add(tcp.held());
+            tcp.is_waiting = tcp.connection.has_holes();
+            let must_wait = tcp.is_waiting;
+            tcp.weigh(&mut held);
+            self.held = held;
             if must_wait {
                 self.wait(handle, number);
             }

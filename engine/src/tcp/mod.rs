@@ -59,6 +59,8 @@ pub struct Tcp {
     pub reading: Reading,
     /// Whether it stands in the list of those that wait for missing bytes.
     pub is_waiting: bool,
+    /// The memory that it was last found to use for bytes.
+    pub held: u32,
 }
 
 impl Tcp {
@@ -70,6 +72,7 @@ impl Tcp {
             connection: Connection::default(),
             reading: Reading::new(is_midstream),
             is_waiting: false,
+            held: 0,
         })
     }
 
@@ -78,10 +81,11 @@ impl Tcp {
         (self.connection.orig.glance(), self.connection.resp.glance(), self.reading.glance())
     }
 
-    /// The memory in use for bytes.
-    #[must_use]
-    pub fn held(&self) -> usize {
-        self.connection.held().saturating_add(self.reading.held())
+    /// Says that it is among connections that use `all` bytes: looks again what it uses of them, and sums up anew.
+    pub fn weigh(&mut self, all: &mut usize) {
+        let held = self.connection.held().saturating_add(self.reading.held());
+        let before = std::mem::replace(&mut self.held, u32::try_from(held).unwrap_or(u32::MAX));
+        *all = all.saturating_sub(before as usize).saturating_add(self.held as usize);
     }
 }
 
