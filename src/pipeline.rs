@@ -444,21 +444,21 @@ impl Worker {
     /// Gets ready for all frames of a round, in steps: memory answers many questions at a time, if they are short.
     fn expect(&mut self, round: &Round) {
         let Self { shards, expected, .. } = self;
-        let shards = || {
-            let numbers = round.peeled.iter().map(|peeled| usize::from(peeled.layers.shard));
-            numbers.map(|number| shards.get(number).and_then(Option::as_ref))
-        };
+        let shard = |peeled: &Peeled| shards.get(usize::from(peeled.layers.shard))?.as_ref();
         expected.clear();
-        for (shard, ((_, bytes), peeled)) in shards().zip(round.batch.frames().zip(&round.peeled)) {
-            expected.push(shard.map(|shard| shard.coming(peeled, bytes)));
+        for (peeled, (_, bytes)) in round.peeled.iter().zip(round.batch.frames()) {
+            expected.push(shard(peeled).map(|shard| shard.coming(peeled, bytes)));
         }
-        for step in [Shard::expect, Shard::expect_more, Shard::expect_flow] {
-            for (shard, coming) in shards().zip(&mut *expected) {
-                if let (Some(shard), Some(coming)) = (shard, coming) {
+        let mut each = |step: fn(&Shard, &mut Coming)| {
+            for (peeled, coming) in round.peeled.iter().zip(&mut *expected) {
+                if let (Some(shard), Some(coming)) = (shard(peeled), coming) {
                     step(shard, coming);
                 }
             }
-        }
+        };
+        each(Shard::expect);
+        each(Shard::expect_more);
+        each(Shard::expect_flow);
     }
 
     fn take(

@@ -191,11 +191,13 @@ impl Shard {
     }
 
     /// Gets ready for such a frame: best first for all of them, then [`Shard::expect_more`] for all, then [`Shard::expect_flow`].
+    #[inline]
     pub fn expect(&self, coming: &mut Coming) {
         self.copies.foresee(coming.identity);
     }
 
     /// Gets ready for the rest of it.
+    #[inline]
     pub fn expect_more(&self, coming: &mut Coming) {
         self.copies.foresee_entry(coming.identity);
     }
