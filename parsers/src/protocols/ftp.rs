@@ -211,7 +211,7 @@ fn is_anonymous(account: &[u8]) -> bool {
 }
 
 fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
-    let is_at_home = [envelope.source_port, envelope.destination_port].contains(&PORT);
+    let is_at_home = envelope.has_port(&[PORT]);
     let front = bytes.get(..PROBED_MAX).unwrap_or(bytes);
     let is_begun = match is_at_home {
         true => front.first().is_none_or(u8::is_ascii_alphanumeric),

@@ -269,7 +269,7 @@ fn mechanism_of(name: &[u8]) -> &'static str {
 }
 
 fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
-    let is_at_home = [envelope.source_port, envelope.destination_port].iter().any(|it| PORTS.contains(it));
+    let is_at_home = envelope.has_port(&PORTS);
     let front = bytes.get(..PROBED_MAX).unwrap_or(bytes);
     let is_begun = |word: &[u8]| front.iter().zip(word).all(|(byte, known)| byte.eq_ignore_ascii_case(known));
     let is_open = is_begun(b"220") || (is_at_home && [&b"EHLO "[..], b"HELO "].into_iter().any(is_begun));

@@ -309,7 +309,6 @@ fn has(text: &[u8], word: &[u8]) -> bool {
 }
 
 fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
-    let ports = [envelope.source_port, envelope.destination_port];
     let is_negotiating = match bytes {
         [IAC] | [IAC, WILL..=DONT] | [IAC, WILL..=DONT, ..=OPTION_MAX] => Probe::Maybe,
         [IAC, WILL..=DONT, ..=OPTION_MAX, IAC] => Probe::Maybe,
@@ -318,7 +317,7 @@ fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
     };
     match bytes.first() {
         // Text on its own port; what encrypts begins with a control or says its name.
-        Some(&first) if ports.contains(&PORT) && !bytes.starts_with(b"SSH") => match first {
+        Some(&first) if envelope.has_port(&[PORT]) && !bytes.starts_with(b"SSH") => match first {
             b'S' if b"SSH".starts_with(bytes) => Probe::Maybe,
             IAC | b'\r' | b'\n' | b'\t' | 0x1b | b' '..=b'~' => Probe::Yes,
             _ => Probe::No,

@@ -87,6 +87,15 @@ pub struct Envelope {
     pub is_stream: bool,
 }
 
+impl Envelope {
+    /// Whether either end has one of these ports.
+    #[inline]
+    #[must_use]
+    pub fn has_port(&self, ports: &[u16]) -> bool {
+        ports.iter().any(|port| *port == self.source_port || *port == self.destination_port)
+    }
+}
+
 /// One protocol.
 pub struct Parser {
     /// Its name in lower case, as in `spanwatch protocols`.

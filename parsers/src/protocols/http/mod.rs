@@ -264,12 +264,13 @@ fn lose(side: &mut Side, fault: Malformed, sink: &mut Sink) {
 }
 
 fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
-    let is_on_port = [envelope.source_port, envelope.destination_port]
-        .iter()
-        .any(|port| HTTP.on.contains(&On::Tcp(*port)));
+    let is_on_port = || {
+        let ports = [envelope.source_port, envelope.destination_port];
+        ports.iter().any(|port| HTTP.on.contains(&On::Tcp(*port)))
+    };
     let text = bytes.trim_ascii_start();
     match head::probe_start(text) {
-        Probe::Maybe if !is_on_port && !head::has_known_start(text) => Probe::No,
+        Probe::Maybe if !is_on_port() && !head::has_known_start(text) => Probe::No,
         answer => answer,
     }
 }

@@ -247,8 +247,7 @@ impl Side {
 
 fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
     let text = bytes.trim_ascii_start();
-    let is_on_port =
-        [envelope.source_port, envelope.destination_port].iter().any(|port| PORTS.contains(port));
+    let is_on_port = envelope.has_port(PORTS);
     match message::probe_start(text) {
         Probe::Yes => return Probe::Yes,
         Probe::Maybe if is_on_port || message::has_known_start(&message::Dialect::RTSP, text) => {

@@ -183,7 +183,7 @@ impl Session for Connection {
 
 fn probe(envelope: &Envelope, bytes: &[u8]) -> Probe {
     let text = bytes.trim_ascii_start();
-    let is_at_home = [envelope.source_port, envelope.destination_port].contains(&PORT);
+    let is_at_home = envelope.has_port(&[PORT]);
     match message::probe_start_as(&Dialect::SIP, text) {
         Probe::Maybe if !envelope.is_stream => Probe::No,
         Probe::Maybe if !is_at_home && !message::has_known_start(&Dialect::SIP, text) => Probe::No,
