@@ -165,6 +165,7 @@ impl Batch {
     }
 
     /// Adds the frame that lies in `block` from `start`, `length` bytes long.
+    #[inline]
     pub(crate) fn push(&mut self, head: FrameHead, block: &Arc<Block>, start: usize, length: usize) {
         let index = match self.blocks.iter().rposition(|known| Arc::ptr_eq(known, block)) {
             Some(index) => index,

@@ -115,6 +115,12 @@ impl<R: Read> Window<R> {
         (self.in_view() >= n).then(|| self.block.slice(self.at, n))
     }
 
+    /// The bytes in view, without reading on.
+    #[inline]
+    pub(crate) fn view(&self) -> &[u8] {
+        self.block.slice(self.at, self.in_view())
+    }
+
     /// How many bytes are in view without reading on; after [`Window::peek`]
     /// said `None`, all that are left.
     pub(crate) const fn in_view(&self) -> usize {

@@ -167,7 +167,7 @@ impl Input {
     /// it leaps back: one wrong stamp must not hold back all that follows.
     pub(crate) fn advance(&mut self) {
         self.left = None;
-        self.next = self.after_next.take().or_else(|| self.read());
+        self.next = if self.after_next.is_some() { self.after_next.take() } else { self.read() };
         let Some(at) = self.next.as_ref().map(|next| next.at) else { return };
         let clock = match self.clock {
             Some(clock) if is_near(clock, at) => clock.max(at),

@@ -46,6 +46,12 @@ impl Interface {
     /// The moment of a packet.
     pub(super) fn time(&self, upper: u32, lower: u32) -> Time {
         let ticks = u64::from(upper) << 32 | u64::from(lower);
+        // Nearly all captures, without the wide numbers that the others need.
+        if let (Unit::Long(nanos), 0) = (self.unit, self.offset_s)
+            && let Some(Ok(nanos)) = ticks.checked_mul(nanos.into()).map(i64::try_from)
+        {
+            return Time(nanos);
+        }
         let offset = i128::from(self.offset_s).saturating_mul(1_000_000_000);
         let nanos = self.unit.nanos(ticks).saturating_add(offset);
         let limit = if nanos < 0 { i64::MIN } else { i64::MAX };

@@ -87,6 +87,9 @@ impl Pcapng {
     /// known type in a row, or all up to the end of the file, are beyond doubt.
     pub(crate) fn next<R: Read>(&mut self, window: &mut Window<R>, harm: &mut Harm) -> Option<Frame> {
         loop {
+            if let Some(frame) = self.plain_packet(window) {
+                return Some(frame);
+            }
             let offset = window.offset();
             match self.block(window) {
                 Ok(Some(frame)) => return Some(frame),
@@ -113,6 +116,34 @@ impl Pcapng {
                 }
             }
         }
+    }
+
+    /// Reads a packet as nearly all are: in view, sound and without options. `None` of all else, which [`Self::block`] judges.
+    #[inline]
+    fn plain_packet<R: Read>(&mut self, window: &mut Window<R>) -> Option<Frame> {
+        let Section { order, interfaces } = self.section.as_ref()?;
+        let view = window.view();
+        let [kind, total, id, upper, lower, captured, wire_length] = order.words(view)?;
+        let length = captured as usize;
+        let front = HEAD.saturating_add(PACKET);
+        let end = front.saturating_add(length.next_multiple_of(4));
+        let whole = end.saturating_add(4);
+        let is_plain = kind == ENHANCED
+            && captured <= FRAME_MAX
+            && total as usize == whole
+            && order.u32(view, end) == Some(total);
+        let interface = interfaces.get(id as usize).filter(|_| is_plain)?;
+        let frame = Frame {
+            at: Some(interface.time(upper, lower)),
+            link: interface.link,
+            interface: self.interfaces_before.saturating_add(id),
+            wire_length,
+            numbered_before: std::mem::take(&mut self.numbered),
+            start: window.place().saturating_add(front),
+            length,
+        };
+        window.pass(whole);
+        Some(frame)
     }
 
     /// Reads one block; gives the frame that is in it.
