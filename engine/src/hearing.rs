@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use spanwatch_parsers::{About, Fact, Key, Malformed, Outcome, Parser, Sink, Start, Way};
+use spanwatch_parsers::{About, Envelope, Fact, Key, Malformed, Outcome, Parser, Probe, Sink, Start, Way};
 
 use crate::dispatch::{Dispatch, Running};
 use crate::flow::{Counted, Head};
@@ -67,11 +67,52 @@ impl Hearing<'_, '_> {
         let sink = &mut *self.sink;
         let result = catch_unwind(AssertUnwindSafe(|| parser(sink)));
         if result.is_err() {
-            let name = self.dispatch.parser(number).map_or(SOURCE, |parser| parser.name);
-            let panicked = self.faults.panicked.entry(name).or_default();
-            *panicked = panicked.saturating_add(1);
+            self.panicked(number);
         }
         result.ok()
+    }
+
+    /// Asks parsers in turn whether a message is theirs, until one says yes and `may_read` it: which that is, and the first of
+    /// those that are unsure. Who panics says no.
+    pub fn ask(
+        &mut self,
+        mut parsers: impl Iterator<Item = u16>,
+        envelope: &Envelope,
+        message: &[u8],
+        may_read: impl Fn(&Parser) -> bool,
+    ) -> (Option<u16>, Option<u16>) {
+        let dispatch = self.dispatch;
+        let (mut sure, mut unsure) = (None, None);
+        let mut asked = 0;
+        let mut is_over = false;
+        while !is_over {
+            let rest = AssertUnwindSafe(|| {
+                for number in parsers.by_ref() {
+                    asked = number;
+                    let Some(parser) = dispatch.parser(number) else { continue };
+                    match (parser.probe)(envelope, message) {
+                        Probe::Yes if may_read(parser) => {
+                            sure = Some(number);
+                            return;
+                        }
+                        Probe::Maybe => unsure = unsure.or(Some(number)),
+                        Probe::Yes | Probe::No => {}
+                    }
+                }
+            });
+            is_over = catch_unwind(rest).is_ok();
+            if !is_over {
+                self.panicked(asked);
+            }
+        }
+        (sure, unsure)
+    }
+
+    #[cold]
+    fn panicked(&mut self, number: u16) {
+        let name = self.dispatch.parser(number).map_or(SOURCE, |parser| parser.name);
+        let panicked = self.faults.panicked.entry(name).or_default();
+        *panicked = panicked.saturating_add(1);
     }
 
     /// Starts a session of a parser with memory.

@@ -72,16 +72,12 @@ impl Message<'_> {
             _ => None,
         };
         let dispatch = hearing.dispatch;
-        let mut unsure = None;
-        for number in dispatch.candidates(self.channel).filter(|number| Some(*number) != on_trial) {
-            match self.probe(head, number, hearing) {
-                Probe::Yes => {
-                    self.begin(number, false, head, app, hearing);
-                    return;
-                }
-                Probe::Maybe => unsure = unsure.or(Some(number)),
-                Probe::No => {}
-            }
+        let candidates = dispatch.candidates(self.channel).filter(|number| Some(*number) != on_trial);
+        let envelope = head.envelope(self.way, self.is_cut());
+        let (sure, unsure) = hearing.ask(candidates, &envelope, self.payload, |_| true);
+        if let Some(number) = sure {
+            self.begin(number, false, head, app, hearing);
+            return;
         }
         if let App::Session(running) = app {
             if !self.give(running, head, hearing) {

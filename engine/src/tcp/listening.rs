@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use spanwatch_parsers::{Probe, Progress, Session, Start, Way};
+use spanwatch_parsers::{Parser, Progress, Session, Start, Way};
 
 use super::half::Ear;
 use crate::dispatch::Channel;
@@ -223,23 +223,13 @@ impl Listening<'_, '_, '_> {
         let envelope = self.head.envelope(way, false);
         let dispatch = self.hearing.dispatch;
         let message = std::mem::take(pick(&mut search.heads, way));
-        let mut is_open = false;
-        let mut chosen = None;
-        for number in dispatch.candidates(Channel::Tcp(envelope.source_port, envelope.destination_port)) {
-            let Some(parser) = dispatch.parser(number) else { continue };
-            match self.hearing.call(number, |_| (parser.probe)(&envelope, &message)) {
-                Some(Probe::Yes) if matches!(parser.start, Start::Session(_)) => {
-                    chosen = Some(number);
-                    break;
-                }
-                Some(Probe::Maybe) => is_open = true,
-                _ => {}
-            }
-        }
+        let candidates = dispatch.candidates(Channel::Tcp(envelope.source_port, envelope.destination_port));
+        let may_read = |parser: &Parser| matches!(parser.start, Start::Session(_));
+        let (sure, unsure) = self.hearing.ask(candidates, &envelope, &message, may_read);
         *pick(&mut search.heads, way) = message;
-        match chosen {
+        match sure {
             Some(number) => self.choose(number, way),
-            None => self.keep_searching(way, is_open),
+            None => self.keep_searching(way, unsure.is_some()),
         }
     }
 
