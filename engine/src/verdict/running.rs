@@ -12,11 +12,9 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Span, Time};
 
-use crate::few::FewBy;
-
-/// The clock that a device shows to each of its peers.
+/// The clock that a device shows to each of its peers, of which it remembers a few.
 #[derive(Debug, Default)]
-pub struct Clocks(FewBy<IpAddr, Clock>);
+pub struct Clocks(Vec<(IpAddr, Clock)>);
 
 /// What a reading shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,18 +40,13 @@ struct Clock {
 impl Clocks {
     /// Something of what is read.
     pub fn glance(&self) -> Option<IpAddr> {
-        self.0.keys().next().copied()
+        self.0.first().map(|(peer, _)| *peer)
     }
 
     /// Reads the clock.
     pub fn read(&mut self, peer: IpAddr, at: Time, stamp: u32) -> Reading {
-        if self.0.len() >= CLOCKS_MAX
-            && !self.0.contains_key(&peer)
-            && let Some(oldest) = self.0.iter().min_by_key(|(_, clock)| clock.at).map(|(peer, _)| *peer)
-        {
-            self.0.remove(&oldest);
-        }
-        let Some(clock) = self.0.or_insert(peer, Clock { at, stamp, pace: None }) else {
+        let Some((_, clock)) = self.0.iter_mut().find(|(of, _)| *of == peer) else {
+            self.meet(peer, Clock { at, stamp, pace: None });
             return Reading::Nothing;
         };
         let before = clock.at;
@@ -75,14 +68,25 @@ impl Clocks {
         }
     }
 
+    /// Remembers a peer's view, where there is no room in the place of the one that was read longest ago.
+    fn meet(&mut self, peer: IpAddr, clock: Clock) {
+        if self.0.len() < CLOCKS_MAX {
+            self.0.reserve_exact(1);
+            self.0.push((peer, clock));
+        } else if let Some(oldest) = self.0.iter_mut().min_by_key(|(peer, clock)| (clock.at, *peer)) {
+            *oldest = (peer, clock);
+        }
+    }
+
     /// Takes over the clocks of a device that turned out to be this one.
     pub fn absorb(&mut self, other: Self) {
         for (peer, clock) in other.0 {
-            if self.0.len() < CLOCKS_MAX
-                && let Some(own) = self.0.or_insert(peer, clock)
-                && own.at < clock.at
-            {
-                *own = clock;
+            let has_room = self.0.len() < CLOCKS_MAX;
+            match self.0.iter_mut().find(|(of, _)| *of == peer) {
+                Some((_, own)) if own.at < clock.at => *own = clock,
+                Some(_) => {}
+                None if has_room => self.meet(peer, clock),
+                None => {}
             }
         }
     }
@@ -168,6 +172,6 @@ mod tests {
             clocks.read(IpAddr::from([192, 0, 2, n]), s(n.into()), 0);
         }
         assert_eq!(clocks.0.len(), CLOCKS_MAX);
-        assert!(clocks.0.contains_key(&IpAddr::from([192, 0, 2, 99])));
+        assert!(clocks.0.iter().any(|(peer, _)| *peer == IpAddr::from([192, 0, 2, 99])));
     }
 }
