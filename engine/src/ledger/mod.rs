@@ -238,7 +238,8 @@ impl Ledger {
     /// The same, still empty, with tables that nobody outside can aim at.
     #[must_use]
     pub fn seeded(self, seed: u64) -> Self {
-        Self { directory: Directory::seeded(seed), streams: Streams::seeded(seed), ..self }
+        let (directory, streams) = (Directory::seeded(seed), Streams::seeded(seed));
+        Self { directory, streams, sessions: Sessions::seeded(seed), ..self }
     }
 
     /// The same, still empty, with the site's own list of its devices.

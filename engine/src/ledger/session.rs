@@ -3,13 +3,15 @@
 //! One row for each client, server, protocol, account, scheme and target; what
 //! repeats moves its last time. A secret never reaches this room.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use hashbrown::HashMap;
 use spanwatch_parsers::{Login, Outcome, Text, Time};
 
 use super::refusals::Refusals;
 use crate::few::FewBy;
+use crate::hash::Keyed;
 
 /// What tells one session row from another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +42,7 @@ pub struct Session {
 /// All sessions, [`SESSIONS_MAX`] at most: further ones are counted, not kept.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    talks: BTreeMap<Ends, Talk>,
+    talks: HashMap<Ends, Talk, Keyed>,
     /// How many there are.
     count: usize,
     logins: usize,
@@ -70,6 +72,12 @@ impl Talk {
 }
 
 impl Sessions {
+    /// An empty one whose table nobody outside can aim at.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self { talks: HashMap::with_hasher(Keyed::new(seed)), ..Self::default() }
+    }
+
     /// Takes an exchange.
     pub fn exchanged(&mut self, key: Key, at: Time) {
         let Key { client, server, protocol, target } = key;
@@ -137,7 +145,9 @@ impl Sessions {
 
     /// Every session in the order of its key, with the last login.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &Session, Option<&Login>)> {
-        self.talks.iter().flat_map(|((client, server, protocol), talk)| {
+        let mut talks: Vec<_> = self.talks.iter().collect();
+        talks.sort_unstable_by_key(|(ends, _)| *ends);
+        talks.into_iter().flat_map(|((client, server, protocol), talk)| {
             talk.sessions.iter().map(|(target, session)| {
                 let key = Key { client: *client, server: *server, protocol, target: target.clone() };
                 (key, session, talk.login.as_deref())
