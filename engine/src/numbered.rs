@@ -12,7 +12,8 @@ use crate::ledger::directory::Number;
 /// One thing for each number.
 #[derive(Debug)]
 pub struct Numbered<T> {
-    index: HashTable<u32>,
+    /// Numbers, and their slots.
+    index: HashTable<(Number, u32)>,
     slots: Slots<Option<(Number, T)>>,
     free: Vec<u32>,
 }
@@ -69,8 +70,7 @@ impl<T> Numbered<T> {
             }
             None => u32::try_from(self.slots.push(Some((number, item)))).unwrap_or(u32::MAX),
         };
-        let slots = &self.slots;
-        self.index.insert_unique(hash(number), slot, |slot| number_in(slots, *slot).map_or(0, hash));
+        self.index.insert_unique(hash(number), (number, slot), |(number, _)| hash(*number));
         slot
     }
 
@@ -85,10 +85,8 @@ impl<T> Numbered<T> {
 
     /// Takes out what has this number.
     pub fn remove(&mut self, number: Number) -> Option<T> {
-        let slots = &self.slots;
-        let found =
-            self.index.find_entry(hash(number), |slot| number_in(slots, *slot) == Some(number)).ok()?;
-        let (slot, _) = found.remove();
+        let found = self.index.find_entry(hash(number), |(of, _)| *of == number).ok()?;
+        let ((_, slot), _) = found.remove();
         self.free.push(slot);
         self.slots.get_mut(slot as usize)?.take().map(|(_, item)| item)
     }
@@ -115,12 +113,8 @@ impl<T> Numbered<T> {
     }
 
     fn find(&self, number: Number) -> Option<u32> {
-        self.index.find(hash(number), |slot| number_in(&self.slots, *slot) == Some(number)).copied()
+        self.index.find(hash(number), |(of, _)| *of == number).map(|(_, slot)| *slot)
     }
-}
-
-fn number_in<T>(slots: &Slots<Option<(Number, T)>>, slot: u32) -> Option<Number> {
-    slots.get(slot as usize)?.as_ref().map(|(number, _)| *number)
 }
 
 /// Numbers are ours and come in order: nobody aims at a bucket with them.

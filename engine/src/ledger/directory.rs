@@ -204,6 +204,14 @@ impl Directory {
         (device.ips.contains(&ip) || device.rare.former_ips.contains(&ip)).then_some(number)
     }
 
+    /// The same where it still holds the address, as nearly all do.
+    #[must_use]
+    pub fn at_home(&self, party: &Party) -> Option<Number> {
+        let number = self.find_mac(party.mac?)?;
+        let device = self.devices.get(number)?;
+        (!device.is_router && device.ips.contains(&party.ip?)).then_some(number)
+    }
+
     /// Whether the party, whose own MAC the device bears, sent this from an address that another took from him.
     #[must_use]
     pub fn is_back(&self, party: &Party, number: Number) -> bool {
@@ -387,19 +395,19 @@ impl Directory {
         }
     }
 
-    /// Says that a device was heard from the first time to the last, which keeps it from being forgotten.
-    pub fn heard(&mut self, number: Number, (first, last): (Time, Time)) {
-        if let Some(device) = self.devices.get_mut(number) {
-            let last = first.max(last);
-            if last > device.last_seen {
-                if let Some(order) = &mut self.by_last_seen {
-                    order.remove(&(device.last_seen, number));
-                    order.insert((last, number));
-                }
-                device.last_seen = last;
+    /// Says that a device was heard from the first time to the last, which keeps it from being forgotten: the device.
+    pub fn heard(&mut self, number: Number, (first, last): (Time, Time)) -> Option<&mut Device> {
+        let device = self.devices.get_mut(number)?;
+        let last = first.max(last);
+        if last > device.last_seen {
+            if let Some(order) = &mut self.by_last_seen {
+                order.remove(&(device.last_seen, number));
+                order.insert((last, number));
             }
-            device.first_seen = device.first_seen.min(first).min(last);
+            device.last_seen = last;
         }
+        device.first_seen = device.first_seen.min(first).min(last);
+        Some(device)
     }
 
     fn add(&mut self, at: Time) -> Number {

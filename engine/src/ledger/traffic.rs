@@ -22,7 +22,10 @@ impl Ledger {
 
     pub(super) fn activity(&mut self, seen: &Observation, activity: &Activity) {
         self.second = Some(seen.cite);
-        self.carried(&seen.subject);
+        let mut home = self.directory.at_home(&seen.subject);
+        if home.is_none() {
+            self.carried(&seen.subject);
+        }
         if self.is_foreign(seen) {
             let to = self.directory.find(&seen.peer);
             self.parties = Some((None, to));
@@ -32,12 +35,13 @@ impl Ledger {
         let is_link_scope = seen.subject.hop_limit == HOP_LIMIT_OF_THE_LINK;
         if let (true, Some(mac), Some(ip)) = (is_link_scope, seen.subject.mac, seen.subject.ip) {
             self.bind(mac, ip, BindingBy::LinkScope, seen);
+            home = None;
         }
-        let Some(number) = self.device_of(&seen.subject, seen) else { return };
+        let Some(number) = home.or_else(|| self.device_of(&seen.subject, seen)) else { return };
         let first = Cite::new(activity.first_frame.0, activity.first_frame.1);
-        self.directory.heard(number, (activity.first, activity.last));
         let mut receives_media = false;
-        if let Some(device) = self.directory.device_mut(number) {
+        if let Some(device) = self.directory.heard(number, (activity.first, activity.last)) {
+            device.first_seen = device.first_seen.min(seen.at);
             receives_media = device.receives_media || !device.rare.pulled_from.is_empty();
             device.speaks |= seen.peer.ip.is_some_and(is_device_address);
             if activity.last >= device.last_seen {
