@@ -27,9 +27,10 @@ use spanwatch_parsers::{Activity, ReceiverReport, Span, Time};
 
 pub use fault::{Fault, How, Proof, What};
 
+use crate::flow::Key;
 use crate::hash::Keyed;
 use crate::ledger::directory::{Directory, Number};
-use crate::observation::{Cite, Observation, Party};
+use crate::observation::{Cite, Observation};
 
 /// What our eyes show of each conversation.
 #[derive(Debug, Default)]
@@ -37,7 +38,7 @@ pub struct View {
     /// When listening began, and when the window did.
     began: Option<(Time, Time)>,
     /// In no order: what is told of them is sorted.
-    talks: HashMap<(End, End), Box<Talk>, Keyed>,
+    talks: HashMap<Key, Box<Talk>, Keyed>,
     /// By source and SSRC.
     reports: BTreeMap<(Number, u32), Report>,
     faults: Vec<Fault>,
@@ -48,9 +49,6 @@ pub struct View {
     /// Faults that were not kept.
     pub refused: u64,
 }
-
-/// One end of a conversation.
-type End = (IpAddr, u16);
 
 /// One TCP conversation.
 #[derive(Debug, Default)]
@@ -93,7 +91,7 @@ struct Weighed {
     /// Of each that shows one side only.
     lone: Vec<Proof>,
     /// Between how many pairs of hosts.
-    pairs: BTreeSet<(IpAddr, IpAddr)>,
+    pairs: BTreeSet<[Option<IpAddr>; 2]>,
     /// How many show both.
     both: usize,
     /// The first frame of who was not seen before.
@@ -108,11 +106,8 @@ impl View {
 
     /// Fetches what is held on a conversation.
     pub fn foresee(&self, seen: &Observation) {
-        let (Some(own), Some(other), Some(TCP)) = (end(&seen.subject), end(&seen.peer), seen.transport)
-        else {
-            return;
-        };
-        let talk = self.talks.get(&(own.min(other), own.max(other)));
+        let Some((key, _)) = talk_of(seen) else { return };
+        let talk = self.talks.get(&key);
         std::hint::black_box(talk.map(|talk| talk.sides.map(|side| (side.packets, side.last))));
     }
 
@@ -125,21 +120,17 @@ impl View {
         to: Option<Number>,
     ) {
         let first = (activity.first, Cite::new(activity.first_frame.0, activity.first_frame.1));
-        let (Some(own), Some(other)) = (end(&seen.subject), end(&seen.peer)) else { return };
-        if seen.transport != Some(TCP) {
-            return;
-        }
-        let key = (own.min(other), own.max(other));
+        let Some((key, is_low)) = talk_of(seen) else { return };
         if self.talks.len() >= TALKS_MAX && !self.talks.contains_key(&key) {
             self.unweighed = self.unweighed.saturating_add(1);
             return;
         }
         let [low, high] = &mut self.talks.entry(key).or_default().sides;
-        let (side, peer) = if own <= other { (low, high) } else { (high, low) };
+        let (side, peer) = if is_low { (low, high) } else { (high, low) };
         peer.who = peer.who.or(to);
         side.who = from.or(side.who);
         peer.alone = None;
-        side.speaks(activity, own.0);
+        side.speaks(activity, seen.subject.ip.is_some_and(|ip| ip.is_ipv6()));
         side.packets = side.packets.saturating_add(activity.packets);
         side.first = side.first.or(Some(first));
         side.last = side.last.max(Some((activity.last, seen.cite)));
@@ -147,10 +138,10 @@ impl View {
 
     /// Says that `seen`'s subject sent bytes again that were not acknowledged.
     pub fn resent(&mut self, seen: &Observation) {
-        let (Some(own), Some(other)) = (end(&seen.subject), end(&seen.peer)) else { return };
-        if let Some(talk) = self.talks.get_mut(&(own.min(other), own.max(other))) {
+        let Some((key, is_low)) = talk_of(seen) else { return };
+        if let Some(talk) = self.talks.get_mut(&key) {
             let [low, high] = &mut talk.sides;
-            let side = if own <= other { low } else { high };
+            let side = if is_low { low } else { high };
             (side.alone, side.resent) = (None, Some(seen.at));
         }
     }
@@ -253,7 +244,7 @@ impl View {
     fn weigh(&mut self, tick: Time) -> Weighed {
         self.rename();
         let mut weighed = Weighed::default();
-        for (((low, _), (high, _)), talk) in &mut self.talks {
+        for (key, talk) in &mut self.talks {
             let [one, other] = talk.sides;
             let is_both = one.packets > 0 && other.packets > 0;
             let is_few = one.packets.saturating_add(other.packets) < ENOUGH;
@@ -284,7 +275,7 @@ impl View {
                 let is_one = answered.map_or(one.packets > 0, |is_low| is_low);
                 let (seen, unseen) = if is_one { (one, other) } else { (other, one) };
                 let (at, cite) = seen.last.unwrap_or((tick, Cite::default()));
-                weighed.pairs.insert((*low, *high));
+                weighed.pairs.insert([true, false].map(|is_low| key.end(is_low).0));
                 let since = unseen.last.map_or(Time::MIN, |(last, _)| last);
                 let alone = seen.alone.filter(|_| is_few);
                 weighed.lone.push(Proof {
@@ -396,8 +387,8 @@ impl View {
 
 impl Side {
     /// Takes what it sent in a second.
-    fn speaks(&mut self, activity: &Activity, from: IpAddr) {
-        let bare = if from.is_ipv4() { BARE } else { BARE_V6 };
+    fn speaks(&mut self, activity: &Activity, is_v6: bool) {
+        let bare = if is_v6 { BARE_V6 } else { BARE };
         if self.resent.is_some_and(|at| at >= activity.first) {
             self.alone = None;
         } else if activity.bytes >= activity.packets.saturating_mul(bare).saturating_add(WORD) {
@@ -430,8 +421,11 @@ impl Talk {
     }
 }
 
-fn end(party: &Party) -> Option<End> {
-    party.ip.map(|ip| (ip, party.port))
+/// The TCP conversation that was seen, and whether its subject is the lower end.
+fn talk_of(seen: &Observation) -> Option<(Key, bool)> {
+    let ips = (seen.subject.ip?, seen.peer.ip?);
+    let ports = (seen.subject.port, seen.peer.port);
+    (seen.transport == Some(TCP)).then(|| Key::ip(ips, ports, TCP, None))
 }
 
 /// What is weighed at once.

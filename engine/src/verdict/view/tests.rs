@@ -1,7 +1,7 @@
 use spanwatch_parsers::{Fact, Mac};
 
 use super::*;
-use crate::observation::Place;
+use crate::observation::{Party, Place};
 
 const RECORDER: u8 = 200;
 
