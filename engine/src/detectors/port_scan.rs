@@ -17,10 +17,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
+use hashbrown::HashMap;
 use spanwatch_parsers::{Fact, Span, Time};
 
 use super::{Detector, Known, Look};
 use crate::finding::{Evidence, Finding, Kind, Owner, Severity};
+use crate::hash::Keyed;
 use crate::observation::{Cite, Observation};
 use crate::report::time::clock_time;
 
@@ -47,7 +49,8 @@ const ANSWERS: Span = Span::seconds(3);
 /// Who tries to reach whom.
 #[derive(Debug, Default)]
 pub struct Scanning {
-    clients: BTreeMap<Sort, Client>,
+    /// In no order: each is told by itself.
+    clients: HashMap<Sort, Client, Keyed>,
     /// Who is forgotten first where there is no room: of those that did not scan, by their last try in vain.
     idle: BTreeSet<(Option<Time>, Sort)>,
     refused: u64,
@@ -320,7 +323,12 @@ impl Detector for Scanning {
             }
             Fact::Activity(_) if seen.transport == Some(TCP) => {
                 let (Some(client), Some(target)) = (seen.peer.ip, seen.subject.ip) else { return };
-                self.change(client, |client| client.answered(target, seen.subject.port));
+                let Some(known) = self.clients.get_mut(&sort(client)) else { return };
+                if known.tries.is_empty() && known.scan.is_none() {
+                    known.is_answered = true;
+                } else {
+                    self.change(client, |client| client.answered(target, seen.subject.port));
+                }
             }
             _ => {}
         }
