@@ -447,7 +447,8 @@ impl Worker {
         let shard = |peeled: &Peeled| shards.get(usize::from(peeled.layers.shard))?.as_ref();
         expected.clear();
         for (peeled, (_, bytes)) in round.peeled.iter().zip(round.batch.frames()) {
-            expected.push(shard(peeled).map(|shard| shard.coming(peeled, bytes)));
+            let before = expected.get(expected.len().saturating_sub(COPIES_WITHIN)..).unwrap_or_default();
+            expected.push(shard(peeled).map(|shard| shard.coming(peeled, bytes, before)));
         }
         let mut each = |step: fn(&Shard, &mut Coming)| {
             for (peeled, coming) in round.peeled.iter().zip(&mut *expected) {
@@ -580,6 +581,9 @@ impl Books<'_> {
 const fn cite(head: &FrameHead) -> Cite {
     Cite::new(head.input, head.frame)
 }
+
+/// A mirror's copies come a few frames later, as one switch passes a frame to the next.
+const COPIES_WITHIN: usize = 4;
 
 /// Rounds on their way between two threads; one is a quarter of a megabyte.
 const ROUNDS: usize = 16;

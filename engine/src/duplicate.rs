@@ -131,6 +131,14 @@ pub struct Identity {
     kind: Kind,
 }
 
+impl Identity {
+    /// Whether the two are told apart by nothing that forwarding keeps.
+    #[must_use]
+    pub const fn is_like(self, other: Self) -> bool {
+        self.key == other.key
+    }
+}
+
 /// How a frame reached us.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {

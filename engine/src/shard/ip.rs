@@ -42,7 +42,11 @@ impl Shard {
         let Some(part) = layers.fragment else {
             let ports = ports(layers.protocol, bytes);
             let transport = Transport { protocol: layers.protocol, bytes, whole, is_readable: true, ports };
-            if let Some(sought) = flow {
+            let unsought = match (flow, layers.ips) {
+                (None, Some(ips)) => Some(Sought::of(ips, ports, layers.protocol, layers.source_mac)),
+                _ => None,
+            };
+            if let Some(sought) = flow.or(unsought.as_ref()) {
                 self.transport(frame, (layers, sought), &transport, out);
             }
             return;

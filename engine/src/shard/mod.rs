@@ -121,7 +121,7 @@ struct Parties {
 #[derive(Debug, Clone, Copy)]
 pub struct Coming {
     identity: Identity,
-    /// `None` where it is no whole IP packet.
+    /// `None` where it was not looked for: of what is no whole IP packet, and of what is likely to be a copy.
     flow: Option<Sought>,
 }
 
@@ -182,12 +182,14 @@ impl Shard {
         Counts { frames: self.frames, copies: *self.copies.counts(), ..self.flows.ended }
     }
 
-    /// A frame that comes some frames later, for [`Shard::expected`].
+    /// A frame that comes some frames later, for [`Shard::expected`]; `before` it come these.
     #[must_use]
-    pub fn coming(&self, peeled: &Peeled, bytes: &[u8]) -> Coming {
+    pub fn coming(&self, peeled: &Peeled, bytes: &[u8], before: &[Option<Coming>]) -> Coming {
         let bytes = peeled.bytes(bytes);
         let identity = self.copies.identity(peeled, bytes);
-        Coming { identity, flow: Sought::of_packet(&peeled.layers, bytes) }
+        let is_again = before.iter().flatten().any(|it| it.identity.is_like(identity));
+        let flow = if is_again { None } else { Sought::of_packet(&peeled.layers, bytes) };
+        Coming { identity, flow }
     }
 
     /// Gets ready for such a frame: best first for all of them, then [`Shard::expect_more`] for all, then [`Shard::expect_flow`].
@@ -211,7 +213,7 @@ impl Shard {
 
     /// Takes the next frame of its pairs.
     pub fn frame(&mut self, frame: &FrameIn, peeled: &Peeled, bytes: &[u8], out: &mut Vec<Observation>) {
-        let coming = self.coming(peeled, bytes);
+        let coming = self.coming(peeled, bytes, &[]);
         self.expected(frame, (peeled, &coming), bytes, out);
     }
 
