@@ -239,7 +239,7 @@ impl Ledger {
     #[must_use]
     pub fn seeded(self, seed: u64) -> Self {
         let (directory, streams) = (Directory::seeded(seed), Streams::seeded(seed));
-        Self { directory, streams, sessions: Sessions::seeded(seed), ..self }
+        Self { directory, streams, sessions: Sessions::seeded(seed), view: View::seeded(seed), ..self }
     }
 
     /// The same, still empty, with the site's own list of its devices.

@@ -99,6 +99,12 @@ struct Weighed {
 }
 
 impl View {
+    /// An empty one whose table nobody outside can aim at.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self { talks: HashMap::with_hasher(Keyed::new(seed)), ..Self::default() }
+    }
+
     /// Says that a device itself was heard, first in this frame; what a router passes on of it is not the same.
     pub fn back(&mut self, device: Number, first: (Time, Cite)) {
         self.faults.iter_mut().for_each(|fault| fault.heard(device, first));
