@@ -74,7 +74,7 @@ impl Hasher for Mixer {
 
     fn write_u128(&mut self, value: u128) {
         let (low, high) = (value as u64, (value >> 64) as u64);
-        // Nobody outside knows what makes either factor zero.
+        // Where the seed is a secret, nobody outside knows what makes either factor zero.
         let folded = fold(self.0 ^ low, self.0.rotate_left(32) ^ ODD ^ high);
         self.0 = folded.wrapping_add(low ^ high);
     }

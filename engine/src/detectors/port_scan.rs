@@ -17,12 +17,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
-use hashbrown::HashMap;
 use spanwatch_parsers::{Fact, Span, Time};
 
 use super::{Detector, Known, Look};
 use crate::finding::{Evidence, Finding, Kind, Owner, Severity};
-use crate::hash::Keyed;
 use crate::observation::{Cite, Observation};
 use crate::report::time::clock_time;
 
@@ -49,8 +47,7 @@ const ANSWERS: Span = Span::seconds(3);
 /// Who tries to reach whom.
 #[derive(Debug, Default)]
 pub struct Scanning {
-    /// In no order: each is told by itself.
-    clients: HashMap<Sort, Client, Keyed>,
+    clients: BTreeMap<Sort, Client>,
     /// Who is forgotten first where there is no room: of those that did not scan, by their last try in vain.
     idle: BTreeSet<(Option<Time>, Sort)>,
     refused: u64,
