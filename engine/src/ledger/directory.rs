@@ -198,18 +198,23 @@ impl Directory {
     /// The device that bears the party's MAC, where it does not forward and holds or held the party's address.
     #[must_use]
     pub fn own(&self, party: &Party) -> Option<Number> {
-        let (mac, ip) = (party.mac?, party.ip?);
-        let number = self.find_mac(mac)?;
-        let device = self.devices.get(number).filter(|device| !device.is_router)?;
+        let (number, device, ip) = self.bearer(party)?;
         (device.ips.contains(&ip) || device.rare.former_ips.contains(&ip)).then_some(number)
     }
 
     /// The same where it still holds the address, as nearly all do.
     #[must_use]
     pub fn at_home(&self, party: &Party) -> Option<Number> {
-        let number = self.find_mac(party.mac?)?;
-        let device = self.devices.get(number)?;
-        (!device.is_router && device.ips.contains(&party.ip?)).then_some(number)
+        let (number, device, ip) = self.bearer(party)?;
+        device.ips.contains(&ip).then_some(number)
+    }
+
+    /// The device that bears the party's MAC, where it does not forward, with the party's address.
+    fn bearer(&self, party: &Party) -> Option<(Number, &Device, IpAddr)> {
+        let (mac, ip) = (party.mac?, party.ip?);
+        let number = self.find_mac(mac)?;
+        let device = self.devices.get(number).filter(|device| !device.is_router)?;
+        Some((number, device, ip))
     }
 
     /// Whether the party, whose own MAC the device bears, sent this from an address that another took from him.
