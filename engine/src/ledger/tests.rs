@@ -3,7 +3,8 @@
 use spanwatch_parsers::{Activity, BindingBy, Command, Order, ReceiverReport, Span, StreamActivity};
 
 use super::*;
-use crate::clock::Dropper;
+use crate::clock::{Dropped, Dropper, GapReason};
+use crate::detectors::mirror_clock;
 use crate::policy::Hours;
 
 const CAMERA: Mac = Mac([2, 0, 0, 0, 0, 0xa]);
