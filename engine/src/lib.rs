@@ -5,6 +5,7 @@
 //! turns observations and time into devices, findings and the report. All of it
 //! is pure: it sees no clock, file, socket, environment or thread.
 
+pub mod ahead;
 pub mod bounded;
 pub mod carve;
 pub mod clock;

@@ -1,21 +1,34 @@
 //! [`Numbered`], the table of what is held on each device, and [`Slots`], which it stands in.
 //!
-//! Numbers are given in order and never again, so that they need no keyed hash;
-//! whoever walks through all goes by number. Slots lie in pieces that stay where
-//! they are: a table that grows copies nothing and holds no second room meanwhile.
+//! ```text
+//! number (nth, place) ──► slot of the newest at this place ──► of an older one whose place it was
+//! ```
+//!
+//! A device's number says its place among all, so that nothing is hashed. The place of one that is
+//! gone goes to another; what is held on both stands in one line. Whoever walks through all goes by
+//! number. Slots lie in pieces that stay where they are: a table that grows copies nothing and holds
+//! no second room meanwhile.
 
-use hashbrown::HashTable;
-
-use crate::hash::fold;
+use crate::ahead::fetch;
 use crate::ledger::directory::Number;
 
 /// One thing for each number.
 #[derive(Debug)]
 pub struct Numbered<T> {
-    /// Numbers, and their slots.
-    index: HashTable<(Number, u32)>,
-    slots: Slots<Option<(Number, T)>>,
+    /// By place, the first slot of its line.
+    lines: Vec<u32>,
+    slots: Slots<Slot<T>>,
     free: Vec<u32>,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    number: Number,
+    /// The next slot of the same place.
+    next: u32,
+    /// `None` where it is free.
+    item: Option<T>,
 }
 
 /// Things that stay where they are, found by their place.
@@ -24,34 +37,45 @@ pub struct Slots<T>(Vec<Vec<T>>);
 
 impl<T> Default for Numbered<T> {
     fn default() -> Self {
-        Self { index: HashTable::new(), slots: Slots::default(), free: Vec::new() }
+        Self { lines: Vec::new(), slots: Slots::default(), free: Vec::new(), count: 0 }
     }
 }
 
 impl<T> Numbered<T> {
     /// How many there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.index.len()
+    pub const fn len(&self) -> usize {
+        self.count
     }
 
     /// Whether there is none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// What has this number.
     #[must_use]
     pub fn get(&self, number: Number) -> Option<&T> {
-        let slot = self.find(number)?;
-        self.slots.get(slot as usize)?.as_ref().map(|(_, item)| item)
+        let mut slot = self.slot(self.first(number))?;
+        while slot.number != number {
+            slot = self.slot(slot.next)?;
+        }
+        slot.item.as_ref()
     }
 
     /// What has this number.
     pub fn get_mut(&mut self, number: Number) -> Option<&mut T> {
         let slot = self.find(number)?;
-        self.slots.get_mut(slot as usize)?.as_mut().map(|(_, item)| item)
+        self.slots.get_mut(slot as usize)?.item.as_mut()
+    }
+
+    /// Fetches where it begins, for who will ask for it.
+    pub fn foresee(&self, number: Number) {
+        if let Some(slot) = self.slots.get(self.first(number) as usize) {
+            fetch(slot);
+            fetch(&slot.number);
+        }
     }
 
     /// Puts something in under a number that has nothing yet; what had it goes.
@@ -61,17 +85,25 @@ impl<T> Numbered<T> {
     }
 
     fn put(&mut self, number: Number, item: T) -> u32 {
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                if let Some(place) = self.slots.get_mut(slot as usize) {
-                    *place = Some((number, item));
+        let place = number.place();
+        if self.lines.len() <= place {
+            self.lines.resize(place.saturating_add(1), NONE);
+        }
+        let slot = Slot { number, next: self.first(number), item: Some(item) };
+        let at = match self.free.pop() {
+            Some(at) => {
+                if let Some(place) = self.slots.get_mut(at as usize) {
+                    *place = slot;
                 }
-                slot
+                at
             }
-            None => u32::try_from(self.slots.push(Some((number, item)))).unwrap_or(u32::MAX),
+            None => u32::try_from(self.slots.push(slot)).unwrap_or(NONE),
         };
-        self.index.insert_unique(hash(number), (number, slot), |(number, _)| hash(*number));
-        slot
+        if let Some(first) = self.lines.get_mut(place) {
+            *first = at;
+        }
+        self.count = self.count.saturating_add(1);
+        at
     }
 
     /// What has this number, made where there is nothing yet; `None` never is.
@@ -80,46 +112,76 @@ impl<T> Numbered<T> {
             Some(slot) => slot,
             None => self.put(number, make()),
         };
-        self.slots.get_mut(slot as usize)?.as_mut().map(|(_, item)| item)
+        self.slots.get_mut(slot as usize)?.item.as_mut()
     }
 
     /// Takes out what has this number.
     pub fn remove(&mut self, number: Number) -> Option<T> {
-        let found = self.index.find_entry(hash(number), |(of, _)| *of == number).ok()?;
-        let ((_, slot), _) = found.remove();
-        self.free.push(slot);
-        self.slots.get_mut(slot as usize)?.take().map(|(_, item)| item)
+        let at = self.find(number)?;
+        let slot = self.slots.get_mut(at as usize)?;
+        let (next, item) = (slot.next, slot.item.take());
+        if let Some(before) = self.before(number, at).and_then(|it| self.slots.get_mut(it as usize)) {
+            before.next = next;
+        } else if let Some(first) = self.lines.get_mut(number.place()) {
+            *first = next;
+        }
+        self.free.push(at);
+        self.count = self.count.saturating_sub(1);
+        item
     }
 
     /// All of them by number.
     pub fn iter(&self) -> impl Iterator<Item = (Number, &T)> {
         let mut all: Vec<(Number, &T)> =
-            self.slots.iter().flatten().map(|(number, item)| (*number, item)).collect();
+            self.slots.iter().filter_map(|slot| Some((slot.number, slot.item.as_ref()?))).collect();
         all.sort_unstable_by_key(|(number, _)| *number);
         all.into_iter()
     }
 
     /// All of them in no particular order, for who counts them.
     pub fn values(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().flatten().map(|(_, item)| item)
+        self.slots.iter().filter_map(|slot| slot.item.as_ref())
     }
 
     /// All of them by number, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Number, &mut T)> {
         let mut all: Vec<(Number, &mut T)> =
-            self.slots.iter_mut().flatten().map(|(number, item)| (*number, item)).collect();
+            self.slots.iter_mut().filter_map(|slot| Some((slot.number, slot.item.as_mut()?))).collect();
         all.sort_unstable_by_key(|(number, _)| *number);
         all.into_iter()
     }
 
-    fn find(&self, number: Number) -> Option<u32> {
-        self.index.find(hash(number), |(of, _)| *of == number).map(|(_, slot)| *slot)
+    fn first(&self, number: Number) -> u32 {
+        self.lines.get(number.place()).copied().unwrap_or(NONE)
     }
-}
 
-/// Numbers are ours and come in order: nobody aims at a bucket with them.
-fn hash(number: Number) -> u64 {
-    fold(u64::from(number.0) ^ 0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93)
+    fn slot(&self, at: u32) -> Option<&Slot<T>> {
+        self.slots.get(at as usize)
+    }
+
+    /// The slot in the line of `number` that is followed by the one at `at`, if that is not the first.
+    fn before(&self, number: Number, at: u32) -> Option<u32> {
+        let mut before = self.first(number);
+        while before != at {
+            let next = self.slot(before)?.next;
+            if next == at {
+                return Some(before);
+            }
+            before = next;
+        }
+        None
+    }
+
+    fn find(&self, number: Number) -> Option<u32> {
+        let mut at = self.first(number);
+        loop {
+            let slot = self.slot(at)?;
+            if slot.number == number {
+                return Some(at);
+            }
+            at = slot.next;
+        }
+    }
 }
 
 impl<T> Default for Slots<T> {
@@ -193,6 +255,9 @@ impl<T> IntoIterator for Slots<T> {
     }
 }
 
+/// No slot: the end of a line.
+const NONE: u32 = u32::MAX;
+
 /// Slots in one piece.
 const PIECE: usize = 64;
 
@@ -205,17 +270,20 @@ mod tests {
     use super::*;
 
     proptest! {
+        /// Of 200 numbers eight have each place.
         #[test]
         fn it_does_what_a_tree_does(steps in prop::collection::vec((any::<bool>(), 0_u32..200), 0..600)) {
             let (mut table, mut tree) = (Numbered::default(), BTreeMap::new());
-            for (is_added, number) in steps {
+            for (is_added, n) in steps {
+                let number = Number::new(n, n % 25);
                 if is_added {
-                    table.insert(Number(number), number);
-                    tree.insert(Number(number), number);
+                    table.insert(number, n);
+                    tree.insert(number, n);
                 } else {
-                    prop_assert_eq!(table.remove(Number(number)), tree.remove(&Number(number)));
+                    prop_assert_eq!(table.remove(number), tree.remove(&number));
                 }
-                prop_assert_eq!(table.get(Number(number)), tree.get(&Number(number)));
+                prop_assert_eq!(table.get(number), tree.get(&number));
+                prop_assert_eq!(table.get_mut(number).copied(), tree.get(&number).copied());
                 prop_assert_eq!(table.len(), tree.len());
             }
             let all: Vec<_> = tree.iter().map(|(number, item)| (*number, item)).collect();

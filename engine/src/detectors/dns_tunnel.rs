@@ -269,7 +269,7 @@ mod tests {
             trail: Vec::new(),
         };
         (0..ASKERS_MAX as u32).for_each(|n| {
-            tunnels.askers.insert((Number(n), String::new()), names());
+            tunnels.askers.insert((Number::for_test(n), String::new()), names());
         });
         let mut directory = crate::ledger::directory::Directory::default();
         directory.mac_or_add(mac(7), s(0));

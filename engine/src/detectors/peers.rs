@@ -182,9 +182,9 @@ mod tests {
             count: 1,
         };
         for n in 0..DEVICES_MAX as u32 + 5 {
-            talks.add(Number(n), talk(n), &known);
+            talks.add(Number::for_test(n), talk(n), &known);
         }
-        (0..100).for_each(|n| talks.add(Number(0), talk(n), &known));
+        (0..100).for_each(|n| talks.add(Number::for_test(0), talk(n), &known));
         assert_eq!(talks.limits("x"), [("x", DEVICES_MAX, 5)]);
         let (_, held) = talks.iter().next().unwrap();
         assert_eq!((held.talks.len(), held.talks.iter().map(|it| it.count).sum::<u64>()), (TALKS_MAX, 101));

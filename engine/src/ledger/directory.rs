@@ -25,6 +25,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
@@ -36,15 +37,31 @@ use super::device::{Claim, Device};
 use super::identity::{IDENTITY_BYTES_MAX, Sight};
 use super::inventory::Inventory;
 use super::refusals::Refusals;
+use crate::ahead::fetch;
 use crate::bounded::Expiring;
 use crate::few::Few;
 use crate::hash::Keyed;
 use crate::numbered::Numbered;
 use crate::observation::Party;
 
-/// A device's number inside.
+/// A device's number inside: which one it is, and its place among all that there are.
+///
+/// No other device is ever the nth; its place goes to another once it is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Number(pub u32);
+pub struct Number {
+    /// Counted from 1.
+    nth: NonZeroU32,
+    place: u32,
+}
+
+/// Numbers that are given, and places.
+#[derive(Debug, Default)]
+struct Numbers {
+    given: u32,
+    places: u32,
+    /// Places of devices that are gone.
+    free: Vec<u32>,
+}
 
 /// What a binding did to the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +73,49 @@ pub enum Bound {
     Merged { kept: Number, gone: Number },
 }
 
+impl Number {
+    /// The one that comes after `before` others.
+    #[must_use]
+    pub const fn new(before: u32, place: u32) -> Self {
+        Self { nth: NonZeroU32::MIN.saturating_add(before), place }
+    }
+
+    /// The one that comes after `before` others, all of which are still there.
+    #[cfg(test)]
+    pub(crate) const fn for_test(before: u32) -> Self {
+        Self::new(before, before)
+    }
+
+    /// How many came before it.
+    #[must_use]
+    pub const fn before(self) -> u32 {
+        self.nth.get().saturating_sub(1)
+    }
+
+    /// Its place among all that there are.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self.place as usize
+    }
+}
+
+impl Numbers {
+    fn next(&mut self) -> Number {
+        let place = self.free.pop().unwrap_or_else(|| {
+            let place = self.places;
+            self.places = place.saturating_add(1);
+            place
+        });
+        let number = Number::new(self.given, place);
+        self.given = self.given.saturating_add(1);
+        number
+    }
+
+    fn is_gone(&mut self, number: Number) {
+        self.free.push(number.place);
+    }
+}
+
 /// All devices, [`DEVICES_MAX`] at most; the one heard longest ago goes first.
 #[derive(Debug)]
 pub struct Directory {
@@ -65,7 +125,7 @@ pub struct Directory {
     by_ip: Expiring<IpAddr, Few<(Option<u16>, Number)>>,
     /// Everybody by his last frame, from when the first had to be forgotten.
     by_last_seen: Option<BTreeSet<(Time, Number)>>,
-    next: u32,
+    numbers: Numbers,
     /// What was not kept.
     pub refused: Refusals,
     /// Devices that were forgotten and that the other rooms have not been told of.
@@ -113,7 +173,7 @@ impl Directory {
             by_mac: HashMap::with_hasher(keyed),
             by_ip: Expiring::new(IPS_OF_ALL_MAX, Span(i64::MAX), seed),
             by_last_seen: None,
-            next: 0,
+            numbers: Numbers::default(),
             refused: Refusals::default(),
             untold: Vec::new(),
             formers: 0,
@@ -177,12 +237,20 @@ impl Directory {
         self.devices.iter_mut()
     }
 
-    /// Fetches what is looked at of a device with each of its sums.
+    /// Fetches where what is held on a device begins.
     pub fn foresee(&self, number: Number) {
-        let device = self.devices.get(number);
-        std::hint::black_box(device.map(|it| {
-            (it.last_seen, it.bytes, it.speaks, it.macs.first().copied(), it.ips.first().copied())
-        }));
+        self.devices.foresee(number);
+    }
+
+    /// Fetches the rest of what is looked at of it with each second of traffic.
+    pub fn foresee_more(&self, number: Number) {
+        if let Some(device) = self.devices.get(number) {
+            fetch(&device.macs);
+            fetch(&device.ips);
+            fetch(&device.bytes);
+            fetch(&device.rare);
+            fetch(&device.speaks);
+        }
     }
 
     /// The device that a party of a packet is, where one is known: whose MAC he bears where that held
@@ -419,9 +487,8 @@ impl Directory {
         if self.devices.len() >= DEVICES_MAX && self.forget_oldest(None) {
             self.refused.count("devices", DEVICES_MAX);
         }
-        let number = Number(self.next);
+        let number = self.numbers.next();
         self.changed.note(number);
-        self.next = self.next.saturating_add(1);
         self.devices.insert(number, Device::new(at));
         if let Some(order) = &mut self.by_last_seen {
             order.insert((at, number));
@@ -534,6 +601,7 @@ impl Directory {
 
     fn merge(&mut self, kept: Number, gone: Number) {
         let Some(mut absorbed) = self.devices.remove(gone) else { return };
+        self.numbers.is_gone(gone);
         self.changed.note(gone);
         self.changed.note(kept);
         self.moved(gone, absorbed.last_seen, None);
@@ -593,6 +661,7 @@ impl Directory {
 
     fn forget(&mut self, number: Number) {
         let Some(device) = self.devices.remove(number) else { return };
+        self.numbers.is_gone(number);
         self.changed.note(number);
         self.moved(number, device.last_seen, None);
         self.formers = self.formers.saturating_sub(device.rare.former_ips.len());

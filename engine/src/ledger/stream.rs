@@ -277,8 +277,8 @@ mod tests {
     fn seconds_add_up_to_a_stream_with_rate_and_jitter() {
         let mut streams = Streams::default();
         let source = "192.0.2.7".parse().unwrap();
-        streams.measured(Some(Number(1)), source, &second(10, 0, 1), Cite::default());
-        streams.measured(Some(Number(1)), source, &second(10, 1, 2), Cite::default());
+        streams.measured(Some(Number::for_test(1)), source, &second(10, 0, 1), Cite::default());
+        streams.measured(Some(Number::for_test(1)), source, &second(10, 1, 2), Cite::default());
         let stream = streams.iter().next().unwrap();
         assert_eq!((stream.packets, stream.bitrate_bps(), stream.jitter_us()), (20, 80_000, 1_000));
         assert_eq!(stream.codec, None);
@@ -301,7 +301,7 @@ mod tests {
         let mut streams = Streams::default();
         let (source, client) = ("192.0.2.7".parse().unwrap(), "192.0.2.9".parse().unwrap());
         streams.announced(source, client, &announcement());
-        streams.measured(Some(Number(1)), source, &second(10, 0, 1), Cite::default());
+        streams.measured(Some(Number::for_test(1)), source, &second(10, 0, 1), Cite::default());
         let stream = streams.iter().next().unwrap();
         assert_eq!(stream.codec, Some("H265".into()));
         assert_eq!(stream.clock_hz, 48_000);

@@ -348,12 +348,12 @@ mod tests {
     #[test]
     fn what_was_said_of_its_address_comes_with_its_own_words() {
         let mut switches = Switches::default();
-        switches.attached(&"192.0.2.3".into(), Some(&"ge1".into()), Number(7), "dhcp option 82");
+        switches.attached(&"192.0.2.3".into(), Some(&"ge1".into()), Number::for_test(7), "dhcp option 82");
         switches.announced(&announcement(), "lldp");
         let all: Vec<_> = switches.iter().collect();
         let [(id, switch)] = all[..] else { panic!("one switch") };
         assert_eq!((id.as_str(), switch.source), ("02:00:00:00:00:05", "lldp"));
-        assert_eq!(switch.members, BTreeSet::from([Number(7)]));
+        assert_eq!(switch.members, BTreeSet::from([Number::for_test(7)]));
         assert_eq!(switch.ports.keys().map(Text::as_str).collect::<Vec<_>>(), ["ge1", "ge9"]);
     }
 
@@ -399,8 +399,8 @@ mod tests {
     #[test]
     fn a_device_that_is_plugged_elsewhere_leaves_its_former_switch() {
         let mut switches = Switches::default();
-        switches.attached(&"one".into(), Some(&"1".into()), Number(7), "dhcp option 82");
-        switches.attached(&"two".into(), Some(&"2".into()), Number(7), "dhcp option 82");
+        switches.attached(&"one".into(), Some(&"1".into()), Number::for_test(7), "dhcp option 82");
+        switches.attached(&"two".into(), Some(&"2".into()), Number::for_test(7), "dhcp option 82");
         let members: Vec<_> = switches.iter().map(|(_, switch)| switch.members.len()).collect();
         assert_eq!(members, [0, 1]);
     }
@@ -437,7 +437,12 @@ mod tests {
         let mut switches = Switches::default();
         switches.announced(&announcement(), "lldp");
         for (device, port) in [(7, "ge9"), (7, "ge1"), (8, "ge1"), (7, "ge2"), (8, "ge2")] {
-            switches.attached(&"sw-dock".into(), Some(&port.into()), Number(device), "dhcp option 82");
+            switches.attached(
+                &"sw-dock".into(),
+                Some(&port.into()),
+                Number::for_test(device),
+                "dhcp option 82",
+            );
         }
         let switch = switches.get(&"02:00:00:00:00:05".into()).unwrap();
         assert_eq!(switch.ports.keys().map(Text::as_str).collect::<Vec<_>>(), ["ge2", "ge9"]);
@@ -447,10 +452,10 @@ mod tests {
     #[test]
     fn a_device_that_is_merged_or_forgotten_leaves_no_trace() {
         let mut switches = Switches::default();
-        switches.attached(&"one".into(), Some(&"1".into()), Number(7), "dhcp option 82");
-        switches.renumber(Number(7), Number(3));
-        assert_eq!(switches.get(&"one".into()).unwrap().members, BTreeSet::from([Number(3)]));
-        switches.forget(Number(3));
+        switches.attached(&"one".into(), Some(&"1".into()), Number::for_test(7), "dhcp option 82");
+        switches.renumber(Number::for_test(7), Number::for_test(3));
+        assert_eq!(switches.get(&"one".into()).unwrap().members, BTreeSet::from([Number::for_test(3)]));
+        switches.forget(Number::for_test(3));
         assert!(switches.get(&"one".into()).unwrap().ports.is_empty());
         assert_eq!((switches.ports, switches.places.len()), (0, 0));
     }
@@ -475,10 +480,10 @@ mod tests {
                 switches.announced(&named, "lldp");
             }
             let id = switches.called_by_list(&"sw-dock".into());
-            switches.attached(&id, Some(&"7".into()), Number(7), "inventory");
+            switches.attached(&id, Some(&"7".into()), Number::for_test(7), "inventory");
             switches.announced(&named, "lldp");
             let again = switches.called_by_list(&"Sw-Dock".into());
-            switches.attached(&again, Some(&"8".into()), Number(8), "inventory");
+            switches.attached(&again, Some(&"8".into()), Number::for_test(8), "inventory");
             let all: Vec<_> =
                 switches.iter().map(|(id, it)| (id.as_str(), it.source, it.members.len())).collect();
             assert_eq!(all, [("02:00:00:00:00:05", "lldp", 2)]);
@@ -494,7 +499,7 @@ mod tests {
         for n in 0..100_000_u32 {
             let (id, port) = (format!("sw{}", n / 1_000), format!("ge{n}"));
             let (id, port) = (id.as_str().into(), port.as_str().into());
-            switches.attached(&id, Some(&port), Number(n), "dhcp option 82");
+            switches.attached(&id, Some(&port), Number::for_test(n), "dhcp option 82");
         }
         assert_eq!(switches.ports, PORTS_OF_ALL_MAX);
         let counted: Vec<_> = switches.refused.take().collect();

@@ -209,12 +209,12 @@ mod tests {
     #[test]
     fn what_repeats_moves_its_last_time() {
         let mut handshakes = Handshakes::default();
-        handshakes.spoke(Number(1), &side(TlsRole::Server, 1, ""), Time(5));
-        handshakes.spoke(Number(1), &side(TlsRole::Server, 1, ""), Time(9));
-        handshakes.spoke(Number(1), &side(TlsRole::Client, 1, ""), Time(7));
-        handshakes.spoke(Number(2), &side(TlsRole::Server, 1, ""), Time(8));
+        handshakes.spoke(Number::for_test(1), &side(TlsRole::Server, 1, ""), Time(5));
+        handshakes.spoke(Number::for_test(1), &side(TlsRole::Server, 1, ""), Time(9));
+        handshakes.spoke(Number::for_test(1), &side(TlsRole::Client, 1, ""), Time(7));
+        handshakes.spoke(Number::for_test(2), &side(TlsRole::Server, 1, ""), Time(8));
         let rows: Vec<_> = handshakes
-            .of(Number(1))
+            .of(Number::for_test(1))
             .map(|(manner, row)| (manner.role, row.first_seen, row.last_seen))
             .collect();
         assert_eq!(rows, [(TlsRole::Client, Time(7), Time(7)), (TlsRole::Server, Time(5), Time(9))]);
@@ -224,10 +224,14 @@ mod tests {
     fn client_that_asks_for_many_servers_takes_few_rows() {
         let mut handshakes = Handshakes::default();
         for n in 0..1_000 {
-            handshakes.spoke(Number(1), &side(TlsRole::Client, 1, &format!("{n}.example")), Time(n));
+            handshakes.spoke(
+                Number::for_test(1),
+                &side(TlsRole::Client, 1, &format!("{n}.example")),
+                Time(n),
+            );
         }
         let names: Vec<_> =
-            handshakes.of(Number(1)).map(|(manner, _)| manner.server_name.is_some()).collect();
+            handshakes.of(Number::for_test(1)).map(|(manner, _)| manner.server_name.is_some()).collect();
         assert_eq!((names.len(), names[0]), (NAMES_MAX + 1, false));
         assert_eq!(handshakes.refused.take().count(), 0);
     }
@@ -238,7 +242,7 @@ mod tests {
         for (number, hash) in [(1, 1), (2, 1), (2, 2)] {
             let certificate = Some(certificate(hash));
             let shown = TlsSide { certificate, ..side(TlsRole::Server, 1, "") };
-            handshakes.spoke(Number(number), &shown, Time(1));
+            handshakes.spoke(Number::for_test(number), &shown, Time(1));
         }
         assert_eq!((handshakes.certificates.len(), handshakes.rows.len()), (2, 3));
         assert!(handshakes.certificate(&Digest([2; 32])).is_some());
@@ -247,15 +251,15 @@ mod tests {
     #[test]
     fn merged_device_has_the_rows_of_both() {
         let mut handshakes = Handshakes::default();
-        handshakes.spoke(Number(1), &side(TlsRole::Server, 1, ""), Time(5));
-        handshakes.spoke(Number(2), &side(TlsRole::Server, 1, ""), Time(3));
-        handshakes.spoke(Number(2), &side(TlsRole::Server, 2, ""), Time(4));
-        handshakes.renumber(Number(2), Number(1));
+        handshakes.spoke(Number::for_test(1), &side(TlsRole::Server, 1, ""), Time(5));
+        handshakes.spoke(Number::for_test(2), &side(TlsRole::Server, 1, ""), Time(3));
+        handshakes.spoke(Number::for_test(2), &side(TlsRole::Server, 2, ""), Time(4));
+        handshakes.renumber(Number::for_test(2), Number::for_test(1));
         let times: Vec<_> =
-            handshakes.of(Number(1)).map(|(_, row)| (row.first_seen, row.last_seen)).collect();
+            handshakes.of(Number::for_test(1)).map(|(_, row)| (row.first_seen, row.last_seen)).collect();
         assert_eq!(times, [(Time(3), Time(5)), (Time(4), Time(4))]);
-        assert_eq!(handshakes.of(Number(2)).count(), 0);
-        handshakes.forget(Number(1));
+        assert_eq!(handshakes.of(Number::for_test(2)).count(), 0);
+        handshakes.forget(Number::for_test(1));
         assert!(handshakes.rows.is_empty());
     }
 
@@ -263,7 +267,7 @@ mod tests {
     fn rows_of_one_device_are_bounded_and_counted() {
         let mut handshakes = Handshakes::default();
         for n in 0..200 {
-            handshakes.spoke(Number(1), &side(TlsRole::Server, n, ""), Time(1));
+            handshakes.spoke(Number::for_test(1), &side(TlsRole::Server, n, ""), Time(1));
         }
         let counted: Vec<_> = handshakes.refused.take().collect();
         assert_eq!(counted, [("TLS handshakes of one device", ROWS_OF_DEVICE_MAX as u64, 136)]);

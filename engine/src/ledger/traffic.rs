@@ -9,15 +9,23 @@ use crate::observation::{Cite, Observation};
 use crate::verdict::witness::{Ask, How};
 
 impl Ledger {
-    /// Gets ready for observations that come next: memory answers many questions at a time, if they are short.
+    /// Gets ready for observations that come next, in steps ([`crate::ahead`]).
     pub(super) fn expect(&self, next: &[Observation]) {
-        let traffic = next.iter().filter(|seen| matches!(seen.fact, Fact::Activity(_)));
         let parties = next.iter().flat_map(|seen| [&seen.subject, &seen.peer]);
         let numbers: SmallVec<[Number; 2 * EXPECTED]> =
             parties.filter_map(|party| self.directory.find_mac(party.mac?)).collect();
-        traffic.for_each(|seen| self.view.foresee(seen));
-        numbers.iter().for_each(|number| self.directory.foresee(*number));
-        numbers.iter().for_each(|number| self.verdict.foresee(*number));
+        for number in &numbers {
+            self.directory.foresee(*number);
+            self.verdict.foresee(*number);
+        }
+        for seen in next.iter().filter(|seen| matches!(seen.fact, Fact::Activity(_))) {
+            self.view.foresee(seen);
+        }
+        for number in &numbers {
+            self.directory.foresee_more(*number);
+            self.verdict.foresee_more(*number);
+        }
+        numbers.iter().for_each(|number| self.verdict.foresee_all(*number));
     }
 
     pub(super) fn activity(&mut self, seen: &Observation, activity: &Activity) {

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn called(ids: &Ids) -> Vec<(u32, &str)> {
-        ids.all().iter().map(|(number, id)| (number.0, id.as_str())).collect()
+        ids.all().iter().map(|(number, id)| (number.before(), id.as_str())).collect()
     }
 
     #[test]

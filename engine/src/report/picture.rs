@@ -70,8 +70,9 @@ impl Pictures {
         (now, mut room): (Time, usize),
     ) -> Vec<(u32, Picture)> {
         let second = now.0.div_euclid(SECOND);
-        let is_turn =
-            |number: &Number, turns: i64| i64::from(number.0).rem_euclid(turns) == second.rem_euclid(turns);
+        let is_turn = |number: &Number, turns: i64| {
+            i64::from(number.before()).rem_euclid(turns) == second.rem_euclid(turns)
+        };
         let causes = causes(claims);
         self.waiting.extend(differing(&self.causes, &causes));
         self.causes = causes;
@@ -81,7 +82,7 @@ impl Pictures {
         for number in std::mem::take(&mut self.waiting) {
             let Some(device) = ledger.directory.device(number) else {
                 if self.told.remove(&number).is_some() {
-                    pictures.push((number.0, Picture::Gone));
+                    pictures.push((number.before(), Picture::Gone));
                 }
                 continue;
             };
@@ -93,7 +94,7 @@ impl Pictures {
                 room = less;
                 self.told.insert(number, essence);
                 let device = build::device(ledger, claims, number, device, self.ids.all(), now);
-                pictures.push((number.0, Picture::Is(Box::new(device))));
+                pictures.push((number.before(), Picture::Is(Box::new(device))));
             } else {
                 self.waiting.insert(number);
             }
@@ -101,7 +102,7 @@ impl Pictures {
         let goes_on = self.told.keys().filter(|number| is_turn(number, TURNS));
         pictures.extend(goes_on.filter_map(|number| {
             let device = ledger.directory.device(*number)?;
-            Some((number.0, Picture::Heard(device.last_seen, device.packets, device.bytes)))
+            Some((number.before(), Picture::Heard(device.last_seen, device.packets, device.bytes)))
         }));
         pictures
     }
@@ -222,7 +223,7 @@ mod tests {
         (1..=3).for_each(|last| bound(&mut ledger, last, Time(SECOND)));
         assert_eq!(told(&mut ledger, &mut pictures, 3, 9).len(), 3);
         // It bridges, as nobody says aloud.
-        ledger.directory.device_mut(Number(1)).unwrap().is_bridge = true;
+        ledger.directory.device_mut(Number::for_test(1)).unwrap().is_bridge = true;
         assert_eq!(told(&mut ledger, &mut pictures, 4, 9), []);
         assert_eq!(told(&mut ledger, &mut pictures, LOOKED_AT + 1, 9), [(1, "is")]);
         bound(&mut ledger, 4, Time(SECOND));

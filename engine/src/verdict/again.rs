@@ -268,7 +268,7 @@ mod tests {
     fn absence(device: u32, since: i64, ended: i64) -> Absence {
         Absence {
             ended: Some((s(ended), Cite::default())),
-            ..Absence::for_test(Number(device), s(since), s(since + 5))
+            ..Absence::for_test(Number::for_test(device), s(since), s(since + 5))
         }
     }
 
@@ -281,7 +281,7 @@ mod tests {
 
     fn hole(device: u32, from: i64) -> Hole {
         Hole {
-            device: Number(device),
+            device: Number::for_test(device),
             from: (s(from), Cite::default()),
             to: (s(from + 3), Cite::default()),
             lost: Cite::default(),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     fn fates(absences: &[Absence]) -> Vec<Fate> {
-        fate::incidents(absences, |device| (device.0 < 10).then(|| Text::from("sw")), |_| false)
+        fate::incidents(absences, |device| (device.before() < 10).then(|| Text::from("sw")), |_| false)
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
         let absences = [absence(1, 0, 30), absence(1, 100, 130), absence(1, 200, 230), absence(2, 500, 520)];
         let story = sort(&fates(&absences), &absences, &[], std::iter::empty());
         let [repeated] = &story.devices[..] else { panic!("one device: {story:?}") };
-        assert_eq!((repeated.device, repeated.is_loop(), story.alone.len()), (Number(1), false, 1));
+        assert_eq!((repeated.device, repeated.is_loop(), story.alone.len()), (Number::for_test(1), false, 1));
         assert_eq!((repeated.clear(), repeated.ended(s(300))), (Some(s(230)), None));
         assert_eq!(repeated.ended(s(600)), Some(s(230)));
         let two = sort(&fates(&absences[..2]), &absences[..2], &[], std::iter::empty());
@@ -325,7 +325,7 @@ mod tests {
     fn who_starts_in_an_outage_lost_his_power_with_it_and_who_was_heard_in_it_did_not() {
         let absences = [anew(1, 100, 160), anew(2, 100, 160), anew(3, 100, 160)];
         let told = |since: i64, sign: i64| {
-            let restart = Restart::for_test(Number(7), s(since), s(sign));
+            let restart = Restart::for_test(Number::for_test(7), s(since), s(sign));
             sort(&fates(&absences), &absences, &[], std::iter::once(&restart)).starts.len()
         };
         assert_eq!((told(60, 170), told(102, 230)), (0, 0));

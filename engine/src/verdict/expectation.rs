@@ -16,6 +16,7 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Activity, Span, StreamActivity, StreamTransport, Time};
 
+use crate::ahead::fetch;
 use crate::few::FewBy;
 
 /// The media of one device, and its other steady flows, as far as they ran without a pause.
@@ -72,9 +73,11 @@ impl Default for Expectation {
 }
 
 impl Expectation {
-    /// Something of what each sign is held against.
-    pub fn glance(&self) -> Option<u64> {
-        self.signs.keys().next().copied()
+    /// Fetches what each sign is held against.
+    pub fn foresee(&self) {
+        if let Some(first) = self.signs.keys().next() {
+            fetch(first);
+        }
     }
 
     /// Takes one second of media, and whether its way was cut in it; `offset` is packet time less watched time.

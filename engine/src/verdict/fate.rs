@@ -305,7 +305,11 @@ mod tests {
     /// Absences by the millisecond of their last sign; found 5 s later. The device's number is its place.
     fn absences(since_ms: &[i64]) -> Vec<Absence> {
         let one = |(index, ms): (usize, &i64)| {
-            Absence::for_test(Number(index as u32), Time(ms * 1_000_000), Time((ms + 5_000) * 1_000_000))
+            Absence::for_test(
+                Number::for_test(index as u32),
+                Time(ms * 1_000_000),
+                Time((ms + 5_000) * 1_000_000),
+            )
         };
         since_ms.iter().enumerate().map(one).collect()
     }
@@ -318,7 +322,7 @@ mod tests {
     fn sorted(since_ms: &[i64], switches: &str) -> Vec<Fate> {
         let names: Vec<char> = switches.chars().collect();
         let name = |number: Number| {
-            let letter = names[number.0 as usize];
+            let letter = names[number.before() as usize];
             (letter != '-').then(|| Text::from(letter.to_string().as_str()))
         };
         incidents(&absences(since_ms), name, |_| false)
@@ -406,7 +410,7 @@ mod tests {
     /// Three of one switch that are back after 80, 90 and 100 s, and one more.
     fn cut(device: u32, since_ms: i64, ended_s: i64) -> usize {
         let mut cut = absences(&[0, 300, 500, since_ms]);
-        cut[3].device = Number(device);
+        cut[3].device = Number::for_test(device);
         for (absence, ended) in cut.iter_mut().zip([80, 90, 100, ended_s]) {
             absence.ended = Some((Time(ended * 1_000_000_000), Cite::default()));
             absence.ran_on = absence.ended;

@@ -200,9 +200,23 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Fetches what is held on a device.
+    /// Fetches where what is held on a device begins.
     pub fn foresee(&self, device: Number) {
-        std::hint::black_box(self.watches.get(device).map(Watch::glance));
+        self.watches.foresee(device);
+    }
+
+    /// Fetches the rest of what is looked at of it with each second of traffic.
+    pub fn foresee_more(&self, device: Number) {
+        if let Some(watch) = self.watches.get(device) {
+            watch.foresee();
+        }
+    }
+
+    /// Fetches what that points at.
+    pub fn foresee_all(&self, device: Number) {
+        if let Some(watch) = self.watches.get(device) {
+            watch.foresee_more();
+        }
     }
 
     /// Says that a device was heard: the first and the last time, each with its frame.

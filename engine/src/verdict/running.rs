@@ -12,6 +12,8 @@ use std::net::IpAddr;
 
 use spanwatch_parsers::{Span, Time};
 
+use crate::ahead::fetch;
+
 /// The clock that a device shows to each of its peers, of which it remembers a few.
 #[derive(Debug, Default)]
 pub struct Clocks(Vec<(IpAddr, Clock)>);
@@ -38,9 +40,11 @@ struct Clock {
 }
 
 impl Clocks {
-    /// Something of what is read.
-    pub fn glance(&self) -> Option<IpAddr> {
-        self.0.first().map(|(peer, _)| *peer)
+    /// Fetches what is read.
+    pub fn foresee(&self) {
+        if let Some(first) = self.0.first() {
+            fetch(first);
+        }
     }
 
     /// Reads the clock.

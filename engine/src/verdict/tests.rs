@@ -1,9 +1,9 @@
 use super::witness::How;
 use super::*;
 
-const CAMERA: Number = Number(1);
-const RECORDER: Number = Number(2);
-const OTHER: Number = Number(9);
+const CAMERA: Number = Number::for_test(1);
+const RECORDER: Number = Number::for_test(2);
+const OTHER: Number = Number::for_test(9);
 
 fn s(s: i64) -> Time {
     Time(s * 1_000_000_000)
@@ -117,22 +117,23 @@ fn who_is_silent_because_it_gives_no_answer_did_not_fall_silent_with_it() {
     let together = |asks: &[u32]| {
         let mut verdict = streaming(60);
         for n in 11..=13 {
-            let number = Number(n);
+            let number = Number::for_test(n);
             for at in 0..=61 {
                 verdict.heard(number, (s(at), cite(0)), (s(at), cite(0)));
                 streams(&mut verdict, number, n, s(at), cite(0));
             }
         }
         for by in asks {
-            let ask = Ask { at: s(61), cite: cite(0), by: Number(*by), how: How::Resend, attempt: 1 };
+            let ask =
+                Ask { at: s(61), cite: cite(0), by: Number::for_test(*by), how: How::Resend, attempt: 1 };
             verdict.asked(CAMERA, ask);
         }
         connects(&mut verdict, &[62, 65, 68]);
         verdict.advance(s(68));
         verdict.absences().iter().map(|it| it.together.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(together(&[]), [[11, 12, 13].map(Number)]);
-    assert_eq!(together(&[11, 13]), [[12].map(Number)]);
+    assert_eq!(together(&[]), [[11, 12, 13].map(Number::for_test)]);
+    assert_eq!(together(&[11, 13]), [[12].map(Number::for_test)]);
 }
 
 #[test]
@@ -249,7 +250,7 @@ fn a_camera_that_still_says_anything_lives() {
 #[test]
 fn silences_that_begin_together_name_each_other() {
     let mut verdict = streaming(60);
-    for (number, last) in [(Number(3), 61), (Number(4), 40)] {
+    for (number, last) in [(Number::for_test(3), 61), (Number::for_test(4), 40)] {
         for at in 0..=last {
             verdict.heard(number, (s(at), cite(0)), (s(at), cite(0)));
             streams(&mut verdict, number, 9, s(at), cite(0));
@@ -257,7 +258,7 @@ fn silences_that_begin_together_name_each_other() {
     }
     connects(&mut verdict, &[62, 63, 65]);
     verdict.advance(s(66));
-    assert_eq!(verdict.absences()[0].together, [Number(3)]);
+    assert_eq!(verdict.absences()[0].together, [Number::for_test(3)]);
 }
 
 #[test]
@@ -429,7 +430,7 @@ fn bytes_sent_again_end_a_cut_though_its_second_is_summed_later() {
 #[test]
 fn a_start_that_only_a_mac_shows_is_that_of_whose_address_it_turns_out_to_hold() {
     let started = |last_by_address: i64| {
-        let by_mac = Number(5);
+        let by_mac = Number::for_test(5);
         let mut verdict = Verdict::default();
         verdict.heard(CAMERA, (s(last_by_address), cite(0)), (s(last_by_address), cite(0)));
         verdict.heard(by_mac, (s(50), cite(500)), (s(51), cite(510)));

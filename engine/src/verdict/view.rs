@@ -27,6 +27,7 @@ use spanwatch_parsers::{Activity, ReceiverReport, Span, Time};
 
 pub use fault::{Fault, How, Proof, What};
 
+use crate::ahead::fetch;
 use crate::flow::Key;
 use crate::hash::Keyed;
 use crate::ledger::directory::{Directory, Number};
@@ -113,8 +114,12 @@ impl View {
     /// Fetches what is held on a conversation.
     pub fn foresee(&self, seen: &Observation) {
         let Some((key, _)) = talk_of(seen) else { return };
-        let talk = self.talks.get(&key);
-        std::hint::black_box(talk.map(|talk| talk.sides.map(|side| (side.packets, side.last))));
+        if let Some(talk) = self.talks.get(&key) {
+            for side in &talk.sides {
+                fetch(&side.alone);
+                fetch(&side.last);
+            }
+        }
     }
 
     /// Takes one second of one side of a flow.

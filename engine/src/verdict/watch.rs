@@ -10,6 +10,7 @@ use super::returns::Restart;
 use super::running::Clocks;
 use super::witness::Asks;
 use super::{FRESH, HISTORY_MAX, State};
+use crate::ahead::fetch;
 use crate::few::{Empty, Seldom, Sometime};
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
@@ -103,10 +104,22 @@ impl Watch {
         }
     }
 
-    /// Something of each place that is looked at with each second of traffic.
-    pub(super) fn glance(&self) -> impl Sized + use<> {
-        let heads = (self.clocks.glance(), self.asks.glance(), self.expectation.glance());
-        (self.last.0, self.deadline, self.blinds, heads)
+    /// Fetches what is looked at of it with each second of traffic.
+    pub(super) fn foresee(&self) {
+        fetch(&self.last);
+        fetch(&self.blinds);
+        fetch(&self.deadline);
+        fetch(&self.clocks);
+        fetch(&self.asks);
+        fetch(&self.past);
+        fetch(&self.expectation);
+    }
+
+    /// Fetches what that points at.
+    pub(super) fn foresee_more(&self) {
+        self.clocks.foresee();
+        self.asks.foresee();
+        self.expectation.foresee();
     }
 
     /// When silence becomes suspect, in watched time; `None` while nothing is expected or it is known to be gone.

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 
 use spanwatch_parsers::{Span, Time};
 
+use crate::ahead::fetch;
 use crate::few::FewBy;
 use crate::ledger::directory::Number;
 use crate::observation::Cite;
@@ -70,9 +71,11 @@ pub struct Asks {
 }
 
 impl Asks {
-    /// Something of what is looked at when somebody sends it anything.
-    pub fn glance(&self) -> Option<Number> {
-        self.clients.keys().next().copied()
+    /// Fetches what is looked at when somebody sends it anything.
+    pub fn foresee(&self) {
+        if let Some(first) = self.clients.keys().next() {
+            fetch(first);
+        }
     }
 
     /// Says that somebody receives the device's media, [`CLIENTS_MAX`] at most.
@@ -202,12 +205,12 @@ mod tests {
     use super::*;
 
     fn ask(s: i64, by: u32, how: How, attempt: u16) -> Ask {
-        Ask { at: Time(s * 1_000_000_000), cite: Cite::default(), by: Number(by), how, attempt }
+        Ask { at: Time(s * 1_000_000_000), cite: Cite::default(), by: Number::for_test(by), how, attempt }
     }
 
     fn asks(all: &[Ask]) -> Asks {
         let mut asks = Asks::default();
-        (1..=3).for_each(|client| asks.known(Some(Number(client))));
+        (1..=3).for_each(|client| asks.known(Some(Number::for_test(client))));
         all.iter().for_each(|ask| {
             asks.add(ask.at, *ask);
         });
@@ -230,7 +233,7 @@ mod tests {
     #[test]
     fn who_goes_on_sending_was_not_refused() {
         let mut asks = asks(&[1, 2, 3].map(|s| ask(s, 1, How::Resolve, 1)));
-        asks.addressed(Number(1), Time(4_000_000_000));
+        asks.addressed(Number::for_test(1), Time(4_000_000_000));
         assert_eq!(asks.refused((Time(0), Time(100_000_000_000)), Silence::Usual), []);
     }
 
@@ -285,7 +288,7 @@ mod tests {
     fn asks_and_clients_are_bounded() {
         let mut asks =
             asks(&[1].repeat(1_000).iter().map(|s| ask(*s, 1, How::Connect, 1)).collect::<Vec<_>>());
-        (0..1_000).for_each(|client| asks.known(Some(Number(client))));
+        (0..1_000).for_each(|client| asks.known(Some(Number::for_test(client))));
         assert_eq!((asks.latest().count(), asks.clients.len()), (ASKS_MAX, CLIENTS_MAX));
     }
 }

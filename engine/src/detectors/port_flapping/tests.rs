@@ -179,7 +179,7 @@ fn one_long_jump_says_the_same_as_many_ticks() {
 fn state_is_bounded() {
     let mut flapping = Flapping::new();
     for n in 0..PORTS_MAX as u32 + 50 {
-        flapping.port(Place::Told(Number(1), n), s(1));
+        flapping.port(Place::Told(Number::for_test(1), n), s(1));
     }
     assert_eq!(flapping.ports.len(), PORTS_MAX);
 }

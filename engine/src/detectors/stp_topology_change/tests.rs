@@ -163,7 +163,7 @@ fn two_changes_of_an_outage_are_explained_and_three_are_not() {
 #[test]
 fn an_outage_explains_nothing_before_its_beginning() {
     let spans = |ended: i64| {
-        let mut outage = crate::verdict::Absence::for_test(Number(1), s(300), s(305));
+        let mut outage = crate::verdict::Absence::for_test(Number::for_test(1), s(300), s(305));
         outage.ended = Some((s(ended), Cite::default()));
         super::super::around_outages(&[outage])
     };

@@ -40,10 +40,10 @@ impl Site {
                     self.losses.reported(&report, &self.seen(9, camera));
                 }
                 let second = self.activity(camera, ours, ours_in_all);
-                let number = Some(Number(camera.into()));
+                let number = Some(Number::for_test(camera.into()));
                 self.losses.measured(number, ip(camera), &self.seen(camera, 9), &second);
             }
-            self.tick(|number| (number.0 < 20).then(|| "switch".to_owned()).filter(|_| cameras > 100));
+            self.tick(|number| (number.before() < 20).then(|| "switch".to_owned()).filter(|_| cameras > 100));
         }
     }
 
@@ -175,8 +175,8 @@ fn sending_again(late: u64, again: u64, seconds: i64) -> Site {
         let lost = |count: u64| if is_lossy { count } else { 0 };
         let segments =
             Segments { carrying: 400, late: lost(late), again: lost(again), ..Segments::default() };
-        site.losses.carried(Some(Number(3)), true, segments, &site.seen(3, 9));
-        site.losses.carried(Some(Number(4)), false, segments, &site.seen(4, 9));
+        site.losses.carried(Some(Number::for_test(3)), true, segments, &site.seen(3, 9));
+        site.losses.carried(Some(Number::for_test(4)), false, segments, &site.seen(4, 9));
     }
     site
 }
@@ -272,7 +272,7 @@ fn packets_that_swap_over_the_second_are_not_lost() {
         site.second += 1;
         for camera in 1..=4 {
             let second = site.activity(camera, 0, (n + u64::from(camera)) % 2 * 20);
-            site.losses.measured(Some(Number(1)), ip(camera), &site.seen(camera, 9), &second);
+            site.losses.measured(Some(Number::for_test(1)), ip(camera), &site.seen(camera, 9), &second);
         }
         site.tick(|_| None);
     }
@@ -314,7 +314,7 @@ fn a_stream_that_breaks_off_again_and_again_loses_nothing_behind_us() {
         site.lost.entry(1).or_default().0 += 600;
         site.second += 1;
         let back = StreamActivity { longest_gap: Span::seconds(7), ..site.activity(1, 0, site.lost[&1].0) };
-        site.losses.measured(Some(Number(1)), ip(1), &site.seen(1, 9), &back);
+        site.losses.measured(Some(Number::for_test(1)), ip(1), &site.seen(1, 9), &back);
         site.tick(|_| None);
         site.run(6, 2, |_, _| (0, 0));
     }

@@ -311,7 +311,7 @@ fn conversations_know_who_turned_out_to_be_another_when_they_are_weighed() {
     let mut site = Site::default();
     site.runs(0, 5, &[1, 2], &[1, 2]);
     let (one, two) = (site.number(1), site.number(2));
-    let (other, third) = (Number(900), Number(901));
+    let (other, third) = (Number::for_test(900), Number::for_test(901));
     site.view.renumber(one, other);
     site.view.renumber(other, third);
     site.tick(20);
@@ -324,7 +324,7 @@ fn conversations_know_who_turned_out_to_be_another_when_they_are_weighed() {
 fn who_turned_out_to_be_another_is_remembered_for_some_alone() {
     let mut view = View::default();
     for n in 0..10 * RENAMED_MAX {
-        view.renumber(Number(u32::try_from(n).unwrap() + 1), Number(0));
+        view.renumber(Number::for_test(u32::try_from(n).unwrap() + 1), Number::for_test(0));
         assert!(view.renamed.len() < RENAMED_MAX);
     }
 }
