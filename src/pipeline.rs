@@ -441,7 +441,7 @@ impl Worker {
         counts
     }
 
-    /// Gets ready for all frames of a round, in steps: memory answers many questions at a time, if they are short.
+    /// Gets ready for all frames of a round, in steps ([`spanwatch_engine::ahead`]).
     fn expect(&mut self, round: &Round) {
         let Self { shards, expected, .. } = self;
         let shard = |peeled: &Peeled| shards.get(usize::from(peeled.layers.shard))?.as_ref();
@@ -459,7 +459,7 @@ impl Worker {
         };
         each(Shard::expect);
         each(Shard::expect_more);
-        each(Shard::expect_flow);
+        each(Shard::expect_all);
     }
 
     fn take(

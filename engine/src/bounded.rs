@@ -23,6 +23,7 @@ use std::hash::Hash;
 use hashbrown::HashTable;
 use spanwatch_parsers::{Span, Time};
 
+use crate::ahead::fetch;
 use crate::hash::Keyed;
 use crate::numbered::Slots;
 
@@ -162,6 +163,16 @@ impl<E: Entry> Table<E> {
         let hash = self.keyed.of(key);
         let slots = &self.slots;
         self.index.find(hash, |slot| slot_key(slots, *slot) == Some(key)).map(|slot| *slot as usize)
+    }
+
+    /// Fetches what stands where `key` may stand, and tells the slot: another may stand there.
+    pub fn foresee(&self, key: &E::Key) -> Option<usize> {
+        let at = *self.index.iter_hash(self.keyed.of(key)).next()? as usize;
+        if let Some(slot) = self.slots.get(at) {
+            fetch(slot);
+            fetch(&slot.used);
+        }
+        Some(at)
     }
 
     /// When the entry in a slot was last used.

@@ -194,8 +194,8 @@ impl Copies {
     }
 
     /// Looks where it would be put, once it was looked for.
-    pub fn foresee_entry(&self, identity: Identity) {
-        self.recent.foresee_entry(identity.key);
+    pub fn foresee_more(&self, identity: Identity) {
+        self.recent.foresee_more(identity.key);
     }
 
     /// Whether the frame is a copy of one that was there before.

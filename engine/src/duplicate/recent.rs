@@ -11,6 +11,7 @@
 use spanwatch_parsers::{Span, Time};
 
 use super::Face;
+use crate::ahead::fetch;
 
 /// The last packets.
 #[derive(Debug)]
@@ -170,18 +171,21 @@ impl Recent {
         Some(entry)
     }
 
-    /// Reads what [`Recent::find`] will: it lies far apart, and what is asked for at once comes together.
+    /// Fetches what [`Recent::find`] will look at.
     pub fn foresee(&self, key: u64) {
         let [first, _] = self.places(key);
-        std::hint::black_box(self.sets.get(first).map_or(0, |set| set.next));
+        if let Some(set) = self.sets.get(first) {
+            fetch(set);
+        }
     }
 
-    /// Reads what [`Recent::insert`] will overwrite.
-    pub fn foresee_entry(&self, key: u64) {
+    /// Fetches what [`Recent::insert`] will overwrite.
+    pub fn foresee_more(&self, key: u64) {
         let [first, _] = self.places(key);
         let next = self.sets.get(first).map_or(0, |set| usize::from(set.next));
-        let entry = self.entries.get(first.wrapping_mul(WAYS).wrapping_add(next));
-        std::hint::black_box(entry.map_or(0, |entry| entry.sent));
+        if let Some(entry) = self.entries.get(first.wrapping_mul(WAYS).wrapping_add(next)) {
+            fetch(entry);
+        }
     }
 
     /// The set and the way of a hash, if it is in the set at `place`.

@@ -21,6 +21,7 @@ use spanwatch_parsers::{Activity, Envelope, Mac, Span, Time, Way};
 
 pub use key::{Key, Kind};
 
+use crate::ahead::fetch;
 use crate::bounded::Entry;
 use crate::dispatch::App;
 use crate::observation::{Cite, Party};
@@ -116,9 +117,13 @@ impl Flow {
         Self { head, app: App::default() }
     }
 
-    /// Something of each place that is looked at with each of its packets.
-    pub fn glance(&self) -> impl Sized + use<> {
-        (self.head.listed, self.head.last(), self.tcp().map(Tcp::glance))
+    /// Fetches what is looked at of it with each of its packets.
+    pub fn foresee(&self) {
+        fetch(&self.head.key);
+        fetch(&self.head.listed);
+        if let Some(tcp) = self.tcp() {
+            tcp.foresee();
+        }
     }
 
     /// What puts its segments in order, for TCP.

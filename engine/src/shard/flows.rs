@@ -57,7 +57,7 @@ pub struct Sought {
     pub key: Key,
     /// Whether the sender is the lower end.
     pub from_low: bool,
-    /// Where it stood when that was looked up ahead: by now it may not, or it may be new.
+    /// Where it seemed to stand when that was looked up ahead.
     slot: Option<u32>,
 }
 
@@ -117,13 +117,32 @@ impl Flows {
         ]
     }
 
-    /// Looks ahead where a flow stands, and fetches what is held on it.
+    /// Looks ahead where a flow stands, and fetches where it begins.
     pub fn foresee(&self, sought: &mut Sought) {
-        let table = if sought.key.is_tcp() { &self.connections } else { &self.others };
-        let slot = table.find(&sought.key);
-        let flow = slot.and_then(|slot| table.look(slot));
-        std::hint::black_box(flow.map(Flow::glance));
+        let slot = self.table_of(sought).foresee(&sought.key);
         sought.slot = slot.and_then(|slot| u32::try_from(slot).ok());
+    }
+
+    /// Fetches the rest of it.
+    pub fn foresee_more(&self, sought: &Sought) {
+        if let Some(flow) = self.foreseen(sought) {
+            flow.foresee();
+        }
+    }
+
+    /// Fetches who reads it.
+    pub fn foresee_all(&self, sought: &Sought) {
+        if let Some(tcp) = self.foreseen(sought).and_then(Flow::tcp) {
+            tcp.reading.foresee();
+        }
+    }
+
+    fn foreseen(&self, sought: &Sought) -> Option<&Flow> {
+        self.table_of(sought).look(sought.slot? as usize)
+    }
+
+    fn table_of(&self, sought: &Sought) -> &Table<Flow> {
+        if sought.key.is_tcp() { &self.connections } else { &self.others }
     }
 
     /// Finds the flow of a packet from `sender`.
@@ -353,7 +372,9 @@ impl Flows {
                     (place..).take(AHEAD as usize).map_while(|it| active.get(it as usize))
                 {
                     let table = if handle.is_tcp { &*connections } else { &*others };
-                    std::hint::black_box(table.look(handle.slot as usize).map(Flow::glance));
+                    if let Some(flow) = table.look(handle.slot as usize) {
+                        flow.foresee();
+                    }
                 }
             }
             let table = if handle.is_tcp { &mut *connections } else { &mut *others };

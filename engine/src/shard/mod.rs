@@ -192,22 +192,29 @@ impl Shard {
         Coming { identity, flow }
     }
 
-    /// Gets ready for such a frame: best first for all of them, then [`Shard::expect_more`] for all, then [`Shard::expect_flow`].
+    /// Gets ready for such a frame: best first for all of them, then [`Shard::expect_more`] for all, then [`Shard::expect_all`].
     #[inline]
     pub fn expect(&self, coming: &mut Coming) {
         self.copies.foresee(coming.identity);
+        if let Some(sought) = &mut coming.flow {
+            self.flows.foresee(sought);
+        }
+    }
+
+    /// Gets ready for more of it.
+    #[inline]
+    pub fn expect_more(&self, coming: &mut Coming) {
+        self.copies.foresee_more(coming.identity);
+        if let Some(sought) = &coming.flow {
+            self.flows.foresee_more(sought);
+        }
     }
 
     /// Gets ready for the rest of it.
     #[inline]
-    pub fn expect_more(&self, coming: &mut Coming) {
-        self.copies.foresee_entry(coming.identity);
-    }
-
-    /// Gets ready for its flow.
-    pub fn expect_flow(&self, coming: &mut Coming) {
-        if let Some(sought) = &mut coming.flow {
-            self.flows.foresee(sought);
+    pub fn expect_all(&self, coming: &mut Coming) {
+        if let Some(sought) = &coming.flow {
+            self.flows.foresee_all(sought);
         }
     }
 

@@ -16,6 +16,7 @@
 use spanwatch_parsers::{Span, Time, Way};
 
 use super::passed::Passed;
+use crate::ahead::fetch;
 use crate::pieces::Pieces;
 
 /// Who takes the bytes of a connection in order.
@@ -75,9 +76,12 @@ pub struct Stretch<'a> {
 }
 
 impl Half {
-    /// Something of each place that is looked at with each segment.
-    pub fn glance(&self) -> impl Sized + use<> {
-        (self.base, self.next, self.is_heard, self.passed.glance())
+    /// Fetches what is looked at of it with each segment.
+    pub fn foresee(&self) {
+        fetch(&self.acknowledged);
+        fetch(&self.base);
+        fetch(&self.is_heard);
+        self.passed.foresee();
     }
 
     /// Starts at a sequence number, where nothing is known yet.

@@ -14,6 +14,7 @@ use std::fmt;
 use spanwatch_parsers::{Parser, Progress, Session, Start, Way};
 
 use super::half::Ear;
+use crate::ahead::fetch;
 use crate::dispatch::Channel;
 use crate::flow::Head;
 use crate::hearing::Hearing;
@@ -69,12 +70,15 @@ impl Reading {
         Self::Searching(Box::new(Search { is_midstream, ..Search::default() }))
     }
 
-    /// Something of who reads.
-    pub fn glance(&self) -> impl Sized + use<> {
+    /// Fetches who reads.
+    pub fn foresee(&self) {
         match self {
-            Self::Searching(search) => search.segments,
-            Self::Session(listener) => [listener.parser.into(), 0],
-            Self::Deaf => [0; 2],
+            Self::Searching(search) => fetch(&search.segments),
+            Self::Session(listener) => {
+                fetch(&listener.parser);
+                fetch(&listener.session);
+            }
+            Self::Deaf => {}
         }
     }
 

@@ -32,6 +32,8 @@ use spanwatch_parsers::{Segments, Time, Way};
 pub use half::{Ear, HELD_MAX, Half, Stretch};
 pub use listening::{INBOX_MAX, Listening, Reading};
 
+use crate::ahead::fetch;
+
 /// A connection.
 #[derive(Debug, Default)]
 pub struct Connection {
@@ -76,9 +78,11 @@ impl Tcp {
         })
     }
 
-    /// Something of each place that is looked at with each segment.
-    pub fn glance(&self) -> impl Sized + use<> {
-        (self.connection.orig.glance(), self.connection.resp.glance(), self.reading.glance())
+    /// Fetches what is looked at of it with each segment.
+    pub fn foresee(&self) {
+        self.connection.orig.foresee();
+        self.connection.resp.foresee();
+        fetch(&self.reading);
     }
 
     /// Says that it is among connections that use `all` bytes: looks again what it uses of them, and sums up anew.

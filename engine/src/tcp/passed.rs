@@ -16,6 +16,7 @@
 use spanwatch_parsers::{Segments, Span, Time};
 
 use super::half::{Stretch, apart};
+use crate::ahead::fetch;
 use crate::few::{Empty, Seldom};
 
 /// What came by of one direction.
@@ -67,9 +68,10 @@ impl Hole {
 }
 
 impl Passed {
-    /// Something of what is counted with each segment.
-    pub fn glance(&self) -> impl Sized + use<> {
-        (self.seen, self.sum.carrying)
+    /// Fetches what is looked at of it with each segment.
+    pub fn foresee(&self) {
+        fetch(&self.seen);
+        fetch(&self.sum);
     }
 
     /// Takes a segment; `acknowledged` says up to where its peer has what was sent. Whether bytes of it were
