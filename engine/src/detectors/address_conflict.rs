@@ -304,6 +304,16 @@ impl Detector for Conflicts {
         matches!(fact, Fact::Binding { .. } | Fact::Activity(_) | Fact::Lease(_))
     }
 
+    fn looks_ahead(&self) -> bool {
+        true
+    }
+
+    fn foresee(&self, seen: &Observation) {
+        if let Some(ip) = seen.subject.ip {
+            self.held.foresee(&(seen.subject.vlan, ip));
+        }
+    }
+
     fn observe(&mut self, seen: &Observation, _known: &Known<'_>) {
         let vlan = seen.subject.vlan;
         let sign = |mac, how, at| Sign { mac, how, at, cite: seen.cite };

@@ -154,6 +154,14 @@ pub trait Detector: fmt::Debug + Send {
         false
     }
 
+    /// Whether it has fetched ahead what it will look at of what goes on.
+    fn looks_ahead(&self) -> bool {
+        false
+    }
+
+    /// Fetches what it will look at of this second ([`crate::ahead`]).
+    fn foresee(&self, _seen: &Observation) {}
+
     /// Says that the first observation is of `at`.
     fn begin(&mut self, _at: Time) {}
 

@@ -14,18 +14,18 @@
 //! was switched off on purpose looks the same. A firewall that refuses in its place is told by the hop limit, unless that happens to fit.
 //!
 //! ## State
-//! The services of each device and who used them: `SERVICES_MAX` and `CLIENTS_MAX`; failures, `FAILURES_MAX`.
+//! The services of each device and who used them: `SERVICES_MAX`, `PORTS_MAX` of one device, and `CLIENTS_MAX`; failures, `FAILURES_MAX`.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use spanwatch_parsers::{Activity, Fact, Span, Time};
 
 use super::{Detector, Known, Look};
-use crate::few::Few;
+use crate::few::{Few, FewBy};
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Severity, id};
 use crate::ledger::directory::Number;
 use crate::ledger::is_server_side;
+use crate::numbered::Numbered;
 use crate::observation::{Cite, Observation};
 use crate::report::time::{clock_time, length};
 use crate::verdict::account::{subject_of, title_of};
@@ -51,6 +51,8 @@ const HOPS: u8 = 1;
 const BARE: u64 = 86;
 /// Services watched.
 const SERVICES_MAX: usize = 65_536;
+/// Of one device; who offers more is no device but forwards for many.
+const PORTS_MAX: usize = 256;
 /// Clients remembered of each.
 const CLIENTS_MAX: usize = 16;
 /// Failures kept.
@@ -63,10 +65,13 @@ const SURE: u8 = 90;
 /// What devices offer.
 #[derive(Debug, Default)]
 pub struct Services {
-    services: BTreeMap<(Number, u16), Box<Service>>,
+    /// By port.
+    services: Numbered<FewBy<u16, Box<Service>>>,
+    /// How many they are.
+    count: usize,
     failures: Vec<Failure>,
-    /// Services and failures that were not kept.
-    refused: u64,
+    /// What was not kept: of all services, of one device's, of failures.
+    refused: [u64; 3],
 }
 
 #[derive(Debug)]
@@ -109,21 +114,29 @@ impl Services {
         if activity.bytes <= BARE.saturating_mul(activity.packets) {
             return;
         }
-        let key = (device, seen.subject.port);
-        if self.services.len() >= SERVICES_MAX && !self.services.contains_key(&key) {
-            self.refused = self.refused.saturating_add(1);
-            return;
-        }
-        let service = self.services.entry(key).or_insert_with(|| {
-            Box::new(Service {
+        let port = seen.subject.port;
+        let known = self.services.get(device);
+        if !known.is_some_and(|services| services.contains_key(&port)) {
+            let caps = [self.count >= SERVICES_MAX, known.map_or(0, FewBy::len) >= PORTS_MAX];
+            if let Some((refused, _)) = self.refused.iter_mut().zip(caps).find(|(_, is_reached)| *is_reached)
+            {
+                *refused = refused.saturating_add(1);
+                return;
+            }
+            let service = Service {
                 clients: Few::default(),
                 hop_limit: seen.subject.hop_limit,
                 served: (activity.last, seen.cite),
                 refusals: Vec::new(),
                 count: 0,
                 failure: None,
-            })
-        });
+            };
+            let services = self.services.or_insert_with(device, FewBy::default);
+            services.map(|services| services.or_insert(port, Box::new(service)));
+            self.count = self.count.saturating_add(1);
+        }
+        let services = self.services.get_mut(device);
+        let Some(service) = services.and_then(|services| services.get_mut(&port)) else { return };
         if service.clients.len() < CLIENTS_MAX {
             service.clients.insert(client);
         }
@@ -145,9 +158,9 @@ impl Services {
     }
 
     fn refuses(&mut self, device: Number, port: u16, seen: &Observation, known: &Known<'_>) {
-        let (Some(client), Some(service)) = (seen.peer.ip, self.services.get_mut(&(device, port))) else {
-            return;
-        };
+        let services = self.services.get_mut(device);
+        let service = services.and_then(|services| services.get_mut(&port));
+        let (Some(client), Some(service)) = (seen.peer.ip, service) else { return };
         let is_own = seen.subject.hop_limit.abs_diff(service.hop_limit) <= HOPS;
         if !is_own || !service.clients.contains(&client) || known.is_near_absence(device, seen.at) {
             return;
@@ -171,7 +184,8 @@ impl Services {
             return;
         }
         if self.failures.len() >= FAILURES_MAX {
-            self.refused = self.refused.saturating_add(1);
+            let [_, _, refused] = &mut self.refused;
+            *refused = refused.saturating_add(1);
             return;
         }
         service.failure = Some(self.failures.len());
@@ -294,12 +308,16 @@ impl Detector for Services {
     }
 
     fn renumber(&mut self, gone: Number, kept: Number) {
-        let moved: Vec<(Number, u16)> =
-            self.services.range((gone, 0)..=(gone, u16::MAX)).map(|(key, _)| *key).collect();
-        for key in moved {
-            if let Some(service) = self.services.remove(&key) {
-                self.services.entry((kept, key.1)).or_insert(service);
+        if let Some(moved) = self.services.remove(gone)
+            && let Some(services) = self.services.or_insert_with(kept, FewBy::default)
+        {
+            let before = services.len().saturating_add(moved.len());
+            for (port, service) in moved {
+                if services.len() < PORTS_MAX {
+                    services.or_insert(port, service);
+                }
             }
+            self.count = self.count.saturating_sub(before.saturating_sub(services.len()));
         }
         for failure in self.failures.iter_mut().filter(|failure| failure.device == gone) {
             failure.device = kept;
@@ -311,7 +329,12 @@ impl Detector for Services {
     }
 
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
-        vec![("services watched", SERVICES_MAX, self.refused)]
+        let [all, of_one, failures] = self.refused;
+        vec![
+            ("services watched", SERVICES_MAX, all),
+            ("services watched of one device", PORTS_MAX, of_one),
+            ("failures of services", FAILURES_MAX, failures),
+        ]
     }
 }
 

@@ -20,6 +20,7 @@ impl Ledger {
         }
         for seen in next.iter().filter(|seen| matches!(seen.fact, Fact::Activity(_))) {
             self.view.foresee(seen);
+            self.watchers.foresee(seen);
         }
         for number in &numbers {
             self.directory.foresee_more(*number);

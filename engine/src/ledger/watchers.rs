@@ -19,6 +19,8 @@ use crate::observation::Observation;
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
     all: Vec<Watcher>,
+    /// Who looks ahead.
+    looking_ahead: Vec<usize>,
     /// Who reads facts of a form, as far as they have been asked.
     readers: HashMap<Discriminant<Fact>, Vec<usize>, Keyed>,
     /// Who heeds of what goes on what looks like this, likewise.
@@ -54,7 +56,9 @@ impl Watcher {
 impl Watchers {
     /// Starts those of all kinds that have one.
     pub(super) fn new(kinds: &[&'static Kind]) -> Self {
-        Self { all: kinds.iter().filter_map(|kind| Watcher::start(kind)).collect(), ..Self::default() }
+        let all: Vec<_> = kinds.iter().filter_map(|kind| Watcher::start(kind)).collect();
+        let looking_ahead = those(&all, |it| it.detector.looks_ahead());
+        Self { all, looking_ahead, ..Self::default() }
     }
 
     /// Gives each its turn.
@@ -63,9 +67,16 @@ impl Watchers {
         give(places, (&mut self.all, &mut self.faults), |_| true, turn);
     }
 
+    /// Lets those who look ahead get ready for a second of what goes on.
+    pub(super) fn foresee(&self, seen: &Observation) {
+        for it in self.looking_ahead.iter().filter_map(|place| self.all.get(*place)) {
+            it.detector.foresee(seen);
+        }
+    }
+
     /// Shows an observation to each that reads such.
     pub(super) fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
-        let Self { all, readers, heeding, faults } = self;
+        let Self { all, readers, heeding, faults, .. } = self;
         let reads = |it: &Watcher| it.detector.reads(&seen.fact);
         let turn = |detector: &mut dyn Detector| detector.observe(seen, known);
         if matches!(seen.fact, Fact::Activity(_)) {
@@ -144,7 +155,7 @@ impl Watchers {
 
     /// Lets go of all they hold.
     pub(super) fn let_go(&mut self) {
-        (self.all, self.readers, self.heeding) = Default::default();
+        (self.all, self.looking_ahead, self.readers, self.heeding) = Default::default();
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
