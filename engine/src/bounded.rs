@@ -202,14 +202,20 @@ impl<E: Entry> Table<E> {
     /// Adds an entry and tells its slot, and what had to go: the entry of the
     /// same key, or the oldest where there was no room.
     pub fn put(&mut self, entry: E, now: Time) -> (usize, Option<E>) {
-        let gone = match self.find(entry.key()) {
-            Some(slot) => self.take(slot),
-            None if self.len() >= self.capacity => {
-                self.evicted = self.evicted.saturating_add(1);
-                self.pop_oldest()
+        match self.find(entry.key()) {
+            Some(slot) => {
+                let gone = self.take(slot);
+                (self.add(entry, now).0, gone)
             }
-            None => None,
-        };
+            None => self.add(entry, now),
+        }
+    }
+
+    /// The same of an entry whose key is not there.
+    pub fn add(&mut self, entry: E, now: Time) -> (usize, Option<E>) {
+        let is_full = self.len() >= self.capacity;
+        self.evicted = self.evicted.saturating_add(is_full.into());
+        let gone = if is_full { self.pop_oldest() } else { None };
         let hash = self.keyed.of(entry.key());
         let slot = Slot { entry: Some(entry), used: now, older: NONE, newer: NONE };
         let number = match self.free.pop() {

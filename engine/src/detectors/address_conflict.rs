@@ -308,7 +308,7 @@ impl Detector for Conflicts {
         true
     }
 
-    fn foresee(&self, seen: &Observation) {
+    fn foresee(&self, seen: &Observation, _device: Option<Number>) {
         if let Some(ip) = seen.subject.ip {
             self.held.foresee(&(seen.subject.vlan, ip));
         }

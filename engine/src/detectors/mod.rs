@@ -159,8 +159,8 @@ pub trait Detector: fmt::Debug + Send {
         false
     }
 
-    /// Fetches what it will look at of this second ([`crate::ahead`]).
-    fn foresee(&self, _seen: &Observation) {}
+    /// Fetches what it will look at of this second ([`crate::ahead`]), which is of `_device` as far as its MAC tells.
+    fn foresee(&self, _seen: &Observation, _device: Option<Number>) {}
 
     /// Says that the first observation is of `at`.
     fn begin(&mut self, _at: Time) {}

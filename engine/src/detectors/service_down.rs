@@ -18,10 +18,11 @@
 
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
 use spanwatch_parsers::{Activity, Fact, Span, Time};
 
 use super::{Detector, Known, Look};
-use crate::few::{Few, FewBy};
+use crate::few::Few;
 use crate::finding::{Alternative, Cause, Evidence, Finding, Kind, Revision, Severity, id};
 use crate::ledger::directory::Number;
 use crate::ledger::is_server_side;
@@ -65,14 +66,16 @@ const SURE: u8 = 90;
 /// What devices offer.
 #[derive(Debug, Default)]
 pub struct Services {
-    /// By port.
-    services: Numbered<FewBy<u16, Box<Service>>>,
+    services: Numbered<Offered>,
     /// How many they are.
     count: usize,
     failures: Vec<Failure>,
     /// What was not kept: of all services, of one device's, of failures.
     refused: [u64; 3],
 }
+
+/// The services of one device, by port; most have one.
+type Offered = SmallVec<[(u16, Service); 1]>;
 
 #[derive(Debug)]
 struct Service {
@@ -116,8 +119,9 @@ impl Services {
         }
         let port = seen.subject.port;
         let known = self.services.get(device);
-        if !known.is_some_and(|services| services.contains_key(&port)) {
-            let caps = [self.count >= SERVICES_MAX, known.map_or(0, FewBy::len) >= PORTS_MAX];
+        let mut place = known.map_or(Err(0), |offered| place(offered, port));
+        if let Err(at) = place {
+            let caps = [self.count >= SERVICES_MAX, known.map_or(0, SmallVec::len) >= PORTS_MAX];
             if let Some((refused, _)) = self.refused.iter_mut().zip(caps).find(|(_, is_reached)| *is_reached)
             {
                 *refused = refused.saturating_add(1);
@@ -131,12 +135,16 @@ impl Services {
                 count: 0,
                 failure: None,
             };
-            let services = self.services.or_insert_with(device, FewBy::default);
-            services.map(|services| services.or_insert(port, Box::new(service)));
+            if let Some(offered) = self.services.or_insert_with(device, Offered::new) {
+                offered.insert(at, (port, service));
+            }
             self.count = self.count.saturating_add(1);
+            place = Ok(at);
         }
-        let services = self.services.get_mut(device);
-        let Some(service) = services.and_then(|services| services.get_mut(&port)) else { return };
+        let offered = self.services.get_mut(device);
+        let Some((_, service)) = offered.zip(place.ok()).and_then(|(offered, at)| offered.get_mut(at)) else {
+            return;
+        };
         if service.clients.len() < CLIENTS_MAX {
             service.clients.insert(client);
         }
@@ -158,9 +166,9 @@ impl Services {
     }
 
     fn refuses(&mut self, device: Number, port: u16, seen: &Observation, known: &Known<'_>) {
-        let services = self.services.get_mut(device);
-        let service = services.and_then(|services| services.get_mut(&port));
-        let (Some(client), Some(service)) = (seen.peer.ip, service) else { return };
+        let Some(offered) = self.services.get_mut(device) else { return };
+        let Ok(at) = place(offered, port) else { return };
+        let (Some(client), Some((_, service))) = (seen.peer.ip, offered.get_mut(at)) else { return };
         let is_own = seen.subject.hop_limit.abs_diff(service.hop_limit) <= HOPS;
         if !is_own || !service.clients.contains(&client) || known.is_near_absence(device, seen.at) {
             return;
@@ -202,6 +210,11 @@ impl Services {
             ended: None,
         });
     }
+}
+
+/// Where the service on a port stands, or would.
+fn place(offered: &Offered, port: u16) -> Result<usize, usize> {
+    offered.binary_search_by_key(&port, |(of, _)| *of)
 }
 
 impl Failure {
@@ -291,6 +304,16 @@ impl Detector for Services {
         look.is_tcp
     }
 
+    fn looks_ahead(&self) -> bool {
+        true
+    }
+
+    fn foresee(&self, seen: &Observation, device: Option<Number>) {
+        if let Some(device) = device.filter(|_| is_server_side(seen)) {
+            self.services.foresee(device);
+        }
+    }
+
     fn observe(&mut self, seen: &Observation, known: &Known<'_>) {
         match &seen.fact {
             Fact::Activity(activity) if is_server_side(seen) => {
@@ -309,15 +332,17 @@ impl Detector for Services {
 
     fn renumber(&mut self, gone: Number, kept: Number) {
         if let Some(moved) = self.services.remove(gone)
-            && let Some(services) = self.services.or_insert_with(kept, FewBy::default)
+            && let Some(offered) = self.services.or_insert_with(kept, Offered::new)
         {
-            let before = services.len().saturating_add(moved.len());
+            self.count = self.count.saturating_sub(moved.len()).saturating_sub(offered.len());
             for (port, service) in moved {
-                if services.len() < PORTS_MAX {
-                    services.or_insert(port, service);
+                if let Err(at) = place(offered, port)
+                    && offered.len() < PORTS_MAX
+                {
+                    offered.insert(at, (port, service));
                 }
             }
-            self.count = self.count.saturating_sub(before.saturating_sub(services.len()));
+            self.count = self.count.saturating_add(offered.len());
         }
         for failure in self.failures.iter_mut().filter(|failure| failure.device == gone) {
             failure.device = kept;

@@ -253,6 +253,11 @@ impl Directory {
         }
     }
 
+    /// Fetches who holds an address.
+    pub fn foresee_ip(&self, ip: IpAddr) {
+        self.by_ip.foresee(&ip);
+    }
+
     /// The device that a party of a packet is, where one is known: whose MAC he bears where that held
     /// the address, else who holds it.
     #[must_use]

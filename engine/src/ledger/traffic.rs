@@ -5,28 +5,35 @@ use spanwatch_parsers::{Activity, BindingBy, Fact, ReceiverReport, StreamActivit
 
 use super::directory::{Number, is_device_address};
 use super::{Ledger, is_server_side};
-use crate::observation::{Cite, Observation};
+use crate::observation::{Cite, Observation, Party};
 use crate::verdict::witness::{Ask, How};
 
 impl Ledger {
     /// Gets ready for observations that come next, in steps ([`crate::ahead`]).
     pub(super) fn expect(&self, next: &[Observation]) {
-        let parties = next.iter().flat_map(|seen| [&seen.subject, &seen.peer]);
-        let numbers: SmallVec<[Number; 2 * EXPECTED]> =
-            parties.filter_map(|party| self.directory.find_mac(party.mac?)).collect();
-        for number in &numbers {
+        let bearer = |party: &Party| self.directory.find_mac(party.mac?);
+        let parties: SmallVec<[[Option<Number>; 2]; EXPECTED]> =
+            next.iter().map(|seen| [bearer(&seen.subject), bearer(&seen.peer)]).collect();
+        let numbers = || parties.iter().flatten().flatten();
+        for number in numbers() {
             self.directory.foresee(*number);
             self.verdict.foresee(*number);
         }
-        for seen in next.iter().filter(|seen| matches!(seen.fact, Fact::Activity(_))) {
-            self.view.foresee(seen);
-            self.watchers.foresee(seen);
+        for (seen, [device, _]) in next.iter().zip(&parties) {
+            match &seen.fact {
+                Fact::Activity(_) => {
+                    self.view.foresee(seen);
+                    self.watchers.foresee(seen, *device);
+                }
+                Fact::Binding { ip, .. } => self.directory.foresee_ip(*ip),
+                _ => {}
+            }
         }
-        for number in &numbers {
+        for number in numbers() {
             self.directory.foresee_more(*number);
             self.verdict.foresee_more(*number);
         }
-        numbers.iter().for_each(|number| self.verdict.foresee_all(*number));
+        numbers().for_each(|number| self.verdict.foresee_all(*number));
     }
 
     pub(super) fn activity(&mut self, seen: &Observation, activity: &Activity) {

@@ -13,6 +13,7 @@ use crate::detectors::{Detector, Known, Look};
 use crate::expected::{Peer, Role};
 use crate::finding::{Finding, Kind};
 use crate::hash::Keyed;
+use crate::ledger::directory::Number;
 use crate::observation::Observation;
 
 /// Detectors in the order of their kinds.
@@ -68,9 +69,9 @@ impl Watchers {
     }
 
     /// Lets those who look ahead get ready for a second of what goes on.
-    pub(super) fn foresee(&self, seen: &Observation) {
+    pub(super) fn foresee(&self, seen: &Observation, device: Option<Number>) {
         for it in self.looking_ahead.iter().filter_map(|place| self.all.get(*place)) {
-            it.detector.foresee(seen);
+            it.detector.foresee(seen, device);
         }
     }
 

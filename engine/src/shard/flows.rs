@@ -174,13 +174,16 @@ impl Flows {
         let key = flow.head.key;
         let is_tcp = key.is_tcp();
         let table = self.table(is_tcp);
-        if let Some(rival) = table.find(&key).and_then(|slot| table.at(slot)) {
+        let rival = table.find(&key).and_then(|slot| table.at(slot));
+        let is_rival = rival.is_some();
+        if let Some(rival) = rival {
             rival.head.has_rivals = true;
             flow.head.key = key.in_segment(sender.vlan);
         }
         let is_full = !is_tcp && self.others.len() >= self.others.capacity();
         let answered = if is_full { self.answered(at) } else { None };
-        let (slot, gone) = self.table(is_tcp).put(flow, at);
+        let table = self.table(is_tcp);
+        let (slot, gone) = if is_rival { table.put(flow, at) } else { table.add(flow, at) };
         let handle = Handle { is_tcp, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         (handle, answered.or(gone))
     }
