@@ -111,7 +111,7 @@ impl Numbers {
         number
     }
 
-    fn is_gone(&mut self, number: Number) {
+    fn give_back(&mut self, number: Number) {
         self.free.push(number.place);
     }
 }
@@ -606,7 +606,7 @@ impl Directory {
 
     fn merge(&mut self, kept: Number, gone: Number) {
         let Some(mut absorbed) = self.devices.remove(gone) else { return };
-        self.numbers.is_gone(gone);
+        self.numbers.give_back(gone);
         self.changed.note(gone);
         self.changed.note(kept);
         self.moved(gone, absorbed.last_seen, None);
@@ -666,7 +666,7 @@ impl Directory {
 
     fn forget(&mut self, number: Number) {
         let Some(device) = self.devices.remove(number) else { return };
-        self.numbers.is_gone(number);
+        self.numbers.give_back(number);
         self.changed.note(number);
         self.moved(number, device.last_seen, None);
         self.formers = self.formers.saturating_sub(device.rare.former_ips.len());
