@@ -18,6 +18,7 @@ use spanwatch_appliance::recorder::{Feed, Frames};
 use spanwatch_capture::{Batch, Event, EventKind, FrameHead, InputReport, Item, ReadError, Source};
 use spanwatch_engine::clock::{Clock, Dropped, Dropper, Moment};
 use spanwatch_engine::dispatch::Dispatch;
+use spanwatch_engine::duplicate::Latest;
 use spanwatch_engine::finding::Kind;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::ledger::inventory::Inventory;
@@ -446,9 +447,9 @@ impl Worker {
         let Self { shards, expected, .. } = self;
         let shard = |peeled: &Peeled| shards.get(usize::from(peeled.layers.shard))?.as_ref();
         expected.clear();
+        let mut latest = Latest::default();
         for (peeled, (_, bytes)) in round.peeled.iter().zip(round.batch.frames()) {
-            let before = expected.get(expected.len().saturating_sub(COPIES_WITHIN)..).unwrap_or_default();
-            expected.push(shard(peeled).map(|shard| shard.coming(peeled, bytes, before)));
+            expected.push(shard(peeled).map(|shard| shard.coming(peeled, bytes, &mut latest)));
         }
         let mut each = |step: fn(&Shard, &mut Coming)| {
             for (peeled, coming) in round.peeled.iter().zip(&mut *expected) {
@@ -581,9 +582,6 @@ impl Books<'_> {
 const fn cite(head: &FrameHead) -> Cite {
     Cite::new(head.input, head.frame)
 }
-
-/// A mirror's copies come a few frames later, as one switch passes a frame to the next.
-const COPIES_WITHIN: usize = 4;
 
 /// Rounds on their way between two threads; one is a quarter of a megabyte.
 const ROUNDS: usize = 16;

@@ -44,7 +44,7 @@ pub(crate) use tick::SECONDS;
 use counts::Counts;
 
 use crate::dispatch::{Channel, Dispatch};
-use crate::duplicate::{Arrival, Copies, Identity};
+use crate::duplicate::{Arrival, Copies, Identity, Latest};
 use crate::flow::{Counted, Flow, Key, Kind, device_mac};
 use crate::fragment::Fragments;
 use crate::hearing::{Faults, Hearing};
@@ -182,12 +182,12 @@ impl Shard {
         Counts { frames: self.frames, copies: *self.copies.counts(), ..self.flows.ended }
     }
 
-    /// A frame that comes some frames later, for [`Shard::expected`]; `before` it come these.
+    /// A frame that comes some frames later, for [`Shard::expected`]; `latest` are those before it.
     #[must_use]
-    pub fn coming(&self, peeled: &Peeled, bytes: &[u8], before: &[Option<Coming>]) -> Coming {
+    pub fn coming(&self, peeled: &Peeled, bytes: &[u8], latest: &mut Latest) -> Coming {
         let bytes = peeled.bytes(bytes);
         let identity = self.copies.identity(peeled, bytes);
-        let is_again = before.iter().flatten().any(|it| it.identity.is_like(identity));
+        let is_again = latest.has_again(identity);
         let flow = if is_again { None } else { Sought::of_packet(&peeled.layers, bytes) };
         Coming { identity, flow }
     }
@@ -220,7 +220,7 @@ impl Shard {
 
     /// Takes the next frame of its pairs.
     pub fn frame(&mut self, frame: &FrameIn, peeled: &Peeled, bytes: &[u8], out: &mut Vec<Observation>) {
-        let coming = self.coming(peeled, bytes, &[]);
+        let coming = self.coming(peeled, bytes, &mut Latest::default());
         self.expected(frame, (peeled, &coming), bytes, out);
     }
 
