@@ -222,7 +222,8 @@ impl Verdict {
     /// Says that a device was heard: the first and the last time, each with its frame.
     pub fn heard(&mut self, device: Number, first: (Time, Cite), last: (Time, Cite)) {
         let watched = last.0 - self.offset;
-        let begun = || Watch::new(first, self.offset, self.blinds.len());
+        let times_blind = self.times_blind();
+        let begun = || Watch::new(first, self.offset, times_blind);
         let Some(watch) = self.watches.or_insert_with(device, begun) else { return };
         let silence = first.0 - self.offset - watch.last.0;
         if silence >= HOLE_MIN && watch.past.absent.is_none() && watch.expectation.is_strange(silence) {
@@ -248,10 +249,10 @@ impl Verdict {
             }
         }
         let mut is_another = false;
-        if let Some(from) = self.blinds.get(watch.blinds) {
+        if let Some(from) = self.blinds.get(usize::from(watch.blinds)) {
             is_another = watch.enter(*from, State::Unknown, &mut self.history_refused);
         }
-        watch.blinds = self.blinds.len();
+        watch.blinds = times_blind;
         is_another |= watch.enter(first.0, State::Online, &mut self.history_refused);
         if is_another {
             self.changed.note(device);
@@ -365,6 +366,11 @@ impl Verdict {
         if let Some(watch) = self.watches.get_mut(device) {
             watch.asks.addressed(by, at);
         }
+    }
+
+    /// How many times without a watch there were.
+    fn times_blind(&self) -> u16 {
+        u16::try_from(self.blinds.len()).unwrap_or(u16::MAX)
     }
 
     /// Says that nobody watched between the two, or that the capture's clock leapt from one to the other.
@@ -505,7 +511,7 @@ impl Verdict {
             return None;
         }
         let quiet_at = watch.last.1 + watch.patience();
-        let blind = self.blinds.get(watch.blinds).map(|from| (*from).min(quiet_at));
+        let blind = self.blinds.get(usize::from(watch.blinds)).map(|from| (*from).min(quiet_at));
         let since = blind.or((now > quiet_at).then_some(quiet_at))?;
         Some((since, State::Unknown))
     }

@@ -42,7 +42,7 @@ pub(super) struct Watch {
     pub(super) was_expected: bool,
     pub(super) history: SmallVec<[(Time, State); 1]>,
     /// How many times without a watch were over when it was last heard.
-    pub(super) blinds: usize,
+    pub(super) blinds: u16,
 }
 
 /// What was ever amiss with a device; with most nothing was.
@@ -84,7 +84,7 @@ impl Empty for Past {
 
 impl Watch {
     /// One that is first heard so, where so many times without a watch are over.
-    pub(super) fn new(first: (Time, Cite), offset: Span, blinds: usize) -> Self {
+    pub(super) fn new(first: (Time, Cite), offset: Span, blinds: u16) -> Self {
         Self {
             last: (first.0 - offset, first.0, first.1),
             begun: first.0 - offset,
