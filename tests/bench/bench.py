@@ -139,6 +139,8 @@ def share_of_hash(used, packets):
     """How much of Spanwatch's time goes into the SHA-256 of the file that its report names."""
     all_ns, unhashed_ns = (statistics.median(spent.cpu_s for spent in used[name]) / packets * 1e9
                            for name in (ONE_THREAD, UNHASHED))
+    if all_ns <= unhashed_ns:
+        return "What the SHA-256 of the file takes of Spanwatch's time (one thread) lies within the noise."
     return (f"Of Spanwatch's {all_ns:,.0f} ns a packet (one thread), the SHA-256 of the file takes "
             f"{all_ns - unhashed_ns:,.0f}, everything else {unhashed_ns:,.0f}.")
 
