@@ -9,6 +9,8 @@
 //! number. Slots lie in pieces that stay where they are: a table that grows copies nothing and holds
 //! no second room meanwhile.
 
+use std::num::NonZeroU32;
+
 use crate::ahead::fetch;
 use crate::ledger::directory::Number;
 
@@ -24,7 +26,8 @@ pub struct Numbered<T> {
 
 #[derive(Debug)]
 struct Slot<T> {
-    number: Number,
+    /// Which device it is of; its place is that of the line.
+    nth: NonZeroU32,
     /// The next slot of the same place.
     next: u32,
     /// `None` where it is free.
@@ -58,7 +61,7 @@ impl<T> Numbered<T> {
     #[must_use]
     pub fn get(&self, number: Number) -> Option<&T> {
         let mut slot = self.slot(self.first(number))?;
-        while slot.number != number {
+        while slot.nth != number.nth() {
             slot = self.slot(slot.next)?;
         }
         slot.item.as_ref()
@@ -74,7 +77,7 @@ impl<T> Numbered<T> {
     pub fn foresee(&self, number: Number) {
         if let Some(slot) = self.slots.get(self.first(number) as usize) {
             fetch(slot);
-            fetch(&slot.number);
+            fetch(&slot.nth);
         }
     }
 
@@ -89,7 +92,7 @@ impl<T> Numbered<T> {
         if self.lines.len() <= place {
             self.lines.resize(place.saturating_add(1), NONE);
         }
-        let slot = Slot { number, next: self.first(number), item: Some(item) };
+        let slot = Slot { nth: number.nth(), next: self.first(number), item: Some(item) };
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(place) = self.slots.get_mut(at as usize) {
@@ -132,10 +135,7 @@ impl<T> Numbered<T> {
 
     /// All of them by number.
     pub fn iter(&self) -> impl Iterator<Item = (Number, &T)> {
-        let mut all: Vec<(Number, &T)> =
-            self.slots.iter().filter_map(|slot| Some((slot.number, slot.item.as_ref()?))).collect();
-        all.sort_unstable_by_key(|(number, _)| *number);
-        all.into_iter()
+        self.numbers().into_iter().filter_map(|(number, at)| Some((number, self.slot(at)?.item.as_ref()?)))
     }
 
     /// All of them in no particular order, for who counts them.
@@ -145,10 +145,30 @@ impl<T> Numbered<T> {
 
     /// All of them by number, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Number, &mut T)> {
-        let mut all: Vec<(Number, &mut T)> =
-            self.slots.iter_mut().filter_map(|slot| Some((slot.number, slot.item.as_mut()?))).collect();
+        let mut numbers = self.numbers();
+        numbers.sort_unstable_by_key(|(_, at)| *at);
+        let mut numbers = numbers.into_iter().peekable();
+        let of_slot = (0..).zip(self.slots.iter_mut()).filter_map(|(at, slot)| {
+            let (number, _) = numbers.next_if(|(_, of)| *of == at)?;
+            Some((number, slot.item.as_mut()?))
+        });
+        let mut all: Vec<(Number, &mut T)> = of_slot.collect();
         all.sort_unstable_by_key(|(number, _)| *number);
         all.into_iter()
+    }
+
+    /// All numbers in their order, each with its slot.
+    fn numbers(&self) -> Vec<(Number, u32)> {
+        let mut all = Vec::with_capacity(self.count);
+        for (place, first) in (0..).zip(&self.lines) {
+            let mut at = *first;
+            while let Some(slot) = self.slot(at) {
+                all.push((Number::new(slot.nth, place), at));
+                at = slot.next;
+            }
+        }
+        all.sort_unstable_by_key(|(number, _)| *number);
+        all
     }
 
     fn first(&self, number: Number) -> u32 {
@@ -176,7 +196,7 @@ impl<T> Numbered<T> {
         let mut at = self.first(number);
         loop {
             let slot = self.slot(at)?;
-            if slot.number == number {
+            if slot.nth == number.nth() {
                 return Some(at);
             }
             at = slot.next;
@@ -275,7 +295,7 @@ mod tests {
         fn it_does_what_a_tree_does(steps in prop::collection::vec((any::<bool>(), 0_u32..200), 0..600)) {
             let (mut table, mut tree) = (Numbered::default(), BTreeMap::new());
             for (is_added, n) in steps {
-                let number = Number::new(n, n % 25);
+                let number = Number::new(NonZeroU32::MIN.saturating_add(n), n % 25);
                 if is_added {
                     table.insert(number, n);
                     tree.insert(number, n);
@@ -288,6 +308,8 @@ mod tests {
             }
             let all: Vec<_> = tree.iter().map(|(number, item)| (*number, item)).collect();
             prop_assert_eq!(table.iter().collect::<Vec<_>>(), all);
+            let changed: Vec<_> = table.iter_mut().map(|(number, item)| (number, *item)).collect();
+            prop_assert_eq!(changed, tree.into_iter().collect::<Vec<_>>());
         }
     }
 

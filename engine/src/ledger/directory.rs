@@ -74,16 +74,22 @@ pub enum Bound {
 }
 
 impl Number {
-    /// The one that comes after `before` others.
+    /// The nth, counted from 1, which has this place.
     #[must_use]
-    pub const fn new(before: u32, place: u32) -> Self {
-        Self { nth: NonZeroU32::MIN.saturating_add(before), place }
+    pub const fn new(nth: NonZeroU32, place: u32) -> Self {
+        Self { nth, place }
     }
 
     /// The one that comes after `before` others, all of which are still there.
     #[cfg(test)]
     pub(crate) const fn for_test(before: u32) -> Self {
-        Self::new(before, before)
+        Self::new(NonZeroU32::MIN.saturating_add(before), before)
+    }
+
+    /// Which one it is, counted from 1.
+    #[must_use]
+    pub const fn nth(self) -> NonZeroU32 {
+        self.nth
     }
 
     /// How many came before it.
@@ -106,7 +112,7 @@ impl Numbers {
             self.places = place.saturating_add(1);
             place
         });
-        let number = Number::new(self.given, place);
+        let number = Number::new(NonZeroU32::MIN.saturating_add(self.given), place);
         self.given = self.given.saturating_add(1);
         number
     }
