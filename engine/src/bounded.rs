@@ -25,7 +25,7 @@ use spanwatch_parsers::{Span, Time};
 
 use crate::ahead::fetch;
 use crate::hash::Keyed;
-use crate::numbered::Slots;
+use crate::slots::Slots;
 
 /// A table of values that are found by keys beside them.
 pub type Expiring<K, V> = Table<(K, V)>;

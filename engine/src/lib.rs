@@ -33,6 +33,7 @@ pub mod report;
 pub mod said;
 pub mod scribe;
 pub mod shard;
+pub mod slots;
 pub mod stream;
 pub mod tcp;
 pub mod verdict;

@@ -1,4 +1,4 @@
-//! [`Numbered`], the table of what is held on each device, and [`Slots`], which it stands in.
+//! [`Number`], by which a device is known inside, and [`Numbered`], the table of what is held on each.
 //!
 //! ```text
 //! number (nth, place) ──► slot of the newest at this place ──► of an older one whose place it was
@@ -6,13 +6,31 @@
 //!
 //! A device's number says its place among all, so that nothing is hashed. The place of one that is
 //! gone goes to another; what is held on both stands in one line. Whoever walks through all goes by
-//! number. Slots lie in pieces that stay where they are: a table that grows copies nothing and holds
-//! no second room meanwhile.
+//! number.
 
 use std::num::NonZeroU32;
 
 use crate::ahead::fetch;
-use crate::ledger::directory::Number;
+use crate::slots::Slots;
+
+/// A device's number inside: which one it is, and its place among all that there are.
+///
+/// No other device is ever the nth; its place goes to another once it is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Number {
+    /// Counted from 1.
+    nth: NonZeroU32,
+    place: u32,
+}
+
+/// Numbers that are given, and places.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    given: u32,
+    places: u32,
+    /// Places of devices that are gone.
+    free: Vec<u32>,
+}
 
 /// One thing for each number.
 #[derive(Debug)]
@@ -34,9 +52,56 @@ struct Slot<T> {
     item: Option<T>,
 }
 
-/// Things that stay where they are, found by their place.
-#[derive(Debug)]
-pub struct Slots<T>(Vec<Vec<T>>);
+impl Number {
+    /// The nth, counted from 1, which has this place.
+    #[must_use]
+    pub const fn new(nth: NonZeroU32, place: u32) -> Self {
+        Self { nth, place }
+    }
+
+    /// The one that comes after `before` others, all of which are still there.
+    #[cfg(test)]
+    pub(crate) const fn for_test(before: u32) -> Self {
+        Self::new(NonZeroU32::MIN.saturating_add(before), before)
+    }
+
+    /// Which one it is, counted from 1.
+    #[must_use]
+    pub const fn nth(self) -> NonZeroU32 {
+        self.nth
+    }
+
+    /// How many came before it.
+    #[must_use]
+    pub const fn before(self) -> u32 {
+        self.nth.get().saturating_sub(1)
+    }
+
+    /// Its place among all that there are.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self.place as usize
+    }
+}
+
+impl Numbers {
+    /// The next device's.
+    pub fn give(&mut self) -> Number {
+        let place = self.free.pop().unwrap_or_else(|| {
+            let place = self.places;
+            self.places = place.saturating_add(1);
+            place
+        });
+        let number = Number::new(NonZeroU32::MIN.saturating_add(self.given), place);
+        self.given = self.given.saturating_add(1);
+        number
+    }
+
+    /// Says that a device is gone, so that its place may go to another.
+    pub fn give_back(&mut self, number: Number) {
+        self.free.push(number.place);
+    }
+}
 
 impl<T> Default for Numbered<T> {
     fn default() -> Self {
@@ -60,17 +125,13 @@ impl<T> Numbered<T> {
     /// What has this number.
     #[must_use]
     pub fn get(&self, number: Number) -> Option<&T> {
-        let mut slot = self.slot(self.first(number))?;
-        while slot.nth != number.nth() {
-            slot = self.slot(slot.next)?;
-        }
-        slot.item.as_ref()
+        self.find(number).and_then(|(_, slot)| slot.item.as_ref())
     }
 
     /// What has this number.
     pub fn get_mut(&mut self, number: Number) -> Option<&mut T> {
-        let slot = self.find(number)?;
-        self.slots.get_mut(slot as usize)?.item.as_mut()
+        let (at, _) = self.find(number)?;
+        self.slots.get_mut(at as usize)?.item.as_mut()
     }
 
     /// Fetches where it begins, for who will ask for it.
@@ -111,19 +172,21 @@ impl<T> Numbered<T> {
 
     /// What has this number, made where there is nothing yet; `None` never is.
     pub fn or_insert_with(&mut self, number: Number, make: impl FnOnce() -> T) -> Option<&mut T> {
-        let slot = match self.find(number) {
-            Some(slot) => slot,
+        let at = match self.find(number) {
+            Some((at, _)) => at,
             None => self.put(number, make()),
         };
-        self.slots.get_mut(slot as usize)?.item.as_mut()
+        self.slots.get_mut(at as usize)?.item.as_mut()
     }
 
     /// Takes out what has this number.
     pub fn remove(&mut self, number: Number) -> Option<T> {
-        let at = self.find(number)?;
+        let (at, _) = self.find(number)?;
+        let before =
+            self.line(self.first(number)).find(|(_, slot)| slot.next == at).map(|(before, _)| before);
         let slot = self.slots.get_mut(at as usize)?;
         let (next, item) = (slot.next, slot.item.take());
-        if let Some(before) = self.before(number, at).and_then(|it| self.slots.get_mut(it as usize)) {
+        if let Some(before) = before.and_then(|before| self.slots.get_mut(before as usize)) {
             before.next = next;
         } else if let Some(first) = self.lines.get_mut(number.place()) {
             *first = next;
@@ -135,7 +198,9 @@ impl<T> Numbered<T> {
 
     /// All of them by number.
     pub fn iter(&self) -> impl Iterator<Item = (Number, &T)> {
-        self.numbers().into_iter().filter_map(|(number, at)| Some((number, self.slot(at)?.item.as_ref()?)))
+        self.numbers()
+            .into_iter()
+            .filter_map(|(number, at)| Some((number, self.slots.get(at as usize)?.item.as_ref()?)))
     }
 
     /// All of them in no particular order, for who counts them.
@@ -161,11 +226,7 @@ impl<T> Numbered<T> {
     fn numbers(&self) -> Vec<(Number, u32)> {
         let mut all = Vec::with_capacity(self.count);
         for (place, first) in (0..).zip(&self.lines) {
-            let mut at = *first;
-            while let Some(slot) = self.slot(at) {
-                all.push((Number::new(slot.nth, place), at));
-                at = slot.next;
-            }
+            all.extend(self.line(*first).map(|(at, slot)| (Number::new(slot.nth, place), at)));
         }
         all.sort_unstable_by_key(|(number, _)| *number);
         all
@@ -175,111 +236,20 @@ impl<T> Numbered<T> {
         self.lines.get(number.place()).copied().unwrap_or(NONE)
     }
 
-    fn slot(&self, at: u32) -> Option<&Slot<T>> {
-        self.slots.get(at as usize)
+    /// The slots of a line from one on.
+    fn line(&self, first: u32) -> impl Iterator<Item = (u32, &Slot<T>)> {
+        let at = |at: u32| self.slots.get(at as usize).map(|slot| (at, slot));
+        std::iter::successors(at(first), move |(_, slot)| at(slot.next))
     }
 
-    /// The slot in the line of `number` that is followed by the one at `at`, if that is not the first.
-    fn before(&self, number: Number, at: u32) -> Option<u32> {
-        let mut before = self.first(number);
-        while before != at {
-            let next = self.slot(before)?.next;
-            if next == at {
-                return Some(before);
-            }
-            before = next;
-        }
-        None
-    }
-
-    fn find(&self, number: Number) -> Option<u32> {
-        let mut at = self.first(number);
-        loop {
-            let slot = self.slot(at)?;
-            if slot.nth == number.nth() {
-                return Some(at);
-            }
-            at = slot.next;
-        }
-    }
-}
-
-impl<T> Default for Slots<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<T> Slots<T> {
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.last().map_or(0, |last| (self.0.len() - 1) * PIECE + last.len())
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The one at `place`.
-    #[must_use]
-    pub fn get(&self, place: usize) -> Option<&T> {
-        self.0.get(place / PIECE)?.get(place % PIECE)
-    }
-
-    /// The one at `place`.
-    pub fn get_mut(&mut self, place: usize) -> Option<&mut T> {
-        self.0.get_mut(place / PIECE)?.get_mut(place % PIECE)
-    }
-
-    /// Adds one and tells its place.
-    pub fn push(&mut self, item: T) -> usize {
-        let place = self.len();
-        match self.0.last_mut().filter(|last| last.len() < PIECE) {
-            // The first piece grows as it is needed: most tables of most captures stay small.
-            Some(last) => last.push(item),
-            None => {
-                let mut piece = Vec::with_capacity(if place == 0 { PIECE / 16 } else { PIECE });
-                piece.push(item);
-                self.0.push(piece);
-            }
-        }
-        place
-    }
-
-    /// Takes all out, and keeps room for as many as most tables need.
-    pub fn clear(&mut self) {
-        self.0.truncate(1);
-        self.0.iter_mut().for_each(Vec::clear);
-    }
-
-    /// All of them, in order of place.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().flatten()
-    }
-
-    /// All of them, in order of place, to be changed.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.0.iter_mut().flatten()
-    }
-}
-
-impl<T> IntoIterator for Slots<T> {
-    type Item = T;
-    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<T>>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().flatten()
+    #[inline]
+    fn find(&self, number: Number) -> Option<(u32, &Slot<T>)> {
+        self.line(self.first(number)).find(|(_, slot)| slot.nth == number.nth())
     }
 }
 
 /// No slot: the end of a line.
 const NONE: u32 = u32::MAX;
-
-/// Slots in one piece.
-const PIECE: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -314,13 +284,15 @@ mod tests {
     }
 
     #[test]
-    fn slots_keep_their_places() {
-        let mut slots = Slots::default();
-        for n in 0..1_000_usize {
-            assert_eq!((slots.len(), slots.push(n)), (n, n));
-        }
-        assert!((0..1_000).all(|n| slots.get(n) == Some(&n)));
-        assert!(slots.iter().copied().eq(0..1_000));
-        assert_eq!(slots.get(1_000), None);
+    fn the_place_of_one_that_is_gone_goes_to_another_who_is_not_taken_for_it() {
+        let (mut numbers, mut table) = (Numbers::default(), Numbered::default());
+        let [first, second] = [numbers.give(), numbers.give()];
+        table.insert(first, 'a');
+        numbers.give_back(first);
+        let third = numbers.give();
+        assert_eq!((third.place(), third.before(), second.place()), (first.place(), 2, 1));
+        assert_eq!(table.get(third), None);
+        table.insert(third, 'c');
+        assert_eq!((table.get(first), table.get(third)), (Some(&'a'), Some(&'c')));
     }
 }

@@ -119,7 +119,7 @@ impl Services {
         }
         let port = seen.subject.port;
         let known = self.services.get(device);
-        let mut place = known.map_or(Err(0), |offered| place(offered, port));
+        let place = known.map_or(Err(0), |offered| place(offered, port));
         if let Err(at) = place {
             let caps = [self.count >= SERVICES_MAX, known.map_or(0, SmallVec::len) >= PORTS_MAX];
             if let Some((refused, _)) = self.refused.iter_mut().zip(caps).find(|(_, is_reached)| *is_reached)
@@ -139,12 +139,10 @@ impl Services {
                 offered.insert(at, (port, service));
             }
             self.count = self.count.saturating_add(1);
-            place = Ok(at);
         }
+        let (Ok(at) | Err(at)) = place;
         let offered = self.services.get_mut(device);
-        let Some((_, service)) = offered.zip(place.ok()).and_then(|(offered, at)| offered.get_mut(at)) else {
-            return;
-        };
+        let Some((_, service)) = offered.and_then(|offered| offered.get_mut(at)) else { return };
         if service.clients.len() < CLIENTS_MAX {
             service.clients.insert(client);
         }
@@ -367,7 +365,7 @@ impl Detector for Services {
 mod tests {
     use super::*;
     use crate::detectors::bench::{Bench, activity, ms, party};
-    use crate::observation::Party;
+    use crate::observation::{Party, Place};
     use spanwatch_parsers::Mac;
 
     const CAMERA: Mac = Mac([2, 0, 0, 0, 0, 7]);
@@ -399,6 +397,27 @@ mod tests {
         refusals.iter().for_each(|s| refuses(&mut bench, ms(s * 1_000), by, whom));
         let found = bench.of(&KIND);
         (bench, found)
+    }
+
+    #[test]
+    fn of_one_device_so_many_services_are_watched_and_the_others_counted() {
+        let mut services = Services::default();
+        let second = Activity { bytes: 2_000, ..activity(ms(0), 4) };
+        let seen = |port: u16| Observation {
+            place: Place::default(),
+            at: ms(0),
+            cite: Cite::default(),
+            subject: Party { port, ..camera() },
+            peer: client("192.0.2.9"),
+            transport: Some(6),
+            source: "test",
+            fact: Fact::Activity(second),
+        };
+        (1..=300).rev().for_each(|port| services.served(Number::for_test(1), &seen(port), &second));
+        services.served(Number::for_test(2), &seen(1), &second);
+        assert_eq!((services.count, services.refused), (PORTS_MAX + 1, [0, 300 - PORTS_MAX as u64, 0]));
+        services.renumber(Number::for_test(2), Number::for_test(1));
+        assert_eq!(services.count, PORTS_MAX, "there is no room for one more");
     }
 
     #[test]

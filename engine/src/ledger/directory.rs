@@ -25,7 +25,6 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
@@ -41,27 +40,10 @@ use crate::ahead::fetch;
 use crate::bounded::Expiring;
 use crate::few::Few;
 use crate::hash::Keyed;
-use crate::numbered::Numbered;
+use crate::numbered::{Numbered, Numbers};
 use crate::observation::Party;
 
-/// A device's number inside: which one it is, and its place among all that there are.
-///
-/// No other device is ever the nth; its place goes to another once it is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Number {
-    /// Counted from 1.
-    nth: NonZeroU32,
-    place: u32,
-}
-
-/// Numbers that are given, and places.
-#[derive(Debug, Default)]
-struct Numbers {
-    given: u32,
-    places: u32,
-    /// Places of devices that are gone.
-    free: Vec<u32>,
-}
+pub use crate::numbered::Number;
 
 /// What a binding did to the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,55 +53,6 @@ pub enum Bound {
     To(Number),
     /// `gone`, known by its address alone, turned out to be `kept`.
     Merged { kept: Number, gone: Number },
-}
-
-impl Number {
-    /// The nth, counted from 1, which has this place.
-    #[must_use]
-    pub const fn new(nth: NonZeroU32, place: u32) -> Self {
-        Self { nth, place }
-    }
-
-    /// The one that comes after `before` others, all of which are still there.
-    #[cfg(test)]
-    pub(crate) const fn for_test(before: u32) -> Self {
-        Self::new(NonZeroU32::MIN.saturating_add(before), before)
-    }
-
-    /// Which one it is, counted from 1.
-    #[must_use]
-    pub const fn nth(self) -> NonZeroU32 {
-        self.nth
-    }
-
-    /// How many came before it.
-    #[must_use]
-    pub const fn before(self) -> u32 {
-        self.nth.get().saturating_sub(1)
-    }
-
-    /// Its place among all that there are.
-    #[must_use]
-    pub const fn place(self) -> usize {
-        self.place as usize
-    }
-}
-
-impl Numbers {
-    fn next(&mut self) -> Number {
-        let place = self.free.pop().unwrap_or_else(|| {
-            let place = self.places;
-            self.places = place.saturating_add(1);
-            place
-        });
-        let number = Number::new(NonZeroU32::MIN.saturating_add(self.given), place);
-        self.given = self.given.saturating_add(1);
-        number
-    }
-
-    fn give_back(&mut self, number: Number) {
-        self.free.push(number.place);
-    }
 }
 
 /// All devices, [`DEVICES_MAX`] at most; the one heard longest ago goes first.
@@ -498,7 +431,7 @@ impl Directory {
         if self.devices.len() >= DEVICES_MAX && self.forget_oldest(None) {
             self.refused.count("devices", DEVICES_MAX);
         }
-        let number = self.numbers.next();
+        let number = self.numbers.give();
         self.changed.note(number);
         self.devices.insert(number, Device::new(at));
         if let Some(order) = &mut self.by_last_seen {

@@ -16,10 +16,10 @@ use crate::bounded::Table;
 use crate::dispatch::App;
 use crate::flow::{Counted, Flow, Head, Key, NOT_LISTED, Sum};
 use crate::hearing::{Hearing, SOURCE, talk};
-use crate::numbered::Slots;
 use crate::observation::{Cite, Party};
 use crate::peel::Layers;
 use crate::scribe::{Scribe, Talk};
+use crate::slots::Slots;
 use crate::tcp::Listening;
 
 /// The flows of a shard.
