@@ -12,28 +12,44 @@ impl Ledger {
     /// Gets ready for observations that come next, in steps ([`crate::ahead`]).
     pub(super) fn expect(&self, next: &[Observation]) {
         let bearer = |party: &Party| self.directory.find_mac(party.mac?);
-        let parties: SmallVec<[[Option<Number>; 2]; EXPECTED]> =
-            next.iter().map(|seen| [bearer(&seen.subject), bearer(&seen.peer)]).collect();
-        let numbers = || parties.iter().flatten().flatten();
-        for number in numbers() {
+        let mut subjects: SmallVec<[Option<Number>; EXPECTED]> = SmallVec::new();
+        // Both sides of a flow come one after the other: what is looked at is the same.
+        let mut met: SmallVec<[Number; 2 * EXPECTED]> = SmallVec::new();
+        let mut before: Option<(&Observation, [Option<Number>; 2])> = None;
+        for seen in next {
+            let parties = match before.filter(|(before, _)| is_other_side(before, seen)) {
+                Some((_, [subject, peer])) => [peer, subject],
+                None => {
+                    let parties = [bearer(&seen.subject), bearer(&seen.peer)];
+                    met.extend(parties.into_iter().flatten());
+                    match &seen.fact {
+                        Fact::Activity(_) => self.view.foresee(seen),
+                        Fact::Binding { ip, .. } => self.directory.foresee_ip(*ip),
+                        _ => {}
+                    }
+                    parties
+                }
+            };
+            let [subject, _] = parties;
+            subjects.push(subject);
+            before = Some((seen, parties));
+        }
+        for number in &met {
             self.directory.foresee(*number);
             self.verdict.foresee(*number);
         }
-        for (seen, [device, _]) in next.iter().zip(&parties) {
-            match &seen.fact {
-                Fact::Activity(_) => {
-                    self.view.foresee(seen);
-                    self.watchers.foresee(seen, *device);
-                }
-                Fact::Binding { ip, .. } => self.directory.foresee_ip(*ip),
-                _ => {}
+        for (seen, device) in next.iter().zip(subjects) {
+            if matches!(seen.fact, Fact::Activity(_)) {
+                self.watchers.foresee(seen, device);
             }
         }
-        for number in numbers() {
+        for number in &met {
             self.directory.foresee_more(*number);
             self.verdict.foresee_more(*number);
         }
-        numbers().for_each(|number| self.verdict.foresee_all(*number));
+        for number in met {
+            self.verdict.foresee_all(number);
+        }
     }
 
     pub(super) fn activity(&mut self, seen: &Observation, activity: &Activity) {
@@ -128,6 +144,12 @@ impl Ledger {
             self.verdict.asked(source, Ask { at: seen.at, cite: seen.cite, by, how, attempt: 1 });
         }
     }
+}
+
+/// Whether these are two seconds of one flow, each of one side.
+fn is_other_side(one: &Observation, other: &Observation) -> bool {
+    let is_second = |seen: &Observation| matches!(seen.fact, Fact::Activity(_));
+    is_second(one) && is_second(other) && (one.subject, one.peer) == (other.peer, other.subject)
 }
 
 /// Observations looked at before the first of them is taken: what that fetches has room in the nearest memory.
