@@ -4,7 +4,7 @@
 //! whose halves are added without carry. It is fast and mixes well; it is no cryptographic hash,
 //! and its values show nowhere: tables are never iterated by hash.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 /// Makes [`Mixer`]s that start from one seed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,6 +15,12 @@ impl Keyed {
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(fold(seed ^ ODD, ODD_TOO))
+    }
+
+    /// One chosen by chance, for who is given no seed.
+    #[must_use]
+    pub fn by_chance() -> Self {
+        Self::new(RandomState::new().build_hasher().finish())
     }
 
     /// The hash of one value.

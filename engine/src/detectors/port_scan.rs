@@ -17,10 +17,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
+use hashbrown::HashMap;
 use spanwatch_parsers::{Fact, Span, Time};
 
 use super::{Detector, Known, Look};
 use crate::finding::{Evidence, Finding, Kind, Owner, Severity};
+use crate::hash::Keyed;
 use crate::observation::{Cite, Observation};
 use crate::report::time::clock_time;
 
@@ -30,7 +32,7 @@ pub const KIND: Kind = Kind {
     category: "behavior",
     severity: Severity::High,
     source: include_str!("port_scan.rs"),
-    start: Some(|| Box::<Scanning>::default()),
+    start: Some(|| Box::new(Scanning::new())),
 };
 
 /// Addresses on one port within [`MINUTE`] that do not answer there; a recorder whose list is old has a few.
@@ -45,15 +47,16 @@ const HOUR: Span = Span::seconds(3_600);
 const ANSWERS: Span = Span::seconds(3);
 
 /// Who tries to reach whom.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Scanning {
-    clients: BTreeMap<Sort, Client>,
+    /// In no order: what is told of them is sorted.
+    clients: HashMap<Sort, Client, Keyed>,
     /// Who is forgotten first where there is no room: of those that did not scan, by their last try in vain.
     idle: BTreeSet<(Option<Time>, Sort)>,
     refused: u64,
 }
 
-/// An address as a number: compared for each second of each connection.
+/// An address as a number: one is looked up for each second of each connection.
 type Sort = u128;
 
 fn sort(ip: IpAddr) -> Sort {
@@ -251,6 +254,10 @@ impl Scan {
 }
 
 impl Scanning {
+    fn new() -> Self {
+        Self { clients: HashMap::with_hasher(Keyed::by_chance()), idle: BTreeSet::new(), refused: 0 }
+    }
+
     fn opens(&mut self, client: IpAddr, it: Try) {
         let key = sort(client);
         if !self.clients.contains_key(&key) {
@@ -348,8 +355,10 @@ impl Detector for Scanning {
     }
 
     fn findings(&self, known: &Known<'_>) -> Vec<Finding> {
-        let each = self.clients.values();
-        each.filter_map(|client| client.scan.as_ref()?.finding(client.ip, known)).collect()
+        let mut scanned: Vec<_> =
+            self.clients.values().filter_map(|client| Some((client.ip, client.scan.as_ref()?))).collect();
+        scanned.sort_unstable_by_key(|(client, _)| sort(*client));
+        scanned.into_iter().filter_map(|(client, scan)| scan.finding(client, known)).collect()
     }
 
     fn limits(&self) -> Vec<(&'static str, usize, u64)> {
