@@ -8,7 +8,7 @@
 //!
 //! Source: the fact base's list of clouds; see the file's head.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::oui::date;
@@ -36,8 +36,8 @@ pub fn of_name(name: &str) -> Option<Cloud> {
     }
 }
 
-fn rows() -> &'static BTreeMap<&'static str, Cloud> {
-    static ROWS: OnceLock<BTreeMap<&'static str, Cloud>> = OnceLock::new();
+fn rows() -> &'static HashMap<&'static str, Cloud> {
+    static ROWS: OnceLock<HashMap<&'static str, Cloud>> = OnceLock::new();
     ROWS.get_or_init(|| {
         let lines = shipped::CLOUDS.1.lines().filter(|line| !line.starts_with('#'));
         let row = |line: &'static str| {

@@ -18,7 +18,7 @@ mod text;
 mod tls;
 mod traffic;
 
-pub use address::{LinkType, Mac};
+pub use address::{LinkType, Mac, ip_text};
 pub use bond::{Bond, BondSide, BondState};
 pub use bridge::{Bridge, BridgeId, Instance, PortFlags, TreeRegion};
 pub use conversation::{

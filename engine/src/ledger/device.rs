@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use spanwatch_parsers::{Mac, MediaProfile, Text, Time};
+use spanwatch_parsers::{Mac, MediaProfile, Text, Time, ip_text};
 
 use super::binding::{Bond, Witness};
 use super::identity::{Attribute, Identity};
@@ -73,7 +73,7 @@ pub struct Device {
 pub fn id_of(bearing: Option<Bond>) -> String {
     match bearing {
         Some(Bond::Mac(mac)) => mac.to_string(),
-        Some(Bond::Ip(ip)) => ip.to_string(),
+        Some(Bond::Ip(ip)) => ip_text(ip),
         None => "unknown".to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
-use spanwatch_parsers::{Mac, MediaProfile, Outcome, StreamTransport, Text, Time, TlsRole};
+use spanwatch_parsers::{Mac, MediaProfile, Outcome, StreamTransport, Text, Time, TlsRole, ip_text};
 
 use super::ids::Ids;
 use super::picture::{Picture, Pictures};
@@ -290,9 +290,9 @@ pub(super) fn device(
     let others = device.macs.iter().skip(1).map(ToString::to_string);
     Device {
         id: ids.get(&number).cloned().unwrap_or_default(),
-        aliases: others.chain(device.rare.former_ips.iter().map(ToString::to_string)).collect(),
+        aliases: others.chain(device.rare.former_ips.iter().copied().map(ip_text)).collect(),
         mac: device.macs.first().map(ToString::to_string),
-        ips: device.ips.iter().map(ToString::to_string).collect(),
+        ips: device.ips.iter().copied().map(ip_text).collect(),
         vlans: device.vlans.iter().copied().collect(),
         kind: device.kind().0.to_owned(),
         vendor: best(Attribute::Vendor),
@@ -354,7 +354,7 @@ pub(super) fn device(
 fn bonded(bond: &Bond, witness: &Witness) -> Identity {
     let (attribute, value) = match bond {
         Bond::Mac(mac) => ("mac", mac.to_string()),
-        Bond::Ip(ip) => ("ip", ip.to_string()),
+        Bond::Ip(ip) => ("ip", ip_text(*ip)),
     };
     Identity {
         attribute,

@@ -22,13 +22,12 @@
 //! which stand behind all that is kept; the variables and lists of modes 6 and 7; mode 0, which version 1 had alone.
 //! SNTP (RFC 4330) has the same form.
 
-use std::net::Ipv4Addr;
-
 use nom::IResult;
 use nom::number::complete::{be_u8, be_u16, be_u32, be_u64};
 
 use crate::vocabulary::{
     About, Envelope, Exchange, Fact, Malformed, On, Parser, Probe, Sink, Start, Text, TimeStep, Timekeeping,
+    ip_text,
 };
 
 /// What the engine knows of this protocol.
@@ -176,7 +175,7 @@ impl Header {
         match self.stratum {
             _ if self.reference_id == [0; 4] => None,
             0 | 1 => Text::some(&self.reference_id),
-            _ => Some(Text::from(Ipv4Addr::from(self.reference_id).to_string().as_str())),
+            _ => Some(Text::from(ip_text(self.reference_id.into()).as_str())),
         }
     }
 

@@ -65,7 +65,7 @@ pub fn ja4(hello: &ClientHello<'_>) -> Text {
     let kinds = hello.extensions.iter().map(|extension| extension.kind);
     let mut extensions: Vec<u16> = kinds.filter(|kind| !is_grease(*kind)).collect();
     let name = if extensions.contains(&hello::SERVER_NAME) { 'd' } else { 'i' };
-    let counts = [ciphers.len().min(COUNT_MAX), extensions.len().min(COUNT_MAX)];
+    let counts = [ciphers.len(), extensions.len()].map(|count| count.min(COUNT_MAX) as u32);
     extensions.retain(|kind| ![hello::SERVER_NAME, hello::PROTOCOLS].contains(kind));
     extensions.sort_unstable();
     let mut offer = hexadecimal(extensions.into_iter());
@@ -75,12 +75,16 @@ pub fn ja4(hello: &ClientHello<'_>) -> Text {
         offer.push_str(&signatures);
     }
     let version = version(hello.highest_version());
-    let [ciphers_count, extensions_count] = counts;
     let protocol = hello.extensions.protocols().next().unwrap_or_default();
     let (ciphers, offer) = (cut_hash(&hexadecimal(ciphers.into_iter())), cut_hash(&offer));
-    let [first, last] = protocol_ends(protocol);
-    let text =
-        format!("t{version}{name}{ciphers_count:02}{extensions_count:02}{first}{last}_{ciphers}_{offer}");
+    let mut text = String::with_capacity(JA4);
+    text.extend(["t", version]);
+    text.push(name);
+    for count in counts {
+        text.extend([count / 10, count % 10].map(|digit| char::from_digit(digit, 10).unwrap_or('0')));
+    }
+    text.extend(protocol_ends(protocol));
+    text.extend(["_", &*ciphers, "_", &*offer]);
     Text::from(&*text)
 }
 
@@ -145,3 +149,5 @@ fn digits(text: &mut String, number: u16, at: &[u32]) {
 const TYPICAL: usize = 256;
 const COUNT_MAX: usize = 99;
 const CUT_HASH: usize = 12;
+/// Bytes of a JA4.
+const JA4: usize = 36;
