@@ -31,7 +31,8 @@ pub struct Dispatch {
     udp: Lists<u16>,
     tcp: Lists<u16>,
     any_udp: Vec<u16>,
-    any_tcp: Vec<u16>,
+    /// By the first byte.
+    any_tcp: [Vec<u16>; 256],
     rtp: Option<u16>,
 }
 
@@ -103,7 +104,7 @@ impl Dispatch {
             udp: Lists::default(),
             tcp: Lists::default(),
             any_udp: Vec::new(),
-            any_tcp: Vec::new(),
+            any_tcp: std::array::from_fn(|_| Vec::new()),
             rtp: None,
         };
         for (number, parser) in (0_u16..).zip(parsers) {
@@ -111,7 +112,7 @@ impl Dispatch {
                 dispatch.rtp = Some(number);
             }
             for on in parser.on {
-                match *on {
+                let list = match *on {
                     On::EtherType(kind) => dispatch.ethertypes.entry(kind).or_default(),
                     On::Llc(access_point) => dispatch.llc.entry(access_point).or_default(),
                     On::Snap(oui, kind) => dispatch.snap.entry((oui, kind)).or_default(),
@@ -119,9 +120,14 @@ impl Dispatch {
                     On::Udp(port) => dispatch.udp.entry(port).or_default(),
                     On::Tcp(port) => dispatch.tcp.entry(port).or_default(),
                     On::AnyUdp => &mut dispatch.any_udp,
-                    On::AnyTcp => &mut dispatch.any_tcp,
-                }
-                .push(number);
+                    On::AnyTcp(begins) => {
+                        for (first, list) in (0..=u8::MAX).zip(&mut dispatch.any_tcp) {
+                            list.extend(begins.contains(&first).then_some(number));
+                        }
+                        continue;
+                    }
+                };
+                list.push(number);
             }
         }
         dispatch
@@ -139,9 +145,11 @@ impl Dispatch {
         self.rtp
     }
 
-    /// Who is to be asked about a message, in order.
+    /// Who is to be asked about a message that begins with `first`, in order.
     #[must_use]
-    pub fn candidates(&self, channel: Channel) -> Candidates<'_> {
+    pub fn candidates(&self, channel: Channel, first: Option<u8>) -> Candidates<'_> {
+        let any_tcp =
+            || first.and_then(|first| self.any_tcp.get(usize::from(first))).map_or(&[][..], |list| list);
         let none: &[u16] = &[];
         let (first, second, any) = match channel {
             Channel::EtherType(kind) => (list(&self.ethertypes, kind), none, none),
@@ -150,7 +158,7 @@ impl Dispatch {
             Channel::Snap(oui, kind) => (list(&self.snap, (oui, kind)), none, none),
             Channel::Ip(protocol) => (list(&self.ip, protocol), none, none),
             Channel::Udp(a, b) => (list(&self.udp, a), list(&self.udp, b), &*self.any_udp),
-            Channel::Tcp(a, b) => (list(&self.tcp, a), list(&self.tcp, b), &*self.any_tcp),
+            Channel::Tcp(a, b) => (list(&self.tcp, a), list(&self.tcp, b), any_tcp()),
         };
         Candidates { first, second, any }
     }
@@ -226,11 +234,21 @@ mod tests {
     static SIP: Parser = parser("sip", &[On::Udp(5060), On::Udp(5353), On::AnyUdp]);
     static STP: Parser = parser("stp", &[On::Llc(0x42), On::Snap([0, 0, 0x0c], 0x010b)]);
     static IGMP: Parser = parser("igmp", &[On::Ip(2)]);
-    static ALL: &[&Parser] = &[&ANY, &DNS, &LLDP, &SIP, &STP, &IGMP];
+    static HTTP: Parser = parser("http", &[On::Tcp(80), On::AnyTcp(b"GP")]);
+    static RTSP: Parser = parser("rtsp", &[On::AnyTcp(b"P")]);
+    static ALL: &[&Parser] = &[&ANY, &DNS, &LLDP, &SIP, &STP, &IGMP, &HTTP, &RTSP];
 
     fn asked(channel: Channel) -> Vec<&'static str> {
+        asked_of(channel, None)
+    }
+
+    fn asked_of(channel: Channel, first: Option<u8>) -> Vec<&'static str> {
         let dispatch = Dispatch::new(ALL);
-        dispatch.candidates(channel).filter_map(|number| dispatch.parser(number)).map(|p| p.name).collect()
+        dispatch
+            .candidates(channel, first)
+            .filter_map(|number| dispatch.parser(number))
+            .map(|p| p.name)
+            .collect()
     }
 
     #[test]
@@ -238,6 +256,16 @@ mod tests {
         assert_eq!(asked(Channel::Udp(5060, 53)), ["dns", "sip", "any", "sip"]);
         assert_eq!(asked(Channel::Udp(5353, 5353)), ["dns", "sip", "any", "sip"]);
         assert_eq!(asked(Channel::Udp(1, 2)), ["any", "sip"]);
+    }
+
+    #[test]
+    fn streams_of_any_port_go_by_their_first_byte() {
+        let of = |port, first| asked_of(Channel::Tcp(port, 40_000), first);
+        assert_eq!(of(3_001, Some(b'P')), ["http", "rtsp"]);
+        assert_eq!(of(3_001, Some(b'G')), ["http"]);
+        assert!(of(3_001, Some(0x16)).is_empty());
+        assert_eq!(of(80, Some(0x16)), ["http"], "on its own port it is asked of all");
+        assert!(of(3_001, None).is_empty());
     }
 
     #[test]

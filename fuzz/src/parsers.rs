@@ -90,7 +90,7 @@ pub fn hold(input: &[u8]) -> usize {
 }
 
 fn is_stream(parser: &Parser, case: &Case<'_>) -> bool {
-    let reads_tcp = parser.on.iter().any(|on| matches!(on, On::Tcp(_) | On::AnyTcp));
+    let reads_tcp = parser.on.iter().any(|on| matches!(on, On::Tcp(_) | On::AnyTcp(_)));
     let reads_udp = parser.on.iter().any(|on| matches!(on, On::Udp(_) | On::AnyUdp));
     reads_tcp && !(reads_udp && case.is_datagrams)
 }

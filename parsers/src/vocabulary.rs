@@ -35,7 +35,7 @@ pub use network::{
     PortMapped, RouterAnnounced,
 };
 pub use notice::{Notice, NoticeKind};
-pub use parser::{Envelope, Malformed, On, Parser, Probe, Progress, Session, Sink, Start, Way};
+pub use parser::{Envelope, Malformed, OF_METHODS, On, Parser, Probe, Progress, Session, Sink, Start, Way};
 pub use text::Text;
 pub use tls::{Certificate, CipherSuite, Digest, TlsRole, TlsSide, TlsVersion};
 pub use traffic::{Activity, Returning, Segments};

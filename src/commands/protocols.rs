@@ -46,7 +46,7 @@ fn place(on: On) -> String {
         On::Udp(port) => format!("UDP {port}"),
         On::Tcp(port) => format!("TCP {port}"),
         On::AnyUdp => "any UDP port".to_owned(),
-        On::AnyTcp => "any TCP port".to_owned(),
+        On::AnyTcp(_) => "any TCP port".to_owned(),
     }
 }
 

@@ -72,7 +72,9 @@ impl Message<'_> {
             _ => None,
         };
         let dispatch = hearing.dispatch;
-        let candidates = dispatch.candidates(self.channel).filter(|number| Some(*number) != on_trial);
+        let candidates = dispatch
+            .candidates(self.channel, self.payload.first().copied())
+            .filter(|number| Some(*number) != on_trial);
         let envelope = head.envelope(self.way, self.is_cut());
         let (sure, unsure) = hearing.ask(candidates, &envelope, self.payload, |_| true);
         if let Some(number) = sure {

@@ -227,7 +227,8 @@ impl Listening<'_, '_, '_> {
         let envelope = self.head.envelope(way, false);
         let dispatch = self.hearing.dispatch;
         let message = std::mem::take(pick(&mut search.heads, way));
-        let candidates = dispatch.candidates(Channel::Tcp(envelope.source_port, envelope.destination_port));
+        let channel = Channel::Tcp(envelope.source_port, envelope.destination_port);
+        let candidates = dispatch.candidates(channel, message.first().copied());
         let may_read = |parser: &Parser| matches!(parser.start, Start::Session(_));
         let (sure, unsure) = self.hearing.ask(candidates, &envelope, &message, may_read);
         *pick(&mut search.heads, way) = message;

@@ -96,7 +96,10 @@ impl Message {
             (On::Llc(wanted), Channel::Llc(access_point)) => wanted == access_point,
             (On::Snap(wanted, id), Channel::Snap(oui, kind)) => (wanted, id) == (oui, kind),
             (On::Ip(wanted), Channel::Ip(protocol)) => wanted == protocol,
-            (On::AnyUdp, Channel::Udp) | (On::AnyTcp, Channel::Tcp) => true,
+            (On::AnyUdp, Channel::Udp) => true,
+            (On::AnyTcp(begins), Channel::Tcp) => {
+                self.payload.first().is_none_or(|first| begins.contains(first))
+            }
             (On::Udp(port), Channel::Udp) | (On::Tcp(port), Channel::Tcp) => ports.contains(&port),
             _ => false,
         });

@@ -25,7 +25,7 @@ pub const FTP: Parser = Parser {
     name: "ftp",
     about: "what the server says it is, logins and what came of them, where TLS begins",
     source: "RFC 959, RFC 4217",
-    on: &[On::Tcp(PORT), On::AnyTcp],
+    on: &[On::Tcp(PORT), On::AnyTcp(b"2")],
     probe,
     start: Start::Session(|envelope| Box::new(Connection::new(envelope))),
 };

@@ -28,7 +28,7 @@ pub const MQTT: Parser = Parser {
     name: "mqtt",
     about: "who connects to a broker, by which version and account, and whether he is let in",
     source: "OASIS MQTT 3.1.1, OASIS MQTT 5.0",
-    on: &[On::Tcp(1883), On::AnyTcp],
+    on: &[On::Tcp(1883), On::AnyTcp(&[CONNECT << 4])],
     probe,
     start: Start::Session(|_| Box::<Connection>::default()),
 };

@@ -29,7 +29,7 @@ pub const SMTP: Parser = Parser {
     name: "smtp",
     about: "what the server says it is, logins and what came of them, where TLS begins",
     source: "RFC 5321, RFC 3207, RFC 4954",
-    on: &[On::Tcp(25), On::Tcp(587), On::AnyTcp],
+    on: &[On::Tcp(25), On::Tcp(587), On::AnyTcp(b"2")],
     probe,
     start: Start::Session(|envelope| Box::new(Connection::new(envelope))),
 };

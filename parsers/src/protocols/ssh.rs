@@ -32,7 +32,7 @@ pub const SSH: Parser = Parser {
     name: "ssh",
     about: "the software of both sides, the version of the protocol, and how they agree on keys",
     source: "RFC 4253",
-    on: &[On::Tcp(PORT), On::AnyTcp],
+    on: &[On::Tcp(PORT), On::AnyTcp(b"S")],
     probe,
     start: Start::Session(|envelope| Box::new(Connection::new(envelope))),
 };

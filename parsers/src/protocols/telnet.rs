@@ -33,7 +33,7 @@ pub const TELNET: Parser = Parser {
     name: "telnet",
     about: "what the server shows before it asks who comes, logins and what came of them",
     source: "RFC 854, RFC 855",
-    on: &[On::Tcp(PORT), On::Tcp(2_323), On::Tcp(9_527), On::AnyTcp],
+    on: &[On::Tcp(PORT), On::Tcp(2_323), On::Tcp(9_527), On::AnyTcp(&[IAC])],
     probe,
     start: Start::Session(|envelope| Box::new(Connection::new(envelope))),
 };

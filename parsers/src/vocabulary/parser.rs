@@ -48,9 +48,12 @@ pub enum On {
     AnyUdp,
     /// Streams with this port on either side.
     Tcp(u16),
-    /// Streams of any port: probed where no port parser said yes.
-    AnyTcp,
+    /// Streams of any port, of which a direction begins with one of these bytes: probed where no port parser said yes.
+    AnyTcp(&'static [u8]),
 }
+
+/// For [`On::AnyTcp`]: what a line of text may begin with whose first word is a method, or names the protocol.
+pub const OF_METHODS: &[u8] = b"\t\n\x0c\r -ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
 
 /// A probe's honest answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -52,7 +52,7 @@ static LINES: Parser = Parser {
     name: "lines",
     about: "",
     source: "",
-    on: &[On::AnyTcp],
+    on: &[On::AnyTcp(b"abcdefghijklmnopqrstuvwxyz")],
     probe: lines,
     start: Start::Session(|_| Box::new(Lines)),
 };

@@ -33,7 +33,8 @@ mod page;
 mod tunnel;
 
 use crate::vocabulary::{
-    About, Envelope, Fact, Malformed, On, Parser, Probe, Progress, Session, Sink, Start as How, Way,
+    About, Envelope, Fact, Malformed, OF_METHODS, On, Parser, Probe, Progress, Session, Sink, Start as How,
+    Way,
 };
 use body::Body;
 use dialogue::Dialogue;
@@ -55,7 +56,7 @@ pub const HTTP: Parser = Parser {
         On::Tcp(8081),
         On::Tcp(8888),
         On::Tcp(8899),
-        On::AnyTcp,
+        On::AnyTcp(OF_METHODS),
     ],
     probe,
     start: How::Session(|_| Box::<Connection>::default()),

@@ -33,7 +33,7 @@ pub use credentials::{Challenge, Credentials};
 
 use crate::protocols::{rtcp, rtp};
 use crate::vocabulary::{
-    About, Envelope, Fact, Malformed, On, Parser, Probe, Progress, Session, Sink, Start, Way,
+    About, Envelope, Fact, Malformed, OF_METHODS, On, Parser, Probe, Progress, Session, Sink, Start, Way,
 };
 use dialogue::Dialogue;
 use message::Message;
@@ -45,7 +45,7 @@ pub const RTSP: Parser = Parser {
     name: "rtsp",
     about: "streams asked for, by whom and how they travel; server, path and session descriptions; interleaved media",
     source: "RFC 2326, RFC 7826",
-    on: &[On::Tcp(554), On::Tcp(8554), On::Tcp(10554), On::AnyTcp],
+    on: &[On::Tcp(554), On::Tcp(8554), On::Tcp(10554), On::AnyTcp(OF_METHODS)],
     probe,
     start: Start::Session(|_| Box::<Connection>::default()),
 };

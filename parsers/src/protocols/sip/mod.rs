@@ -19,7 +19,7 @@ mod dialogue;
 
 use crate::protocols::rtsp::message::{self, BODY_KEPT, Dialect, HEAD_MAX, Message};
 use crate::vocabulary::{
-    About, Envelope, Fact, Malformed, On, Parser, Probe, Progress, Session, Sink, Start, Way,
+    About, Envelope, Fact, Malformed, OF_METHODS, On, Parser, Probe, Progress, Session, Sink, Start, Way,
 };
 use dialogue::Dialogue;
 
@@ -30,7 +30,7 @@ pub const SIP: Parser = Parser {
     name: "sip",
     about: "what intercoms, phones and exchanges ask of each other; their software; logins",
     source: "RFC 3261",
-    on: &[On::Udp(PORT), On::Tcp(PORT), On::AnyUdp, On::AnyTcp],
+    on: &[On::Udp(PORT), On::Tcp(PORT), On::AnyUdp, On::AnyTcp(OF_METHODS)],
     probe,
     start: Start::Session(|envelope| Box::new(Connection::new(envelope))),
 };

@@ -37,7 +37,7 @@ pub const TLS: Parser = Parser {
     name: "tls",
     about: "versions and ciphers agreed on, which program speaks (JA3, JA4), names asked for, certificates in clear",
     source: "RFC 8446, RFC 5246, RFC 5280",
-    on: &[On::Tcp(443), On::Tcp(8443), On::Tcp(322), On::AnyTcp],
+    on: &[On::Tcp(443), On::Tcp(8443), On::Tcp(322), On::AnyTcp(&[HANDSHAKE])],
     probe,
     start: Start::Session(|_| Box::<Connection>::default()),
 };
