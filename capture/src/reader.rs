@@ -13,7 +13,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -169,6 +168,13 @@ impl Reader {
         Ok(())
     }
 
+    /// When an input is due next, be it open or not; of equal times the first input's comes first.
+    fn due(&self) -> Option<(Time, u32)> {
+        let open = self.heads.peek().map(|Reverse(head)| *head);
+        let waiting = self.waiting.last().map(|(start, _)| (start.unwrap_or(Time::MIN), 0));
+        open.into_iter().chain(waiting).min()
+    }
+
     fn is_stream(&self, index: u32) -> bool {
         matches!(self.inputs.get(index as usize), Some(State::Waiting(Origin::Stream(_))))
     }
@@ -229,18 +235,21 @@ impl Source for Reader {
         batch.clear();
         while !batch.is_full() {
             self.open_due()?;
-            let Some(mut head) = self.heads.peek_mut() else { break };
-            let Reverse((_, index)) = *head;
-            let Some(State::Open(input)) = self.inputs.get_mut(index as usize) else {
-                PeekMut::pop(head);
-                continue;
+            let Some(Reverse((_, index))) = self.heads.pop() else { break };
+            let due = self.due();
+            let Some(State::Open(input)) = self.inputs.get_mut(index as usize) else { continue };
+            // Its frames come in a row until another's is due.
+            let next = loop {
+                self.number = self.number.saturating_add(1);
+                deliver(input, index, self.number, self.filter.as_mut(), batch);
+                let Some(next) = input.next().map(|next| (next.key, index)) else { break None };
+                if batch.is_full() || due.is_some_and(|due| next >= due) {
+                    break Some(next);
+                }
             };
-            self.number = self.number.saturating_add(1);
-            deliver(input, index, self.number, self.filter.as_mut(), batch);
-            if let Some(next) = input.next() {
-                *head = Reverse((next.key, index));
+            if let Some(next) = next {
+                self.heads.push(Reverse(next));
             } else {
-                PeekMut::pop(head);
                 batch.push_event(Event { input: index, kind: EventKind::Ended, at: input.clock() });
                 if let State::Open(input) = self.take(index) {
                     self.close(index, *input);
