@@ -49,9 +49,12 @@ impl Ledger {
         if by == BindingBy::LinkScope && self.directory.find_mac(mac).is_some_and(|n| self.forwards(n)) {
             return;
         }
+        let is_arp = by == BindingBy::Claim && ip.is_ipv4();
+        if is_arp && self.directory.claimed_again(mac, ip, seen.subject.vlan, seen.at) {
+            return;
+        }
         let is_new = self.directory.find_mac(mac).is_none();
         self.join_management(mac, ip, by, seen);
-        let is_arp = by == BindingBy::Claim && ip.is_ipv4();
         let bound = if is_arp {
             self.directory.claim(mac, ip, seen.subject.vlan, seen.at)
         } else {

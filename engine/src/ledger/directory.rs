@@ -323,6 +323,25 @@ impl Directory {
         self.bind(mac, ip, vlan, at)
     }
 
+    /// Notes a claim that was made and witnessed before, and of which nothing follows: by who holds the address, and claims too
+    /// few to answer for others. Most are such. Whether this is one.
+    pub fn claimed_again(&mut self, mac: Mac, ip: IpAddr, vlan: Option<u16>, at: Time) -> bool {
+        let Some(owner) = self.find_mac(mac).filter(|owner| self.find_ip(ip, vlan) == Some(*owner)) else {
+            return false;
+        };
+        let Some(device) = self.devices.get_mut(owner) else { return false };
+        let is_few = device.claims.len() < ANSWERS_FOR_MANY && !device.answers_for_others;
+        if !is_few || !device.ips.contains(&ip) || !device.bonds.contains_key(&Bond::Ip(ip)) {
+            return false;
+        }
+        let known = device.claims.iter_mut().find(|it| it.vlan == vlan && it.ip == ip);
+        let is_known = known.map(|known| known.last = known.last.max(at)).is_some();
+        if is_known {
+            device.first_seen = device.first_seen.min(at);
+        }
+        is_known
+    }
+
     /// Notes a claim, and tells whether it says nothing about who holds the address.
     fn is_for_another(&mut self, owner: Number, claim: Claim) -> bool {
         let holder = self.find_ip(claim.ip.into(), claim.vlan).and_then(|holder| self.devices.get(holder));

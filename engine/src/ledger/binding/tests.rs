@@ -57,6 +57,24 @@ fn who_first_said_that_an_address_is_whose_is_kept() {
     assert_eq!(known(&ledger, CAMERA).2, [(Bond::Ip(ip(7)), "arp", 3)]);
 }
 
+/// What is said within ten minutes by one MAC of four addresses makes it one that answers for others.
+#[test]
+fn a_claim_that_is_made_again_counts_from_then_on() {
+    const MINUTE: u64 = 60_000_000_000;
+    for (again, holds) in [(false, 4), (true, 1)] {
+        let mut ledger = ledger();
+        claims(&mut ledger, 1, CAMERA, ip(7));
+        if again {
+            claims(&mut ledger, 5 * MINUTE, CAMERA, ip(7));
+        }
+        for last in 8..11 {
+            claims(&mut ledger, 12 * MINUTE + u64::from(last), CAMERA, ip(last));
+        }
+        let (_, ips, _) = known(&ledger, CAMERA);
+        assert_eq!((ips.len(), ips[0]), (holds, ip(7)), "{again}");
+    }
+}
+
 #[test]
 fn an_address_that_another_takes_takes_its_witness_along() {
     let mut ledger = ledger();
