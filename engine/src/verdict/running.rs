@@ -72,12 +72,16 @@ impl Clocks {
         }
     }
 
-    /// Remembers a peer's view, where there is no room in the place of the one that was read longest ago.
+    /// Remembers a peer's view, where there is no room in the place of the one that was read longest ago; but not of one
+    /// that is still read: who has many peers would else read none of them twice.
     fn meet(&mut self, peer: IpAddr, clock: Clock) {
         if self.0.len() < CLOCKS_MAX {
             self.0.reserve_exact(1);
             self.0.push((peer, clock));
-        } else if let Some(oldest) = self.0.iter_mut().min_by_key(|(peer, clock)| (clock.at, *peer)) {
+            return;
+        }
+        let oldest = self.0.iter_mut().min_by_key(|(peer, clock)| (clock.at, *peer));
+        if let Some(oldest) = oldest.filter(|(_, oldest)| clock.at - oldest.at > READ_STILL) {
             *oldest = (peer, clock);
         }
     }
@@ -112,6 +116,8 @@ const SLACK_MS: i128 = 150;
 const DRIFT: i128 = 2_000;
 /// Readings closer together show no pace.
 const READ_AGAIN: Span = Span::seconds(2);
+/// A peer who was read so short a time ago is likely to be read again: a heartbeat, a keepalive.
+const READ_STILL: Span = Span::seconds(300);
 /// Peers of one device whose view is kept.
 const CLOCKS_MAX: usize = 8;
 
@@ -170,12 +176,28 @@ mod tests {
     }
 
     #[test]
-    fn peers_are_bounded_and_the_oldest_goes() {
+    fn peers_are_bounded_and_who_was_read_longest_ago_goes() {
         let mut clocks = Clocks::default();
         for n in 0..100 {
-            clocks.read(IpAddr::from([192, 0, 2, n]), s(n.into()), 0);
+            clocks.read(IpAddr::from([192, 0, 2, n]), s(i64::from(n) * 60), 0);
         }
         assert_eq!(clocks.0.len(), CLOCKS_MAX);
         assert!(clocks.0.iter().any(|(peer, _)| *peer == IpAddr::from([192, 0, 2, 99])));
+    }
+
+    /// A recorder of a hundred cameras, each of which it asks once a minute.
+    #[test]
+    fn who_has_many_peers_still_shows_that_he_ran_on() {
+        let mut clocks = Clocks::default();
+        let ask = |clocks: &mut Clocks, from: i64| {
+            let readings = (0..100).map(|n| {
+                let at = from + i64::from(n) / 2;
+                let own = u32::from(n) * 1_000_000;
+                clocks.read(IpAddr::from([192, 0, 2, n]), s(at), own + at as u32 * 1_000)
+            });
+            readings.filter(|reading| matches!(reading, Reading::RanOn(_))).count()
+        };
+        assert_eq!([0, 60, 120].map(|from| ask(&mut clocks, from)), [0, 0, CLOCKS_MAX]);
+        assert_eq!(ask(&mut clocks, 900), CLOCKS_MAX, "after a silence");
     }
 }
