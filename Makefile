@@ -3,6 +3,7 @@
 
 SAMPLE   := pcaps/site-six-behind-a-switch.pcapng
 BINARY   := target/release/spanwatch
+GUIDED   := target/guided/spanwatch
 # Clippy compiles what is tested: one pass lints and builds, and a warning is an error.
 # Four tests at a time at least, for many wait.
 CHECKED  := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings RUST_TEST_THREADS=$(shell n=$$(nproc); echo $$((n > 4 ? n : 4))) cargo test --locked --profile checked --workspace
@@ -10,12 +11,13 @@ BUILDS   := build-essential pkg-config libpcap-dev
 TESTS    := user-mode-linux strace tshark tcpdump python3 iproute2 openssl curl procps prometheus python3-prometheus-client rsyslog rsyslog-openssl mmdebstrap man-db chromium fonts-dejavu-core poppler-utils python3-venv $(shell grep -v '^\#' tests/lab/packages.txt 2>/dev/null)
 BENCHES  := tcpdump tshark libndpi-bin python3
 
-.PHONY: deb help picture pages demo test waiting working part lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
+.PHONY: deb guided help picture pages demo test waiting working part lab verdicts soak fuzz bench build install-build install-test install-bench install-fuzz deny
 
 help:
 	@echo "make demo     build, replay the sample, show what went dark and whose turn it is, and serve its pages"
 	@echo "make test     everything a commit must pass, a small lab included (needs root for the lab)"
 	@echo "make deb      the Debian package: binary, unit, manual pages, a configuration to begin with"
+	@echo "make guided   the binary of the package, built twice: as a profile of its own runs guides"
 	@echo "make lab      the whole lab: all its sites side by side, and its attacks, each report held against what really happened; nDPI over all public captures"
 	@echo "make verdicts made-up sites by the thousand, each held against its truth (some minutes; docs/verdicts.md)"
 	@echo "make soak     an hour of watching with store and alarms, floods, the store killed 500 times: two hours in all"
@@ -52,8 +54,11 @@ working:
 part:
 	$(CHECKED) $(OF) < /dev/null
 
-deb: build
-	@packaging/deb $(BINARY) target
+guided: build
+	tools/guided $(BINARY) $(GUIDED)
+
+deb: guided
+	@packaging/deb $(GUIDED) target
 
 picture: build
 	tools/picture.py docs/table.svg 150 60 $(BINARY) replay $(SAMPLE) --no-progress
@@ -84,9 +89,9 @@ soak: build
 fuzz: install-build install-fuzz
 	fuzz/run
 
-bench: build install-bench
+bench: guided install-bench
 	cargo build --release --locked --examples < /dev/null
-	tests/bench/bench.py $(BINARY) target/release/examples < /dev/null
+	tests/bench/bench.py $(GUIDED) $(BINARY) target/release/examples < /dev/null
 
 deny:
 	cargo deny --locked check licenses bans sources < /dev/null

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times Spanwatch beside other readers of captures: `tests/bench/bench.py BINARY EXAMPLES`, or `make bench`.
+"""Times Spanwatch beside other readers of captures: `tests/bench/bench.py BINARY PLAIN EXAMPLES`, or `make bench`.
 
 The captures are made to order by `spanwatch simulate` in a temporary folder: much video, much signalling, and sites
 of growing size. Every program reads each capture in turn (A B C A B C ...), and what counts is processor time, user
@@ -36,7 +36,8 @@ REPORT_SHARE, MEMORY_SLACK_MB = 2, 6  # Each reported byte may be held in two fo
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("binary")
+    options.add_argument("binary", help="what the package holds: built as a profile guides")
+    options.add_argument("plain", help="the same without one")
     options.add_argument("examples", type=Path, help="where this folder's programs were built")
     options.add_argument("--rounds", type=int, default=ROUNDS)
     options.add_argument("--only", help="captures whose name contains this")
@@ -89,7 +90,7 @@ def measure(options, title, capture, counts):
     print()
     print("| program | command | CPU s | CPU ns a packet | packets per CPU s | Gbit per CPU s | memory, MB |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
-    programs = [program for program in all_programs(options.binary, options.examples / "header_walk") if program.is_there()]
+    programs = [program for program in all_programs((options.binary, options.plain), options.examples / "header_walk") if program.is_there()]
     used = {program.name: [] for program in programs}
     for number in range(options.rounds):
         for program in programs:

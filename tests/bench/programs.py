@@ -58,12 +58,14 @@ def spanwatch(binary, threads=None):
     return [*command, "--threads", str(threads)] if threads else command
 
 
-def all_programs(binary, walker):
-    """Spanwatch, and what stands beside it: less work first."""
+def all_programs(binaries, walker):
+    """Spanwatch as it is packaged and as it is without a profile, and what stands beside it: less work first."""
+    binary, plain = binaries
     as_whom = ["-Z", "root"] if os.geteuid() == 0 else []
     return [
         Program(ONE_THREAD, spanwatch(binary, 1)),
         Program(UNHASHED, [*spanwatch(binary, 1), "--no-file-hash"]),
+        Program("Spanwatch, the same, built without a profile", [*spanwatch(plain, 1), "--no-file-hash"]),
         Program("Spanwatch, two threads", spanwatch(binary, 2)),
         Program(READING, ["cat", "FILE"]),
         Program("SHA-256 alone", ["sha256sum", "FILE"]),
