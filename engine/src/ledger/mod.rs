@@ -5,6 +5,7 @@
 //! Nothing learned here flows back into a shard.
 
 pub mod binding;
+mod called;
 pub mod changed;
 pub mod device;
 pub mod directory;
@@ -24,6 +25,7 @@ pub mod tls;
 mod told;
 mod traffic;
 mod watchers;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -32,11 +34,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use spanwatch_fingerprints::Fingerprints;
-use spanwatch_parsers::{
-    Concluded, Ended, Exchange, Fact, Key, Label, Mac, Neighbor, Span, Text, Time, TlsRole,
-};
+use spanwatch_parsers::{Ended, Exchange, Fact, Mac, Text, Time};
 
-use crate::carve::Addresses;
 use crate::detectors::limit_reached::Limit;
 use crate::detectors::mirror_lost::Pulse;
 use crate::detectors::{self, Detector, Known, Parties, limit_reached};
@@ -52,14 +51,13 @@ use crate::verdict::view::View;
 use crate::verdict::witness::{Ask, How};
 use device::{Attachment, Device};
 use directory::{Directory, Number, is_device_address, is_site_address};
-use identity::{Attribute, Sight};
 use inventory::Inventory;
 use loss::Losses;
 use memory::Memory;
 use refusals::Refusals;
 use session::Sessions;
 use starts::Strangers;
-use stream::{Stream, Streams};
+use stream::Streams;
 use switch::Switches;
 pub use time::Blind;
 use tls::Handshakes;
@@ -286,52 +284,6 @@ impl Ledger {
     #[must_use]
     pub fn naming(self, networks: Arc<Networks>) -> Self {
         Self { networks, ..self }
-    }
-
-    /// Since when a device has been heard: one that the report calls so, by its MAC or its address.
-    #[must_use]
-    pub fn heard_since(&self, id: &str) -> Option<Time> {
-        let device = self.directory.device(self.called(id)?)?;
-        (device.packets > 0).then_some(device.first_seen)
-    }
-
-    /// What a device is addressed by: one that the report calls so.
-    #[must_use]
-    pub fn addresses(&self, id: &str) -> Addresses {
-        let device = self.called(id).and_then(|number| self.directory.device(number));
-        device
-            .map(|it| (it.macs.iter().copied().collect(), it.ips.iter().copied().collect()))
-            .unwrap_or_default()
-    }
-
-    /// Since when a device that the report calls so has been sending the longest of its media that came in the last minute.
-    #[must_use]
-    pub fn media_since(&self, id: &str) -> Option<Time> {
-        let number = self.called(id);
-        let goes_on = |stream: &&Stream| {
-            stream.source.is_some()
-                && stream.source == number
-                && self.now - stream.measured.last < MEDIA_GOES_ON
-        };
-        self.streams.iter().filter(goes_on).map(|stream| stream.first_seen).min()
-    }
-
-    /// Since when a device that the report calls so has shown certificates as a server.
-    #[must_use]
-    pub fn certified_since(&self, id: &str) -> Option<Time> {
-        let rows = self.handshakes.of(self.called(id)?);
-        let shown = rows.filter(|(it, _)| it.role == TlsRole::Server && it.certificate.is_some());
-        shown.map(|(_, row)| row.first_seen).min()
-    }
-
-    /// The device that the report calls so.
-    fn called(&self, id: &str) -> Option<Number> {
-        let id = id.trim_end_matches('+');
-        let (name, vlan) = id.split_once('@').map_or((id, None), |(ip, vlan)| (ip, vlan.parse().ok()));
-        match name.parse() {
-            Ok(ip) => self.directory.find_ip(ip, vlan),
-            Err(_) => self.directory.find_mac(Mac::from_text(name.as_bytes())?),
-        }
     }
 
     /// The latest moment of which it was told.
@@ -671,17 +623,6 @@ impl Ledger {
         self.directory.device(number).is_some_and(|device| device.is_router)
     }
 
-    /// Names what is known of a MAC that was not known before: what an earlier run knew, and its maker.
-    fn name_by_mac(&mut self, mac: Mac, seen: &Observation) {
-        let Some(number) = self.directory.find_mac(mac) else { return };
-        let memory = Arc::clone(&self.memory);
-        memory.of(mac).for_each(|sight| self.directory.learn(number, sight.clone()));
-        let Some(vendor) = self.fingerprints.vendor_of(mac) else { return };
-        let by = ("mac.oui", BY_OUI);
-        let sight = Sight::outright(Attribute::Vendor, vendor.into(), by, (seen.at, seen.cite));
-        self.directory.learn(number, sight);
-    }
-
     /// Somebody asks for who holds an address: all, or whom he takes for him by hardware address. Who asks another, for
     /// his table is wrong or old, gets no answer from the device and proves nothing of it.
     fn asked(&mut self, seen: &Observation, (target, of): (IpAddr, Option<Mac>), how: How, attempt: u16) {
@@ -699,81 +640,6 @@ impl Ledger {
         let device =
             self.directory.find_ip(target, seen.subject.vlan).and_then(|it| self.directory.device(it));
         device.is_some_and(|device| device.services.keys().any(|(over, at, _)| (*over, *at) == ("tcp", port)))
-    }
-
-    fn attribute(&mut self, seen: &Observation, key: Key, value: &Text) {
-        let canonical =
-            if key == Key::Vendor { self.fingerprints.vendor_named(value.as_str()) } else { None };
-        let value = canonical.map_or_else(|| value.clone(), Text::from);
-        let source = if key.is_outright() { seen.source } else { key.name() };
-        if key == Key::WsdType && value.as_str().starts_with(OF_VIDEO) {
-            self.with_subject(seen, |device, _| device.is_of_video = true);
-        }
-        if let Some(number) = self.site_device_of(seen)
-            && let Some(sight) = Sight::said(key, value, source, (seen.at, seen.cite))
-        {
-            self.directory.learn(number, sight);
-        }
-    }
-
-    fn label(&mut self, seen: &Observation, label: &Label) {
-        let is_of_client = matches!(label.key, Key::RtspUserAgent | Key::HttpUserAgent | Key::SipUserAgent);
-        let is_client_kind = label.attribute == Concluded::Kind && is_of_client;
-        let Some(number) = self.site_device_of(seen) else { return };
-        if !(is_client_kind && self.forwards(number)) {
-            self.directory.learn(number, Sight::labelled(label, seen.at, seen.cite));
-        }
-    }
-
-    fn attach(&mut self, seen: &Observation, attachment: Attachment) {
-        let Some(number) = self.device_of(&seen.subject, seen) else { return };
-        if let Some(switch) = &attachment.switch {
-            self.switches.attached(switch, attachment.port.as_ref(), number, attachment.source);
-        }
-        if let Some(device) = self.directory.device_mut(number) {
-            device.attachment = Some(Box::new(attachment));
-            self.directory.changed.note(number);
-        }
-    }
-
-    fn neighbor(&mut self, seen: &Observation, neighbor: &Neighbor) {
-        let is_bridge = neighbor.capabilities & LLDP_BRIDGE != 0;
-        let is_router = neighbor.capabilities & LLDP_ROUTER != 0;
-        if is_bridge {
-            self.switches.announced(neighbor, seen.source);
-        }
-        let Some(port) = seen.subject.mac.filter(|mac| mac.is_device()) else { return };
-        // A switch sends from the MAC of a port: its chassis is what tells it from others.
-        let named = switch::key(neighbor);
-        let known =
-            self.chassis.get(&named).copied().filter(|number| self.directory.device(*number).is_some());
-        let number = match (is_bridge, neighbor.mac.filter(|mac| mac.is_device()), known) {
-            (true, Some(chassis), _) => self.named_mac(chassis, seen),
-            (true, None, Some(number)) => number,
-            _ => self.named_mac(port, seen),
-        };
-        if let Some(device) = self.directory.device_mut(number) {
-            device.is_bridge |= is_bridge;
-            device.is_router |= is_router;
-        }
-        if is_bridge {
-            if self.chassis.len() < CHASSIS_MAX || self.chassis.contains_key(&named) {
-                self.chassis.insert(named, number);
-            } else {
-                self.refused.count("bridges by name", CHASSIS_MAX);
-            }
-            self.join(number, port, seen);
-        }
-    }
-
-    /// The device that owns a MAC, its maker noted where it is new.
-    fn named_mac(&mut self, mac: Mac, seen: &Observation) -> Number {
-        let is_new = self.directory.find_mac(mac).is_none();
-        let number = self.directory.mac_or_add(mac, seen.at);
-        if is_new {
-            self.name_by_mac(mac, seen);
-        }
-        number
     }
 
     fn exchange(&mut self, seen: &Observation, exchange: &Exchange) {
@@ -913,21 +779,10 @@ const OF_NO_DETECTOR: &str = "absences";
 const TCP: u8 = 6;
 /// The first ephemeral port of most systems in use.
 const EPHEMERAL: u16 = 32_768;
-/// An OUI is the weakest witness, in per cent: modules and relabelled devices carry another's.
-const BY_OUI: u8 = 40;
 /// The switch itself says where the client hangs, in per cent.
 const BY_OPTION_82: u8 = 90;
-/// Enabled capabilities of IEEE 802.1AB-2016, table 8-4.
-const LLDP_BRIDGE: u16 = 1 << 2;
-const LLDP_ROUTER: u16 = 1 << 4;
-/// What all device types of network video begin with (ONVIF Core Specification, 7.3.1).
-const OF_VIDEO: &str = "NetworkVideo";
 /// Routers that DHCP names.
 const ROUTERS_MAX: usize = 1_024;
-/// Bridges known by another name than a MAC.
-const CHASSIS_MAX: usize = 8_192;
-/// Media of which nothing came for so long has stopped.
-const MEDIA_GOES_ON: Span = Span::seconds(60);
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,11 @@
 //! What the rooms make of observations together.
 
-use spanwatch_parsers::{Activity, BindingBy, Command, Order, ReceiverReport, Span, StreamActivity};
+use spanwatch_parsers::{Activity, BindingBy, Command, Key, Order, ReceiverReport, Span, StreamActivity};
 
 use super::*;
 use crate::clock::{Dropped, Dropper, GapReason};
 use crate::detectors::mirror_clock;
+use crate::ledger::identity::Attribute;
 use crate::policy::Hours;
 
 const CAMERA: Mac = Mac([2, 0, 0, 0, 0, 0xa]);
