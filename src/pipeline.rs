@@ -9,7 +9,6 @@
 //! Every channel is bounded. With one thread everything runs in the caller's,
 //! by the same functions; the result is the same to the byte.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::thread;
 
@@ -20,6 +19,7 @@ use spanwatch_engine::clock::{Clock, Dropped, Dropper, Moment};
 use spanwatch_engine::dispatch::Dispatch;
 use spanwatch_engine::duplicate::Latest;
 use spanwatch_engine::finding::Kind;
+use spanwatch_engine::hash::seed;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::ledger::inventory::Inventory;
 use spanwatch_engine::ledger::memory::Memory;
@@ -499,11 +499,6 @@ fn join(all: &mut Vec<Observation>, part: Vec<Observation>) {
     } else {
         all.extend(part);
     }
-}
-
-/// Against who would fill one bucket of a table; no result depends on it.
-pub fn seed() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 impl Mark {

@@ -2,7 +2,7 @@
 //!
 //! Each word, or pair of words, is folded in by a 64 × 64 → 128 bit multiplication
 //! whose halves are added without carry. It is fast and mixes well; it is no cryptographic hash,
-//! and its values show nowhere: tables are never iterated by hash.
+//! and its values show nowhere: of a table that is gone through, what is told is sorted.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
@@ -17,17 +17,17 @@ impl Keyed {
         Self(fold(seed ^ ODD, ODD_TOO))
     }
 
-    /// One chosen by chance, for who is given no seed.
-    #[must_use]
-    pub fn by_chance() -> Self {
-        Self::new(RandomState::new().build_hasher().finish())
-    }
-
     /// The hash of one value.
     #[must_use]
     pub fn of<T: Hash + ?Sized>(self, value: &T) -> u64 {
         self.hash_one(value)
     }
+}
+
+/// A seed by chance, against who would fill one bucket of a table; no result depends on it.
+#[must_use]
+pub fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 impl BuildHasher for Keyed {

@@ -9,6 +9,7 @@ use spanwatch_appliance::outputs::file;
 use spanwatch_appliance::recorder;
 use spanwatch_capture::{Batch, FRAME_MAX, FrameHead, Inputs, PcapngWriter, Reader, Source, WrittenFrame};
 use spanwatch_engine::carve::{Carver, Frame};
+use spanwatch_engine::hash::seed;
 use spanwatch_engine::mask::Masker;
 use spanwatch_engine::peel::Peeler;
 use spanwatch_engine::report::time::rfc3339;
@@ -17,7 +18,7 @@ use spanwatch_parsers::LinkType;
 use super::analysis::{Options, analysed};
 use super::replay::finding_named;
 use super::{Failure, kept, packet};
-use crate::pipeline::{Stopped, seed};
+use crate::pipeline::Stopped;
 use crate::stderr;
 
 /// Write the packets behind one finding, with a comment on each

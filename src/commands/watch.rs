@@ -21,6 +21,7 @@ use spanwatch_capture::{Control, wall_clock};
 use spanwatch_engine::carve;
 use spanwatch_engine::clock::Moment;
 use spanwatch_engine::finding::Severity;
+use spanwatch_engine::hash::seed;
 use spanwatch_engine::ledger::Ledger;
 use spanwatch_engine::report::changes::{Change, Changes};
 use spanwatch_engine::report::minutes::Minutes;
@@ -36,7 +37,6 @@ use super::port::{Listening, PORT_GONE};
 use super::replay::style;
 use super::{brought, stored};
 use crate::health::Health;
-use crate::pipeline::seed;
 use crate::stderr;
 
 /// Watch mirror ports and say what goes dark, until stopped

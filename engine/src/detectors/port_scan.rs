@@ -22,7 +22,7 @@ use spanwatch_parsers::{Fact, Span, Time};
 
 use super::{Detector, Known, Look};
 use crate::finding::{Evidence, Finding, Kind, Owner, Severity};
-use crate::hash::Keyed;
+use crate::hash::{Keyed, seed};
 use crate::observation::{Cite, Observation};
 use crate::report::time::clock_time;
 
@@ -255,7 +255,7 @@ impl Scan {
 
 impl Scanning {
     fn new() -> Self {
-        Self { clients: HashMap::with_hasher(Keyed::by_chance()), idle: BTreeSet::new(), refused: 0 }
+        Self { clients: HashMap::with_hasher(Keyed::new(seed())), idle: BTreeSet::new(), refused: 0 }
     }
 
     fn opens(&mut self, client: IpAddr, it: Try) {
