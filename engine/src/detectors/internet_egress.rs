@@ -14,7 +14,7 @@
 //! ## State
 //! See [`super::weakness`].
 
-use spanwatch_parsers::{Fact, ip_text};
+use spanwatch_parsers::Fact;
 
 use super::weakness::{Rule, Sight, Told, Watch, Words};
 use crate::finding::{Kind, Severity};
@@ -60,7 +60,7 @@ fn see(seen: &Observation) -> Option<Sight> {
         && !LEFT_OUT.contains(&port);
     is_answer.then(|| Sight {
         who: seen.peer,
-        what: Some(format!("{over} port {port} of {}", ip_text(far)).into()),
+        what: Some(format!("{over} port {port} of {far}").into()),
         rows: Vec::new(),
     })
 }

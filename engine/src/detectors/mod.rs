@@ -149,7 +149,7 @@ pub trait Detector: fmt::Debug + Send {
         true
     }
 
-    /// Whether nothing of what goes on means anything to it now; asked after each of its turns. Who is not so at first never is.
+    /// Whether nothing of what goes on means anything to it now; asked after each of its turns.
     fn is_idle(&self) -> bool {
         false
     }

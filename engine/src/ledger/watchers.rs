@@ -42,7 +42,6 @@ struct Faults {
 struct Watcher {
     kind: &'static str,
     detector: Box<dyn Detector>,
-    may_idle: bool,
     /// Whether what goes on means nothing to it now.
     is_idle: bool,
 }
@@ -51,7 +50,7 @@ impl Watcher {
     fn start(kind: &Kind) -> Option<Self> {
         let detector = (kind.start?)();
         let is_idle = detector.is_idle();
-        Some(Self { kind: kind.id, detector, may_idle: is_idle, is_idle })
+        Some(Self { kind: kind.id, detector, is_idle })
     }
 }
 
@@ -185,7 +184,7 @@ fn give(
                 let Some(it) = all.get_mut(place).filter(|it| has_turn(it)) else { continue };
                 (whose, it.is_idle) = (Some(it.kind), false);
                 turn(it.detector.as_mut());
-                it.is_idle = it.may_idle && it.detector.is_idle();
+                it.is_idle = it.detector.is_idle();
             }
         });
         is_over = catch_unwind(rest).is_ok();
