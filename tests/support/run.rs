@@ -112,7 +112,7 @@ fn feed(mut command: Command, input: impl FnOnce(&mut dyn Write) + Send) -> Outc
     })
 }
 
-/// A folder for the files of one test, removed in the end.
+/// A folder for the files of one test, removed in the end; kept where the test fails, for what was captured tells why.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
@@ -140,7 +140,11 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        if std::thread::panicking() {
+            eprintln!("its files are kept: {}", self.0.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.0);
+        }
     }
 }
 
