@@ -16,7 +16,7 @@ from pathlib import Path
 
 from programs import all_programs, machine, spanwatch, Program, ONE_THREAD, UNHASHED
 
-ROUNDS = 3
+ROUNDS = 7
 CAPTURES = [
     ("video", "200 cameras and their recorders, 2 Mbit/s each",
      "--mix video --devices 206 --bit-rate 2000000 --frame-rate 15 --length 40s"),
