@@ -62,6 +62,7 @@ pub enum Stopped {
 }
 
 /// Frames of one batch, peeled, with what the clock says between them.
+#[derive(Default)]
 struct Round {
     batch: Batch,
     peeled: Vec<Peeled>,
@@ -163,12 +164,12 @@ fn alone(
     until: Option<Time>,
 ) -> Result<Analysis, Stopped> {
     let mut worker = Worker::new((0, 1), known);
-    let mut spare = Batch::default();
+    let mut spare = Round::default();
     while let Some(round) = source.next(spare)? {
         worker.tell(&round, &mut books);
         known.health.has_kept();
         // One that is being recorded is not ours alone.
-        spare = Arc::try_unwrap(round).map(|round| round.batch).unwrap_or_default();
+        spare = Arc::try_unwrap(round).unwrap_or_default();
     }
     let (clock, last_frame) = (source.clock.now(), source.last_frame);
     let end = clock.unwrap_or_default();
@@ -188,7 +189,7 @@ fn together(
             (0..workers).map(|_| bounded(ROUNDS)).unzip();
         let (to_books, all_rounds) = bounded::<Arc<Round>>(ROUNDS);
         let reading = named(scope, "reader", move || {
-            while let Some(round) = source.next(Batch::default())? {
+            while let Some(round) = source.next(Round::default())? {
                 // A channel is closed only where a thread died; joining it tells.
                 for worker in to_workers.iter().chain([&to_books]) {
                     if worker.send(Arc::clone(&round)).is_err() {
@@ -279,13 +280,18 @@ impl Reading {
         }
     }
 
-    fn next(&mut self, mut batch: Batch) -> Result<Option<Arc<Round>>, ReadError> {
+    /// The next round, in the room of one that nobody needs any more.
+    fn next(
+        &mut self,
+        Round { mut batch, mut peeled, mut marks }: Round,
+    ) -> Result<Option<Arc<Round>>, ReadError> {
         batch.clear();
+        peeled.clear();
+        marks.clear();
         if !self.source.fill(&mut batch)? {
             return Ok(None);
         }
-        let mut peeled = Vec::with_capacity(batch.len());
-        let mut marks = Vec::new();
+        peeled.reserve(batch.len());
         let mut moments = Vec::new();
         for item in batch.items() {
             let (frame, cite) = match item {
