@@ -45,7 +45,7 @@ impl Oui {
                     oui.add(prefix, organisation);
                 }
             }
-            oui.blocks.iter_mut().for_each(|blocks| blocks.sort_unstable());
+            oui.blocks.iter_mut().for_each(|blocks| blocks.sort_unstable_by_key(|block| block.0));
             oui
         })
     }
