@@ -80,8 +80,10 @@ impl Clocks {
             self.0.push((peer, clock));
             return;
         }
-        let oldest = self.0.iter_mut().min_by_key(|(peer, clock)| (clock.at, *peer));
-        if let Some(oldest) = oldest.filter(|(_, oldest)| clock.at - oldest.at > READ_STILL) {
+        let is_forgotten = |(_, known): &(IpAddr, Clock)| clock.at - known.at > READ_STILL;
+        if self.0.iter().any(is_forgotten)
+            && let Some(oldest) = self.0.iter_mut().min_by_key(|(peer, clock)| (clock.at, *peer))
+        {
             *oldest = (peer, clock);
         }
     }
