@@ -7,6 +7,7 @@
 pub mod binding;
 mod called;
 pub mod changed;
+mod coverage;
 pub mod device;
 pub mod directory;
 pub mod identity;
@@ -32,7 +33,6 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use serde::Serialize;
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{Ended, Exchange, Fact, Mac, Text, Time};
 
@@ -49,6 +49,7 @@ use crate::shard::SECONDS;
 use crate::verdict::Verdict;
 use crate::verdict::view::View;
 use crate::verdict::witness::{Ask, How};
+pub use coverage::Coverage;
 use device::{Attachment, Device};
 use directory::{Directory, Number, is_device_address, is_site_address};
 use inventory::Inventory;
@@ -63,19 +64,6 @@ pub use time::Blind;
 use tls::Handshakes;
 use told::Told;
 use watchers::Watchers;
-
-/// How much of each device the mirror shows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Coverage {
-    /// Devices of which both sides of conversations are seen.
-    pub full: u64,
-    /// Devices heard only by what they send to groups and to all.
-    pub groups_only: u64,
-    /// Devices of which only their own side is seen.
-    pub own_side_only: u64,
-    /// Devices of which only the other side is seen, and what they send to groups.
-    pub other_side_only: u64,
-}
 
 /// Everything that is known, as of the last frame.
 pub struct Ledger {
@@ -558,40 +546,12 @@ impl Ledger {
         (self.losses, self.view, self.told) = (Losses::default(), View::default(), Told::default());
     }
 
-    /// Of how many devices of the site we see what they send and what is sent to them, of how many only
-    /// what they send to groups, and of how many only one side.
-    #[must_use]
-    pub fn coverage(&self) -> Coverage {
-        let mut coverage = Coverage::default();
-        for (_, device) in self.directory.devices().filter(|(_, device)| device.packets > 0) {
-            let sum = match (device.speaks, device.is_spoken_to) {
-                (true, true) => &mut coverage.full,
-                (false, false) => &mut coverage.groups_only,
-                (true, false) => &mut coverage.own_side_only,
-                (false, true) => &mut coverage.other_side_only,
-            };
-            *sum = sum.saturating_add(1);
-        }
-        coverage
-    }
-
     /// How often code of ours panicked, by what it is and its name: `parser rtsp`, `detector port-scan`.
     #[must_use]
     pub fn panics(&self) -> BTreeMap<String, u64> {
         let detectors = self.watchers.panicked().into_iter().map(|(kind, count)| (("detector", kind), count));
         let all = self.panics.iter().map(|(name, count)| (*name, *count)).chain(detectors);
         all.map(|((what, name), count)| (format!("{what} {name}"), count)).collect()
-    }
-
-    /// Every cap that was reached.
-    #[must_use]
-    pub fn all_limits(&self) -> BTreeMap<&'static str, Limit> {
-        let mut limits = self.limits.clone();
-        let all = self.verdict.limits().into_iter().chain(self.watchers.limits());
-        for (what, cap, evicted) in all.filter(|(_, _, evicted)| *evicted > 0) {
-            limits.insert(what, Limit { cap: cap as u64, evicted, first: self.now, last: self.now });
-        }
-        limits
     }
 
     /// Whether the subject is an Internet host that a device of the site talks to: it is no device of the site.
@@ -689,30 +649,6 @@ impl Ledger {
         if let Some(device) = self.directory.device_mut(number) {
             change(device, &mut self.refused);
             self.directory.changed.note(number);
-        }
-    }
-
-    fn limit(&mut self, what: &'static str, cap: u64, count: u64, at: Time) {
-        let limit = self.limits.entry(what).or_insert(Limit { cap, evicted: 0, first: at, last: at });
-        limit.evicted = limit.evicted.saturating_add(count);
-        limit.last = limit.last.max(at);
-    }
-
-    fn note_refusals(&mut self, at: Time) {
-        let rooms = [
-            &mut self.refused,
-            &mut self.directory.refused,
-            &mut self.streams.refused,
-            &mut self.losses.refused,
-            &mut self.sessions.refused,
-            &mut self.handshakes.refused,
-            &mut self.switches.refused,
-        ];
-        if rooms.iter().all(|room| room.is_empty()) {
-            return;
-        }
-        for (what, cap, count) in rooms.map(Refusals::take).into_iter().flatten() {
-            self.limit(what, cap, count, at);
         }
     }
 
