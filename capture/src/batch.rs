@@ -138,15 +138,18 @@ impl Batch {
 
     /// Frames and events, in order.
     pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
-        let mut events = self.events.iter().peekable();
-        let mut frames = self.frames.iter().enumerate().peekable();
+        let (mut events, mut frames) = (self.events.as_slice(), self.frames.as_slice());
         std::iter::from_fn(move || {
-            let index = frames.peek().map(|(index, _)| *index);
-            if let Some((_, event)) = events.next_if(|(before, _)| index.is_none_or(|index| *before <= index))
+            let index = self.frames.len().saturating_sub(frames.len());
+            if let [(before, event), rest @ ..] = events
+                && (*before <= index || frames.is_empty())
             {
+                events = rest;
                 return Some(Item::Event(event));
             }
-            let (head, bytes) = self.place(frames.next()?.1);
+            let (placed, rest) = frames.split_first()?;
+            frames = rest;
+            let (head, bytes) = self.place(placed);
             Some(Item::Frame(head, bytes))
         })
     }
