@@ -47,6 +47,15 @@ impl Format {
         }
     }
 
+    /// The next frame and the bytes to pass for it, where it is as nearly all are; `None` of all else, which [`Self::next`] judges.
+    #[inline]
+    pub(crate) fn plain<R: Read>(&self, window: &Window<R>) -> Option<(Frame, usize)> {
+        match self {
+            Self::Pcap(_) => None,
+            Self::Pcapng(pcapng) => pcapng.plain(window),
+        }
+    }
+
     /// Its name in the report.
     pub(crate) const fn name(&self) -> &'static str {
         match self {

@@ -167,6 +167,9 @@ impl Input {
     /// it leaps back: one wrong stamp must not hold back all that follows.
     pub(crate) fn advance(&mut self) {
         self.left = None;
+        if self.follow().is_some() {
+            return;
+        }
         self.next = if self.after_next.is_some() { self.after_next.take() } else { self.read() };
         let Some(at) = self.next.as_ref().map(|next| next.at) else { return };
         let clock = match self.clock {
@@ -194,6 +197,22 @@ impl Input {
         if let Some(next) = &mut self.next {
             next.key = clock;
         }
+    }
+
+    /// Goes on to a frame as nearly all are, less than a day from the clock. `None` where the next is another.
+    #[inline]
+    fn follow(&mut self) -> Option<()> {
+        let clock = self.clock.filter(|_| self.after_next.is_none())?;
+        let (frame, length) = self.format.plain(&self.window)?;
+        let at = frame.at.filter(|at| is_near(clock, *at))?;
+        let key = clock.max(at);
+        self.window.pass(length);
+        (self.clock, self.stamp) = (Some(key), Some(at));
+        (self.first, self.last) =
+            (Some(self.first.map_or(at, |first| first.min(at))), self.last.max(Some(at)));
+        (self.read, self.number) = (self.read.saturating_add(1), self.number.saturating_add(1));
+        self.next = Some(Next { frame, at, key, number: self.number, is_first: false, damaged_since: None });
+        Some(())
     }
 
     fn read(&mut self) -> Option<Next> {

@@ -87,9 +87,6 @@ impl Pcapng {
     /// known type in a row, or all up to the end of the file, are beyond doubt.
     pub(crate) fn next<R: Read>(&mut self, window: &mut Window<R>, harm: &mut Harm) -> Option<Frame> {
         loop {
-            if let Some(frame) = self.plain_packet(window) {
-                return Some(frame);
-            }
             let offset = window.offset();
             match self.block(window) {
                 Ok(Some(frame)) => return Some(frame),
@@ -118,32 +115,32 @@ impl Pcapng {
         }
     }
 
-    /// Reads a packet as nearly all are: in view, sound and without options. `None` of all else, which [`Self::block`] judges.
+    /// The next frame, where it is as nearly all are: in view, sound, without options, and right behind the one before. Whoever
+    /// takes it passes as many bytes as its block has. `None` of all else, which [`Self::next`] judges.
     #[inline]
-    fn plain_packet<R: Read>(&mut self, window: &mut Window<R>) -> Option<Frame> {
+    pub(crate) fn plain<R: Read>(&self, window: &Window<R>) -> Option<(Frame, usize)> {
         let Section { order, interfaces } = self.section.as_ref()?;
         let view = window.view();
         let [kind, total, id, upper, lower, captured, wire_length] = order.words(view)?;
-        let length = captured as usize;
-        let front = HEAD.saturating_add(PACKET);
-        let end = front.saturating_add(length.next_multiple_of(4));
-        let whole = end.saturating_add(4);
+        let block = view.get(..total as usize)?;
+        let (body, behind) = block.split_last_chunk::<4>()?;
+        let padded = captured.checked_next_multiple_of(4)?;
         let is_plain = kind == ENHANCED
             && captured <= FRAME_MAX
-            && total as usize == whole
-            && order.u32(view, end) == Some(total);
+            && body.len().checked_sub(padded as usize) == Some(FRONT)
+            && order.u32(behind, 0) == Some(total)
+            && self.numbered == 0;
         let interface = interfaces.get(id as usize).filter(|_| is_plain)?;
         let frame = Frame {
             at: Some(interface.time(upper, lower)),
             link: interface.link,
             interface: self.interfaces_before.saturating_add(id),
             wire_length,
-            numbered_before: std::mem::take(&mut self.numbered),
-            start: window.place().saturating_add(front),
-            length,
+            numbered_before: 0,
+            start: window.place().saturating_add(FRONT),
+            length: captured as usize,
         };
-        window.pass(whole);
-        Some(frame)
+        Some((frame, block.len()))
     }
 
     /// Reads one block; gives the frame that is in it.
@@ -372,6 +369,8 @@ const HEAD: usize = 8;
 const EMPTY: usize = 12;
 /// Bytes in front of the frame in an enhanced or old packet block's body.
 const PACKET: usize = 20;
+/// Bytes of an enhanced packet block in front of the frame.
+const FRONT: usize = HEAD + PACKET;
 
 const SECTION_MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 const SECTION: u32 = 0x0a0d_0d0a;
