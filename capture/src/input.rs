@@ -204,14 +204,10 @@ impl Input {
     fn follow(&mut self) -> Option<()> {
         let clock = self.clock.filter(|_| self.after_next.is_none())?;
         let (frame, length) = self.format.plain(&self.window)?;
-        let at = frame.at.filter(|at| is_near(clock, *at))?;
-        let key = clock.max(at);
+        let key = clock.max(frame.at.filter(|at| is_near(clock, *at))?);
         self.window.pass(length);
-        (self.clock, self.stamp) = (Some(key), Some(at));
-        (self.first, self.last) =
-            (Some(self.first.map_or(at, |first| first.min(at))), self.last.max(Some(at)));
-        (self.read, self.number) = (self.read.saturating_add(1), self.number.saturating_add(1));
-        self.next = Some(Next { frame, at, key, number: self.number, is_first: false, damaged_since: None });
+        self.clock = Some(key);
+        self.next = Some(Next { key, ..self.count(frame, None) });
         Some(())
     }
 
@@ -222,8 +218,13 @@ impl Input {
         if is_damaged && places == 0 {
             self.damaged_at_packed = self.window.source().packed_offset();
         }
-        let frame = frame?;
         let damaged_since = self.stamp.filter(|_| is_damaged);
+        Some(self.count(frame?, damaged_since))
+    }
+
+    /// Counts a frame that was read, which may be the next.
+    #[inline]
+    fn count(&mut self, frame: Frame, damaged_since: Option<Time>) -> Next {
         if let Some(at) = frame.at {
             self.stamp = Some(at);
             self.first = Some(self.first.map_or(at, |first| first.min(at)));
@@ -232,7 +233,7 @@ impl Input {
         self.read = self.read.saturating_add(1);
         self.number = self.number.saturating_add(frame.numbered_before).saturating_add(1);
         let at = self.stamp.unwrap_or_default();
-        Some(Next { frame, at, key: at, number: self.number, is_first: self.read == 1, damaged_since })
+        Next { frame, at, key: at, number: self.number, is_first: self.read == 1, damaged_since }
     }
 
     /// Reads the file as given to its end and reports on it.

@@ -326,7 +326,7 @@ fn step_over<R: Read>(window: &mut Window<R>, order: Order, total: u32) -> Resul
 
 /// Whether the block that is cut here tells of a packet that it has room for, so that its length can be believed.
 fn is_packet<R: Read>(window: &mut Window<R>, order: Order, kind: u32, length: usize) -> bool {
-    let captured = window.peek(HEAD.saturating_add(PACKET)).and_then(|head| order.u32(head, 20));
+    let captured = window.peek(FRONT).and_then(|head| order.u32(head, 20));
     let longest = length.saturating_sub(PACKET.saturating_add(EMPTY));
     matches!(kind, ENHANCED | OLD)
         && captured.is_some_and(|captured| {
