@@ -165,6 +165,12 @@ impl<E: Entry> Table<E> {
         self.index.find(hash, |slot| slot_key(slots, *slot) == Some(key)).map(|slot| *slot as usize)
     }
 
+    /// Whether the entry of `key` stands in a slot.
+    #[must_use]
+    pub fn stands(&self, slot: usize, key: &E::Key) -> bool {
+        self.slots.get(slot).and_then(|slot| slot.entry.as_ref()).is_some_and(|entry| entry.key() == key)
+    }
+
     /// Fetches what stands where `key` may stand, and tells the slot: another may stand there.
     pub fn foresee(&self, key: &E::Key) -> Option<usize> {
         let at = *self.index.iter_hash(self.keyed.of(key)).next()? as usize;

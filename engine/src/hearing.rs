@@ -127,9 +127,9 @@ impl Hearing<'_, '_> {
     pub fn deliver(&mut self, head: &mut Head, way: Way, parser: &'static Parser) -> bool {
         self.faults.refused = self.faults.refused.saturating_add(std::mem::take(&mut self.sink.refused));
         if !self.sink.media.is_empty() {
-            let found = Found { head, way, frame: (self.scribe.place().frame, self.frame) };
+            let mut found = Found { head: &mut *head, way, frame: (self.scribe.place().frame, self.frame) };
             for media in &self.sink.media {
-                self.streams.take(&found, media);
+                self.streams.take(&mut found, media);
             }
             self.sink.media.clear();
         }

@@ -57,6 +57,8 @@ pub struct Head {
     pub is_expected: bool,
     /// How many announcements there were when that was last looked up.
     pub announcements: u32,
+    /// Where the stream of its last media packet stood; another may stand there.
+    pub stream: u32,
 }
 
 /// One end of a flow, by the best frame of this round; its address and port are in the flow's key.
@@ -113,6 +115,7 @@ impl Flow {
             has_rivals: false,
             is_expected: false,
             announcements: 0,
+            stream: u32::MAX,
         };
         Self { head, app: App::default() }
     }

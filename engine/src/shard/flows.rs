@@ -58,7 +58,7 @@ pub struct Sought {
     /// Whether the sender is the lower end.
     pub from_low: bool,
     /// Where it seemed to stand when that was looked up ahead.
-    slot: Option<u32>,
+    pub slot: Option<u32>,
 }
 
 /// What both sides of a flow sent since the last tick.
@@ -152,8 +152,8 @@ impl Flows {
         let is_tcp = key.is_tcp();
         let handle = |slot: usize| Handle { is_tcp, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let table = self.table(is_tcp);
-        let stands = |slot: &usize| table.look(*slot).is_some_and(|flow| flow.head.key == *key);
-        let slot = slot.map(|slot| slot as usize).filter(stands).or_else(|| table.find(key))?;
+        let slot = slot.map(|slot| slot as usize).filter(|slot| table.stands(*slot, key));
+        let slot = slot.or_else(|| table.find(key))?;
         let flow = table.at(slot)?;
         let way = flow.head.way(*from_low);
         let is_rival = flow.head.contradicts(way, sender);

@@ -48,10 +48,10 @@ pub struct Streams {
 }
 
 /// Where a media packet was found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Found<'a> {
     /// Its flow.
-    pub head: &'a Head,
+    pub head: &'a mut Head,
     /// Which side sent it.
     pub way: Way,
     /// The frame that brought (the end of) it.
@@ -170,16 +170,19 @@ impl Streams {
     }
 
     /// Takes one packet.
-    pub fn take(&mut self, found: &Found<'_>, media: &Media) {
-        let Found { head, way, .. } = *found;
-        let key = StreamKey { flow: head.number, way, channel: media.channel, ssrc: media.ssrc };
+    pub fn take(&mut self, found: &mut Found<'_>, media: &Media) {
         let (_, counted) = found.frame;
-        let slot = match self.streams.find(&key) {
+        let key =
+            StreamKey { flow: found.head.number, way: found.way, channel: media.channel, ssrc: media.ssrc };
+        // Media come from one stream many times in a row.
+        let last = Some(found.head.stream as usize).filter(|slot| self.streams.stands(*slot, &key));
+        let slot = match last.or_else(|| self.streams.find(&key)) {
             Some(slot) => slot,
             None => self.begin(key, found, media),
         };
+        found.head.stream = u32::try_from(slot).unwrap_or(u32::MAX);
         let Some(stream) = self.streams.touch(slot, counted.at) else { return };
-        stream.is_believed |= head.is_expected;
+        stream.is_believed |= found.head.is_expected;
         if !stream.statistics.take(media.sequence, media.timestamp, counted.at) {
             return;
         }
@@ -190,7 +193,7 @@ impl Streams {
         if !stream.is_listed && self.active.len() < ACTIVE_MAX {
             stream.talk = found.talk();
             stream.is_listed = true;
-            self.active.push(u32::try_from(slot).unwrap_or(u32::MAX));
+            self.active.push(found.head.stream);
         }
     }
 
@@ -348,7 +351,7 @@ mod tests {
     fn send(streams: &mut Streams, n: u16, channel: Option<u8>) {
         let at = Time(i64::from(n) * 20_000_000);
         let counted = Counted { at, cite: Cite::new(0, u64::from(n) + 1), bytes: 0, stamp: None };
-        let found = Found { head: &flow().head, way: Way::Orig, frame: (u64::from(n) + 1, counted) };
+        let mut found = Found { head: &mut flow().head, way: Way::Orig, frame: (u64::from(n) + 1, counted) };
         let media = Media {
             channel,
             payload_type: 96,
@@ -358,7 +361,7 @@ mod tests {
             ssrc: 7,
             bytes: 100,
         };
-        streams.take(&found, &media);
+        streams.take(&mut found, &media);
     }
 
     fn ticked(streams: &mut Streams, ms: i64) -> Vec<StreamActivity> {
@@ -425,7 +428,7 @@ mod tests {
         let counted = Counted { at: Time(0), cite: Cite::default(), bytes: 0, stamp: None };
         let mut flow = flow();
         flow.head.is_expected = true;
-        let found = Found { head: &flow.head, way: Way::Orig, frame: (1, counted) };
+        let mut found = Found { head: &mut flow.head, way: Way::Orig, frame: (1, counted) };
         for ssrc in 0..20_000 {
             let media = Media {
                 channel: None,
@@ -436,7 +439,7 @@ mod tests {
                 ssrc,
                 bytes: 1,
             };
-            streams.take(&found, &media);
+            streams.take(&mut found, &media);
         }
         assert_eq!((streams.streams.len(), streams.evicted().0), (STREAMS_MAX, 20_000 - STREAMS_MAX as u64));
         assert_eq!(ticked(&mut streams, 0).len(), STREAMS_MAX + GONE_MAX);
