@@ -17,7 +17,6 @@ use spanwatch_appliance::recorder::{Feed, Frames};
 use spanwatch_capture::{Batch, Event, EventKind, FrameHead, InputReport, Item, ReadError, Source};
 use spanwatch_engine::clock::{Clock, Dropped, Dropper, Moment};
 use spanwatch_engine::dispatch::Dispatch;
-use spanwatch_engine::duplicate::Latest;
 use spanwatch_engine::finding::Kind;
 use spanwatch_engine::hash::seed;
 use spanwatch_engine::ledger::Ledger;
@@ -27,7 +26,7 @@ use spanwatch_engine::networks::Networks;
 use spanwatch_engine::observation::{Cite, Observation};
 use spanwatch_engine::peel::{self, Peeled, Peeler};
 use spanwatch_engine::policy::Policy;
-use spanwatch_engine::shard::{Coming, FrameIn, SHARDS, Shard, ShardCounts};
+use spanwatch_engine::shard::{Coming, FrameIn, Latest, SHARDS, Shard, ShardCounts};
 use spanwatch_fingerprints::Fingerprints;
 use spanwatch_parsers::{Parser, Time};
 
@@ -371,6 +370,8 @@ struct Worker {
     shards: Vec<Option<Shard>>,
     /// What they said of each frame of the round; `None` where it is another worker's.
     expected: Vec<Option<Coming>>,
+    /// Which of them seek their flow.
+    seeking: Vec<usize>,
     /// Room for what they see: empty between rounds.
     seen: Vec<Observation>,
 }
@@ -385,7 +386,7 @@ impl Worker {
             Some(if known.tests_passwords { shard } else { shard.leaving_passwords() })
         };
         let shards = (0..SHARDS).map(|number| u8::try_from(number).ok().and_then(shard)).collect();
-        Self { shards, expected: Vec::new(), seen: Vec::new() }
+        Self { shards, expected: Vec::new(), seeking: Vec::new(), seen: Vec::new() }
     }
 
     /// Sees a round for a ledger that waits for what others saw.
@@ -450,23 +451,36 @@ impl Worker {
 
     /// Gets ready for all frames of a round, in steps ([`spanwatch_engine::ahead`]).
     fn expect(&mut self, round: &Round) {
-        let Self { shards, expected, .. } = self;
+        let Self { shards, expected, seeking, .. } = self;
         let shard = |peeled: &Peeled| shards.get(usize::from(peeled.layers.shard))?.as_ref();
         expected.clear();
+        seeking.clear();
         let mut latest = Latest::default();
-        for (peeled, (_, bytes)) in round.peeled.iter().zip(round.batch.frames()) {
-            expected.push(shard(peeled).map(|shard| shard.coming(peeled, bytes, &mut latest)));
+        for (index, (peeled, (_, bytes))) in (0..).zip(round.peeled.iter().zip(round.batch.frames())) {
+            let coming = shard(peeled).map(|shard| shard.coming(index, peeled, bytes, &mut latest));
+            if coming.as_ref().is_some_and(Coming::seeks) {
+                seeking.push(index as usize);
+            }
+            expected.push(coming);
         }
-        let mut each = |step: fn(&Shard, &mut Coming)| {
-            for (peeled, coming) in round.peeled.iter().zip(&mut *expected) {
-                if let (Some(shard), Some(coming)) = (shard(peeled), coming) {
+        let each_that_seeks = |step: fn(&Shard, &mut Coming), expected: &mut [Option<Coming>]| {
+            for index in seeking.iter().copied() {
+                if let (Some(peeled), Some(Some(coming))) = (round.peeled.get(index), expected.get_mut(index))
+                    && let Some(shard) = shard(peeled)
+                {
                     step(shard, coming);
                 }
             }
         };
-        each(Shard::expect);
-        each(Shard::expect_more);
-        each(Shard::expect_all);
+        each_that_seeks(Shard::seek, expected);
+        for (index, peeled) in round.peeled.iter().enumerate() {
+            let (before, rest) = expected.split_at_mut(index);
+            if let (Some(Some(coming)), Some(shard)) = (rest.first_mut(), shard(peeled)) {
+                shard.expect(coming, before);
+            }
+        }
+        each_that_seeks(Shard::seek_more, expected);
+        each_that_seeks(Shard::seek_all, expected);
     }
 
     fn take(

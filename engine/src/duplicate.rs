@@ -131,17 +131,11 @@ pub struct Identity {
     kind: Kind,
 }
 
-/// The last few frames, the newest first: a mirror's copies come so soon, as one switch passes a frame to the next.
-#[derive(Debug, Default)]
-pub struct Latest([u64; 4]);
-
-impl Latest {
-    /// Whether a frame that comes next seems to be one of them again: a hint.
-    pub fn has_again(&mut self, next: Identity) -> bool {
-        let is_again = self.0.contains(&next.key);
-        let [first, second, third, _] = self.0;
-        self.0 = [next.key, first, second, third];
-        is_again
+impl Identity {
+    /// A number that few others have.
+    #[must_use]
+    pub const fn key(self) -> u64 {
+        self.key
     }
 }
 

@@ -95,6 +95,19 @@ impl Key {
         (Some(ip), if is_low { low_port } else { high_port })
     }
 
+    /// A number that few others have, sooner found than a hash. Anybody can make others that have it: it is a hint.
+    #[must_use]
+    pub const fn gist(&self) -> u64 {
+        let ([low, low_high], [high, high_high]) = (self.low, self.high);
+        let kind = match self.kind {
+            Kind::V4(_, low_port, high_port) | Kind::V6(_, low_port, high_port) => {
+                (low_port as u64) << 16 | high_port as u64
+            }
+            Kind::EtherType(_) | Kind::Llc(..) | Kind::Snap(..) => 0,
+        };
+        low ^ high.rotate_left(21) ^ (low_high ^ high_high).rotate_left(42) ^ kind << 32
+    }
+
     /// The same ends in a VLAN of their own, where another flow has the plain key.
     #[must_use]
     pub fn in_segment(self, vlan: Option<u16>) -> Self {

@@ -28,6 +28,25 @@ fn activity_is_summed_by_flow_and_side() {
 }
 
 #[test]
+fn a_flow_that_seems_to_be_the_last_one_is_found_all_the_same() {
+    let mut bench = Bench::new();
+    for row in 0..3 {
+        bench.row = Default::default();
+        bench.udp(ms(row * 10), (CLIENT, SERVER), b"one");
+        bench.tcp(ms(row * 10 + 1), (CLIENT, SERVER), (ACK, 100, 200), b"");
+        bench.udp(ms(row * 10 + 2), (SERVER, CLIENT), b"two");
+        let like: Vec<_> = bench.row.1.iter().flatten().map(|coming| coming.like).collect();
+        assert_eq!(like, [None, Some(0), Some(0)]);
+    }
+    bench.tick(ms(1_000));
+    let sums = bench.out.iter().filter_map(|seen| match seen.fact {
+        Fact::Activity(sum) => Some((sum.flow, sum.packets, seen.subject.port)),
+        _ => None,
+    });
+    assert_eq!(sums.collect::<Vec<_>>(), [(1, 3, 5000), (1, 3, 80), (2, 3, 5000)]);
+}
+
+#[test]
 fn hosts_of_one_address_in_two_vlans_have_flows_of_their_own() {
     let mut bench = Bench::new();
     let in_vlan = |end: End, vlan: u16, mac: u8| End { vlan: Some(vlan), mac, ..end };

@@ -119,6 +119,8 @@ struct Bench {
     shard: Shard,
     out: Vec<Observation>,
     frame: u64,
+    /// The frames of one row so far.
+    row: (Latest, Vec<Option<Coming>>),
 }
 
 /// One end of a conversation.
@@ -146,7 +148,7 @@ fn ms(ms: i64) -> Time {
 impl Bench {
     fn new() -> Self {
         let shard = Shard::with_parsers(3, None, 7, &Arc::new(Dispatch::new(PARSERS)));
-        Self { peeler: Peeler::new(), shard, out: Vec::new(), frame: 0 }
+        Self { peeler: Peeler::new(), shard, out: Vec::new(), frame: 0, row: Default::default() }
     }
 
     fn frame(&mut self, at: Time, bytes: &[u8]) {
@@ -155,7 +157,14 @@ impl Bench {
         let peeled = self.peeler.peel(LinkType::ETHERNET, at, bytes, length);
         let cite = Cite::new(0, self.frame);
         let frame = FrameIn { at, frame: self.frame, cite, interface: 0, wire_length: length };
-        self.shard.frame(&frame, &peeled, bytes, &mut self.out);
+        let (latest, before) = &mut self.row;
+        let mut coming = self.shard.coming(before.len() as u32, &peeled, bytes, latest);
+        if coming.seeks() {
+            self.shard.seek(&mut coming);
+        }
+        self.shard.expect(&mut coming, before);
+        before.push(Some(coming));
+        self.shard.expected(&frame, (&peeled, &coming), bytes, &mut self.out);
     }
 
     fn ip(&mut self, at: Time, (from, to): (End, End), protocol: u8, transport: &[u8]) {
