@@ -14,7 +14,7 @@
 //! says what the maker is known for; no kind of device is drawn from it. Blocks
 //! assigned in private are left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
 use spanwatch_parsers::Mac;
@@ -22,21 +22,19 @@ use spanwatch_parsers::Mac;
 use crate::identifiers::Identifiers;
 use crate::{Problem, Source, shipped};
 
-/// The blocks of each length in [`DIGITS`], sorted by prefix.
+/// Who holds each block, by the address bits of its prefix behind a one, which tells prefixes of different length apart.
+/// Every run needs all of them, some fifty thousand, so that they are not sorted.
 #[derive(Debug, Default)]
 pub struct Oui {
-    blocks: [Vec<Block>; DIGITS.len()],
+    blocks: HashMap<u64, &'static str>,
 }
-
-/// One block: the address bits of its prefix, and who holds it.
-type Block = (u64, &'static str);
 
 impl Oui {
     /// The table that Spanwatch ships with, read once.
     pub fn shipped() -> &'static Self {
         static SHIPPED: OnceLock<Oui> = OnceLock::new();
         SHIPPED.get_or_init(|| {
-            let mut oui = Self::default();
+            let mut oui = Self { blocks: HashMap::with_capacity(BLOCKS) };
             for row in makers().flatten() {
                 oui.add(row.prefix, row.vendor);
             }
@@ -45,7 +43,6 @@ impl Oui {
                     oui.add(prefix, organisation);
                 }
             }
-            oui.blocks.iter_mut().for_each(|blocks| blocks.sort_unstable_by_key(|block| block.0));
             oui
         })
     }
@@ -56,20 +53,22 @@ impl Oui {
             return None;
         }
         let address = mac.0.iter().fold(0_u64, |address, &byte| address << 8 | u64::from(byte));
-        self.blocks.iter().zip(DIGITS).find_map(|(blocks, digits)| {
-            let prefix = address >> (48 - 4 * digits);
-            let place = blocks.binary_search_by_key(&prefix, |block| block.0).ok()?;
-            blocks.get(place).map(|block| block.1)
-        })
+        DIGITS
+            .into_iter()
+            .find_map(|digits| self.blocks.get(&numbered(address >> (48 - 4 * digits), digits)).copied())
     }
 
     fn add(&mut self, prefix: &str, vendor: &'static str) {
-        let length = DIGITS.iter().position(|&digits| digits == prefix.len());
-        let blocks = length.and_then(|length| self.blocks.get_mut(length));
-        if let (Some(blocks), Ok(prefix)) = (blocks, u64::from_str_radix(prefix, 16)) {
-            blocks.push((prefix, vendor));
+        if DIGITS.contains(&prefix.len())
+            && let Ok(bits) = u64::from_str_radix(prefix, 16)
+        {
+            self.blocks.insert(numbered(bits, prefix.len()), vendor);
         }
     }
+}
+
+const fn numbered(bits: u64, digits: usize) -> u64 {
+    1 << (4 * digits) | bits
 }
 
 /// The files that the table is made of.
@@ -118,17 +117,13 @@ pub fn check(identifiers: &Identifiers) -> Vec<Problem> {
         let fix = "write it as the registries do, or leave it out";
         wrong(shipped::IDENTIFIERS.0, format!("`{maker}` among the modules holds no block"), fix);
     }
-    for blocks in &Oui::shipped().blocks {
-        for pair in blocks.windows(2) {
-            if let [(first, maker), (second, other)] = pair
-                && first == second
-            {
-                wrong(
-                    file,
-                    format!("{first:X} is of `{maker}` and of `{other}`"),
-                    "write it with tools/ieee.py",
-                );
-            }
+    let of_makers = makers().flatten().map(|row| (row.prefix, row.vendor));
+    let of_others =
+        others().flatten().flat_map(|(maker, prefixes)| prefixes.split(' ').map(move |it| (it, maker)));
+    let mut holders = BTreeMap::new();
+    for (prefix, maker) in of_makers.chain(of_others) {
+        if let Some(other) = holders.insert(prefix, maker) {
+            wrong(file, format!("{prefix} is of `{other}` and of `{maker}`"), "write it with tools/ieee.py");
         }
     }
     problems
@@ -167,6 +162,9 @@ pub fn date(text: &str) -> &str {
 fn is_prefix(prefix: &str) -> bool {
     DIGITS.contains(&prefix.len()) && prefix.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
 }
+
+/// Room for all of them.
+const BLOCKS: usize = 56_000;
 
 /// Hexadecimal digits of a prefix, the longest first.
 const DIGITS: [usize; 3] = [9, 7, 6];
@@ -218,7 +216,6 @@ mod tests {
     #[test]
     fn every_block_of_both_files_is_in_the_table() {
         let of_others = others().flatten().flat_map(|(_, prefixes)| prefixes.split(' ')).count();
-        let in_table: usize = Oui::shipped().blocks.iter().map(Vec::len).sum();
-        assert_eq!(in_table, makers().flatten().count() + of_others);
+        assert_eq!(Oui::shipped().blocks.len(), makers().flatten().count() + of_others);
     }
 }
