@@ -5,7 +5,7 @@
 //! cannot read does not. A flow in which nobody finds anything is asked about
 //! every message at first, then ever more seldom.
 
-use spanwatch_parsers::{Probe, Progress, Start, Way};
+use spanwatch_parsers::{Envelope, Probe, Progress, Start, Way};
 
 use crate::dispatch::{App, Channel, Running};
 use crate::flow::{Flow, Head};
@@ -34,8 +34,9 @@ impl Message<'_> {
         match app {
             App::Messages(number) => {
                 let number = *number;
-                if self.probe(head, number, hearing) != Probe::No {
-                    self.read_by(number, true, head, hearing);
+                let envelope = head.envelope(self.way, self.is_cut());
+                if self.probe(&envelope, number, hearing) != Probe::No {
+                    self.read_by(&envelope, (number, true), head, hearing);
                     return;
                 }
             }
@@ -59,12 +60,13 @@ impl Message<'_> {
 
     fn ask(&self, flow: &mut Flow, hearing: &mut Hearing<'_, '_>) {
         let Flow { head, app } = flow;
+        let envelope = head.envelope(self.way, self.is_cut());
         if head.is_expected
             && !matches!(app, App::Session(_))
             && let Some(rtp) = hearing.dispatch.rtp()
-            && self.probe(head, rtp, hearing) != Probe::No
+            && self.probe(&envelope, rtp, hearing) != Probe::No
         {
-            self.begin(rtp, false, head, app, hearing);
+            self.begin(&envelope, (rtp, false), head, app, hearing);
             return;
         }
         let on_trial = match app {
@@ -75,10 +77,9 @@ impl Message<'_> {
         let candidates = dispatch
             .candidates(self.channel, self.payload.first().copied())
             .filter(|number| Some(*number) != on_trial);
-        let envelope = head.envelope(self.way, self.is_cut());
         let (sure, unsure) = hearing.ask(candidates, &envelope, self.payload, |_| true);
         if let Some(number) = sure {
-            self.begin(number, false, head, app, hearing);
+            self.begin(&envelope, (number, false), head, app, hearing);
             return;
         }
         if let App::Session(running) = app {
@@ -86,7 +87,7 @@ impl Message<'_> {
                 *app = App::Unknown(0);
             }
         } else if let Some(number) = unsure {
-            self.begin(number, true, head, app, hearing);
+            self.begin(&envelope, (number, true), head, app, hearing);
         } else if matches!(app, App::Nobody) {
             *app = App::Unknown(1);
         }
@@ -95,8 +96,8 @@ impl Message<'_> {
     /// Lets a parser read that said yes, or that is on trial.
     fn begin(
         &self,
-        number: u16,
-        is_on_trial: bool,
+        envelope: &Envelope,
+        (number, is_on_trial): (u16, bool),
         head: &mut Head,
         app: &mut App,
         hearing: &mut Hearing<'_, '_>,
@@ -104,7 +105,7 @@ impl Message<'_> {
         let Some(parser) = hearing.dispatch.parser(number) else { return };
         match parser.start {
             Start::Datagram(_) => {
-                let is_read = self.read_by(number, !is_on_trial, head, hearing);
+                let is_read = self.read_by(envelope, (number, !is_on_trial), head, hearing);
                 // A session on trial goes on beside it.
                 if !is_on_trial && is_read && !matches!(app, App::Session(_)) {
                     *app = App::Messages(number);
@@ -122,12 +123,17 @@ impl Message<'_> {
     }
 
     /// Lets a parser without memory read; whether it could.
-    fn read_by(&self, number: u16, is_sure: bool, head: &mut Head, hearing: &mut Hearing<'_, '_>) -> bool {
+    fn read_by(
+        &self,
+        envelope: &Envelope,
+        (number, is_sure): (u16, bool),
+        head: &mut Head,
+        hearing: &mut Hearing<'_, '_>,
+    ) -> bool {
         let Some(parser) = hearing.dispatch.parser(number) else { return false };
         let Start::Datagram(observe) = parser.start else { return false };
-        let envelope = head.envelope(self.way, self.is_cut());
         let payload = self.payload;
-        let result = hearing.call(number, |sink| observe(&envelope, payload, sink));
+        let result = hearing.call(number, |sink| observe(envelope, payload, sink));
         let is_read = result == Some(Ok(()));
         if !is_read && !is_sure {
             hearing.sink.clear();
@@ -170,11 +176,10 @@ impl Message<'_> {
         }
     }
 
-    fn probe(&self, head: &Head, number: u16, hearing: &mut Hearing<'_, '_>) -> Probe {
+    fn probe(&self, envelope: &Envelope, number: u16, hearing: &mut Hearing<'_, '_>) -> Probe {
         let Some(parser) = hearing.dispatch.parser(number) else { return Probe::No };
-        let envelope = head.envelope(self.way, self.is_cut());
         let payload = self.payload;
-        hearing.call(number, |_| (parser.probe)(&envelope, payload)).unwrap_or(Probe::No)
+        hearing.call(number, |_| (parser.probe)(envelope, payload)).unwrap_or(Probe::No)
     }
 
     const fn is_cut(&self) -> bool {
