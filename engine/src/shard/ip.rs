@@ -106,7 +106,7 @@ impl Shard {
         }
         let Some(flow) = self.flows.count(handle, from_low, parties, counted) else { return };
         let way = flow.head.way(from_low);
-        bind(flow, way, &mut hearing);
+        bind(flow, way, parties, &mut hearing);
         if transport.is_readable {
             match transport.protocol {
                 UDP => udp(flow, way, transport, &mut hearing),
@@ -128,9 +128,8 @@ impl Shard {
 
 /// Says, once a minute, that a sender's address is bound to his MAC: what is sent to a group of the link
 /// (RFC 5771, 4; RFC 4291, 2.7), or from a link-local address, no router has forwarded.
-fn bind(flow: &mut Flow, way: Way, hearing: &mut Hearing<'_, '_>) {
-    let (sender, receiver) = (flow.head.party(way), flow.head.party(way.other()));
-    let is_of_the_link = match (sender.ip, receiver.ip) {
+fn bind(flow: &mut Flow, way: Way, parties: &Parties, hearing: &mut Hearing<'_, '_>) {
+    let is_of_the_link = match (parties.sender.ip, parties.receiver.ip) {
         (Some(IpAddr::V4(from)), Some(IpAddr::V4(to))) => {
             matches!(to.octets(), [224, 0, 0, _]) && !from.is_unspecified() && !from.is_multicast()
         }
@@ -143,6 +142,7 @@ fn bind(flow: &mut Flow, way: Way, hearing: &mut Hearing<'_, '_>) {
     if !is_of_the_link {
         return;
     }
+    let sender = flow.head.party(way);
     let (Some(mac), Some(ip)) = (sender.mac.filter(|mac| !is_shared(*mac)), sender.ip) else { return };
     let now = hearing.frame.at;
     let bound = &mut flow.head.side_mut(way).bound;
