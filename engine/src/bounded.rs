@@ -167,8 +167,8 @@ impl<E: Entry> Table<E> {
 
     /// Whether the entry of `key` stands in a slot.
     #[must_use]
-    pub fn stands(&self, slot: usize, key: &E::Key) -> bool {
-        self.slots.get(slot).and_then(|slot| slot.entry.as_ref()).is_some_and(|entry| entry.key() == key)
+    pub fn stands(&self, slot: u32, key: &E::Key) -> bool {
+        slot_key(&self.slots, slot) == Some(key)
     }
 
     /// Fetches what stands where `key` may stand, and tells the slot: another may stand there.

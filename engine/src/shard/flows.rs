@@ -152,8 +152,8 @@ impl Flows {
         let is_tcp = key.is_tcp();
         let handle = |slot: usize| Handle { is_tcp, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let table = self.table(is_tcp);
-        let slot = slot.map(|slot| slot as usize).filter(|slot| table.stands(*slot, key));
-        let slot = slot.or_else(|| table.find(key))?;
+        let ahead = slot.filter(|slot| table.stands(*slot, key)).map(|slot| slot as usize);
+        let slot = ahead.or_else(|| table.find(key))?;
         let flow = table.at(slot)?;
         let way = flow.head.way(*from_low);
         let is_rival = flow.head.contradicts(way, sender);
