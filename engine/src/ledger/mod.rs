@@ -20,6 +20,7 @@ pub mod refusals;
 pub mod session;
 mod starts;
 pub mod stream;
+mod subject;
 pub mod switch;
 mod time;
 pub mod tls;
@@ -51,7 +52,7 @@ use crate::verdict::view::View;
 use crate::verdict::witness::{Ask, How};
 pub use coverage::Coverage;
 use device::{Attachment, Device};
-use directory::{Directory, Number, is_device_address, is_site_address};
+use directory::{Directory, Number};
 use inventory::Inventory;
 use loss::Losses;
 use memory::Memory;
@@ -554,17 +555,6 @@ impl Ledger {
         all.map(|((what, name), count)| (format!("{what} {name}"), count)).collect()
     }
 
-    /// Whether the subject is an Internet host that a device of the site talks to: it is no device of the site.
-    fn is_foreign(&self, seen: &Observation) -> bool {
-        let is_remote = |ip: Option<IpAddr>| ip.is_some_and(|ip| !is_site_address(ip));
-        let is_local = |ip: Option<IpAddr>| ip.is_some_and(is_site_address);
-        is_remote(seen.subject.ip) && is_local(seen.peer.ip) && self.directory.find(&seen.subject).is_none()
-    }
-
-    fn is_bridge(&self, number: Number) -> bool {
-        self.directory.device(number).is_some_and(|device| device.is_bridge)
-    }
-
     /// A router that says so itself, or one whose address DHCP names: that one may yet have to be heard.
     fn router(&mut self, seen: &Observation) {
         match seen.subject {
@@ -577,10 +567,6 @@ impl Ledger {
             }
             _ => self.with_subject(seen, |device, _| device.is_router = true),
         }
-    }
-
-    fn forwards(&self, number: Number) -> bool {
-        self.directory.device(number).is_some_and(|device| device.is_router)
     }
 
     /// Somebody asks for who holds an address: all, or whom he takes for him by hardware address. Who asks another, for
@@ -619,36 +605,6 @@ impl Ledger {
             && let Some(device) = self.directory.device_mut(number)
         {
             device.pulls_from(server, &mut self.refused);
-        }
-    }
-
-    /// The device that a party is, made where there is none yet. A client that has no address
-    /// yet, or is only named by its MAC, is known by the MAC. `None` where he can be no device.
-    fn device_of(&mut self, party: &Party, seen: &Observation) -> Option<Number> {
-        if let Some(number) = self.directory.own(party) {
-            if !self.directory.is_back(party, number) {
-                self.directory.named(number, seen.at);
-                return Some(number);
-            }
-            self.take_back(party, seen);
-        }
-        match party.ip.filter(|ip| is_device_address(*ip)) {
-            Some(_) => self.directory.party_or_add(party, seen.at),
-            None => Some(self.named_mac(party.mac.filter(|mac| mac.is_device())?, seen)),
-        }
-    }
-
-    /// The device that the subject is, unless he is an Internet host.
-    fn site_device_of(&mut self, seen: &Observation) -> Option<Number> {
-        if self.is_foreign(seen) { None } else { self.device_of(&seen.subject, seen) }
-    }
-
-    fn with_subject(&mut self, seen: &Observation, change: impl FnOnce(&mut Device, &mut Refusals)) {
-        let number = self.site_device_of(seen);
-        let Some(number) = number else { return };
-        if let Some(device) = self.directory.device_mut(number) {
-            change(device, &mut self.refused);
-            self.directory.changed.note(number);
         }
     }
 
