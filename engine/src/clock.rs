@@ -71,6 +71,8 @@ pub enum GapReason {
 #[derive(Debug, Default)]
 pub struct Clock {
     now: Option<Time>,
+    /// The last moment of the second that it lies in.
+    second_ends: Time,
     /// The stamp of the last frame of each input.
     last_of_input: Vec<Option<Time>>,
     /// Inputs that have begun and not ended.
@@ -130,7 +132,7 @@ impl Clock {
         if let (Some(now), Some(last)) = (self.now, last)
             && self.is_covered
             && now <= at
-            && !is_over(now, at)
+            && at <= self.second_ends
         {
             // Nearly all frames: time goes on, and within a second.
             (*last, self.now, self.behind) = (Some(at), Some(at), 0);
@@ -145,7 +147,7 @@ impl Clock {
             self.input_opened(input);
         }
         let Some(now) = self.now else {
-            self.now = Some(at);
+            self.set(at);
             self.last_of_input[index] = Some(at);
             self.is_covered = true;
             return;
@@ -154,7 +156,7 @@ impl Clock {
         let leapt = before.is_some_and(|before| (at - before).0.unsigned_abs() > LEAP.0.unsigned_abs());
         if leapt && (at - now).0.unsigned_abs() > LEAP.0.unsigned_abs() {
             moments.push(Moment::Leap { from: now, to: at });
-            self.now = Some(at);
+            self.set(at);
             self.is_covered = true;
             return;
         }
@@ -163,16 +165,17 @@ impl Clock {
         self.behind = if now - at > BEHIND { self.behind.saturating_add(1) } else { 0 };
         if self.behind >= BEHIND_FRAMES {
             moments.push(Moment::Leap { from: now, to: at });
-            (self.now, self.is_covered, self.behind) = (Some(at), true, 0);
+            self.set(at);
+            (self.is_covered, self.behind) = (true, 0);
             return;
         }
         if let Some(why) = self.blindness(at - now) {
             moments.push(Moment::Gap { from: now, to: at, why });
         }
-        if is_over(now, at) {
+        if at > self.second_ends {
             moments.push(Moment::Tick(at.floor_second()));
         }
-        self.now = Some(now.max(at));
+        self.set(now.max(at));
         self.is_covered = true;
     }
 
@@ -184,9 +187,9 @@ impl Clock {
         let Some(now) = self.now else { return };
         if let Some(why) = self.blindness(at - now) {
             moments.push(Moment::Blind { since: now, at, why });
-        } else if self.is_filtered && self.is_covered && is_over(now, at) {
+        } else if self.is_filtered && self.is_covered && at > self.second_ends {
             moments.push(Moment::Tick(at.floor_second()));
-            self.now = Some(at.floor_second());
+            self.set(at.floor_second());
         }
     }
 
@@ -195,8 +198,14 @@ impl Clock {
         let Some(now) = self.now else { return };
         let to = now + by;
         moments.push(Moment::Leap { from: now, to });
-        (self.now, self.behind) = (Some(to), 0);
+        self.set(to);
+        self.behind = 0;
         self.last_of_input.fill(None);
+    }
+
+    fn set(&mut self, now: Time) {
+        self.now = Some(now);
+        self.second_ends = now.floor_second() + Span(Span::seconds(1).0 - 1);
     }
 
     /// Why nobody watched, where nothing was captured for so long that it must be said.
@@ -213,11 +222,6 @@ impl Clock {
     pub const fn now(&self) -> Option<Time> {
         self.now
     }
-}
-
-/// Whether the second that `now` lies in is over `at` then.
-fn is_over(now: Time, at: Time) -> bool {
-    at - now.floor_second() >= Span::seconds(1)
 }
 
 /// Stamps of one input this far apart are a broken clock, not time passing.
