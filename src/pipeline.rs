@@ -170,7 +170,7 @@ fn alone(
         // One that is being recorded is not ours alone.
         spare = Arc::try_unwrap(round).unwrap_or_default();
     }
-    let (clock, last_frame) = (source.clock.now(), source.last_frame);
+    let (clock, last_frame) = (source.clock.now(), source.last.number);
     let end = clock.unwrap_or_default();
     let shards = worker.finish_telling(end, last_frame.saturating_add(1), &mut books);
     books.close(Vec::new(), clock, until);
@@ -221,7 +221,7 @@ fn together(
         }
         drop(seen_by);
         let source = reading.join().map_err(|_| Stopped::Died)??;
-        let (clock, last_frame) = (source.clock.now(), source.last_frame);
+        let (clock, last_frame) = (source.clock.now(), source.last.number);
         let mut shards = ShardCounts::default();
         let mut rest = Vec::new();
         for worker in working {
@@ -249,8 +249,8 @@ struct Reading {
     source: Box<dyn Source>,
     peeler: Peeler,
     clock: Clock,
-    last_frame: u64,
-    last_cite: Cite,
+    /// The last frame.
+    last: FrameHead,
     /// What this machine dropped since the clock last said something.
     dropped: Option<Dropped>,
     /// What mirrors' numbers said was missing when the clock last said something. It waits for the next time: this machine may
@@ -269,8 +269,7 @@ impl Reading {
             source,
             peeler: Peeler::new(),
             clock,
-            last_frame: 0,
-            last_cite: Cite::default(),
+            last: FrameHead::default(),
             dropped: None,
             missing: None,
             said: None,
@@ -292,18 +291,20 @@ impl Reading {
         }
         peeled.reserve(batch.len());
         let mut moments = Vec::new();
+        let mut last = None;
         for item in batch.items() {
-            let (frame, cite) = match item {
-                Item::Event(event) => {
-                    self.heed(event, &mut moments);
-                    (self.last_frame.saturating_add(1), self.last_cite)
-                }
-                Item::Frame(head, _) => {
-                    self.clock.frame(head.at, head.input, &mut moments);
-                    (head.number, cite(head))
-                }
-            };
+            match item {
+                Item::Event(event) => self.heed(event, &mut moments),
+                Item::Frame(head, _) => self.clock.frame(head.at, head.input, &mut moments),
+            }
             if !moments.is_empty() {
+                let (frame, cite) = match item {
+                    Item::Event(_) => {
+                        let last = last.unwrap_or(&self.last);
+                        (last.number.saturating_add(1), cite(last))
+                    }
+                    Item::Frame(head, _) => (head.number, cite(head)),
+                };
                 let dropped = self.dropped_until(self.clock.now());
                 moments.extend(dropped.map(Moment::Dropped));
                 if moments.iter().any(|moment| matches!(moment, Moment::Gap { .. })) {
@@ -314,9 +315,10 @@ impl Reading {
             }
             if let Item::Frame(head, bytes) = item {
                 peeled.push(self.peeler.peel(head.link, head.at, bytes, head.wire_length));
-                (self.last_frame, self.last_cite) = (frame, cite);
+                last = Some(head);
             }
         }
+        self.last = last.copied().unwrap_or(self.last);
         self.health.has_read();
         let round = Arc::new(Round { batch, peeled, marks });
         if let Some(recorder) = self.recorder.as_ref().filter(|_| round.count() > 0) {
