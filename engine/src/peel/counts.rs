@@ -135,12 +135,6 @@ impl Encapsulations {
     pub const fn add(&mut self, encapsulation: Encapsulation) {
         self.0 |= 1 << encapsulation as u8;
     }
-
-    /// Whether it is there.
-    #[must_use]
-    pub const fn has(self, encapsulation: Encapsulation) -> bool {
-        self.0 & (1 << encapsulation as u8) != 0
-    }
 }
 
 /// Sums over all frames of one reader.
@@ -258,12 +252,13 @@ impl Counts {
         self.cut_by_mirror = self.cut_by_mirror.saturating_add(u64::from(!by_capture));
     }
 
-    pub(super) fn encapsulations_of(&mut self, frame: Encapsulations) {
-        if frame == Encapsulations::default() {
-            return;
-        }
-        for (which, sum) in Encapsulation::ALL.iter().zip(&mut self.encapsulations) {
-            *sum = sum.saturating_add(u64::from(frame.has(*which)));
+    pub(super) fn encapsulations_of(&mut self, Encapsulations(mut left): Encapsulations) {
+        // A frame has few of them, if any.
+        while left != 0 {
+            if let Some(sum) = self.encapsulations.get_mut(left.trailing_zeros() as usize) {
+                *sum = sum.saturating_add(1);
+            }
+            left &= left.wrapping_sub(1);
         }
     }
 
