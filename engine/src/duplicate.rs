@@ -43,7 +43,7 @@ use crate::hash::{Keyed, fold};
 use crate::observation::{Cite, Party};
 use crate::peel::{Layers, Network, Peeled};
 use delay::Delay;
-use recent::{Entry, Recent};
+use recent::{Entry, Known, Recent};
 
 /// What was seen in the last moments, of one shard.
 #[derive(Debug)]
@@ -203,37 +203,36 @@ impl Copies {
         let layers = &peeled.layers;
         let Identity { key, kind } = identity;
         let face = Face::of(peeled, arrival, self.keyed);
-        let Some(entry) = self.recent.find(key, arrival.at, HORIZON) else {
+        let Some(mut known) = self.recent.find(key, arrival.at, HORIZON) else {
             self.delay.first(kind);
-            self.recent.insert(key, Entry::new(arrival.at, face), HORIZON);
+            self.recent.insert(&Entry::new(key, arrival.at, face), HORIZON);
             return false;
         };
-        if apart(entry.last, arrival.at) > HORIZON {
-            entry.renew(arrival.at, face);
+        if apart(known.last(), arrival.at) > HORIZON {
+            known.renew(arrival.at, face);
             self.delay.first(kind);
             return false;
         }
-        entry.last = entry.last.max(arrival.at);
-        entry.returned();
-        if layers.destination_mac.is_some_and(Mac::is_group) && entry.first.hop_limit == face.hop_limit {
-            self.round.returned(entry, layers, arrival);
+        known.returned(arrival.at);
+        let is_to_group = layers.destination_mac.is_some_and(Mac::is_group);
+        if is_to_group && known.first().hop_limit == face.hop_limit {
+            self.round.returned(&known, layers, arrival);
         }
-        let is_copy = match entry.seen(face.all, arrival.at) {
-            None => kind == Kind::Identified || entry.first.is_moved_to(&face),
+        let is_copy = match known.seen(face.all, arrival.at) {
+            None => kind == Kind::Identified || known.first().is_moved_to(&face),
             Some(seen) => {
                 self.delay.repeated(kind, seen.ago);
-                seen.times < entry.sent || seen.ago <= self.delay.of(kind)
+                seen.times < known.sent() || seen.ago <= self.delay.of(kind)
             }
         };
         if !is_copy {
-            entry.send(face, arrival.at);
+            known.send(face, arrival.at);
             self.delay.first(kind);
             return false;
         }
-        entry.show(face.all, arrival.at);
-        let (copies, reason) = (entry.copies(), entry.first.differs_by(&face));
+        known.show(face, arrival.at);
+        let (copies, reason) = (known.copies(), known.first().differs_by(&face));
         self.count(reason, copies);
-        let is_to_group = layers.destination_mac.is_some_and(Mac::is_group);
         let is_sure = match reason {
             Reason::HopLimit | Reason::Mac => false,
             Reason::Delay if kind == Kind::Acknowledgement => false,
@@ -319,18 +318,24 @@ impl Copies {
                 Kind::Plain
             }
         };
-        hash.write(payload.get(..HASHED).unwrap_or(payload));
+        match payload.first_chunk::<HASHED>() {
+            // As nearly all: of a length that is known here, so that it is hashed without a loop.
+            Some(front) => {
+                front.as_chunks().0.iter().for_each(|pair| hash.write_u128(u128::from_le_bytes(*pair)))
+            }
+            None => hash.write(payload),
+        }
         (hash.finish(), kind)
     }
 }
 
 impl Round {
     /// Notes that a frame to a group came again.
-    fn returned(&mut self, entry: &Entry, layers: &Layers, arrival: &Arrival) {
-        let (all, again) = (&mut self.returning, u32::from(entry.again));
+    fn returned(&mut self, known: &Known<'_>, layers: &Layers, arrival: &Arrival) {
+        let (all, again) = (&mut self.returning, u32::from(known.again()));
         all.again = all.again.saturating_add(1);
         all.frames = all.frames.saturating_add(u32::from(again == OFTEN));
-        all.lasting = all.lasting.max(entry.lasting(arrival.at));
+        all.lasting = all.lasting.max(known.lasting(arrival.at));
         if again >= all.most {
             (all.most, all.last) = (again, arrival.at);
             self.cite = arrival.cite;

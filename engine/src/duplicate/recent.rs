@@ -6,7 +6,8 @@
 //! starts small, to stay in the processor's cache, and doubles while it would have
 //! to forget what is younger than the horizon. A set's marks, sixteen bits of each
 //! hash, lie together with the times of its entries, so that a packet that was not
-//! seen reads one line, and writes one.
+//! seen reads one line, and writes half a one. Most are never seen again: what is kept
+//! of those that are lies apart.
 
 use spanwatch_parsers::{Span, Time};
 
@@ -18,6 +19,8 @@ use crate::ahead::fetch;
 pub(super) struct Recent {
     sets: Vec<Set>,
     entries: Vec<Entry>,
+    /// For each entry; of those that came again.
+    repeats: Vec<Repeats>,
     forgotten: u64,
 }
 
@@ -32,29 +35,44 @@ struct Set {
     spilled: u32,
     /// A bit for each way that was ever used.
     used: u8,
+    /// A bit for each way whose packet came again.
+    repeated: u8,
     next: u8,
 }
 
-/// One packet; as large as a line of the processor's cache.
+/// One packet; two of them are as large as a line of the processor's cache.
 #[derive(Debug, Clone, Copy, Default)]
-#[repr(align(64))]
+#[repr(align(32))]
 pub(super) struct Entry {
     key: u64,
     /// When it was last seen.
-    pub last: Time,
+    last: Time,
     /// How it first looked.
-    pub first: Face,
+    first: Face,
+}
+
+/// How a packet came again.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
+struct Repeats {
     /// How often it was seen again, copy or not.
-    pub again: u16,
+    again: u16,
     /// When it was first seen, in [`AGE`]s, modulo 2^16.
     born: u16,
     /// How often it was really sent.
-    pub sent: u8,
+    sent: u8,
     /// How often each face was seen, less what came within the mirror's delay; 0 for none.
     times: [u8; FACES],
     faces: [u32; FACES],
     /// When each face was last seen, in [`TICK`]s, modulo 2^32.
     lasts: [u32; FACES],
+}
+
+/// A packet that came again.
+#[derive(Debug)]
+pub(super) struct Known<'a> {
+    entry: &'a mut Entry,
+    repeats: &'a mut Repeats,
 }
 
 /// How often a packet showed one face, and how long ago.
@@ -65,56 +83,92 @@ pub(super) struct Seen {
 }
 
 impl Entry {
-    pub fn new(at: Time, face: Face) -> Self {
-        Self {
-            key: 0,
-            last: at,
-            first: face,
-            again: 0,
-            born: ages(at),
-            sent: 1,
-            times: [1, 0, 0],
-            faces: [face.all, 0, 0],
-            lasts: [ticks(at), 0, 0],
-        }
+    pub const fn new(key: u64, at: Time, face: Face) -> Self {
+        Self { key, last: at, first: face }
+    }
+}
+
+impl Known<'_> {
+    /// When it was last seen.
+    pub const fn last(&self) -> Time {
+        self.entry.last
+    }
+
+    /// How it first looked.
+    pub const fn first(&self) -> &Face {
+        &self.entry.first
+    }
+
+    /// How often it was really sent.
+    pub const fn sent(&self) -> u8 {
+        self.repeats.sent
+    }
+
+    /// How often it was seen again, copy or not.
+    pub const fn again(&self) -> u16 {
+        self.repeats.again
     }
 
     /// Begins anew: the same packet, sent at another time.
     pub fn renew(&mut self, at: Time, face: Face) {
-        *self = Self { key: self.key, ..Self::new(at, face) };
+        *self.entry = Entry::new(self.entry.key, at, face);
+        *self.repeats = Repeats::of(self.entry);
     }
 
     /// Notes that it was seen again.
-    pub fn returned(&mut self) {
-        self.again = self.again.saturating_add(1);
+    pub fn returned(&mut self, at: Time) {
+        self.entry.last = self.entry.last.max(at);
+        self.repeats.again = self.repeats.again.saturating_add(1);
     }
 
     /// How many of its sights were copies.
     pub fn copies(&self) -> u32 {
-        u32::from(self.again.saturating_sub(u16::from(self.sent).saturating_sub(1)))
+        u32::from(self.again().saturating_sub(u16::from(self.sent()).saturating_sub(1)))
     }
 
     /// For how long it has been coming again and again; of more than a minute, what is over the last whole one.
     pub fn lasting(&self, at: Time) -> Span {
-        Span(i64::from(ages(at).wrapping_sub(self.born)).saturating_mul(AGE))
+        Span(i64::from(ages(at).wrapping_sub(self.repeats.born)).saturating_mul(AGE))
     }
 
     /// What is known of a face, if it was seen.
     pub fn seen(&self, face: u32, at: Time) -> Option<Seen> {
+        self.repeats.seen(face, at)
+    }
+
+    /// Notes that it was really sent once more.
+    pub fn send(&mut self, face: Face, at: Time) {
+        self.repeats.sent = self.repeats.sent.saturating_add(1);
+        self.repeats.show(face.all, at);
+    }
+
+    /// Notes a face; of more than [`FACES`] the last but one is forgotten.
+    pub fn show(&mut self, face: Face, at: Time) {
+        self.repeats.show(face.all, at);
+    }
+}
+
+impl Repeats {
+    /// None so far.
+    fn of(entry: &Entry) -> Self {
+        Self {
+            again: 0,
+            born: ages(entry.last),
+            sent: 1,
+            times: [1, 0, 0],
+            faces: [entry.first.all, 0, 0],
+            lasts: [ticks(entry.last), 0, 0],
+        }
+    }
+
+    fn seen(&self, face: u32, at: Time) -> Option<Seen> {
         let seen = self.times.iter().zip(&self.faces).zip(&self.lasts);
         let ((times, _), last) = seen.into_iter().find(|((times, seen), _)| **times > 0 && **seen == face)?;
         let ago = ticks(at).wrapping_sub(*last) as i32;
         Some(Seen { times: *times, ago: Span(i64::from(ago.unsigned_abs()).saturating_mul(TICK)) })
     }
 
-    /// Notes that it was really sent once more.
-    pub fn send(&mut self, face: Face, at: Time) {
-        self.sent = self.sent.saturating_add(1);
-        self.show(face.all, at);
-    }
-
-    /// Notes a face; of more than [`FACES`] the last but one is forgotten.
-    pub fn show(&mut self, face: u32, at: Time) {
+    fn show(&mut self, face: u32, at: Time) {
         let known = self.times.iter().zip(&self.faces).position(|(times, seen)| *times > 0 && *seen == face);
         let place = known.or_else(|| self.times.iter().position(|times| *times == 0)).unwrap_or(FACES - 2);
         let (Some(times), Some(seen), Some(last)) =
@@ -147,7 +201,7 @@ impl Recent {
     pub const CAPACITY: usize = SETS_MAX * WAYS;
 
     pub fn new() -> Self {
-        Self { sets: Vec::new(), entries: Vec::new(), forgotten: 0 }
+        Self { sets: Vec::new(), entries: Vec::new(), repeats: Vec::new(), forgotten: 0 }
     }
 
     pub const fn forgotten(&self) -> u64 {
@@ -155,7 +209,7 @@ impl Recent {
     }
 
     /// The packet with this hash, seen at `at`: what is as old as `horizon` will begin anew.
-    pub fn find(&mut self, key: u64, at: Time, horizon: Span) -> Option<&mut Entry> {
+    pub fn find(&mut self, key: u64, at: Time, horizon: Span) -> Option<Known<'_>> {
         let [first, second] = self.places(key);
         let spilled = self.sets.get(first)?.spilled;
         let mut found = self.look(first, key);
@@ -163,12 +217,16 @@ impl Recent {
             found = self.look(second, key);
         }
         let (place, way) = found?;
-        let entry = self.entries.get_mut(place.wrapping_mul(WAYS).wrapping_add(way))?;
+        let number = number(place, way);
+        let (entry, repeats) = (self.entries.get_mut(number)?, self.repeats.get_mut(number)?);
+        let set = self.sets.get_mut(place)?;
         let is_old = super::apart(entry.last, at) > horizon;
-        if let Some(last) = self.sets.get_mut(place).and_then(|set| set.lasts.get_mut(way)) {
-            *last = moments(if is_old { at } else { at.max(entry.last) });
+        *set.lasts.get_mut(way)? = moments(if is_old { at } else { at.max(entry.last) });
+        if !is_set(set.repeated, way) {
+            set.repeated |= 1 << way;
+            *repeats = Repeats::of(entry);
         }
-        Some(entry)
+        Some(Known { entry, repeats })
     }
 
     /// Fetches what [`Recent::find`] will look at.
@@ -183,7 +241,7 @@ impl Recent {
     pub fn foresee_more(&self, key: u64) {
         let [first, _] = self.places(key);
         let next = self.sets.get(first).map_or(0, |set| usize::from(set.next));
-        if let Some(entry) = self.entries.get(first.wrapping_mul(WAYS).wrapping_add(next)) {
+        if let Some(entry) = self.entries.get(number(first, next)) {
             fetch(entry);
         }
     }
@@ -199,8 +257,8 @@ impl Recent {
         }
         while hits != 0 {
             let way = hits.trailing_zeros() as usize;
-            let found = self.entries.get(place.wrapping_mul(WAYS).wrapping_add(way));
-            if found.is_some_and(|entry| entry.key == key && entry.sent > 0) {
+            let found = self.entries.get(number(place, way));
+            if found.is_some_and(|entry| entry.key == key) && is_set(set.used, way) {
                 return Some((place, way));
             }
             hits &= hits.wrapping_sub(1);
@@ -208,55 +266,64 @@ impl Recent {
         None
     }
 
-    pub fn insert(&mut self, key: u64, entry: Entry, horizon: Span) {
+    pub fn insert(&mut self, entry: &Entry, horizon: Span) {
         if self.sets.is_empty() {
             self.sets.resize(SETS_MIN, Set::default());
             self.entries.resize(SETS_MIN * WAYS, Entry::default());
+            self.repeats.resize(SETS_MIN * WAYS, Repeats::default());
         }
-        let entry = Entry { key, ..entry };
-        while !self.put(entry, entry.last, horizon) {
+        while !self.put((entry, None), entry.last, horizon) {
             if self.sets.len() < SETS_MAX {
                 self.grow(entry.last, horizon);
             } else {
-                let [first, _] = self.places(key);
-                if !self.sets.get(first).is_some_and(|set| set.is_free(entry.last, NEARLY_ALL)) {
+                let [first, _] = self.places(entry.key);
+                if !self.put_at(first, (entry, None), Some((entry.last, NEARLY_ALL))) {
                     self.forgotten = self.forgotten.saturating_add(1);
+                    self.put_at(first, (entry, None), None);
                 }
-                self.put_at(first, entry);
                 return;
             }
         }
     }
 
     /// Puts an entry where nothing young has to go for it; whether there is such a place.
-    fn put(&mut self, entry: Entry, now: Time, horizon: Span) -> bool {
-        let [first, second] = self.places(entry.key);
-        let is_free = |place: usize| self.sets.get(place).is_some_and(|set| set.is_free(now, horizon));
-        if is_free(first) {
-            self.put_at(first, entry);
+    fn put(&mut self, what: (&Entry, Option<&Repeats>), now: Time, horizon: Span) -> bool {
+        let [first, second] = self.places(what.0.key);
+        if self.put_at(first, what, Some((now, horizon))) {
             return true;
         }
-        if !is_free(second) {
-            return false;
+        let is_put = self.put_at(second, what, Some((now, horizon)));
+        if let Some(set) = self.sets.get_mut(first).filter(|_| is_put) {
+            set.spilled = moments(what.0.last).max(1);
         }
-        self.put_at(second, entry);
-        if let Some(set) = self.sets.get_mut(first) {
-            set.spilled = moments(entry.last).max(1);
-        }
-        true
+        is_put
     }
 
-    fn put_at(&mut self, place: usize, entry: Entry) {
-        let Some(set) = self.sets.get_mut(place) else { return };
+    /// Puts an entry into a set, where what it overwrites is old enough for that at a time; whether it is.
+    fn put_at(
+        &mut self,
+        place: usize,
+        (entry, repeats): (&Entry, Option<&Repeats>),
+        where_free: Option<(Time, Span)>,
+    ) -> bool {
+        let Some(set) = self.sets.get_mut(place) else { return false };
+        if where_free.is_some_and(|(now, horizon)| !set.is_free(now, horizon)) {
+            return false;
+        }
         let way = usize::from(set.next);
         if let (Some(to), Some(last)) = (set.marks.get_mut(way), set.lasts.get_mut(way)) {
             (*to, *last) = (mark(entry.key), moments(entry.last));
         }
         set.used |= 1 << set.next;
+        set.repeated = set.repeated & !(1 << set.next) | u8::from(repeats.is_some()) << set.next;
         set.next = set.next.wrapping_add(1) % WAYS as u8;
-        if let Some(to) = self.entries.get_mut(place.wrapping_mul(WAYS).wrapping_add(way)) {
-            *to = entry;
+        if let Some(to) = self.entries.get_mut(number(place, way)) {
+            *to = *entry;
         }
+        if let (Some(to), Some(repeats)) = (self.repeats.get_mut(number(place, way)), repeats) {
+            *to = *repeats;
+        }
+        true
     }
 
     /// The two sets of a hash.
@@ -267,15 +334,25 @@ impl Recent {
 
     /// Doubles until all that is young at `now` has a place.
     fn grow(&mut self, now: Time, horizon: Span) {
-        let is_young = |entry: &Entry| entry.sent > 0 && super::apart(entry.last, now) <= horizon;
-        let mut young: Vec<Entry> = self.entries.iter().copied().filter(is_young).collect();
+        let ways = self
+            .sets
+            .iter()
+            .flat_map(|set| (0..WAYS).map(|way| (is_set(set.used, way), is_set(set.repeated, way))));
+        let all = self.entries.iter().zip(&self.repeats).zip(ways);
+        let is_young = |entry: &Entry| super::apart(entry.last, now) <= horizon;
+        let mut young: Vec<(Entry, Option<Repeats>)> = all
+            .filter(|((entry, _), (is_used, _))| *is_used && is_young(entry))
+            .map(|((entry, repeats), (_, is_repeated))| (*entry, is_repeated.then_some(*repeats)))
+            .collect();
         // The oldest of a set is to go first again.
-        young.sort_by_key(|entry| entry.last);
+        young.sort_by_key(|(entry, _)| entry.last);
         loop {
             let sets = self.sets.len().saturating_mul(2);
             self.sets = vec![Set::default(); sets];
             self.entries = vec![Entry::default(); sets.saturating_mul(WAYS)];
-            let has_room = young.iter().all(|entry| self.put(*entry, now, horizon));
+            self.repeats = vec![Repeats::default(); sets.saturating_mul(WAYS)];
+            let has_room =
+                young.iter().all(|(entry, repeats)| self.put((entry, repeats.as_ref()), now, horizon));
             if has_room || sets >= SETS_MAX {
                 return;
             }
@@ -289,13 +366,23 @@ impl Set {
         let last = self.lasts.get(usize::from(self.next)).copied().unwrap_or(0);
         // What is later than now is as free as what is long ago.
         let ago = moments(now).wrapping_sub(last);
-        self.used >> self.next & 1 == 0 || ago > moments(Time(horizon.0))
+        !is_set(self.used, self.next.into()) || ago > moments(Time(horizon.0))
     }
 }
 
 /// The moments between two.
 const fn apart(one: u32, other: u32) -> u32 {
     (one.wrapping_sub(other) as i32).unsigned_abs()
+}
+
+/// The number of a way of a set among all entries.
+const fn number(place: usize, way: usize) -> usize {
+    place.wrapping_mul(WAYS).wrapping_add(way)
+}
+
+/// Whether the bit of a way is set.
+const fn is_set(bits: u8, way: usize) -> bool {
+    bits >> way & 1 == 1
 }
 
 /// The part of a hash that does not choose the set.
@@ -336,7 +423,7 @@ mod tests {
     fn it_grows_while_entries_are_young_and_no_further_than_its_cap() {
         let mut recent = Recent::new();
         for n in 0..100_000 {
-            recent.insert(mixed(n), Entry::new(Time(0), Face::default()), Span::millis(100));
+            recent.insert(&Entry::new(mixed(n), Time(0), Face::default()), Span::millis(100));
         }
         assert_eq!(recent.sets.len(), SETS_MAX);
         assert!(recent.forgotten() > 80_000);
@@ -348,7 +435,7 @@ mod tests {
     fn what_is_young_is_found_while_it_grows() {
         let mut recent = Recent::new();
         for n in 0..4_000 {
-            recent.insert(mixed(n), Entry::new(Time(0), Face::default()), Span::millis(100));
+            recent.insert(&Entry::new(mixed(n), Time(0), Face::default()), Span::millis(100));
         }
         assert!((0..4_000).all(|n| recent.find(mixed(n), Time(0), HORIZON).is_some()));
     }
@@ -358,13 +445,13 @@ mod tests {
         let mut recent = Recent::new();
         for n in 0..100_000_u32 {
             let at = Time(i64::from(n) * 10_000_000);
-            recent.insert(mixed(n.into()), Entry::new(at, Face::default()), Span::millis(100));
+            recent.insert(&Entry::new(mixed(n.into()), at, Face::default()), Span::millis(100));
         }
         assert_eq!((recent.sets.len(), recent.forgotten()), (SETS_MIN, 0));
     }
 
     #[test]
-    fn an_entry_and_a_set_fill_one_line_each() {
-        assert_eq!((size_of::<Entry>(), size_of::<Set>()), (64, 64));
+    fn a_set_fills_a_line_and_an_entry_half_of_one() {
+        assert_eq!((size_of::<Set>(), size_of::<Entry>(), size_of::<Repeats>()), (64, 32, 32));
     }
 }
