@@ -208,10 +208,16 @@ impl Head {
     }
 
     /// Counts one frame in `sum`, which holds what was sent the same way since the last tick.
-    pub fn count(&mut self, way: Way, (sender, receiver): (&Party, &Party), frame: Counted, sum: &mut Sum) {
+    pub fn count(
+        &mut self,
+        way: Way,
+        (sender, receiver): (&Party, impl FnOnce() -> Party),
+        frame: &Counted,
+        sum: &mut Sum,
+    ) {
         let other = self.side_mut(way.other());
         if other.last == NEVER {
-            other.show(receiver);
+            other.show(&receiver());
         }
         self.side_mut(way).count(sender, frame, sum);
     }
@@ -252,7 +258,7 @@ impl Side {
         (self.mac, self.vlan, self.hop_limit) = (party.mac, party.vlan, party.hop_limit);
     }
 
-    fn count(&mut self, sender: &Party, frame: Counted, sum: &mut Sum) {
+    fn count(&mut self, sender: &Party, frame: &Counted, sum: &mut Sum) {
         // Of the copies on both sides of a router the one with the higher hop limit is the sender's own.
         if sum.packets == 0 || sender.mac == self.mac || sender.hop_limit >= self.hop_limit {
             self.show(sender);
@@ -266,7 +272,7 @@ impl Side {
 
 impl Sum {
     /// Adds a frame; `before` is the time of the one before, ever.
-    pub fn add(&mut self, before: Option<Time>, frame: Counted) {
+    pub fn add(&mut self, before: Option<Time>, frame: &Counted) {
         if self.packets == 0 || frame.at < self.first {
             (self.first, self.first_cite, self.stamp) = (frame.at, frame.cite, frame.stamp);
         }
@@ -344,7 +350,7 @@ mod tests {
     fn heard(first: &Party) -> Head {
         let (key, orig_is_low) = Key::ip((IP, IP), (0, 0), 17, None);
         let mut flow = Flow::new(key, 1, orig_is_low);
-        flow.head.count(Way::Orig, (first, &party(9, None, 0)), frame(0), &mut Sum::default());
+        flow.head.count(Way::Orig, (first, || party(9, None, 0)), &frame(0), &mut Sum::default());
         flow.head
     }
 
@@ -362,10 +368,10 @@ mod tests {
     fn higher_hop_limit_is_the_senders_own() {
         let mut head = heard(&party(1, Some(10), 64));
         let mut sum = Sum { packets: 1, ..Sum::default() };
-        head.count(Way::Orig, (&party(2, Some(20), 63), &Party::default()), frame(1), &mut sum);
+        head.count(Way::Orig, (&party(2, Some(20), 63), Party::default), &frame(1), &mut sum);
         assert_eq!(head.party(Way::Orig), party(1, Some(10), 64));
         let mut head = heard(&party(2, Some(20), 63));
-        head.count(Way::Orig, (&party(1, Some(10), 64), &Party::default()), frame(1), &mut sum);
+        head.count(Way::Orig, (&party(1, Some(10), 64), Party::default), &frame(1), &mut sum);
         assert_eq!(head.party(Way::Orig), party(1, Some(10), 64));
     }
 
@@ -380,7 +386,7 @@ mod tests {
         let mut head = heard(&party(1, None, 64));
         let mut sum = Sum::default();
         for ms in [700, 600] {
-            head.count(Way::Orig, (&party(1, None, 64), &Party::default()), frame(ms), &mut sum);
+            head.count(Way::Orig, (&party(1, None, 64), Party::default), &frame(ms), &mut sum);
         }
         assert_eq!((sum.packets, sum.bytes, sum.longest_gap), (2, 200, Span::millis(700)));
         assert_eq!((sum.first, sum.last), (Time(600_000_000), Time(700_000_000)));

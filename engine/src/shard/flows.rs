@@ -57,6 +57,8 @@ pub struct Sought {
     pub key: Key,
     /// Whether the sender is the lower end.
     pub from_low: bool,
+    /// The sender's port and the receiver's.
+    pub ports: (u16, u16),
     /// Where it seemed to stand when that was looked up ahead.
     pub slot: Option<u32>,
 }
@@ -148,7 +150,7 @@ impl Flows {
     /// Finds the flow of a packet from `sender`.
     #[must_use]
     pub fn find(&mut self, sought: &Sought, sender: &Party) -> Option<Handle> {
-        let Sought { key, from_low, slot } = sought;
+        let Sought { key, from_low, slot, .. } = sought;
         let is_tcp = key.is_tcp();
         let handle = |slot: usize| Handle { is_tcp, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let table = self.table(is_tcp);
@@ -226,8 +228,8 @@ impl Flows {
         &mut self,
         handle: Handle,
         from_low: bool,
-        parties: &Parties,
-        frame: Counted,
+        parties: &Parties<'_>,
+        frame: &Counted,
     ) -> Option<&mut Flow> {
         let Self { connections, others, active, .. } = self;
         let table = if handle.is_tcp { connections } else { others };
@@ -245,7 +247,7 @@ impl Flows {
                 &mut unsummed
             }
         };
-        flow.head.count(way, (&parties.sender, &parties.receiver), frame, sum);
+        flow.head.count(way, (&parties.sender, || parties.receiver()), frame, sum);
         Some(flow)
     }
 
@@ -421,13 +423,13 @@ impl Sought {
     #[must_use]
     pub fn of(ips: (IpAddr, IpAddr), ports: (u16, u16), protocol: u8, source_mac: Option<Mac>) -> Self {
         let (key, from_low) = Key::ip(ips, ports, protocol, source_mac);
-        Self { key, from_low, slot: None }
+        Self { key, from_low, ports, slot: None }
     }
 
     /// The flow of a frame without IP.
     #[must_use]
     pub const fn of_link(key: Key) -> Self {
-        Self { key, from_low: true, slot: None }
+        Self { key, from_low: true, ports: (0, 0), slot: None }
     }
 }
 

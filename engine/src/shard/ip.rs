@@ -25,7 +25,6 @@ pub(super) struct Transport<'a> {
     pub whole: usize,
     /// Whether it can be read: fragments are counted only, until they are whole.
     is_readable: bool,
-    ports: (u16, u16),
 }
 
 impl Shard {
@@ -40,13 +39,15 @@ impl Shard {
         let bytes = bytes.get(layers.transport_at as usize..layers.end as usize).unwrap_or_default();
         let whole = whole_of(layers);
         let Some(part) = layers.fragment else {
-            let ports = ports(layers.protocol, bytes);
-            let transport = Transport { protocol: layers.protocol, bytes, whole, is_readable: true, ports };
             let unsought = match (flow, layers.ips) {
-                (None, Some(ips)) => Some(Sought::of(ips, ports, layers.protocol, layers.source_mac)),
+                (None, Some(ips)) => {
+                    let ports = ports(layers.protocol, bytes);
+                    Some(Sought::of(ips, ports, layers.protocol, layers.source_mac))
+                }
                 _ => None,
             };
             if let Some(sought) = flow.or(unsought.as_ref()) {
+                let transport = Transport { protocol: layers.protocol, bytes, whole, is_readable: true };
                 self.transport(frame, (layers, sought), &transport, out);
             }
             return;
@@ -58,7 +59,7 @@ impl Shard {
         let Some(joined) = joined else {
             let ports = self.fragments.ports(&key).or(known).filter(|_| has_ports(layers.protocol));
             let ports = ports.unwrap_or_default();
-            let transport = Transport { protocol: layers.protocol, bytes, whole, is_readable: false, ports };
+            let transport = Transport { protocol: layers.protocol, bytes, whole, is_readable: false };
             let sought = Sought::of(ips, ports, layers.protocol, layers.source_mac);
             self.transport(frame, (layers, &sought), &transport, out);
             return;
@@ -69,8 +70,7 @@ impl Shard {
         let is_readable = !is_extended || behind.skip(&mut cursor).is_ok() && behind.fragment.is_none();
         let bytes = cursor.rest();
         let ports = ports(behind.protocol, bytes);
-        let transport =
-            Transport { protocol: behind.protocol, bytes, whole: bytes.len(), is_readable, ports };
+        let transport = Transport { protocol: behind.protocol, bytes, whole: bytes.len(), is_readable };
         let sought = Sought::of(ips, ports, behind.protocol, layers.source_mac);
         self.transport(frame, (layers, &sought), &transport, out);
     }
@@ -82,7 +82,7 @@ impl Shard {
         transport: &Transport<'_>,
         out: &mut Vec<Observation>,
     ) {
-        let parties = Parties::of(layers, transport.ports);
+        let parties = Parties::of(layers, sought.ports);
         match transport.protocol {
             TCP if transport.is_readable => self.segment(frame, sought, &parties, transport, out),
             _ => self.datagram(frame, sought, &parties, transport, out),
@@ -93,7 +93,7 @@ impl Shard {
         &mut self,
         frame: &FrameIn,
         sought: &Sought,
-        parties: &Parties,
+        parties: &Parties<'_>,
         transport: &Transport<'_>,
         out: &mut Vec<Observation>,
     ) {
@@ -104,12 +104,12 @@ impl Shard {
         if let Some(gone) = gone {
             self.flows.part_with(gone, &mut hearing);
         }
-        let Some(flow) = self.flows.count(handle, from_low, parties, counted) else { return };
+        let Some(flow) = self.flows.count(handle, from_low, parties, &counted) else { return };
         let way = flow.head.way(from_low);
-        bind(flow, way, parties, &mut hearing);
+        bind(flow, way, parties.layers, &mut hearing);
         if transport.is_readable {
             match transport.protocol {
-                UDP => udp(flow, way, transport, &mut hearing),
+                UDP => udp(flow, way, (transport, sought.ports), &mut hearing),
                 TCP => {}
                 protocol => {
                     icmp_error(flow, way, parties, transport, &mut hearing);
@@ -128,12 +128,12 @@ impl Shard {
 
 /// Says, once a minute, that a sender's address is bound to his MAC: what is sent to a group of the link
 /// (RFC 5771, 4; RFC 4291, 2.7), or from a link-local address, no router has forwarded.
-fn bind(flow: &mut Flow, way: Way, parties: &Parties, hearing: &mut Hearing<'_, '_>) {
-    let is_of_the_link = match (parties.sender.ip, parties.receiver.ip) {
-        (Some(IpAddr::V4(from)), Some(IpAddr::V4(to))) => {
+fn bind(flow: &mut Flow, way: Way, layers: &Layers, hearing: &mut Hearing<'_, '_>) {
+    let is_of_the_link = match layers.ips {
+        Some((IpAddr::V4(from), IpAddr::V4(to))) => {
             matches!(to.octets(), [224, 0, 0, _]) && !from.is_unspecified() && !from.is_multicast()
         }
-        (Some(IpAddr::V6(from)), Some(IpAddr::V6(to))) => {
+        Some((IpAddr::V6(from), IpAddr::V6(to))) => {
             let is_group = matches!(to.segments(), [0xff02 | 0xff12, ..]);
             from.is_unicast_link_local() || (is_group && !from.is_unspecified() && !from.is_multicast())
         }
@@ -153,7 +153,12 @@ fn bind(flow: &mut Flow, way: Way, parties: &Parties, hearing: &mut Hearing<'_, 
 }
 
 /// Takes a datagram.
-fn udp(flow: &mut Flow, way: Way, transport: &Transport<'_>, hearing: &mut Hearing<'_, '_>) {
+fn udp(
+    flow: &mut Flow,
+    way: Way,
+    (transport, (source, destination)): (&Transport<'_>, (u16, u16)),
+    hearing: &mut Hearing<'_, '_>,
+) {
     let mut cursor = Cursor::new(transport.bytes, 4, transport.bytes.len());
     let (Some(length), Some(_checksum)) = (cursor.u16(), cursor.u16()) else {
         if transport.bytes.len() >= transport.whole {
@@ -177,7 +182,6 @@ fn udp(flow: &mut Flow, way: Way, transport: &Transport<'_>, hearing: &mut Heari
         let (sender, receiver) = (head.party(way), head.party(way.other()));
         head.is_expected = hearing.streams.is_expected(&sender, &receiver);
     }
-    let (source, destination) = transport.ports;
     message::Message { way, channel: Channel::Udp(source, destination), payload, whole }.read(flow, hearing);
 }
 
@@ -185,14 +189,14 @@ fn udp(flow: &mut Flow, way: Way, transport: &Transport<'_>, hearing: &mut Heari
 fn icmp_error(
     flow: &Flow,
     way: Way,
-    parties: &Parties,
+    parties: &Parties<'_>,
     transport: &Transport<'_>,
     hearing: &mut Hearing<'_, '_>,
 ) {
     if let Some(fact) = icmp::unreachable(transport.protocol, transport.bytes) {
         let talk = crate::scribe::Talk {
             sender: parties.sender,
-            receiver: parties.receiver,
+            receiver: parties.receiver(),
             ..talk(&flow.head, way, "icmp")
         };
         hearing.scribe.write(&talk, About::Sender, fact);

@@ -114,9 +114,10 @@ struct Panicked {
 
 /// Who sent a packet to whom.
 #[derive(Debug, Clone, Copy)]
-struct Parties {
+struct Parties<'a> {
     sender: Party,
-    receiver: Party,
+    layers: &'a Layers,
+    receiver_port: u16,
 }
 
 /// The index of a frame's first observation.
@@ -272,7 +273,7 @@ impl Shard {
         if let Some(gone) = gone {
             self.flows.part_with(gone, &mut hearing);
         }
-        let Some(flow) = self.flows.count(handle, true, &parties, counted) else { return };
+        let Some(flow) = self.flows.count(handle, true, &parties, &counted) else { return };
         let payload = bytes.get(layers.transport_at as usize..layers.end as usize).unwrap_or_default();
         let message = message::Message { way: Way::Orig, channel, payload, whole: whole_of(layers) };
         message.read(flow, &mut hearing);
@@ -284,7 +285,7 @@ impl Flows {
     fn begin_or_find(
         &mut self,
         sought: &Sought,
-        parties: &Parties,
+        parties: &Parties<'_>,
         frame: &FrameIn,
     ) -> (Handle, Option<Flow>) {
         let Sought { key, from_low, .. } = sought;
@@ -295,8 +296,9 @@ impl Flows {
                 let (handle, gone) = self.insert(flow, &parties.sender, frame.at);
                 if !key.is_tcp() {
                     // What is sent to a group may be media, which goes on.
-                    let is_group = parties.receiver.ip.is_some_and(|ip| ip.is_multicast());
-                    let is_to_all = parties.receiver.mac.is_none() && !is_group;
+                    let receiver = parties.receiver();
+                    let is_group = receiver.ip.is_some_and(|ip| ip.is_multicast());
+                    let is_to_all = receiver.mac.is_none() && !is_group;
                     self.review_young(handle, frame.frame, frame.at, is_to_all);
                 }
                 (handle, gone)
@@ -319,24 +321,27 @@ impl Voice {
     }
 }
 
-impl Parties {
-    fn of(layers: &Layers, ports: (u16, u16)) -> Self {
-        let vlan = layers.vlan();
+impl<'a> Parties<'a> {
+    fn of(layers: &'a Layers, ports: (u16, u16)) -> Self {
         let sender = Party {
             mac: device_mac(layers.source_mac),
             ip: layers.ips.map(|(source, _)| source),
-            vlan,
+            vlan: layers.vlan(),
             hop_limit: layers.hop_limit,
             port: ports.0,
         };
-        let receiver = Party {
-            mac: device_mac(layers.destination_mac),
-            ip: layers.ips.map(|(_, destination)| destination),
-            vlan,
+        Self { sender, layers, receiver_port: ports.1 }
+    }
+
+    /// Asked while he was not heard himself.
+    fn receiver(&self) -> Party {
+        Party {
+            mac: device_mac(self.layers.destination_mac),
+            ip: self.layers.ips.map(|(_, destination)| destination),
+            vlan: self.sender.vlan,
             hop_limit: 0,
-            port: ports.1,
-        };
-        Self { sender, receiver }
+            port: self.receiver_port,
+        }
     }
 }
 

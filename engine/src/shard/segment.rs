@@ -8,7 +8,7 @@ use super::{FrameIn, Parties, Shard};
 use crate::dispatch::App;
 use crate::flow::{Counted, Flow};
 use crate::hearing::{Hearing, SOURCE, talk};
-use crate::observation::Observation;
+use crate::observation::{Observation, Party};
 use crate::scribe::Talk;
 use crate::tcp::{Listening, Outcome, Segment, Tcp};
 
@@ -18,7 +18,7 @@ impl Shard {
         &mut self,
         frame: &FrameIn,
         sought: &Sought,
-        parties: &Parties,
+        parties: &Parties<'_>,
         transport: &Transport<'_>,
         out: &mut Vec<Observation>,
     ) {
@@ -29,10 +29,16 @@ impl Shard {
         };
         let counted = Counted { stamp: segment.stamp, ..frame.counted() };
         let mut hearing = self.voice.hear(frame.scribe(self.index, out), counted);
-        let handle = self.flows.connection(sought, parties, frame, segment, &mut hearing);
+        let handle = self.flows.connection(sought, &parties.sender, frame, segment, &mut hearing);
         let mut held = self.flows.held;
-        let flow = self.flows.count(handle, sought.from_low, parties, counted);
-        let Some(Flow { head, app: App::Segments(tcp) }) = flow else { return };
+        let flow = self.flows.count(handle, sought.from_low, parties, &counted);
+        let Some(Flow { head, app }) = flow else { return };
+        segment.way = head.way(sought.from_low);
+        // It is new, or the fragments of its first segment made it before anybody could see what it is.
+        if !matches!(app, App::Segments(_)) {
+            *app = App::Segments(Tcp::beginning_with(segment));
+        }
+        let App::Segments(tcp) = app else { return };
         let number = head.number;
         let Tcp { connection, reading, .. } = &mut **tcp;
         let mut listening = Listening { reading, head, hearing: &mut hearing };
@@ -55,7 +61,7 @@ impl Shard {
         if outcome != Outcome::default() {
             let talk = Talk {
                 sender: parties.sender,
-                receiver: parties.receiver,
+                receiver: parties.receiver(),
                 ..talk(head, segment.way, SOURCE)
             };
             tell(outcome, &talk, &mut hearing);
@@ -74,25 +80,22 @@ impl Shard {
 }
 
 impl Flows {
-    /// The connection of a segment, made where there was none, or another one; sets the segment's way.
+    /// The connection of a segment, made where there was none, or another one.
     fn connection(
         &mut self,
         sought: &Sought,
-        parties: &Parties,
+        sender: &Party,
         frame: &FrameIn,
         segment: &mut Segment<'_>,
         hearing: &mut Hearing<'_, '_>,
     ) -> Handle {
         let Sought { key, from_low, .. } = *sought;
-        let mut found = self.find(sought, &parties.sender);
-        if let Some(handle) = found
+        let mut found = self.find(sought, sender);
+        if segment.opens()
+            && let Some(handle) = found
             && let Some(flow) = self.get(handle, frame.at)
         {
             segment.way = flow.head.way(from_low);
-            // The fragments of a first segment made a flow before anybody could see what it is.
-            if flow.tcp().is_none() {
-                flow.app = App::Segments(Tcp::beginning_with(segment));
-            }
             if flow.tcp().is_some_and(|tcp| tcp.connection.is_succeeded_by(segment))
                 && let Some(old) = self.take(handle)
             {
@@ -103,11 +106,8 @@ impl Flows {
         if let Some(handle) = found {
             return handle;
         }
-        let orig_is_low = from_low != segment.answers_opening();
-        let mut flow = Flow::new(key, frame.frame, orig_is_low);
-        segment.way = flow.head.way(from_low);
-        flow.app = App::Segments(Tcp::beginning_with(segment));
-        let (handle, gone) = self.insert(flow, &parties.sender, frame.at);
+        let flow = Flow::new(key, frame.frame, from_low != segment.answers_opening());
+        let (handle, gone) = self.insert(flow, sender, frame.at);
         if let Some(gone) = gone {
             self.part_with(gone, hearing);
         }

@@ -57,7 +57,7 @@ impl Tunnels {
             cite: frame.cite,
             sum: Sum::default(),
         });
-        tunnel.sum.add(tunnel.last, frame);
+        tunnel.sum.add(tunnel.last, &frame);
         tunnel.last = tunnel.last.max(Some(frame.at));
         tunnel.cite = frame.cite;
     }

@@ -185,7 +185,7 @@ impl Streams {
             return;
         }
         stream.payload_type = media.payload_type;
-        stream.sum.add(stream.last, Counted { bytes: media.bytes, ..counted });
+        stream.sum.add(stream.last, &Counted { bytes: media.bytes, ..counted });
         stream.last = stream.last.max(Some(counted.at));
         stream.cite = counted.cite;
         if !stream.is_listed && self.active.len() < ACTIVE_MAX {
