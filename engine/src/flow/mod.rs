@@ -124,8 +124,10 @@ impl Flow {
     pub fn foresee(&self) {
         fetch(&self.head.key);
         fetch(&self.head.listed);
-        if let Some(tcp) = self.tcp() {
-            tcp.foresee();
+        match &self.app {
+            App::Segments(tcp) => tcp.foresee(),
+            App::Session(running) => fetch(&**running),
+            _ => {}
         }
     }
 

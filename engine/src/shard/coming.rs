@@ -4,7 +4,7 @@
 //! coming   all            its identity and its flow's key; a copy, or one of a flow just before it, seeks nothing
 //! seek     who seeks      where its flow stands
 //! expect   all            where it is put among the recent ones; who seeks nothing takes over where the flow stands
-//! seek_more, seek_all     the rest of the flow, then who reads it
+//! seek_more, seek_all     the rest of the flow, then its sums, its stream and who reads it
 //! ```
 //!
 //! All of it is a hint: what stands there is checked when the frame is taken.
@@ -108,8 +108,8 @@ impl Shard {
     /// Gets ready for the rest of it.
     #[inline]
     pub fn seek_all(&self, coming: &mut Coming) {
-        if let Some(sought) = &coming.flow {
-            self.flows.foresee_all(sought);
+        if let Some(stream) = coming.flow.as_ref().and_then(|sought| self.flows.foresee_all(sought)) {
+            self.voice.streams.foresee(stream);
         }
     }
 }

@@ -12,6 +12,7 @@ use spanwatch_parsers::{About, Fact, Mac, Span, Time, Way};
 use super::counts::Counts;
 use super::ip::ports;
 use super::{Parties, message};
+use crate::ahead::fetch;
 use crate::bounded::Table;
 use crate::dispatch::App;
 use crate::flow::{Counted, Flow, Head, Key, NOT_LISTED, Sum};
@@ -132,11 +133,17 @@ impl Flows {
         }
     }
 
-    /// Fetches who reads it.
-    pub fn foresee_all(&self, sought: &Sought) {
-        if let Some(tcp) = self.foreseen(sought).and_then(Flow::tcp) {
+    /// Fetches its sums and who reads it; tells where the stream of its last media stood.
+    pub fn foresee_all(&self, sought: &Sought) -> Option<u32> {
+        let flow = self.foreseen(sought)?;
+        if let Some(Active { sums: [orig, resp], .. }) = self.active.get(flow.head.listed as usize) {
+            fetch(orig);
+            fetch(resp);
+        }
+        if let Some(tcp) = flow.tcp() {
             tcp.reading.foresee();
         }
+        Some(flow.head.stream)
     }
 
     fn foreseen(&self, sought: &Sought) -> Option<&Flow> {

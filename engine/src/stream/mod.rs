@@ -28,6 +28,7 @@ use spanwatch_parsers::{
     About, Fact, Media, Span, StreamActivity, StreamAnnounced, StreamTransport, Time, Way,
 };
 
+use crate::ahead::fetch;
 use crate::bounded::Expiring;
 use crate::flow::{Counted, Head, Sum};
 use crate::hearing::talk;
@@ -167,6 +168,15 @@ impl Streams {
     #[must_use]
     pub fn is_expected(&self, sender: &Party, receiver: &Party) -> bool {
         self.announcement(sender, receiver, None).is_some()
+    }
+
+    /// Fetches what is looked at of the stream in a slot with each of its packets.
+    pub fn foresee(&self, slot: u32) {
+        if let Some(stream) = self.streams.look(slot as usize) {
+            fetch(&stream.statistics);
+            fetch(&stream.payload_type);
+            fetch(&stream.sum);
+        }
     }
 
     /// Takes one packet.
