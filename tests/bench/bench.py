@@ -8,6 +8,7 @@ judged; but memory must not grow with the length of a capture in which nothing h
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -70,6 +71,8 @@ def simulate(binary, capture, order):
         order = order.replace(word, meaning)
     print(f"Making a capture: {order}", file=sys.stderr)
     subprocess.run([binary, "simulate", "--no-progress", "-w", str(capture), *order.split()], check=True)
+    # Else the system writes it to the disk while it is read, on the time of who is measured.
+    os.sync()
     return told(capture.with_suffix(".truth.json"))
 
 
