@@ -80,27 +80,32 @@ impl Side {
     /// Takes one packet; true where it is the one that proves its source.
     fn hear(&mut self, packet: &Fixed) -> bool {
         let known = self.sources.iter().position(|source| source.ssrc == packet.ssrc);
-        let mut source = match known {
-            Some(at) => self.sources.remove(at),
+        match known {
+            // As nearly always it is the one that was heard last.
+            Some(at) if at.saturating_add(1) == self.sources.len() => {}
+            Some(at) => {
+                let source = self.sources.remove(at);
+                self.sources.push(source);
+            }
             None => {
                 if self.sources.len() >= SOURCES_MAX {
                     let unproved = self.sources.iter().position(|source| !source.is_proved);
                     self.sources.remove(unproved.unwrap_or(0));
                 }
-                Source {
+                self.sources.push(Source {
                     ssrc: packet.ssrc,
                     payload_type: packet.payload_type,
                     highest: packet.sequence.wrapping_sub(1),
                     in_sequence: 0,
                     is_proved: false,
-                }
+                });
             }
-        };
+        }
+        let Some(source) = self.sources.last_mut() else { return false };
         let needed = if self.is_proved { MIN_SEQUENTIAL } else { PACKETS_TO_PROVE };
         let proves = !source.is_proved && source.counts_on(packet) >= needed;
         source.is_proved |= proves;
         self.is_proved |= proves;
-        self.sources.push(source);
         proves
     }
 }
