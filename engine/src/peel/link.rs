@@ -55,13 +55,12 @@ impl Walk {
     /// Reads an Ethernet frame that begins here.
     pub fn ethernet(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let mut cursor = self.cursor(bytes);
-        let destination = cursor.array().ok_or("ethernet header")?;
-        let source = cursor.array().ok_or("ethernet header")?;
-        let kind = cursor.u16().ok_or("ethernet header")?;
-        self.layers.destination_mac = Some(Mac(destination));
-        self.layers.source_mac = Some(Mac(source));
+        let [d, d2, d3, d4, d5, d6, s, s2, s3, s4, s5, s6, kind @ ..] =
+            cursor.array::<14>().ok_or("ethernet header")?;
+        self.layers.destination_mac = Some(Mac([d, d2, d3, d4, d5, d6]));
+        self.layers.source_mac = Some(Mac([s, s2, s3, s4, s5, s6]));
         self.at = cursor.at();
-        self.typed(bytes, kind)
+        self.typed(bytes, u16::from_be_bytes(kind))
     }
 
     /// Reads what an EtherType (or an 802.3 length) announces, tags first.

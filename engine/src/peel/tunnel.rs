@@ -146,8 +146,8 @@ fn erspan(mut cursor: Cursor<'_>, number: Option<u32>) -> Option<Found> {
 }
 
 fn udp(mut cursor: Cursor<'_>) -> Option<Found> {
-    let source = cursor.u16()?;
-    let destination = cursor.u16()?;
+    let [s, s2, d, d2] = cursor.array()?;
+    let [source, destination] = [[s, s2], [d, d2]].map(u16::from_be_bytes);
     if !matches!(destination, 1701 | 2152 | 4500 | 4789 | 4790 | 6081 | 8472 | 37008) {
         return None;
     }
