@@ -185,11 +185,11 @@ impl Streams {
         let key =
             StreamKey { flow: found.head.number, way: found.way, channel: media.channel, ssrc: media.ssrc };
         // Media come from one stream many times in a row.
-        let is_the_last = self.streams.stands(found.head.stream, &key);
-        let known = if is_the_last { Some(found.head.stream as usize) } else { self.streams.find(&key) };
-        let slot = known.unwrap_or_else(|| self.begin(key, found, media));
-        found.head.stream = u32::try_from(slot).unwrap_or(u32::MAX);
-        let Some(stream) = self.streams.touch(slot, counted.at) else { return };
+        if !self.streams.stands(found.head.stream, &key) {
+            let slot = self.streams.find(&key).unwrap_or_else(|| self.begin(key, found, media));
+            found.head.stream = u32::try_from(slot).unwrap_or(u32::MAX);
+        }
+        let Some(stream) = self.streams.touch(found.head.stream as usize, counted.at) else { return };
         stream.is_believed |= found.head.is_expected;
         if !stream.statistics.take(media.sequence, media.timestamp, counted.at) {
             return;
