@@ -182,6 +182,7 @@ impl Copies {
     }
 
     /// What tells the frame from others; asked some frames ahead, [`Copies::foresee`] can use it.
+    #[inline]
     #[must_use]
     pub fn identity(&self, peeled: &Peeled, bytes: &[u8]) -> Identity {
         let (key, kind) = self.identify(&peeled.layers, bytes);

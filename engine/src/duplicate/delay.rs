@@ -27,6 +27,7 @@ impl Delay {
     }
 
     /// Notes a packet that is no copy.
+    #[inline]
     pub fn first(&mut self, kind: Kind) {
         if kind == Kind::Acknowledgement {
             return;

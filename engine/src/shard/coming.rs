@@ -37,7 +37,7 @@ impl Coming {
 #[derive(Debug, Default)]
 pub struct Latest {
     identities: [u64; 4],
-    flows: [Option<(u64, u32)>; 4],
+    flows: [(u64, u32); 4],
 }
 
 impl Latest {
@@ -53,10 +53,10 @@ impl Latest {
     /// The frame that looks for what seems to be the same flow; the one at `index` where none does.
     fn like(&mut self, sought: &Sought, index: u32) -> Option<u32> {
         let gist = sought.key.gist();
-        let like = self.flows.iter().flatten().find(|(other, _)| *other == gist).map(|(_, like)| *like);
+        let like = self.flows.iter().find(|(other, _)| *other == gist).map(|(_, like)| *like);
         if like.is_none() {
             let [first, second, third, _] = self.flows;
-            self.flows = [Some((gist, index)), first, second, third];
+            self.flows = [(gist, index), first, second, third];
         }
         like
     }
@@ -68,6 +68,7 @@ fn slot_of(before: &[Option<Coming>], like: u32) -> Option<u32> {
 
 impl Shard {
     /// The frame at `index` of those that come, for [`Shard::expected`]; `latest` are those before it.
+    #[inline]
     #[must_use]
     pub fn coming(&self, index: u32, peeled: &Peeled, bytes: &[u8], latest: &mut Latest) -> Coming {
         let bytes = peeled.bytes(bytes);
