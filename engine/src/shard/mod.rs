@@ -89,7 +89,8 @@ pub struct Shard {
     panicked: Panicked,
     reported: tick::Reported,
     ticked: Place,
-    last: FrameIn,
+    /// The last frame's place in its input.
+    last: Cite,
 }
 
 /// What messages need besides their flow, for as long as the shard lives.
@@ -160,7 +161,7 @@ impl Shard {
             panicked: Panicked::default(),
             reported: tick::Reported::default(),
             ticked: Place::default(),
-            last: FrameIn::default(),
+            last: Cite::default(),
         }
     }
 
@@ -208,7 +209,7 @@ impl Shard {
         out: &mut Vec<Observation>,
     ) {
         let layers = &peeled.layers;
-        self.last = *frame;
+        self.last = frame.cite;
         planted::here("frame");
         if layers.is_absorbed || layers.network == Network::Unknown {
             self.panicked.headers = self.panicked.headers.saturating_add(layers.is_lost.into());

@@ -42,7 +42,7 @@ impl Shard {
         out.truncate(before);
         self.begin_anew();
         self.panicked.seconds = self.panicked.seconds.saturating_add(1);
-        let mut scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
+        let mut scribe = Scribe::new(out, self.tick_place(frame), at, self.last);
         self.say_panics(&mut scribe);
         self.ticked = scribe.place();
     }
@@ -59,8 +59,8 @@ impl Shard {
 
     fn end_second(&mut self, at: Time, frame: u64, out: &mut Vec<Observation>) {
         planted::here("second");
-        let scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
-        let frame = Counted { at, cite: self.last.cite, bytes: 0, stamp: None };
+        let scribe = Scribe::new(out, self.tick_place(frame), at, self.last);
+        let frame = Counted { at, cite: self.last, bytes: 0, stamp: None };
         let mut hearing = self.voice.hear(scribe, frame);
         self.flows.give_up_holes(at, &mut hearing);
         while let Some(flow) = self.flows.expire(at) {
@@ -84,9 +84,8 @@ impl Shard {
     }
 
     fn end(&mut self, at: Time, frame: u64, out: &mut Vec<Observation>) {
-        let scribe = Scribe::new(out, self.tick_place(frame), at, self.last.cite);
-        let mut hearing =
-            self.voice.hear(scribe, Counted { at, cite: self.last.cite, bytes: 0, stamp: None });
+        let scribe = Scribe::new(out, self.tick_place(frame), at, self.last);
+        let mut hearing = self.voice.hear(scribe, Counted { at, cite: self.last, bytes: 0, stamp: None });
         while let Some(flow) = self.flows.pop() {
             self.flows.part_with(flow, &mut hearing);
         }
