@@ -6,7 +6,7 @@
 //! starts small, to stay in the processor's cache, and doubles while it would have
 //! to forget what is younger than the horizon. A set's marks, sixteen bits of each
 //! hash, lie together with the times of its entries, so that a packet that was not
-//! seen reads one line, and writes half a one. Most are never seen again: what is kept
+//! seen reads one line, and writes half of one. Most are never seen again: what is kept
 //! of those that are lies apart.
 
 use spanwatch_parsers::{Span, Time};
@@ -438,6 +438,30 @@ mod tests {
             recent.insert(&Entry::new(mixed(n), Time(0), Face::default()), Span::millis(100));
         }
         assert!((0..4_000).all(|n| recent.find(mixed(n), Time(0), HORIZON).is_some()));
+    }
+
+    #[test]
+    fn how_a_packet_came_again_is_remembered_while_it_grows() {
+        let mut recent = Recent::new();
+        recent.insert(&Entry::new(mixed(0), Time(0), Face::default()), HORIZON);
+        (0..3).for_each(|n| recent.find(mixed(0), Time(n), HORIZON).unwrap().returned(Time(n)));
+        (1..4_000).for_each(|n| recent.insert(&Entry::new(mixed(n), Time(2), Face::default()), HORIZON));
+        assert!(recent.sets.len() > SETS_MIN);
+        let again = |recent: &mut Recent, n| recent.find(mixed(n), Time(2), HORIZON).unwrap().again();
+        assert_eq!([0, 1].map(|n| again(&mut recent, n)), [3, 0]);
+    }
+
+    #[test]
+    fn a_packet_in_the_place_of_one_that_came_again_never_did() {
+        let mut recent = Recent::new();
+        for n in 0..10 * (SETS_MIN * WAYS) as u64 {
+            let at = Time(n as i64 * HORIZON.0);
+            recent.insert(&Entry::new(mixed(n), at, Face::default()), HORIZON);
+            let mut known = recent.find(mixed(n), at, HORIZON).unwrap();
+            assert_eq!((known.again(), known.sent(), known.copies()), (0, 1, 0));
+            known.returned(at);
+        }
+        assert_eq!(recent.sets.len(), SETS_MIN);
     }
 
     #[test]
