@@ -109,12 +109,6 @@ impl Half {
         self.base.is_none() || self.offset(sequence).abs_diff(self.next as i64) <= NEAR
     }
 
-    /// Whether it waits for bytes before others.
-    #[must_use]
-    pub const fn has_hole(&self) -> bool {
-        self.hole.is_some()
-    }
-
     /// Where a hole ends, if there is one.
     #[must_use]
     pub fn hole_ends(&self) -> Option<u64> {

@@ -293,7 +293,7 @@ impl Connection {
 
     fn give_up(&mut self, way: Way, at: Time, is_answered: bool, ear: &mut impl Ear) {
         let half = self.half(way);
-        while half.has_hole() && half.gives_up(at, is_answered) {
+        while half.hole_ends().is_some() && half.gives_up(at, is_answered) {
             half.give_up(way, ear);
         }
     }
