@@ -288,13 +288,14 @@ impl Recent {
 
     /// Puts an entry where nothing young has to go for it; whether there is such a place.
     fn put(&mut self, what: (&Entry, Option<&Repeats>), now: Time, horizon: Span) -> bool {
-        let [first, second] = self.places(what.0.key);
+        let (entry, _) = what;
+        let [first, second] = self.places(entry.key);
         if self.put_at(first, what, Some((now, horizon))) {
             return true;
         }
         let is_put = self.put_at(second, what, Some((now, horizon)));
         if let Some(set) = self.sets.get_mut(first).filter(|_| is_put) {
-            set.spilled = moments(what.0.last).max(1);
+            set.spilled = moments(entry.last).max(1);
         }
         is_put
     }

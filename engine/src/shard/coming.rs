@@ -33,7 +33,8 @@ impl Coming {
 }
 
 /// Of the frames that come: the keys of the last few, as a mirror's copies come at once, and the last few flows, each with the
-/// frame that began to look for it. A picture comes in many packets, and an answer soon.
+/// frame that began to look for it. A picture comes in many packets, and an answer soon. What of them is zero stands for none: a
+/// frame that has it all the same is looked up when it is taken.
 #[derive(Debug, Default)]
 pub struct Latest {
     identities: [u64; 4],
