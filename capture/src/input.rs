@@ -126,7 +126,7 @@ impl Input {
             first: None,
             last: None,
         };
-        input.advance();
+        input.next = input.advance();
         Ok(input)
     }
 
@@ -145,9 +145,9 @@ impl Input {
         self.clock.unwrap_or_default()
     }
 
-    /// Counts a frame that did not pass the filter.
-    pub(crate) const fn count_filtered(&mut self) {
-        self.filtered = self.filtered.saturating_add(1);
+    /// Counts frames that did not pass the filter.
+    pub(crate) const fn count_filtered(&mut self, frames: u64) {
+        self.filtered = self.filtered.saturating_add(frames);
     }
 
     /// Takes no hash of it.
@@ -160,30 +160,39 @@ impl Input {
         self.window.source_mut().tap_mut().report_to(progress);
     }
 
+    /// Gives the next frame and those behind it, each with the block it lies in, until `take` says that it did not take one,
+    /// which stays the next.
+    #[inline]
+    pub(crate) fn give(&mut self, mut take: impl FnMut(&Next, &Arc<Block>) -> bool) {
+        let mut given = self.next.take();
+        while let Some(next) = given {
+            if !take(&next, self.block()) {
+                self.next = Some(next);
+                return;
+            }
+            self.left = None;
+            let following = self.follow();
+            given = if following.is_some() { following } else { self.advance() };
+        }
+    }
+
     /// Goes on to the next frame.
     ///
     /// The merge key is the input's clock, the running maximum of its stamps. A
     /// stamp that leaps by more than a day moves the clock unless the stamp behind
     /// it leaps back: one wrong stamp must not hold back all that follows.
-    pub(crate) fn advance(&mut self) {
-        self.left = None;
-        if self.follow().is_some() {
-            return;
-        }
-        self.next = if self.after_next.is_some() { self.after_next.take() } else { self.read() };
-        let Some(at) = self.next.as_ref().map(|next| next.at) else { return };
+    fn advance(&mut self) -> Option<Next> {
+        let mut next = if self.after_next.is_some() { self.after_next.take() } else { self.read() }?;
         let clock = match self.clock {
-            Some(clock) if is_near(clock, at) => clock.max(at),
+            Some(clock) if is_near(clock, next.at) => clock.max(next.at),
             clock => {
                 self.left = Some(Arc::clone(self.window.block()));
                 self.after_next = self.read();
                 let after = self.after_next.as_ref().map(|next| next.at);
-                if let (None, Some(next), Some(after)) = (clock, &mut self.next, after)
-                    && next.frame.at.is_none()
-                {
+                if let (None, None, Some(after)) = (clock, next.frame.at, after) {
                     next.at = after;
                 }
-                let at = self.next.as_ref().map_or(at, |next| next.at);
+                let at = next.at;
                 let falls_below =
                     |limit: Time| after.filter(|after| *after < Time(limit.0.saturating_sub(LEAP.0)));
                 match clock {
@@ -194,21 +203,19 @@ impl Input {
             }
         };
         self.clock = Some(clock);
-        if let Some(next) = &mut self.next {
-            next.key = clock;
-        }
+        next.key = clock;
+        Some(next)
     }
 
     /// Goes on to a frame as nearly all are, less than a day from the clock. `None` where the next is another.
     #[inline]
-    fn follow(&mut self) -> Option<()> {
+    fn follow(&mut self) -> Option<Next> {
         let clock = self.clock.filter(|_| self.after_next.is_none())?;
         let (frame, length) = self.format.plain(&self.window)?;
         let key = clock.max(frame.at.filter(|at| is_near(clock, *at))?);
         self.window.pass(length);
         self.clock = Some(key);
-        self.next = Some(Next { key, ..self.count(frame, None) });
-        Some(())
+        Some(Next { key, ..self.count(frame, None) })
     }
 
     fn read(&mut self) -> Option<Next> {

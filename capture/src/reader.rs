@@ -21,9 +21,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use spanwatch_parsers::Time;
 
 use crate::batch::{Batch, Event, EventKind, FrameHead};
-use crate::block::Pool;
+use crate::block::{Block, Pool};
 use crate::filter::Filter;
-use crate::input::{Input, InputReport};
+use crate::input::{Input, InputReport, Next};
 use crate::inputs::{Found, Inputs, Origin};
 use crate::source::Source;
 use crate::stream::{Bound, Tap};
@@ -238,17 +238,20 @@ impl Source for Reader {
             let Some(Reverse((_, index))) = self.heads.pop() else { break };
             let due = self.due();
             let Some(State::Open(input)) = self.inputs.get_mut(index as usize) else { continue };
+            let mut filtered: u64 = 0;
             // Its frames come in a row until another's is due.
-            let next = loop {
-                self.number = self.number.saturating_add(1);
-                deliver(input, index, self.number, self.filter.as_mut(), batch);
-                let Some(next) = input.next().map(|next| (next.key, index)) else { break None };
-                if batch.is_full() || due.is_some_and(|due| next >= due) {
-                    break Some(next);
+            input.give(|next, block| {
+                if batch.is_full() || due.is_some_and(|due| (next.key, index) >= due) {
+                    return false;
                 }
-            };
-            if let Some(next) = next {
-                self.heads.push(Reverse(next));
+                self.number = self.number.saturating_add(1);
+                let is_through = deliver(next, block, (index, self.number), self.filter.as_mut(), batch);
+                filtered = filtered.saturating_add(u64::from(!is_through));
+                true
+            });
+            input.count_filtered(filtered);
+            if let Some(next) = input.next() {
+                self.heads.push(Reverse((next.key, index)));
             } else {
                 batch.push_event(Event { input: index, kind: EventKind::Ended, at: input.clock() });
                 if let State::Open(input) = self.take(index) {
@@ -284,9 +287,15 @@ impl Source for Reader {
     }
 }
 
-/// Puts the input's next frame, and what happened before it, into the batch.
-fn deliver(input: &mut Input, index: u32, number: u64, filter: Option<&mut Filter>, batch: &mut Batch) {
-    let Some(next) = input.next() else { return };
+/// Puts a frame of input `index`, and what happened before it, into the batch; `false` where it does not pass the filter.
+#[inline]
+fn deliver(
+    next: &Next,
+    block: &Arc<Block>,
+    (index, number): (u32, u64),
+    filter: Option<&mut Filter>,
+    batch: &mut Batch,
+) -> bool {
     let event = |kind| Event { input: index, kind, at: next.key };
     if next.is_first {
         batch.push_event(event(EventKind::Opened));
@@ -295,22 +304,20 @@ fn deliver(input: &mut Input, index: u32, number: u64, filter: Option<&mut Filte
         batch.push_event(event(EventKind::Damaged { from }));
     }
     let frame = next.frame;
-    let block = input.block();
-    if filter.is_none_or(|filter| filter.passes(frame.link, block.slice(frame.start, frame.length))) {
-        let head = FrameHead {
-            at: next.at,
-            number,
-            frame: next.number,
-            input: index,
-            interface: frame.interface,
-            link: frame.link,
-            wire_length: frame.wire_length,
-        };
-        batch.push(head, block, frame.start, frame.length);
-    } else {
-        input.count_filtered();
+    if filter.is_some_and(|filter| !filter.passes(frame.link, block.slice(frame.start, frame.length))) {
+        return false;
     }
-    input.advance();
+    let head = FrameHead {
+        at: next.at,
+        number,
+        frame: next.number,
+        input: index,
+        interface: frame.interface,
+        link: frame.link,
+        wire_length: frame.wire_length,
+    };
+    batch.push(head, block, frame.start, frame.length);
+    true
 }
 
 /// The most inputs open at once; a process may usually have 1024 files.
