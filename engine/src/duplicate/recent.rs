@@ -250,13 +250,9 @@ impl Recent {
     fn look(&self, place: usize, key: u64) -> Option<(usize, usize)> {
         let set = self.sets.get(place)?;
         let mark = mark(key);
-        // All marks at once, which the processor compares in one step.
-        let mut hits = 0_u32;
-        for (way, other) in (0_u32..).zip(&set.marks) {
-            hits |= u32::from(*other == mark) << way;
-        }
+        let mut hits = hits(&set.marks, mark);
         while hits != 0 {
-            let way = hits.trailing_zeros() as usize;
+            let way = way_of(hits);
             let found = self.entries.get(number(place, way));
             if found.is_some_and(|entry| entry.key == key) && is_set(set.used, way) {
                 return Some((place, way));
@@ -386,6 +382,24 @@ const fn is_set(bits: u8, way: usize) -> bool {
     bits >> way & 1 == 1
 }
 
+/// A bit for each way whose mark is `mark`, told apart by [`way_of`]: four marks are compared at once. One above a right one may be
+/// wrong, which its entry shows.
+fn hits(marks: &[u16; WAYS], mark: u16) -> u64 {
+    const EACH: u64 = 0x0001_0001_0001_0001;
+    let [a, b, c, d, e, f, g, h] = marks.map(u64::from);
+    let [first, last] = [[a, b, c, d], [e, f, g, h]].map(|[a, b, c, d]| {
+        let differ = (a | b << 16 | c << 32 | d << 48) ^ EACH.wrapping_mul(mark.into());
+        differ.wrapping_sub(EACH) & !differ & EACH << 15
+    });
+    first >> 15 | last >> 14
+}
+
+/// The way of the lowest bit that [`hits`] set.
+const fn way_of(hits: u64) -> usize {
+    let bit = hits.trailing_zeros() as usize;
+    bit / 16 + bit % 16 * (WAYS / 2)
+}
+
 /// The part of a hash that does not choose the set.
 const fn mark(key: u64) -> u16 {
     (key >> 48) as u16
@@ -418,6 +432,28 @@ mod tests {
     fn mixed(n: u64) -> u64 {
         let mixed = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(20)
+    }
+
+    #[test]
+    fn every_way_whose_mark_it_is_is_hit() {
+        let of = |mut hits: u64| {
+            let mut ways = Vec::new();
+            while hits != 0 {
+                ways.push(way_of(hits));
+                hits &= hits - 1;
+            }
+            ways.sort_unstable();
+            ways
+        };
+        for mark in [0, 1, 0x7fff, 0x8000, u16::MAX] {
+            assert_eq!(of(hits(&[mark; WAYS], mark)), Vec::from_iter(0..WAYS));
+            assert!(of(hits(&[mark ^ 0x0100; WAYS], mark)).is_empty());
+            for way in 0..WAYS {
+                let mut marks = [mark ^ 0x0100; WAYS];
+                marks[way] = mark;
+                assert_eq!(of(hits(&marks, mark)), [way]);
+            }
+        }
     }
 
     #[test]
