@@ -156,14 +156,19 @@ impl Flows {
 
     /// Finds the flow of a packet from `sender`.
     #[must_use]
-    pub fn find(&mut self, sought: &Sought, sender: &Party) -> Option<Handle> {
+    pub fn find(&self, sought: &Sought, sender: &Party) -> Option<Handle> {
         let Sought { key, from_low, slot, .. } = sought;
         let is_tcp = key.is_tcp();
         let handle = |slot: usize| Handle { is_tcp, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
-        let table = self.table(is_tcp);
-        let ahead = slot.filter(|slot| table.stands(*slot, key)).map(|slot| slot as usize);
-        let slot = ahead.or_else(|| table.find(key))?;
-        let flow = table.at(slot)?;
+        let table = self.table_of(sought);
+        let standing = |slot: u32| Some((slot as usize, table.look(slot as usize)?));
+        let (slot, flow) = match slot.and_then(standing).filter(|(_, flow)| flow.head.key == *key) {
+            Some(ahead) => ahead,
+            None => {
+                let slot = table.find(key)?;
+                (slot, table.look(slot)?)
+            }
+        };
         let way = flow.head.way(*from_low);
         let is_rival = flow.head.contradicts(way, sender);
         let may_be_rivals = flow.head.has_rivals && flow.head.side(way).vlan != sender.vlan;
