@@ -73,8 +73,8 @@ pub(crate) struct Input {
     /// The number of the last frame.
     number: u64,
     filtered: u64,
-    first: Option<Time>,
-    last: Option<Time>,
+    /// The least time stamp and the greatest.
+    span: Option<(Time, Time)>,
 }
 
 /// A frame that is about to be delivered.
@@ -123,8 +123,7 @@ impl Input {
             read: 0,
             number: 0,
             filtered: 0,
-            first: None,
-            last: None,
+            span: None,
         };
         input.next = input.advance();
         Ok(input)
@@ -234,8 +233,8 @@ impl Input {
     fn count(&mut self, frame: Frame, damaged_since: Option<Time>) -> Next {
         if let Some(at) = frame.at {
             self.stamp = Some(at);
-            self.first = Some(self.first.map_or(at, |first| first.min(at)));
-            self.last = self.last.max(Some(at));
+            let (first, last) = self.span.unwrap_or((at, at));
+            self.span = Some((first.min(at), last.max(at)));
         }
         self.read = self.read.saturating_add(1);
         self.number = self.number.saturating_add(frame.numbered_before).saturating_add(1);
@@ -260,8 +259,8 @@ impl Input {
             filtered: self.filtered,
             format,
             link_type: names(&links),
-            first: self.first,
-            last: self.last,
+            first: self.span.map(|(first, _)| first),
+            last: self.span.map(|(_, last)| last),
             dropped: self.format.dropped(),
             other_blocks: self.format.others(),
             error: self.harm.damage(self.damaged_at_packed),
